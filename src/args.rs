@@ -1,0 +1,215 @@
+//! [pure] What was typed: the options and their help. Nothing is resolved here; that is [`crate::config`]'s work.
+
+use std::ffi::OsString;
+
+use clap::error::{ContextKind, ContextValue};
+use clap::{CommandFactory, FromArgMatches, Parser};
+
+use crate::failure::{Exit, Report};
+
+/// What was typed.
+#[derive(Debug, Default, Parser)]
+#[command(
+    name = "vault-exec",
+    version,
+    about = "Start a program with secrets from HashiCorp Vault or OpenBao in its environment.",
+    override_usage = "vault-exec [OPTIONS] [--] COMMAND [ARG]...",
+    disable_help_flag = true,
+    disable_version_flag = true,
+    args_override_self = true,
+    max_term_width = 100,
+    after_help = AFTER_HELP
+)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+#[allow(clippy::doc_markdown, rustdoc::bare_urls, reason = "these comments are the help, which is no Markdown")]
+pub struct Args {
+    /// Secret to read, as `vault kv get` takes it; @N pins a version
+    #[arg(long, value_name = "PATH[@N]", help_heading = "What to read")]
+    pub path: Vec<String>,
+
+    /// The same, but the secret may be absent
+    #[arg(long, value_name = "PATH[@N]", help_heading = "What to read")]
+    pub optional_path: Vec<String>,
+
+    /// Version of the key/value engine: auto, 1 or 2 [default: auto]
+    #[arg(long, value_name = "VERSION", help_heading = "What to read")]
+    pub kv: Option<String>,
+
+    /// Mount of the paths, when it is not their first segment
+    #[arg(long, value_name = "MOUNT", help_heading = "What to read")]
+    pub mount: Option<String>,
+
+    /// Take only this key
+    #[arg(long, value_name = "KEY", help_heading = "What to read")]
+    pub only: Vec<String>,
+
+    /// Leave this key out
+    #[arg(long, value_name = "KEY", help_heading = "What to read")]
+    pub skip: Vec<String>,
+
+    /// Case of the names: upper or keep [default: upper]
+    #[arg(long, value_name = "CASE", help_heading = "Names and values")]
+    pub case: Option<String>,
+
+    /// Text in front of every name
+    #[arg(long, value_name = "PREFIX", help_heading = "Names and values")]
+    pub prefix: Option<String>,
+
+    /// Take a name that can make programs run code, such as PATH
+    #[arg(long, value_name = "NAME", help_heading = "Names and values")]
+    pub allow_name: Vec<String>,
+
+    /// Who wins if a variable exists: vault, env or error [default: vault]
+    #[arg(long, value_name = "WHO", help_heading = "Names and values")]
+    pub on_conflict: Option<String>,
+
+    /// Start from an empty environment
+    #[arg(long, help_heading = "Names and values")]
+    pub pristine: bool,
+
+    /// With --pristine: keep this variable all the same
+    #[arg(long, value_name = "NAME", help_heading = "Names and values")]
+    pub keep_env: Vec<String>,
+
+    /// Stop unless this variable is set and not empty in the end
+    #[arg(long, value_name = "NAME", help_heading = "Names and values")]
+    pub require: Vec<String>,
+
+    /// Leave the token in VAULT_TOKEN for the program
+    #[arg(long, help_heading = "Names and values")]
+    pub keep_token: bool,
+
+    /// File that holds the token [VAULT_TOKEN_FILE; without any: ~/.vault-token]
+    #[arg(long, value_name = "FILE", help_heading = "Getting in")]
+    pub token_file: Option<String>,
+
+    /// Server: https://, http:// [VAULT_ADDR; default: https://127.0.0.1:8200]
+    #[arg(long, value_name = "URL", help_heading = "Connection")]
+    pub address: Option<String>,
+
+    /// Namespace of the secrets [VAULT_NAMESPACE]
+    #[arg(long, value_name = "NAMESPACE", help_heading = "Connection")]
+    pub namespace: Option<String>,
+
+    /// PEM file with the only authorities to trust [VAULT_CACERT]
+    #[arg(long, value_name = "FILE", help_heading = "Connection")]
+    pub ca_cert: Option<String>,
+
+    /// Directory of such PEM files [VAULT_CAPATH]
+    #[arg(long, value_name = "DIR", help_heading = "Connection")]
+    pub ca_path: Option<String>,
+
+    /// Trust any certificate, and so anyone in between [VAULT_SKIP_VERIFY]
+    #[arg(long, help_heading = "Connection")]
+    pub tls_skip_verify: bool,
+
+    /// Do not follow a standby's redirect [VAULT_DISABLE_REDIRECTS]
+    #[arg(long, help_heading = "Connection")]
+    pub disable_redirects: bool,
+
+    /// Time for everything until the program starts [default: 60s]
+    #[arg(long, value_name = "DURATION", help_heading = "Connection")]
+    pub timeout: Option<String>,
+
+    /// Give up after this many tries, if the time is not over before
+    #[arg(long, value_name = "N", help_heading = "Connection")]
+    pub attempts: Option<String>,
+
+    /// Stop if memory cannot be locked against swapping
+    #[arg(long, help_heading = "Process")]
+    pub require_mlock: bool,
+
+    /// Tell what is done, twice for details; never a value
+    #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Process")]
+    pub verbose: u8,
+
+    /// Messages as text or json [default: text]
+    #[arg(long, value_name = "FORMAT", help_heading = "Process")]
+    pub log_format: Option<String>,
+
+    /// Print help
+    #[arg(short, long, action = clap::ArgAction::HelpShort, help_heading = "Process")]
+    help: Option<bool>,
+
+    /// Print the version
+    #[arg(short = 'V', long, action = clap::ArgAction::Version, help_heading = "Process")]
+    version: Option<bool>,
+
+    /// Program to start, looked up in PATH, and its arguments
+    #[arg(value_name = "COMMAND", trailing_var_arg = true, hide = true)]
+    pub command: Vec<OsString>,
+
+    /// For each of `--path` and `--optional-path` in the order they were typed, whether it is optional.
+    #[arg(skip)]
+    pub path_order: Vec<bool>,
+}
+
+const AFTER_HELP: &str = "\
+Every option --some-name can be given as VAULT_EXEC_SOME_NAME, lists separated by comma or newline.
+VAULT_X can be given as BAO_X, which wins. The token comes from VAULT_TOKEN or a file, never from an option.
+
+Examples:
+  ENTRYPOINT [\"vault-exec\", \"--path\", \"secret/airflow\", \"--\"]
+  vault-exec --path secret/backend --require POSTGRES_PASSWORD -- uvicorn app:app
+  vault-exec --path secret/common --optional-path secret/ci --only deploy_key -- ./deploy.sh
+
+Exit codes: the program's own; 125 vault-exec failed; 126 the program cannot be executed;
+127 the program was not found; 128+n signal n ended the wait.";
+
+impl Args {
+    /// Reads a command line, program name first.
+    ///
+    /// # Errors
+    /// What clap found wrong with it, or the wish for help or the version.
+    pub fn parse_line(line: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let matches = Self::command().try_get_matches_from(line)?;
+        let mut args = Self::from_arg_matches(&matches)?;
+        let typed = |id, optional| matches.indices_of(id).into_iter().flatten().map(move |index| (index, optional));
+        let mut order: Vec<_> = typed("path", false).chain(typed("optional_path", true)).collect();
+        order.sort_unstable();
+        args.path_order = order.into_iter().map(|(_, optional)| optional).collect();
+        Ok(args)
+    }
+}
+
+/// What was wrong with a command line, in the words of every other failure.
+#[must_use]
+pub fn report(error: &clap::Error) -> Report {
+    let rendered = error.render().to_string();
+    let message = rendered.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    let hint = match error.get(ContextKind::SuggestedArg) {
+        Some(ContextValue::String(similar)) => {
+            format!("did you mean {similar}? A program's own options stand behind --")
+        }
+        _ => "vault-exec --help lists the options; a program's own stand behind --".to_owned(),
+    };
+    Report { message, hint: Some(hint), exit: Exit::Failed }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &[&str]) -> Args {
+        Args::parse_line(line.iter().map(OsString::from)).unwrap()
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn everything_behind_the_command_is_its_own() {
+        let args = parse(&["vault-exec", "--path", "a/b", "psql", "-v", "--path", "x", "--", "y"]);
+        assert_eq!(args.path, ["a/b"]);
+        assert_eq!(args.command, ["psql", "-v", "--path", "x", "--", "y"]);
+        assert_eq!(parse(&["vault-exec", "--", "--odd", "--"]).command, ["--odd", "--"]);
+    }
+
+    #[test]
+    fn the_order_of_paths_is_kept() {
+        let args = parse(&["vault-exec", "--optional-path", "a", "--path=b", "--optional-path", "c"]);
+        assert_eq!(args.path_order, [true, false, true]);
+    }
+}

@@ -1,0 +1,156 @@
+//! [pure] Where one setting comes from: the command line, then the environment.
+
+use crate::config::Error;
+use crate::entry::Inherited;
+
+/// A setting and the place to mend it: `--kv` or the name of a variable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// What was given, never empty.
+    pub value: String,
+    /// The option or variable that gave it.
+    pub from: String,
+}
+
+/// Looks settings up.
+#[derive(Clone, Copy)]
+pub(super) struct Given<'a>(pub(super) &'a Inherited);
+
+impl Given<'_> {
+    /// A setting that `option` (`--some-name`), `VAULT_EXEC_SOME_NAME` or, for each of `shared`, `BAO_…` or `VAULT_…`
+    /// gives.
+    ///
+    /// # Errors
+    /// When a variable is not UTF-8.
+    pub(super) fn one(self, typed: Option<&str>, option: &str, shared: &[&str]) -> Result<Option<Setting>, Error> {
+        if let Some(value) = typed.filter(|value| !value.is_empty()) {
+            return Ok(Some(Setting { value: value.to_owned(), from: option.to_owned() }));
+        }
+        if let Some(own) = self.variable(&own_variable(option))? {
+            return Ok(Some(own));
+        }
+        for name in shared {
+            if let Some(setting) = self.shared(name)? {
+                return Ok(Some(setting));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The variable `BAO_{name}`, or `VAULT_{name}` where that is not even set.
+    ///
+    /// # Errors
+    /// When it is not UTF-8.
+    pub(super) fn shared(self, name: &str) -> Result<Option<Setting>, Error> {
+        let bao = format!("BAO_{name}");
+        if self.0.get(&bao).is_some() { self.variable(&bao) } else { self.variable(&format!("VAULT_{name}")) }
+    }
+
+    /// A list: the command line's, else the variable's, whose items a newline or a comma separates.
+    ///
+    /// # Errors
+    /// When the variable is not UTF-8.
+    pub(super) fn list(self, typed: &[String], option: &str) -> Result<Vec<Setting>, Error> {
+        let setting = |value: &str, from: &str| Setting { value: value.to_owned(), from: from.to_owned() };
+        let typed: Vec<_> =
+            typed.iter().filter(|value| !value.is_empty()).map(|value| setting(value, option)).collect();
+        if !typed.is_empty() {
+            return Ok(typed);
+        }
+        let Some(Setting { value, from }) = self.variable(&own_variable(option))? else { return Ok(Vec::new()) };
+        Ok(value
+            .split(['\n', ','])
+            .map(str::trim)
+            .filter(|item| !item.is_empty())
+            .map(|item| setting(item, &from))
+            .collect())
+    }
+
+    /// A switch; variables follow Go's `strconv.ParseBool`, as Vault's do, and empty is false.
+    ///
+    /// # Errors
+    /// When a variable is something else.
+    pub(super) fn switch(self, typed: bool, option: &str, shared: &[&str]) -> Result<bool, Error> {
+        match self.one(typed.then_some("true"), option, shared)? {
+            None => Ok(false),
+            Some(Setting { value, from }) => match value.as_str() {
+                "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+                "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+                _ => Err(Error::NotABoolean { from, value }),
+            },
+        }
+    }
+
+    /// A variable that is set and not empty.
+    ///
+    /// # Errors
+    /// When it is not UTF-8.
+    pub(super) fn variable(self, name: &str) -> Result<Option<Setting>, Error> {
+        match self.0.get(name).map(str::from_utf8) {
+            None | Some(Ok("")) => Ok(None),
+            Some(Ok(value)) => Ok(Some(Setting { value: value.to_owned(), from: name.to_owned() })),
+            Some(Err(_)) => Err(Error::NotUtf8 { from: name.to_owned() }),
+        }
+    }
+}
+
+/// `--some-name` is `VAULT_EXEC_SOME_NAME`.
+fn own_variable(option: &str) -> String {
+    format!("VAULT_EXEC_{}", option.trim_start_matches('-').replace('-', "_").to_uppercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::Entry;
+
+    fn inherited(variables: &[&str]) -> Inherited {
+        Inherited::new(variables.iter().filter_map(|text| Entry::parse(text.as_bytes())).collect())
+    }
+
+    fn address(typed: Option<&str>, variables: &[&str]) -> Option<String> {
+        let inherited = inherited(variables);
+        let setting = Given(&inherited).one(typed, "--address", &["ADDR"]).unwrap();
+        setting.map(|Setting { value, from }| format!("{from}={value}"))
+    }
+
+    #[test]
+    fn the_command_line_wins_then_our_variable_then_bao_then_vault() {
+        let all = ["VAULT_ADDR=v", "BAO_ADDR=b", "VAULT_EXEC_ADDRESS=e"];
+        assert_eq!(address(Some("t"), &all).unwrap(), "--address=t");
+        assert_eq!(address(None, &all).unwrap(), "VAULT_EXEC_ADDRESS=e");
+        assert_eq!(address(None, &all[..2]).unwrap(), "BAO_ADDR=b");
+        assert_eq!(address(None, &all[..1]).unwrap(), "VAULT_ADDR=v");
+    }
+
+    #[test]
+    fn empty_means_not_given_but_an_empty_bao_variable_hides_vaults() {
+        assert_eq!(address(Some(""), &["VAULT_EXEC_ADDRESS=", "VAULT_ADDR=v"]).unwrap(), "VAULT_ADDR=v");
+        assert_eq!(address(None, &["BAO_ADDR=", "VAULT_ADDR=v"]), None);
+    }
+
+    #[test]
+    fn lists_replace_each_other_and_split_only_in_variables() {
+        let inherited = inherited(&["VAULT_EXEC_ONLY=a, b\n\nc,"]);
+        let list = |typed: &[&str]| -> Vec<String> {
+            let typed: Vec<String> = typed.iter().map(ToString::to_string).collect();
+            let list = Given(&inherited).list(&typed, "--only").unwrap();
+            list.into_iter().map(|setting| setting.value).collect()
+        };
+        assert_eq!(list(&[]), ["a", "b", "c"]);
+        assert_eq!(list(&["x,y"]), ["x,y"]);
+    }
+
+    #[test]
+    fn switches_follow_go() {
+        let skip = |value: &str| {
+            let inherited = inherited(&[&format!("VAULT_SKIP_VERIFY={value}")]);
+            Given(&inherited).switch(false, "--tls-skip-verify", &["SKIP_VERIFY"])
+        };
+        assert_eq!((skip("True"), skip("1"), skip("F"), skip("")), (Ok(true), Ok(true), Ok(false), Ok(false)));
+        for wrong in ["yes", "on", "tRUE", " true", "2"] {
+            let error = Error::NotABoolean { from: "VAULT_SKIP_VERIFY".into(), value: wrong.into() };
+            assert_eq!(skip(wrong), Err(error));
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! [pure] What was meant: every choice made, every default filled in, before anything is read or asked.
+
+mod connection;
+mod credential;
+mod given;
+mod path;
+
+use std::ffi::OsString;
+use std::fmt;
+
+pub use connection::{Address, Connection, Roots, Tls};
+pub use credential::Credential;
+pub use given::Setting;
+pub use path::{PathFault, SecretPath};
+
+use crate::args::Args;
+use crate::entry::{Inherited, is_ours};
+use crate::env_name::{Case, EnvName, NameFault};
+use crate::failure::Failure;
+use given::Given;
+
+/// What a run does.
+#[derive(Debug)]
+pub struct Config {
+    /// The program and its arguments; at least the program.
+    pub command: Vec<OsString>,
+    /// The secrets to read, the more important later; at least one.
+    pub reads: Vec<Read>,
+    /// Which kind of engine they are in.
+    pub kv: Kv,
+    /// How many leading segments of the paths are their mount.
+    pub mount_len: Option<usize>,
+    /// How keys become names.
+    pub naming: Naming,
+    /// How names and the inherited environment become one.
+    pub policy: Policy,
+    /// Whether the program gets the token.
+    pub keep_token: bool,
+    /// How to get in.
+    pub credential: Credential,
+    /// How to reach the server.
+    pub connection: Connection,
+    /// Whether to stop when memory cannot be locked.
+    pub require_mlock: bool,
+}
+
+/// One secret to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// Where it is.
+    pub path: SecretPath,
+    /// Whether it may be absent.
+    pub optional: bool,
+}
+
+/// Which kind of engine to expect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kv {
+    /// Ask for version 2 and look the mount up if that fails.
+    #[default]
+    Auto,
+    /// Version 1, or any other engine that answers a plain read.
+    V1,
+    /// Version 2 alone.
+    V2,
+}
+
+/// How keys become names.
+#[derive(Debug, Default)]
+pub struct Naming {
+    /// Take these keys alone; empty takes all.
+    pub only: Vec<String>,
+    /// Leave these keys out.
+    pub skip: Vec<String>,
+    /// What happens to letters.
+    pub case: Case,
+    /// What goes in front, itself a valid start of a name or empty.
+    pub prefix: String,
+    /// Dangerous names that are taken all the same.
+    pub allow: Vec<EnvName>,
+}
+
+/// How names and the inherited environment become one.
+#[derive(Debug, Default)]
+pub struct Policy {
+    /// Who wins.
+    pub on_conflict: OnConflict,
+    /// Inherited variables to keep; `None` keeps all.
+    pub keep: Option<Vec<String>>,
+    /// Variables that must be set and not empty in the end.
+    pub require: Vec<String>,
+}
+
+/// Who wins when a variable of the same name was inherited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnConflict {
+    /// The secret.
+    #[default]
+    Vault,
+    /// The inherited variable.
+    Env,
+    /// Neither: stop.
+    Error,
+}
+
+/// The form of messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What was wrong with a setting; `from` is the option or variable it came from.
+#[derive(Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the messages below say it")]
+pub enum Error {
+    NoCommand,
+    NoPath,
+    NotUtf8 { from: String },
+    NotABoolean { from: String, value: String },
+    NotAChoice { from: String, value: String, choices: &'static str },
+    NotAPath { from: String, value: String, fault: PathFault },
+    NotAName { from: String, value: String, fault: NameFault },
+    NotAPrefix { from: String, value: String },
+    NotANumber { from: String, value: String },
+    NotADuration { from: String, value: String },
+    NotAnAddress { from: String, value: String, fault: &'static str },
+    NotANamespace { from: String },
+    KeepWithoutPristine,
+    KeepsCredential { name: String },
+    VersionInKv1 { path: String },
+    MountAlone { path: String },
+}
+
+impl Config {
+    /// Makes every choice.
+    ///
+    /// # Errors
+    /// When a setting is missing, malformed or contradicts another.
+    pub fn resolve(args: Args, inherited: &Inherited) -> Result<Self, Error> {
+        if args.command.is_empty() {
+            return Err(Error::NoCommand);
+        }
+        let given = Given(inherited);
+        let (kv, mount) = (kv(&args, given)?, mount(&args, given)?);
+        Ok(Self {
+            reads: reads(&args, given, kv, mount.as_ref())?,
+            kv,
+            mount_len: mount.map(|mount| mount.depth()),
+            naming: naming(&args, given)?,
+            policy: policy(&args, given)?,
+            keep_token: given.switch(args.keep_token, "--keep-token", &[])?,
+            credential: Credential::resolve(&args, given)?,
+            connection: Connection::resolve(&args, given)?,
+            require_mlock: given.switch(args.require_mlock, "--require-mlock", &[])?,
+            command: args.command,
+        })
+    }
+}
+
+/// How loud to be and in which form. Looked up on its own, so that whatever else is wrong is said that way.
+///
+/// # Errors
+/// When either is malformed.
+pub fn voice(args: &Args, inherited: &Inherited) -> Result<(u8, LogFormat), Error> {
+    let given = Given(inherited);
+    let format = match given.one(args.log_format.as_deref(), "--log-format", &[])? {
+        None => LogFormat::Text,
+        Some(setting) => setting.choose("text or json", &[("text", LogFormat::Text), ("json", LogFormat::Json)])?,
+    };
+    let verbosity = match given.one(None, "--verbose", &[])? {
+        _ if args.verbose > 0 => args.verbose,
+        None => 0,
+        Some(setting) => match setting.value.as_str() {
+            "true" => 1,
+            "false" => 0,
+            _ => setting.number()?.try_into().unwrap_or(u8::MAX),
+        },
+    };
+    Ok((verbosity, format))
+}
+
+fn kv(args: &Args, given: Given) -> Result<Kv, Error> {
+    match given.one(args.kv.as_deref(), "--kv", &[])? {
+        None => Ok(Kv::Auto),
+        Some(setting) => setting.choose("auto, 1 or 2", &[("auto", Kv::Auto), ("1", Kv::V1), ("2", Kv::V2)]),
+    }
+}
+
+fn mount(args: &Args, given: Given) -> Result<Option<SecretPath>, Error> {
+    given.one(args.mount.as_deref(), "--mount", &[])?.map(Setting::path).transpose()
+}
+
+fn reads(args: &Args, given: Given, kv: Kv, mount: Option<&SecretPath>) -> Result<Vec<Read>, Error> {
+    let mut required = given.list(&args.path, "--path")?.into_iter();
+    let mut optional = given.list(&args.optional_path, "--optional-path")?.into_iter();
+    let read = |optional: bool, setting: Setting| {
+        let path = setting.path()?;
+        let path = if let Some(mount) = mount { path.below(mount) } else { path };
+        match path {
+            path if path.version.is_some() && kv == Kv::V1 => Err(Error::VersionInKv1 { path: path.plain() }),
+            path if path.depth() < 2 => Err(Error::MountAlone { path: path.plain() }),
+            path => Ok(Read { path, optional }),
+        }
+    };
+    let mut reads = Vec::new();
+    for &is_optional in &args.path_order {
+        let next = if is_optional { optional.next() } else { required.next() };
+        if let Some(setting) = next {
+            reads.push(read(is_optional, setting)?);
+        }
+    }
+    for (is_optional, rest) in [(false, required), (true, optional)] {
+        for setting in rest {
+            reads.push(read(is_optional, setting)?);
+        }
+    }
+    if reads.is_empty() { Err(Error::NoPath) } else { Ok(reads) }
+}
+
+fn naming(args: &Args, given: Given) -> Result<Naming, Error> {
+    let values = |list: Vec<Setting>| list.into_iter().map(|setting| setting.value).collect();
+    let case = given.one(args.case.as_deref(), "--case", &[])?;
+    let prefix = given.one(args.prefix.as_deref(), "--prefix", &[])?;
+    Ok(Naming {
+        only: values(given.list(&args.only, "--only")?),
+        skip: values(given.list(&args.skip, "--skip")?),
+        case: match case {
+            None => Case::Upper,
+            Some(setting) => setting.choose("upper or keep", &[("upper", Case::Upper), ("keep", Case::Keep)])?,
+        },
+        prefix: match prefix {
+            None => String::new(),
+            Some(Setting { value, from }) if EnvName::parse(&value).is_err() => {
+                return Err(Error::NotAPrefix { from, value });
+            }
+            Some(setting) => setting.value,
+        },
+        allow: given
+            .list(&args.allow_name, "--allow-name")?
+            .into_iter()
+            .map(|Setting { value, from }| {
+                EnvName::parse(&value).map_err(|fault| Error::NotAName { from, value, fault })
+            })
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+fn policy(args: &Args, given: Given) -> Result<Policy, Error> {
+    let pristine = given.switch(args.pristine, "--pristine", &[])?;
+    let keep: Vec<_> = given.list(&args.keep_env, "--keep-env")?;
+    let keep: Vec<_> = keep.into_iter().map(|setting| setting.value).collect();
+    if !keep.is_empty() && !pristine {
+        return Err(Error::KeepWithoutPristine);
+    }
+    if let Some(name) = keep.iter().find(|name| is_ours(name.as_bytes())) {
+        return Err(Error::KeepsCredential { name: name.clone() });
+    }
+    let require = given.list(&args.require, "--require")?;
+    Ok(Policy {
+        on_conflict: match given.one(args.on_conflict.as_deref(), "--on-conflict", &[])? {
+            None => OnConflict::Vault,
+            Some(setting) => setting.choose(
+                "vault, env or error",
+                &[("vault", OnConflict::Vault), ("env", OnConflict::Env), ("error", OnConflict::Error)],
+            )?,
+        },
+        keep: pristine.then_some(keep),
+        require: require.into_iter().map(|setting| setting.value).collect(),
+    })
+}
+
+impl Setting {
+    fn choose<T: Copy>(self, choices: &'static str, values: &[(&str, T)]) -> Result<T, Error> {
+        let chosen = values.iter().find(|(name, _)| *name == self.value).map(|(_, value)| *value);
+        chosen.ok_or(Error::NotAChoice { from: self.from, value: self.value, choices })
+    }
+
+    fn number(self) -> Result<u32, Error> {
+        self.value.parse().map_err(|_| Error::NotANumber { from: self.from, value: self.value })
+    }
+
+    fn path(self) -> Result<SecretPath, Error> {
+        SecretPath::parse(&self.value).map_err(|fault| Error::NotAPath { from: self.from, value: self.value, fault })
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoCommand => f.write_str("no program to start"),
+            Self::NoPath => f.write_str("no path to read"),
+            Self::NotUtf8 { from } => write!(f, "{from}: not UTF-8"),
+            Self::NotABoolean { from, value } => write!(f, "{from}: `{value}` is neither true nor false"),
+            Self::NotAChoice { from, value, choices } => write!(f, "{from}: `{value}` is not {choices}"),
+            Self::NotAPath { from, value, fault } => write!(f, "{from}: `{value}` is not a path: {fault}"),
+            Self::NotAName { from, value, fault } => write!(f, "{from}: `{value}` is {fault}"),
+            Self::NotAPrefix { from, value } => write!(f, "{from}: no name can start with `{value}`"),
+            Self::NotANumber { from, value } => write!(f, "{from}: `{value}` is not a number"),
+            Self::NotADuration { from, value } => write!(f, "{from}: `{value}` is not a duration"),
+            Self::NotAnAddress { from, value, fault } => write!(f, "{from}: `{value}` is not an address: {fault}"),
+            Self::NotANamespace { from } => write!(f, "{from}: a namespace has only visible ASCII characters"),
+            Self::KeepWithoutPristine => f.write_str("--keep-env: everything is kept without --pristine"),
+            Self::KeepsCredential { name } => write!(f, "--keep-env: {name} is for vault-exec and never passed on"),
+            Self::VersionInKv1 { path } => write!(f, "--path {path}: --kv 1 has no versions"),
+            Self::MountAlone { path } => write!(f, "--path {path}: a mount, but no secret in it"),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let hint = match &error {
+            Error::NoCommand => "vault-exec [OPTIONS] [--] COMMAND [ARG]...",
+            Error::NoPath => "give --path secret/app or set VAULT_EXEC_PATH",
+            Error::NotABoolean { .. } => "1, t, true or 0, f, false; empty is false",
+            Error::NotADuration { .. } => "for example 60s, 1m30s or 500ms",
+            Error::NotAnAddress { .. } => "for example https://vault.example.com:8200",
+            Error::KeepWithoutPristine => "add --pristine, or leave --keep-env out",
+            Error::KeepsCredential { .. } => "--keep-token leaves the token in VAULT_TOKEN",
+            Error::VersionInKv1 { .. } => "leave the @ and the version out, or --kv 1",
+            Error::MountAlone { .. } => "name a secret below it, for example secret/app",
+            _ => return Self::new(error),
+        };
+        Self::new(&error).hint(hint)
+    }
+}
+
+#[cfg(test)]
+mod tests;

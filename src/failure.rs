@@ -1,0 +1,105 @@
+//! The one way a run ends without a program: what failed, why, and the way out.
+
+use std::fmt;
+
+/// The exit codes that are vault-exec's own, as `env(1)`, `timeout(1)` and `docker run` have them.
+///
+/// | code | meaning |
+/// |---|---|
+/// | 125 | vault-exec failed before the program was started |
+/// | 126 | the program was found but cannot be executed |
+/// | 127 | the program was not found |
+/// | 128 + n | signal n ended the wait |
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// vault-exec itself failed.
+    Failed = 125,
+    /// The program was found but cannot be executed.
+    CannotExecute = 126,
+    /// The program was not found.
+    NotFound = 127,
+}
+
+/// What went wrong, in words for the person who has to mend it. Never holds a value, a token or a response body.
+///
+/// What was being done when it went wrong is added in front with [`anyhow::Context`].
+#[derive(Debug)]
+pub struct Failure {
+    why: String,
+    hint: Option<String>,
+    exit: Exit,
+}
+
+impl Failure {
+    /// A failure with exit code 125 and no hint yet.
+    #[must_use]
+    pub fn new(why: impl fmt::Display) -> Self {
+        Self { why: why.to_string(), hint: None, exit: Exit::Failed }
+    }
+
+    /// Adds the way out.
+    #[must_use]
+    pub fn hint(mut self, hint: impl fmt::Display) -> Self {
+        self.hint = Some(hint.to_string());
+        self
+    }
+
+    /// Ends the process with another code.
+    #[must_use]
+    pub const fn exit(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// A failure as it is printed: the parts a person reads and the code the process ends with.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Report {
+    /// What failed and why, on one line.
+    pub message: String,
+    /// What to do about it, perhaps on several lines.
+    pub hint: Option<String>,
+    /// The code the process ends with.
+    pub exit: Exit,
+}
+
+impl From<&anyhow::Error> for Report {
+    fn from(error: &anyhow::Error) -> Self {
+        let failure = error.chain().find_map(|cause| cause.downcast_ref::<Failure>());
+        Self {
+            message: format!("{error:#}"),
+            hint: failure.and_then(|failure| failure.hint.clone()),
+            exit: failure.map_or(Exit::Failed, |failure| failure.exit),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    #[test]
+    fn a_report_joins_what_and_why_and_keeps_the_hint_and_the_code() {
+        let failure = Failure::new("no such file").hint("mount it").exit(Exit::NotFound);
+        let error = Err::<(), _>(failure).context("read x").unwrap_err();
+        let report =
+            Report { message: "read x: no such file".into(), hint: Some("mount it".into()), exit: Exit::NotFound };
+        assert_eq!(Report::from(&error), report);
+    }
+
+    #[test]
+    fn any_other_error_is_a_failure_of_ours() {
+        assert_eq!(Report::from(&anyhow::anyhow!("x")).exit, Exit::Failed);
+    }
+}

@@ -1,0 +1,145 @@
+//! [os] What keeps secrets out of places where they outlive us: freed memory, our own `environ`, core files, swap.
+#![allow(unsafe_code, reason = "memory and process state are its subject")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::ffi::{CStr, c_char};
+use std::num::NonZeroUsize;
+
+use nix::libc;
+use nix::sys::mman::{MapFlags, MlockAllFlags, ProtFlags, mlockall, mmap_anonymous, munlockall, munmap};
+use nix::sys::prctl::set_dumpable;
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, rlim_t, setrlimit};
+use zeroize::Zeroize;
+
+use crate::entry::{Entry, Inherited, is_ours};
+
+/// An allocator that wipes what it takes back, so that no dependency needs to be trusted to do it.
+///
+/// `realloc` is deliberately the trait's own, which allocates, copies and gives back: the C library's may move a block
+/// and leave the old one as it was.
+#[derive(Debug)]
+pub struct WipingAllocator;
+
+// SAFETY: every block comes from `System` and goes back to it with the layout it was asked for with.
+unsafe impl GlobalAlloc for WipingAllocator {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promises are the same.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promises are the same.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the block is `layout.size()` bytes that nobody else refers to any more.
+        unsafe { std::slice::from_raw_parts_mut(block, layout.size()) }.zeroize();
+        // SAFETY: the caller's promises are the same.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+unsafe extern "C" {
+    static environ: *const *mut c_char;
+}
+
+/// Reads the environment and wipes, in the very memory that `/proc/self/environ` shows, each value meant for us.
+///
+/// To be called once, first thing, while nothing else can be reading it.
+#[must_use]
+pub fn take_environment() -> Inherited {
+    let mut entries = Vec::new();
+    // SAFETY: `environ` is null or a null-terminated array of writable C strings (environ(7)), and no other thread runs.
+    unsafe {
+        let mut next = environ;
+        while !next.is_null() && !(*next).is_null() {
+            if let Some(entry) = Entry::parse(CStr::from_ptr(*next).to_bytes()) {
+                if is_ours(entry.name()) {
+                    let value = (*next).add(entry.name().len() + 1).cast::<u8>();
+                    std::slice::from_raw_parts_mut(value, entry.value().len()).zeroize();
+                }
+                entries.push(entry);
+            }
+            next = next.add(1);
+        }
+    }
+    Inherited::new(entries)
+}
+
+/// What was changed about the process and is put back for the program.
+#[derive(Debug)]
+pub struct Hardened {
+    core_limit: Option<(rlim_t, rlim_t)>,
+    /// Whether no page of ours can be swapped out.
+    pub locked: bool,
+}
+
+/// Turns core files off, keeps other processes of the same user out of our memory (`PR_SET_DUMPABLE`), and locks it
+/// against swapping where that cannot get in the way.
+#[must_use]
+pub fn harden() -> Hardened {
+    // Nothing can be done about a failure here, and none is known on Linux: both calls take away, which is allowed.
+    let _ = set_dumpable(false);
+    let core_limit = getrlimit(Resource::RLIMIT_CORE).ok().filter(|(soft, _)| *soft != 0);
+    if let Some((_, hard)) = core_limit {
+        let _ = setrlimit(Resource::RLIMIT_CORE, 0, hard);
+    }
+    Hardened { core_limit, locked: lock_memory() }
+}
+
+impl Hardened {
+    /// Puts the limit on core files back. `execve` itself makes the program dumpable again and unlocks memory.
+    pub fn undo(&self) {
+        if let Some((soft, hard)) = self.core_limit {
+            let _ = setrlimit(Resource::RLIMIT_CORE, soft, hard);
+        }
+    }
+}
+
+/// Room that must be left under `RLIMIT_MEMLOCK`. Under a tighter limit a lock on all future memory would make an
+/// ordinary allocation or a growing stack end the process.
+const LOCK_HEADROOM: usize = 64 * 1024 * 1024;
+
+fn lock_memory() -> bool {
+    let small = |(soft, _)| soft != RLIM_INFINITY && soft < LOCK_HEADROOM as rlim_t;
+    let may_be_refused = getrlimit(Resource::RLIMIT_MEMLOCK).is_ok_and(small);
+    // Pages are locked when they are first touched, not all at once.
+    let on_fault = MlockAllFlags::from_bits_retain(libc::MCL_ONFAULT);
+    if mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE | on_fault).is_err() {
+        return false;
+    }
+    // A small limit does not hold for a process with CAP_IPC_LOCK: only a trial tells.
+    if may_be_refused && !has_headroom() {
+        let _ = munlockall();
+        return false;
+    }
+    true
+}
+
+fn has_headroom() -> bool {
+    let Some(length) = NonZeroUsize::new(LOCK_HEADROOM) else { return false };
+    // SAFETY: a new private mapping at an address of the kernel's choice touches nothing that exists.
+    let Ok(room) = (unsafe { mmap_anonymous(None, length, ProtFlags::PROT_NONE, MapFlags::MAP_PRIVATE) }) else {
+        return false;
+    };
+    // SAFETY: the mapping made above, which nothing refers to.
+    unsafe { munmap(room, LOCK_HEADROOM) }.is_ok()
+}
+
+/// Keeps a static glibc from loading the modules that `/etc/nsswitch.conf` names. A module brings a second, dynamic
+/// libc of the image's own version into the process, which then dies of `SIGFPE`. To be called before a name is looked
+/// up; the file, or a DNS server, answers it.
+pub fn keep_name_modules_out() {
+    #[cfg(all(target_os = "linux", target_env = "gnu", target_feature = "crt-static"))]
+    {
+        unsafe extern "C" {
+            fn __nss_configure_lookup(database: *const c_char, services: *const c_char) -> std::ffi::c_int;
+        }
+        static ONCE: std::sync::Once = std::sync::Once::new();
+        // SAFETY: both are C strings, which glibc copies. It is called before the first look-up, once.
+        ONCE.call_once(|| unsafe {
+            __nss_configure_lookup(c"hosts".as_ptr(), c"files dns".as_ptr());
+        });
+    }
+}

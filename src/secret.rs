@@ -1,0 +1,91 @@
+//! [pure] The one type that holds a secret value.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error};
+use serde_json::value::RawValue;
+use zeroize::Zeroize;
+
+/// Bytes that nobody but the started program may see: wiped on drop, never cloned, never formatted.
+///
+/// The only way to the bytes is [`Secret::expose`], so a search for that word finds every place that handles one.
+pub struct Secret(Vec<u8>);
+
+impl Secret {
+    /// Takes the bytes over without copying them.
+    #[must_use]
+    pub const fn new(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes themselves.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// Reads any JSON value but `null` (an `Option<Secret>` takes that): a string gives its characters, everything else
+/// its JSON text exactly as the server sent it, so that `1e400` and `12345678901234567890` survive.
+///
+/// The value never appears in an error, which serde's own types would quote.
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <&RawValue>::deserialize(deserializer)?.get();
+        if text.starts_with('"') {
+            serde_json::from_str::<String>(text)
+                .map(|string| Self(string.into_bytes()))
+                .map_err(|_| D::Error::custom("a string is not valid JSON text"))
+        } else {
+            Ok(Self(text.as_bytes().to_vec()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Option<Secret> {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn strings_give_their_characters() {
+        assert_eq!(read(r#""a\u003cb\n \"q\" é ""#).unwrap().expose(), "a<b\n \"q\" é ".as_bytes());
+        assert_eq!(read(r#""""#).unwrap().expose(), b"");
+    }
+
+    #[test]
+    fn everything_else_is_passed_as_it_was_sent() {
+        for text in ["1e400", "12345678901234567890", "-0.0", "true", "[1, 2]", r#"{"b":1,"a":[null]}"#] {
+            assert_eq!(read(text).unwrap().expose(), text.as_bytes());
+        }
+    }
+
+    #[test]
+    fn null_is_no_secret() {
+        assert!(read("null").is_none());
+    }
+
+    #[test]
+    fn neither_debug_nor_an_error_shows_the_value() {
+        assert_eq!(format!("{:?}", read(r#""hunter2""#)), "Some(Secret(..))");
+        for wrong in [r#""hunter2\ud800""#, r#""hunter2"#, "hunter2"] {
+            let error = serde_json::from_str::<Secret>(wrong).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("hunter2"));
+        }
+    }
+}

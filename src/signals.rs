@@ -1,0 +1,53 @@
+//! [os] Signals while there is no program yet: they end the wait at once, also for PID 1, which the kernel protects
+//! from every signal it has no handler for.
+#![allow(unsafe_code, reason = "handlers and dispositions are its subject")]
+
+use std::ffi::c_int;
+
+use nix::libc;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+
+/// Ends the process with 128 + n when one of `SIGTERM`, `SIGINT`, `SIGHUP` arrives, unless it was ignored before
+/// (`nohup`), and keeps a server that hangs up from ending it with `SIGPIPE`.
+pub fn arm() {
+    let ending = SigAction::new(SigHandler::Handler(end), SaFlags::SA_RESTART, SigSet::empty());
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
+        if !is_ignored(signal) {
+            set(signal, &ending);
+        }
+    }
+    set(Signal::SIGPIPE, &SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty()));
+}
+
+/// Makes `SIGPIPE` what programs expect. The handlers need no undoing: `execve` sets caught signals to the default and
+/// leaves ignored ones ignored.
+pub fn disarm() {
+    set(Signal::SIGPIPE, &SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty()));
+}
+
+fn set(signal: Signal, action: &SigAction) {
+    // SAFETY: the handler only calls what signal-safety(7) allows. The call cannot fail for these signals.
+    let _ = unsafe { sigaction(signal, action) };
+}
+
+fn is_ignored(signal: Signal) -> bool {
+    let mut current = std::mem::MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: only asks, into memory of the right size, which is read only when it was filled in.
+    unsafe {
+        libc::sigaction(signal as c_int, std::ptr::null(), current.as_mut_ptr()) == 0
+            && current.assume_init().sa_sigaction == libc::SIG_IGN
+    }
+}
+
+extern "C" fn end(signal: c_int) {
+    let message: &[u8] = match signal {
+        libc::SIGTERM => b"vault-exec: SIGTERM came before the program was started\n",
+        libc::SIGINT => b"vault-exec: SIGINT came before the program was started\n",
+        _ => b"vault-exec: SIGHUP came before the program was started\n",
+    };
+    // SAFETY: write and _exit are async-signal-safe; the buffer is static.
+    unsafe {
+        libc::write(libc::STDERR_FILENO, message.as_ptr().cast(), message.len());
+        libc::_exit(128 + signal);
+    }
+}

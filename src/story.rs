@@ -1,0 +1,122 @@
+//! [os] What vault-exec says while it works, all of it on standard error: standard output belongs to the program.
+
+use std::fmt::Display;
+use std::io::Write;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use crate::config::LogFormat;
+use crate::failure::Report;
+
+/// Tells what happens, as loudly as was asked for.
+#[derive(Debug)]
+pub struct Story {
+    verbosity: u8,
+    format: LogFormat,
+    start: Instant,
+}
+
+/// How much it matters, quietest last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Level {
+    Error,
+    Warn,
+    Info,
+    Debug,
+}
+
+/// One line of `--log-format json`.
+#[derive(Serialize)]
+struct Line<'a> {
+    level: Level,
+    /// Milliseconds since the start of the process's work.
+    elapsed_ms: f64,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+}
+
+impl Story {
+    /// A story that begins now; `verbosity` counts the `-v`.
+    #[must_use]
+    pub fn new(verbosity: u8, format: LogFormat) -> Self {
+        Self { verbosity, format, start: Instant::now() }
+    }
+
+    /// Why no program was started.
+    pub fn failure(&self, report: &Report) {
+        self.print(Level::Error, &report.message, report.hint.as_deref());
+    }
+
+    /// Something the person should know although the program starts.
+    pub fn warn(&self, message: impl Display) {
+        self.print(Level::Warn, &message.to_string(), None);
+    }
+
+    /// A step, told with `-v`.
+    pub fn info<M: Display>(&self, message: impl FnOnce() -> M) {
+        if self.verbosity >= 1 {
+            self.print(Level::Info, &message().to_string(), None);
+        }
+    }
+
+    /// A detail, told with `-vv`.
+    pub fn debug<M: Display>(&self, message: impl FnOnce() -> M) {
+        if self.verbosity >= 2 {
+            self.print(Level::Debug, &message().to_string(), None);
+        }
+    }
+
+    /// Writes one message in one `write`, so that lines of several processes do not mix. That nobody can be told is no
+    /// reason to stop.
+    fn print(&self, level: Level, message: &str, hint: Option<&str>) {
+        let elapsed_ms = self.start.elapsed().as_secs_f64() * 1000.0;
+        let text = match self.format {
+            LogFormat::Json => {
+                let elapsed_ms = (elapsed_ms * 1000.0).round() / 1000.0;
+                serde_json::to_string(&Line { level, elapsed_ms, message, hint }).unwrap_or_default() + "\n"
+            }
+            LogFormat::Text => {
+                let time = if level == Level::Error || level == Level::Warn {
+                    String::new()
+                } else {
+                    format!("[{elapsed_ms:.1} ms] ")
+                };
+                let hint = hint.map_or(String::new(), |hint| format!("hint: {}\n", printable(hint, true)));
+                format!("vault-exec: {time}{}\n{hint}", printable(message, false))
+            }
+        };
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
+}
+
+/// Makes characters visible that could move the cursor, start a line that looks like ours, or reverse what is read.
+fn printable(text: &str, lines: bool) -> String {
+    let mut printable = String::with_capacity(text.len());
+    for character in text.chars() {
+        let keep = match character {
+            '\n' => lines,
+            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => false,
+            _ => !character.is_control(),
+        };
+        if keep {
+            printable.push(character);
+        } else {
+            printable.extend(character.escape_default());
+        }
+    }
+    printable
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_a_terminal_obeys_is_printed() {
+        assert_eq!(printable("a\x1b[31m\r\nb\u{202e}é", false), "a\\u{1b}[31m\\r\\nb\\u{202e}é");
+        assert_eq!(printable("path {\n}", true), "path {\n}");
+    }
+}

@@ -1,0 +1,268 @@
+//! [net] One path becomes one secret, whatever kind of engine holds it.
+
+use std::fmt;
+use std::time::Duration;
+
+use anyhow::Context;
+use http::{Response, StatusCode};
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use vaultrs::api::kv1::requests::GetSecretRequest;
+use vaultrs::api::kv2::requests::ReadSecretRequest;
+
+use crate::config::{Config, Kv, Read, SecretPath};
+use crate::failure::Failure;
+use crate::kv::KvSecret;
+use crate::secret::Secret;
+use crate::vault::client::{Client, says};
+
+/// What the server says of one path.
+enum Outcome {
+    Found(KvSecret),
+    Absent(Absence),
+    /// 403, and the path that a policy would have to name.
+    Refused(String),
+    /// Anything else.
+    Odd(Response<Vec<u8>>),
+}
+
+/// The ways a secret can be absent.
+enum Absence {
+    /// Nothing was ever written there, or not this version.
+    Nothing,
+    Deleted(u64),
+    Destroyed(u64),
+    /// Nothing is mounted there: a mistake, never just an absent secret.
+    Mount,
+    /// The namespace does not exist: a mistake too.
+    Namespace,
+}
+
+/// What the server says of the mount of a path.
+enum Mount {
+    /// KV v2, mounted at so many segments.
+    Kv2(usize),
+    /// KV v1 or any other engine, by its type.
+    Plain(String),
+    /// It may exist, but we are not told.
+    Unknown,
+}
+
+/// Reads one path; `None` when it is optional and absent.
+///
+/// # Errors
+/// When it is refused, unreachable, or absent without being optional.
+pub(super) async fn read(client: &Client<'_>, config: &Config, read: &Read) -> anyhow::Result<Option<KvSecret>> {
+    let path = &read.path;
+    one(client, config, read).await.with_context(|| format!("read {path}"))
+}
+
+async fn one(client: &Client<'_>, config: &Config, read: &Read) -> Result<Option<KvSecret>, Failure> {
+    let path = &read.path;
+    let mount_len = config.mount_len.unwrap_or(1);
+    let (outcome, unsure) = match config.kv {
+        Kv::V1 => (plain(client, path).await?, false),
+        Kv::V2 => (versioned(client, path, mount_len).await?, false),
+        Kv::Auto => detect(client, path, mount_len).await?,
+    };
+    match outcome {
+        Outcome::Found(secret) => {
+            let version = secret.version.map_or(String::new(), |version| format!(" version {version}"));
+            client.story.info(|| format!("read {path}{version}: {} keys", secret.data.len()));
+            Ok(Some(secret))
+        }
+        Outcome::Absent(Absence::Nothing | Absence::Deleted(_) | Absence::Destroyed(_)) if read.optional => {
+            client.story.info(|| format!("read {path}: absent, which is allowed"));
+            Ok(None)
+        }
+        Outcome::Absent(absence) => Err(absent(path, &absence, unsure)),
+        Outcome::Refused(policy_path) => Err(refused(client, &policy_path, unsure).await),
+        Outcome::Odd(answer) => Err(client.unexpected(&answer)),
+    }
+}
+
+/// Asks for KV v2 and, only if that brings no secret, for the kind of the mount. Also tells whether the outcome is a
+/// guess because the server would not say.
+async fn detect(client: &Client<'_>, path: &SecretPath, mount_len: usize) -> Result<(Outcome, bool), Failure> {
+    let first = versioned(client, path, mount_len).await?;
+    if let Outcome::Found(_) | Outcome::Absent(Absence::Deleted(_) | Absence::Destroyed(_) | Absence::Namespace) = first
+    {
+        return Ok((first, false));
+    }
+    let outcome = match mount(client, path).await? {
+        Mount::Kv2(len) if len == mount_len => first,
+        Mount::Kv2(len) => versioned(client, path, len).await?,
+        Mount::Plain(kind) if path.version.is_some() => return Err(no_versions(&kind)),
+        Mount::Plain(_) => plain(client, path).await?,
+        Mount::Unknown => return Ok((first, true)),
+    };
+    Ok((outcome, false))
+}
+
+/// <https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2#read-secret-version>
+async fn versioned(client: &Client<'_>, path: &SecretPath, mount_len: usize) -> Result<Outcome, Failure> {
+    let Some((mount, secret)) = path.in_kv2(mount_len) else { return Ok(Outcome::Absent(Absence::Nothing)) };
+    let policy_path = format!("{mount}/data/{secret}");
+    let request = ReadSecretRequest { mount, path: secret, version: path.version };
+    let answer = client.send(request).await?;
+    let body: Option<Body<Kv2>> = parse(&answer);
+    Ok(match (answer.status(), body.and_then(|body| body.data)) {
+        (StatusCode::OK, Some(Kv2 { data: Some(data), metadata })) => {
+            Outcome::Found(KvSecret { path: path.plain(), version: Some(metadata.version), data: data.0, lease: None })
+        }
+        (StatusCode::NOT_FOUND, Some(Kv2 { data: None, metadata })) if metadata.destroyed => {
+            Outcome::Absent(Absence::Destroyed(metadata.version))
+        }
+        (StatusCode::NOT_FOUND, Some(Kv2 { data: None, metadata })) => {
+            Outcome::Absent(Absence::Deleted(metadata.version))
+        }
+        _ => neither(answer, policy_path),
+    })
+}
+
+/// A plain logical read: KV v1, `cubbyhole`, `database/creds/app` and the like.
+async fn plain(client: &Client<'_>, path: &SecretPath) -> Result<Outcome, Failure> {
+    let answer = client.send(get(&path.plain())).await?;
+    let body: Option<Body<Data>> = parse(&answer);
+    Ok(match (answer.status(), body) {
+        (StatusCode::OK, Some(Body { data: Some(data), lease_id, lease_duration })) => {
+            let lease = (!lease_id.is_empty()).then(|| Duration::from_secs(lease_duration));
+            Outcome::Found(KvSecret { path: path.plain(), version: None, data: data.0, lease })
+        }
+        _ => neither(answer, path.plain()),
+    })
+}
+
+/// What an answer without a secret means.
+fn neither(answer: Response<Vec<u8>>, policy_path: String) -> Outcome {
+    match answer.status() {
+        StatusCode::FORBIDDEN => Outcome::Refused(policy_path),
+        StatusCode::NOT_FOUND if says(&answer, "no handler for route") => Outcome::Absent(Absence::Mount),
+        StatusCode::NOT_FOUND if says(&answer, "namespace not found") => Outcome::Absent(Absence::Namespace),
+        StatusCode::NOT_FOUND => Outcome::Absent(Absence::Nothing),
+        _ => Outcome::Odd(answer),
+    }
+}
+
+/// The request that the Vault CLI sends to tell KV v1 from v2. It is refused to a token that may do nothing at all in
+/// the mount, and for a mount that does not exist.
+async fn mount(client: &Client<'_>, path: &SecretPath) -> Result<Mount, Failure> {
+    #[derive(Deserialize)]
+    struct Info {
+        path: String,
+        r#type: String,
+        options: Option<Options>,
+    }
+    #[derive(Deserialize)]
+    struct Options {
+        version: Option<String>,
+    }
+    let answer = client.send(get(&format!("sys/internal/ui/mounts/{path}"))).await?;
+    let body: Option<Body<Info>> = parse(&answer);
+    let Some(info) = body.and_then(|body| body.data) else { return Ok(Mount::Unknown) };
+    client.story.info(|| format!("{path} is in {} of type {}", info.path, info.r#type));
+    let version = info.options.and_then(|options| options.version);
+    Ok(match (info.r#type.as_str(), version.as_deref()) {
+        ("kv", Some("2")) => Mount::Kv2(info.path.trim_matches('/').split('/').count()),
+        _ => Mount::Plain(info.r#type),
+    })
+}
+
+fn get(path: &str) -> GetSecretRequest {
+    let (mount, path) = path.split_once('/').unwrap_or((path, ""));
+    GetSecretRequest { mount: mount.into(), path: path.into() }
+}
+
+fn no_versions(kind: &str) -> Failure {
+    Failure::new(format!("a version is pinned, but its engine ({kind}) has none"))
+        .hint("leave the @ and the version out")
+}
+
+fn absent(path: &SecretPath, absence: &Absence, unsure: bool) -> Failure {
+    let (why, hint) = match (absence, path.version) {
+        (Absence::Nothing, _) if unsure => ("no such secret".into(), UNSURE.into()),
+        (Absence::Nothing, Some(version)) => {
+            (format!("no version {version} of it"), format!("`bao kv metadata get {path}` shows which there are"))
+        }
+        (Absence::Nothing, None) => (
+            "no such secret".into(),
+            format!("`bao kv list {}` shows what is there; --optional-path lets a secret be absent", path.parent()),
+        ),
+        (Absence::Deleted(version), _) => (
+            format!("version {version} is deleted"),
+            format!("`bao kv undelete -versions={version} {path}` brings it back; @N pins another version"),
+        ),
+        (Absence::Destroyed(version), _) => {
+            (format!("version {version} is destroyed"), "write a new version, or pin another one with @N".into())
+        }
+        (Absence::Mount, _) => ("nothing is mounted there".into(), "`bao secrets list` shows the mounts".into()),
+        (Absence::Namespace, _) => ("no such namespace".into(), "check --namespace or VAULT_NAMESPACE".into()),
+    };
+    Failure::new(why).hint(hint)
+}
+
+const UNSURE: &str = "if its mount has several segments or is not KV version 2, say so with --mount or --kv";
+
+/// Says what a policy lacks, or that the token is worth nothing at all. The server answers 403 to both, so the token is
+/// asked to look itself up, which the default policy lets every valid one do.
+async fn refused(client: &Client<'_>, policy_path: &str, unsure: bool) -> Failure {
+    let valid = client.send(get("auth/token/lookup-self")).await.is_ok_and(|answer| answer.status() == StatusCode::OK);
+    if !valid {
+        return Failure::new("permission denied (403): the token is expired, revoked or unknown to this server")
+            .hint("log in again, or check that the address and the namespace are those the token is for");
+    }
+    let stanza = format!("a policy of the token must hold\npath \"{policy_path}\" {{\n  capabilities = [\"read\"]\n}}");
+    let hint = if unsure { format!("{stanza}\n{UNSURE}") } else { stanza };
+    Failure::new("permission denied (403)").hint(hint)
+}
+
+/// The envelope of every answer. The errors of serde quote what they did not expect, so none leaves this file.
+#[derive(Deserialize)]
+struct Body<T> {
+    data: Option<T>,
+    #[serde(default)]
+    lease_id: String,
+    #[serde(default)]
+    lease_duration: u64,
+}
+
+#[derive(Deserialize)]
+struct Kv2 {
+    data: Option<Data>,
+    metadata: Metadata,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    version: u64,
+    destroyed: bool,
+}
+
+/// Keys and values in the order they were sent, where a map would lose one of two equal keys in silence.
+struct Data(Vec<(String, Option<Secret>)>);
+
+impl<'de> Deserialize<'de> for Data {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Pairs;
+        impl<'de> Visitor<'de> for Pairs {
+            type Value = Data;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("keys and values")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Data, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Data(pairs))
+            }
+        }
+        deserializer.deserialize_map(Pairs)
+    }
+}
+
+fn parse<'a, T: Deserialize<'a>>(answer: &'a Response<Vec<u8>>) -> Option<T> {
+    serde_json::from_slice(answer.body()).ok()
+}

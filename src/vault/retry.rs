@@ -1,0 +1,97 @@
+//! [net] One deadline for everything, and how long to wait before the next try.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::{Duration, Instant};
+
+/// The time and the tries that are left.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deadline {
+    end: Instant,
+    total: Duration,
+    attempts: Option<u32>,
+}
+
+/// The first wait, doubled with each try, and the longest.
+const FIRST: Duration = Duration::from_millis(100);
+const LONGEST: Duration = Duration::from_secs(2);
+
+/// A single request has at most this long.
+const REQUEST: Duration = Duration::from_secs(10);
+
+/// Why there is no next try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum GiveUp {
+    /// The time of `--timeout` does not suffice.
+    Time,
+    /// The server asks to be left alone for longer than that.
+    RetryAfter(Duration),
+    /// `--attempts` are used up.
+    Attempts,
+}
+
+impl Deadline {
+    pub(super) fn new(total: Duration, attempts: Option<u32>) -> Self {
+        Self { end: Instant::now() + total, total, attempts }
+    }
+
+    /// The time of `--timeout`.
+    pub(super) const fn total(&self) -> Duration {
+        self.total
+    }
+
+    /// The time that one request may take.
+    pub(super) fn request(&self) -> Duration {
+        self.left().min(REQUEST)
+    }
+
+    fn left(&self) -> Duration {
+        self.end.saturating_duration_since(Instant::now())
+    }
+
+    /// How long to wait after `tries` tries: a random part of a doubled delay ("full jitter", so that many that failed
+    /// together do not come back together), but no less than the server asked for.
+    pub(super) fn wait(&self, tries: u32, retry_after: Option<Duration>) -> Result<Duration, GiveUp> {
+        if self.attempts.is_some_and(|attempts| tries >= attempts) {
+            return Err(GiveUp::Attempts);
+        }
+        let ceiling = LONGEST.min(FIRST.saturating_mul(1 << (tries - 1).min(16)));
+        #[allow(clippy::cast_precision_loss, reason = "53 random bits are plenty")]
+        let part = RandomState::new().hash_one(tries) as f64 / u64::MAX as f64;
+        let wait = ceiling.mul_f64(part).max(retry_after.unwrap_or_default());
+        match retry_after {
+            _ if wait < self.left() => Ok(wait),
+            Some(asked) if asked >= self.left() => Err(GiveUp::RetryAfter(asked)),
+            _ => Err(GiveUp::Time),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_the_longest_and_vary() {
+        let deadline = Deadline::new(Duration::from_secs(3600), None);
+        for (tries, ceiling) in [(1, 100), (2, 200), (5, 1600), (6, 2000), (40, 2000), (u32::MAX, 2000)] {
+            let waits: Vec<_> = (0..50).map(|_| deadline.wait(tries, None).unwrap()).collect();
+            assert!(waits.iter().all(|wait| *wait <= Duration::from_millis(ceiling)), "{tries}: {waits:?}");
+            assert!(waits.iter().any(|wait| *wait != waits[0]));
+        }
+    }
+
+    #[test]
+    fn the_server_may_ask_for_more() {
+        let deadline = Deadline::new(Duration::from_secs(60), None);
+        assert!(deadline.wait(1, Some(Duration::from_secs(30))).unwrap() >= Duration::from_secs(30));
+        let long = Duration::from_secs(61);
+        assert_eq!(deadline.wait(1, Some(long)), Err(GiveUp::RetryAfter(long)));
+    }
+
+    #[test]
+    fn time_and_tries_end() {
+        assert_eq!(Deadline::new(Duration::ZERO, None).wait(1, None), Err(GiveUp::Time));
+        assert_eq!(Deadline::new(Duration::from_secs(60), Some(3)).wait(3, None), Err(GiveUp::Attempts));
+        assert!(Deadline::new(Duration::from_secs(60), Some(3)).wait(2, None).is_ok());
+    }
+}

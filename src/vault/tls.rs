@@ -1,0 +1,169 @@
+//! [net] How the server proves who it is.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+
+use crate::config::{Roots, Setting, Tls};
+use crate::failure::Failure;
+use crate::story::Story;
+
+/// The files a Linux system keeps its authorities in, in the order in which Go, and so Vault's own client, looks.
+const SYSTEM_FILES: [&str; 6] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/tls/cacert.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// The directories it keeps them in where it has none of the files.
+const SYSTEM_DIRECTORIES: [&str; 2] = ["/etc/ssl/certs", "/etc/pki/tls/certs"];
+
+/// Decides whom to trust. Reads files; `None` instead of `tls` decides for a server that speaks plain HTTP.
+pub(super) fn client_config(tls: Option<&Tls>, story: &Story) -> anyhow::Result<ClientConfig> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .context("prepare TLS")?;
+    let builder = match tls {
+        Some(Tls { verify: true, roots }) => builder.with_root_certificates(choose(roots, story)?),
+        Some(Tls { verify: false, .. }) => {
+            story.warn("the server's certificate is not checked: anyone in between can read the secrets");
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+        }
+        None => builder.with_root_certificates(RootCertStore::empty()),
+    };
+    Ok(builder.with_no_client_auth())
+}
+
+fn choose(roots: &Roots, story: &Story) -> anyhow::Result<RootCertStore> {
+    let given = |setting: &Setting| format!("{}: {}", setting.from, setting.value);
+    let mut trusted = RootCertStore::empty();
+    let (from, count) = match roots {
+        Roots::File(file) => {
+            (given(file), add_file(&mut trusted, Path::new(&file.value)).with_context(|| given(file))?)
+        }
+        Roots::Directory(directory) => (
+            given(directory),
+            add_directory(&mut trusted, Path::new(&directory.value)).with_context(|| given(directory))?,
+        ),
+        Roots::Pem(pem) => {
+            (pem.from.clone(), add(&mut trusted, pem.value.as_bytes()).with_context(|| pem.from.clone())?)
+        }
+        Roots::System { file, directories } => return system(file.as_ref(), directories.as_ref(), story),
+    };
+    if count == 0 {
+        return Err(no_authority(&from));
+    }
+    story.debug(|| format!("trust {count} authorities from {from} and no others"));
+    Ok(trusted)
+}
+
+/// The system's authorities, or the bundled ones where it has none, as in an image made from scratch.
+fn system(file: Option<&Setting>, directories: Option<&Setting>, story: &Story) -> anyhow::Result<RootCertStore> {
+    let mut trusted = RootCertStore::empty();
+    let mut places: Vec<PathBuf> = Vec::new();
+    let files = match file {
+        Some(file) => vec![file.value.as_str()],
+        None => SYSTEM_FILES.to_vec(),
+    };
+    if let Some(found) = files.iter().find(|file| Path::new(file).exists()) {
+        add_file(&mut trusted, Path::new(found)).with_context(|| (*found).to_owned())?;
+        places.push(found.into());
+    }
+    let directories = match directories {
+        Some(directories) => directories.value.split(':').collect(),
+        None if places.is_empty() => SYSTEM_DIRECTORIES.to_vec(),
+        None => Vec::new(),
+    };
+    for directory in directories.into_iter().map(Path::new).filter(|directory| directory.is_dir()) {
+        add_directory(&mut trusted, directory).with_context(|| directory.display().to_string())?;
+        places.push(directory.to_owned());
+    }
+    if trusted.is_empty() {
+        trusted.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        story.debug(|| format!("trust the {} bundled authorities: the system has none", trusted.len()));
+    } else {
+        story.debug(|| format!("trust {} authorities of the system, from {places:?}", trusted.len()));
+    }
+    Ok(trusted)
+}
+
+fn add_file(store: &mut RootCertStore, file: &Path) -> anyhow::Result<usize> {
+    add(store, &fs::read(file)?)
+}
+
+fn add_directory(store: &mut RootCertStore, directory: &Path) -> anyhow::Result<usize> {
+    let mut count = 0;
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.is_file() {
+            count += add(store, &fs::read(&path)?).unwrap_or(0);
+        }
+    }
+    Ok(count)
+}
+
+/// Adds every certificate in a PEM text. One that is not understood is passed over, as every other client does: old
+/// authorities have odd encodings.
+fn add(store: &mut RootCertStore, pem: &[u8]) -> anyhow::Result<usize> {
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let certificates = certificates.map_err(|_| Failure::new("it is no PEM text"))?;
+    Ok(store.add_parsable_certificates(certificates).0)
+}
+
+fn no_authority(from: &str) -> anyhow::Error {
+    Failure::new(format!("{from}: it holds no certificate"))
+        .hint("it must hold PEM text that starts with -----BEGIN CERTIFICATE-----")
+        .into()
+}
+
+/// `--tls-skip-verify`: believes every certificate, but still checks that the server holds its key.
+#[derive(Debug)]
+struct Anybody(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,250 @@
+//! [net] One exchange with the server: bytes go out, a whole response or a typed trouble comes back. Nothing is tried
+//! again here.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use async_trait::async_trait;
+use http::header::LOCATION;
+use http::{Request, Response};
+use reqwest::redirect::Policy;
+use rustify::errors::ClientError;
+use rustls::{AlertDescription, CertificateError};
+use url::Url;
+
+use crate::config::Connection;
+use crate::story::Story;
+use crate::vault::dns::{LookupError, SystemResolver};
+use crate::vault::tls;
+
+/// A response over this many bytes is refused; Vault's own limit for a request is 32 MiB, for a KV secret 1 MiB.
+const LARGEST: usize = 8 * 1024 * 1024;
+
+/// A connection has at most this long.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// The reqwest client under vaultrs' request types, which sees [`rustify::client::Client`] alone.
+#[derive(Debug)]
+pub(super) struct Transport {
+    http: reqwest::Client,
+    /// Scheme, host and port.
+    base: String,
+    /// What the address puts in front of `/v1`, without a slash at its end.
+    prefix: String,
+    redirects: bool,
+}
+
+/// Why an exchange brought no response.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// The name of the server has no address.
+    Lookup(String),
+    /// No connection was made, or it broke.
+    Connection(io::ErrorKind),
+    /// The server closed the connection before its answer was complete.
+    Incomplete,
+    /// No answer in the time one request has.
+    Slow,
+    /// The certificate does not prove what it should.
+    Certificate(CertificateError),
+    /// The server ended the handshake.
+    Alert(AlertDescription),
+    /// The server and rustls found no common ground.
+    Handshake,
+    /// The server does not speak TLS.
+    NotTls,
+    /// The server does not speak HTTP.
+    NotHttp,
+    /// The response is larger than [`LARGEST`].
+    TooLarge,
+    /// The server sent us to this address, and we do not go there for the reason given.
+    Redirect(String, &'static str),
+    /// The request itself could not be made.
+    Request,
+}
+
+impl Transport {
+    pub(super) fn new(connection: &Connection, story: &Story) -> anyhow::Result<Self> {
+        let url = &connection.address.url;
+        let tls = (url.scheme() == "https").then_some(&connection.tls);
+        let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls::client_config(tls, story)?)
+            .dns_resolver(Arc::new(SystemResolver))
+            .redirect(Policy::none())
+            .connect_timeout(CONNECT)
+            .no_proxy()
+            .build()
+            .context("prepare HTTP")?;
+        let mut base = url.clone();
+        base.set_path("");
+        let prefix = url.path().trim_end_matches('/').to_owned();
+        Ok(Self { http, base: base.into(), prefix, redirects: connection.redirects })
+    }
+
+    async fn exchange(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Trouble> {
+        let mut request = reqwest::Request::try_from(request).map_err(|_| Trouble::Request)?;
+        let path = format!("{}{}", self.prefix, request.url().path());
+        request.url_mut().set_path(&path);
+        if request.url().query() == Some("") {
+            request.url_mut().set_query(None);
+        }
+        let mut again = request.try_clone().ok_or(Trouble::Request)?;
+        let first = self.http.execute(request).await?;
+        let Some(target) = redirect(&first) else { return whole(first).await };
+        let shown = || target.origin().ascii_serialization();
+        if !self.redirects {
+            return Err(Trouble::Redirect(shown(), "--disable-redirects is given"));
+        }
+        if target.scheme() != "https" && first.url().scheme() == "https" {
+            return Err(Trouble::Redirect(shown(), "it does not protect what is sent there"));
+        }
+        *again.url_mut() = target;
+        let second = self.http.execute(again).await?;
+        match redirect(&second) {
+            None => whole(second).await,
+            Some(target) => {
+                Err(Trouble::Redirect(target.origin().ascii_serialization(), "one redirect was followed already"))
+            }
+        }
+    }
+}
+
+/// Where a standby, or a load balancer, sends us instead. Vault's own client follows the same codes.
+fn redirect(response: &reqwest::Response) -> Option<Url> {
+    let location = response.headers().get(LOCATION)?.to_str().ok()?;
+    matches!(response.status().as_u16(), 301 | 302 | 307 | 308).then(|| response.url().join(location).ok())?
+}
+
+async fn whole(mut response: reqwest::Response) -> Result<Response<Vec<u8>>, Trouble> {
+    let announced = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+    if announced > LARGEST {
+        return Err(Trouble::TooLarge);
+    }
+    let mut body = Vec::with_capacity(announced);
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > LARGEST {
+            return Err(Trouble::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    let mut answer = Response::new(body);
+    *answer.status_mut() = response.status();
+    std::mem::swap(answer.headers_mut(), response.headers_mut());
+    Ok(answer)
+}
+
+#[async_trait]
+impl rustify::client::Client for Transport {
+    fn base(&self) -> &str {
+        &self.base
+    }
+
+    async fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, ClientError> {
+        self.exchange(request).await.map_err(|trouble| ClientError::GenericError { source: trouble.into() })
+    }
+
+    /// Every status is an answer here: the caller looks at its headers and its body, which rustify's errors drop.
+    async fn execute(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, ClientError> {
+        self.send(request).await
+    }
+}
+
+impl Trouble {
+    /// Whether it may pass if one tries again.
+    pub(super) const fn may_pass(&self) -> bool {
+        matches!(self, Self::Lookup(_) | Self::Connection(_) | Self::Incomplete | Self::Slow)
+    }
+}
+
+impl From<ClientError> for Trouble {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::GenericError { source } => source.downcast().unwrap_or(Self::Request),
+            _ => Self::Request,
+        }
+    }
+}
+
+impl From<reqwest::Error> for Trouble {
+    /// The layers below wrap what happened several times over; the innermost cause that is known tells.
+    fn from(error: reqwest::Error) -> Self {
+        let mut trouble = if error.is_timeout() { Self::Slow } else { Self::Incomplete };
+        let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
+        while let Some(current) = cause {
+            if let Some(lookup) = current.downcast_ref::<LookupError>() {
+                return Self::Lookup(lookup.to_string());
+            } else if let Some(tls) = current.downcast_ref::<rustls::Error>() {
+                return tls.into();
+            } else if let Some(io) = current.downcast_ref::<io::Error>() {
+                trouble = match io.kind() {
+                    io::ErrorKind::TimedOut => Self::Slow,
+                    io::ErrorKind::UnexpectedEof => Self::Incomplete,
+                    io::ErrorKind::Other => trouble,
+                    kind => Self::Connection(kind),
+                };
+                // `source` of an `io::Error` skips the error that it wraps.
+                cause = io.get_ref().map(|inner| inner as _);
+                continue;
+            } else if current.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
+                trouble = Self::NotHttp;
+            }
+            cause = current.source();
+        }
+        trouble
+    }
+}
+
+impl From<&rustls::Error> for Trouble {
+    fn from(error: &rustls::Error) -> Self {
+        match error {
+            rustls::Error::InvalidCertificate(fault) => Self::Certificate(fault.clone()),
+            rustls::Error::NoCertificatesPresented => Self::Certificate(CertificateError::BadEncoding),
+            rustls::Error::AlertReceived(alert) => Self::Alert(*alert),
+            rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType) => Self::NotTls,
+            _ => Self::Handshake,
+        }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lookup(why) => f.write_str(why),
+            Self::Connection(kind) => kind.fmt(f),
+            Self::Incomplete => f.write_str("the connection was closed before the answer was complete"),
+            Self::Slow => f.write_str("no answer in time"),
+            Self::Certificate(fault) => f.write_str(&certificate(fault)),
+            Self::Alert(alert) => write!(f, "the server refused the TLS handshake ({alert:?})"),
+            Self::Handshake => f.write_str("the TLS handshake failed"),
+            Self::NotTls => f.write_str("the server does not speak TLS"),
+            Self::NotHttp => f.write_str("the server does not speak HTTP"),
+            Self::TooLarge => write!(f, "the answer is larger than {} MiB", LARGEST / 1024 / 1024),
+            Self::Redirect(target, why) => write!(f, "redirected to {target}, but {why}"),
+            Self::Request => f.write_str("the request could not be made"),
+        }
+    }
+}
+
+impl Error for Trouble {}
+
+fn certificate(fault: &CertificateError) -> String {
+    match fault {
+        CertificateError::UnknownIssuer => "the server's certificate is from an unknown authority".into(),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "the server's certificate has expired".into()
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "the server's certificate is not valid yet".into()
+        }
+        CertificateError::NotValidForName => "the server's certificate is for another name".into(),
+        CertificateError::NotValidForNameContext { expected, presented } => {
+            let presented = if presented.is_empty() { "no name at all".into() } else { presented.join(", ") };
+            format!("the server's certificate is for {presented}, not for {}", expected.to_str())
+        }
+        _ => "the server's certificate is not valid".into(),
+    }
+}
