@@ -1,4 +1,4 @@
-//! [pure] What was typed: the options and their help. Nothing is resolved here; that is [`crate::config`]'s work.
+//! `[pure]` What was typed: the options and their help. Nothing is resolved here; that is [`crate::config`]'s work.
 
 use std::ffi::OsString;
 
@@ -21,7 +21,12 @@ use crate::failure::{Exit, Report};
     after_help = AFTER_HELP
 )]
 #[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
-#[allow(clippy::doc_markdown, rustdoc::bare_urls, reason = "these comments are the help, which is no Markdown")]
+#[allow(
+    clippy::doc_markdown,
+    rustdoc::bare_urls,
+    rustdoc::broken_intra_doc_links,
+    reason = "these comments are the help, which is no Markdown"
+)]
 pub struct Args {
     /// Secret to read, as `vault kv get` takes it; @N pins a version
     #[arg(long, value_name = "PATH[@N]", help_heading = "What to read")]
@@ -79,11 +84,63 @@ pub struct Args {
     #[arg(long, help_heading = "Names and values")]
     pub keep_token: bool,
 
-    /// File that holds the token [VAULT_TOKEN_FILE; without any: ~/.vault-token]
+    /// token, approle, kubernetes, jwt, userpass, ldap or cert [default: what is there]
+    #[arg(long, value_name = "METHOD", help_heading = "Getting in")]
+    pub auth: Option<String>,
+
+    /// Mount of the auth method [default: the method's name]
+    #[arg(long, value_name = "MOUNT", help_heading = "Getting in")]
+    pub auth_mount: Option<String>,
+
+    /// Namespace of the auth method [default: --namespace]
+    #[arg(long, value_name = "NAMESPACE", help_heading = "Getting in")]
+    pub auth_namespace: Option<String>,
+
+    /// Role to log in as, with kubernetes, jwt or cert
+    #[arg(long, value_name = "ROLE", help_heading = "Getting in")]
+    pub role: Option<String>,
+
+    /// File that holds the token [VAULT_TOKEN_FILE; last: ~/.vault-token]
     #[arg(long, value_name = "FILE", help_heading = "Getting in")]
     pub token_file: Option<String>,
 
-    /// Server: https://, http:// [VAULT_ADDR; default: https://127.0.0.1:8200]
+    /// The token is a wrapping token: unwrap it first
+    #[arg(long, help_heading = "Getting in")]
+    pub unwrap_token: bool,
+
+    /// AppRole's role_id [VAULT_ROLE_ID or VAULT_ROLE_ID_FILE]
+    #[arg(long, value_name = "ID", help_heading = "Getting in")]
+    pub role_id: Option<String>,
+
+    /// File that holds AppRole's secret_id [or VAULT_SECRET_ID]
+    #[arg(long, value_name = "FILE", help_heading = "Getting in")]
+    pub secret_id_file: Option<String>,
+
+    /// The secret_id is a wrapping token: unwrap it first
+    #[arg(long, help_heading = "Getting in")]
+    pub secret_id_wrapped: bool,
+
+    /// File that holds the JWT [or VAULT_JWT; kubernetes: the pod's own]
+    #[arg(long, value_name = "FILE", help_heading = "Getting in")]
+    pub jwt_file: Option<String>,
+
+    /// Audience of the token that GitHub Actions is asked for
+    #[arg(long, value_name = "AUDIENCE", help_heading = "Getting in")]
+    pub jwt_audience: Option<String>,
+
+    /// User name, with userpass or ldap [VAULT_USERNAME]
+    #[arg(long, value_name = "NAME", help_heading = "Getting in")]
+    pub username: Option<String>,
+
+    /// File that holds the password [or VAULT_PASSWORD]
+    #[arg(long, value_name = "FILE", help_heading = "Getting in")]
+    pub password_file: Option<String>,
+
+    /// Leave the token that a login obtained alive
+    #[arg(long, help_heading = "Getting in")]
+    pub no_revoke: bool,
+
+    /// https://, http:// or unix:/// [VAULT_ADDR; default: https://127.0.0.1:8200]
     #[arg(long, value_name = "URL", help_heading = "Connection")]
     pub address: Option<String>,
 
@@ -99,9 +156,25 @@ pub struct Args {
     #[arg(long, value_name = "DIR", help_heading = "Connection")]
     pub ca_path: Option<String>,
 
+    /// Certificate to show to the server [VAULT_CLIENT_CERT]
+    #[arg(long, value_name = "FILE", help_heading = "Connection")]
+    pub client_cert: Option<String>,
+
+    /// Key of that certificate [VAULT_CLIENT_KEY]
+    #[arg(long, value_name = "FILE", help_heading = "Connection")]
+    pub client_key: Option<String>,
+
+    /// Name the server's certificate must be for [VAULT_TLS_SERVER_NAME]
+    #[arg(long, value_name = "NAME", help_heading = "Connection")]
+    pub tls_server_name: Option<String>,
+
     /// Trust any certificate, and so anyone in between [VAULT_SKIP_VERIFY]
     #[arg(long, help_heading = "Connection")]
     pub tls_skip_verify: bool,
+
+    /// HTTP proxy, never for loopback [VAULT_PROXY_ADDR; HTTPS_PROXY, NO_PROXY]
+    #[arg(long, value_name = "URL", help_heading = "Connection")]
+    pub proxy: Option<String>,
 
     /// Do not follow a standby's redirect [VAULT_DISABLE_REDIRECTS]
     #[arg(long, help_heading = "Connection")]

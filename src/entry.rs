@@ -1,4 +1,4 @@
-//! [pure] One entry of an environment block, and the block a process was started with.
+//! `[pure]` One entry of an environment block, and the block a process was started with.
 
 use std::collections::BTreeSet;
 
@@ -81,7 +81,7 @@ impl Inherited {
 /// Whether a variable is a credential or a setting meant for vault-exec alone, which its program never sees.
 #[must_use]
 pub fn is_ours(name: &[u8]) -> bool {
-    const CREDENTIALS: [&[u8]; 4] = [b"TOKEN", b"SECRET_ID", b"JWT", b"PASSWORD"];
+    const CREDENTIALS: [&[u8]; 5] = [b"TOKEN", b"SECRET_ID", b"JWT", b"ID_TOKEN", b"PASSWORD"];
     name.starts_with(b"VAULT_EXEC_")
         || [&b"VAULT_"[..], b"BAO_"]
             .iter()

@@ -1,4 +1,4 @@
-//! [pure] Names of environment variables: how a key becomes one, and which are too dangerous to take from a secret.
+//! `[pure]` Names of environment variables: how a key becomes one, and which are too dangerous to take from a secret.
 
 use std::fmt;
 

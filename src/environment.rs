@@ -1,4 +1,4 @@
-//! [pure] The environment the program gets: the inherited one and the mapped variables, by policy.
+//! `[pure]` The environment the program gets: the inherited one and the mapped variables, by policy.
 
 use std::fmt;
 
@@ -153,7 +153,7 @@ impl fmt::Display for Error {
             Self::Conflict { names } => {
                 write!(f, "--on-conflict error: {} already in the environment", names.join(", "))
             }
-            Self::Missing { names } => write!(f, "--require: {} not set or empty", names.join(", ")),
+            Self::Missing { names } => write!(f, "--require: not set or empty: {}", names.join(", ")),
             Self::TooLong { offenders } => {
                 write!(f, "longer than the {} KiB the kernel takes: {}", MAX_STRING / 1024, list(offenders))
             }

@@ -1,4 +1,4 @@
-//! [os] The program: found before anything is asked, started in our place when everything is there.
+//! `[os]` The program: found before anything is asked, started in our place when everything is there.
 #![allow(unsafe_code, reason = "descriptors are looked at by number")]
 
 use std::ffi::{CStr, CString, OsStr, OsString};
@@ -13,7 +13,7 @@ use nix::unistd::{AccessFlags, access, execve};
 
 use crate::environment::Environment;
 use crate::failure::{Exit, Failure};
-use crate::hygiene::Hardened;
+use crate::hygiene::{self, Hardened};
 use crate::signals;
 
 /// A program that was found and its arguments.
@@ -83,6 +83,7 @@ impl Program {
         let Ok(entries) = entries else { return Failure::new("a variable holds a NUL byte") };
         signals::disarm();
         hardened.undo();
+        hygiene::wipe_registers();
         match execve(&self.file, &self.line, &entries) {
             Ok(never) => match never {},
             Err(errno) => cannot_execute(&self.file.to_string_lossy(), errno),

@@ -1,4 +1,4 @@
-//! [os] What keeps secrets out of places where they outlive us: freed memory, our own `environ`, core files, swap.
+//! `[os]` What keeps secrets out of places where they outlive us: freed memory, our own `environ`, core files, swap.
 #![allow(unsafe_code, reason = "memory and process state are its subject")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -65,6 +65,53 @@ pub fn take_environment() -> Inherited {
         }
     }
     Inherited::new(entries)
+}
+
+/// Clears the vector registers, through which every copy of a secret went: a core holds them too. To be called last.
+pub fn wipe_registers() {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::{asm, is_x86_feature_detected};
+        // The C library copies through those from 16 on where there are any, and nothing ever clears them.
+        if is_x86_feature_detected!("avx512f") {
+            // SAFETY: the instructions are there, and code for the baseline does not use these registers.
+            unsafe {
+                asm!(
+                    ".irp n, 16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31",
+                    "vpxord zmm\\n, zmm\\n, zmm\\n",
+                    ".endr",
+                    options(nomem, nostack, preserves_flags)
+                );
+            }
+        }
+        if is_x86_feature_detected!("avx") {
+            // SAFETY: the instruction is there, and the compiler is told of every register it changes.
+            unsafe { asm!("vzeroall", clobber_abi("C"), options(nomem, nostack)) }
+        } else {
+            // SAFETY: every x86-64 has the instructions, and the compiler is told of every register they change.
+            unsafe {
+                asm!(
+                    ".irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15",
+                    "xorps xmm\\n, xmm\\n",
+                    ".endr",
+                    clobber_abi("C"),
+                    options(nomem, nostack)
+                );
+            }
+        }
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: every aarch64 with an operating system has the instructions, and the compiler is told of every register
+    // they change.
+    unsafe {
+        std::arch::asm!(
+            ".irp n, 0,1,2,3,4,5,6,7,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31",
+            "movi v\\n\\().16b, #0",
+            ".endr",
+            clobber_abi("C"),
+            options(nomem, nostack)
+        );
+    }
 }
 
 /// What was changed about the process and is put back for the program.

@@ -1,4 +1,4 @@
-//! [pure] What a path of the server held.
+//! `[pure]` What a path of the server held.
 
 use std::time::Duration;
 

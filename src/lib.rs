@@ -10,11 +10,11 @@
 //! The modules stand in the order of that flow, and none knows a later one; [`run`] alone knows the order. Files marked
 //! `[pure]` compute, `[net]` talk to the server, `[os]` to the kernel. Before them stand the words the steps share.
 
+pub mod secret;
 pub mod entry;
 pub mod env_name;
-pub mod failure;
 pub mod kv;
-pub mod secret;
+pub mod failure;
 
 pub mod args;
 pub mod config;
@@ -81,43 +81,41 @@ pub fn run(args: Args, inherited: Inherited, hardened: &Hardened, story: &Story)
     let mut config = Config::resolve(args, &inherited).map_err(Failure::from)?;
     let program = Program::find(std::mem::take(&mut config.command), inherited.get("PATH"))?;
     require_lock(&config, hardened, story)?;
-    signals::arm();
+    signals::arm(story.format());
 
     let answer = vault::fetch(&config, story)?;
 
     let mapped = mapping::map(answer.secrets, &config.naming).map_err(Failure::from)?;
-    let token = config.keep_token.then_some(&answer.token);
+    let token = answer.token.as_ref().filter(|_| config.keep_token);
     let environment = Environment::compose(inherited, mapped, token, &config.policy).map_err(Failure::from)?;
     environment.check_size(program.size(), exec::size_limit()).map_err(Failure::from)?;
     drop((config, answer.token));
 
     tell(&environment, story);
-    story.info(|| format!("start {}", program.file().display()));
+    story.info(format_args!("start {}", program.file().display()));
     Err(program.start(&environment, hardened).into())
 }
 
 fn require_lock(config: &Config, hardened: &Hardened, story: &Story) -> Result<(), Failure> {
     if hardened.locked {
-        story.debug(|| "memory is locked against swapping");
+        story.debug(format_args!("memory is locked against swapping"));
     } else if config.require_mlock {
         return Err(Failure::new("--require-mlock: memory cannot be locked")
             .hint("raise the limit (ulimit -l unlimited, docker run --ulimit memlock=-1) or grant CAP_IPC_LOCK"));
     } else {
-        story.debug(|| "memory is not locked against swapping: the limit is too low");
+        story.debug(format_args!("memory is not locked against swapping: the limit is too low"));
     }
     Ok(())
 }
 
 fn tell(environment: &Environment, story: &Story) {
     for Decision { name, origin, outcome } in &environment.decisions {
-        story.info(|| {
-            let outcome = match outcome {
-                Outcome::Set => "",
-                Outcome::ReplacedInherited => ", which replaces the inherited variable",
-                Outcome::LostToInherited => ", but the inherited variable is kept",
-                Outcome::LostToLaterPath => ", but a later path has it too",
-            };
-            format!("{name} from {origin}{outcome}")
-        });
+        let outcome = match outcome {
+            Outcome::Set => "",
+            Outcome::ReplacedInherited => ", which replaces the inherited variable",
+            Outcome::LostToInherited => ", but the inherited variable is kept",
+            Outcome::LostToLaterPath => ", but a later path has it too",
+        };
+        story.info(format_args!("{name} from {origin}{outcome}"));
     }
 }

@@ -1,9 +1,9 @@
-//! [pure] Keys become variables: selected, named, and refused where a name or a value would surprise.
+//! `[pure]` Keys become variables: selected, named, and refused where a name or a value would surprise.
 
 use std::fmt;
 
 use crate::config::Naming;
-use crate::env_name::{EnvName, NameFault};
+use crate::env_name::{Case, EnvName, NameFault};
 use crate::failure::Failure;
 use crate::kv::{KvSecret, Origin};
 use crate::secret::Secret;
@@ -118,7 +118,11 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let hint = match &error {
             Error::NoKeys { .. } => "put a key into it, or leave the path out".to_owned(),
+            Error::NotAName { key, .. } if key.is_empty() => "give --prefix, or the key a name".to_owned(),
             Error::NotAName { key, .. } => format!("give --prefix, or leave it out with --skip '{key}'"),
+            Error::SameName { keys: [one, other], .. } if !differ_in_case_alone(one, other) => {
+                format!("leave one out with --skip '{one}'")
+            }
             Error::SameName { keys, .. } => {
                 format!("leave one out with --skip '{}', or keep both with --case keep", keys[0])
             }
@@ -135,12 +139,17 @@ impl From<Error> for Failure {
     }
 }
 
+/// Whether `--case keep` gives the two keys different names.
+fn differ_in_case_alone(one: &str, other: &str) -> bool {
+    let keep = |key| EnvName::from_key(key, "_", Case::Keep);
+    keep(one) != keep(other)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::env_name::Case;
 
     fn secret(path: &str, data: &[(&str, Option<&str>)]) -> KvSecret {
         let own = |(key, value): &(&str, Option<&str>)| {

@@ -1,4 +1,4 @@
-//! [pure] The one type that holds a secret value.
+//! `[pure]` The one type that holds a secret value.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! [os] Signals while there is no program yet: they end the wait at once, also for PID 1, which the kernel protects
+//! `[os]` Signals while there is no program yet: they end the wait at once, also for PID 1, which the kernel protects
 //! from every signal it has no handler for.
 #![allow(unsafe_code, reason = "handlers and dispositions are its subject")]
 
@@ -7,9 +7,15 @@ use std::ffi::c_int;
 use nix::libc;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
+use crate::config::LogFormat;
+
 /// Ends the process with 128 + n when one of `SIGTERM`, `SIGINT`, `SIGHUP` arrives, unless it was ignored before
 /// (`nohup`), and keeps a server that hangs up from ending it with `SIGPIPE`.
-pub fn arm() {
+pub fn arm(format: LogFormat) {
+    let end = match format {
+        LogFormat::Text => end::<false>,
+        LogFormat::Json => end::<true>,
+    };
     let ending = SigAction::new(SigHandler::Handler(end), SaFlags::SA_RESTART, SigSet::empty());
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
         if !is_ignored(signal) {
@@ -39,11 +45,20 @@ fn is_ignored(signal: Signal) -> bool {
     }
 }
 
-extern "C" fn end(signal: c_int) {
-    let message: &[u8] = match signal {
-        libc::SIGTERM => b"vault-exec: SIGTERM came before the program was started\n",
-        libc::SIGINT => b"vault-exec: SIGINT came before the program was started\n",
-        _ => b"vault-exec: SIGHUP came before the program was started\n",
+extern "C" fn end<const JSON: bool>(signal: c_int) {
+    macro_rules! message {
+        ($name:literal) => {
+            if JSON {
+                concat!("{\"level\":\"error\",\"message\":\"", $name, " came before the program was started\"}\n")
+            } else {
+                concat!("vault-exec: ", $name, " came before the program was started\n")
+            }
+        };
+    }
+    let message = match signal {
+        libc::SIGTERM => message!("SIGTERM"),
+        libc::SIGINT => message!("SIGINT"),
+        _ => message!("SIGHUP"),
     };
     // SAFETY: write and _exit are async-signal-safe; the buffer is static.
     unsafe {

@@ -1,6 +1,6 @@
-//! [os] What vault-exec says while it works, all of it on standard error: standard output belongs to the program.
+//! `[os]` What vault-exec says while it works, all of it on standard error: standard output belongs to the program.
 
-use std::fmt::Display;
+use std::fmt;
 use std::io::Write;
 use std::time::Instant;
 
@@ -31,8 +31,8 @@ enum Level {
 #[derive(Serialize)]
 struct Line<'a> {
     level: Level,
-    /// Milliseconds since the start of the process's work.
-    elapsed_ms: f64,
+    /// Microseconds since vault-exec began.
+    elapsed_us: u128,
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'a str>,
@@ -45,44 +45,49 @@ impl Story {
         Self { verbosity, format, start: Instant::now() }
     }
 
+    /// The form of every message.
+    #[must_use]
+    pub const fn format(&self) -> LogFormat {
+        self.format
+    }
+
     /// Why no program was started.
     pub fn failure(&self, report: &Report) {
         self.print(Level::Error, &report.message, report.hint.as_deref());
     }
 
     /// Something the person should know although the program starts.
-    pub fn warn(&self, message: impl Display) {
+    pub fn warn(&self, message: fmt::Arguments) {
         self.print(Level::Warn, &message.to_string(), None);
     }
 
     /// A step, told with `-v`.
-    pub fn info<M: Display>(&self, message: impl FnOnce() -> M) {
+    pub fn info(&self, message: fmt::Arguments) {
         if self.verbosity >= 1 {
-            self.print(Level::Info, &message().to_string(), None);
+            self.print(Level::Info, &message.to_string(), None);
         }
     }
 
     /// A detail, told with `-vv`.
-    pub fn debug<M: Display>(&self, message: impl FnOnce() -> M) {
+    pub fn debug(&self, message: fmt::Arguments) {
         if self.verbosity >= 2 {
-            self.print(Level::Debug, &message().to_string(), None);
+            self.print(Level::Debug, &message.to_string(), None);
         }
     }
 
     /// Writes one message in one `write`, so that lines of several processes do not mix. That nobody can be told is no
     /// reason to stop.
     fn print(&self, level: Level, message: &str, hint: Option<&str>) {
-        let elapsed_ms = self.start.elapsed().as_secs_f64() * 1000.0;
+        let elapsed_us = self.start.elapsed().as_micros();
         let text = match self.format {
             LogFormat::Json => {
-                let elapsed_ms = (elapsed_ms * 1000.0).round() / 1000.0;
-                serde_json::to_string(&Line { level, elapsed_ms, message, hint }).unwrap_or_default() + "\n"
+                serde_json::to_string(&Line { level, elapsed_us, message, hint }).unwrap_or_default() + "\n"
             }
             LogFormat::Text => {
                 let time = if level == Level::Error || level == Level::Warn {
                     String::new()
                 } else {
-                    format!("[{elapsed_ms:.1} ms] ")
+                    format!("[{}.{} ms] ", elapsed_us / 1000, elapsed_us / 100 % 10)
                 };
                 let hint = hint.map_or(String::new(), |hint| format!("hint: {}\n", printable(hint, true)));
                 format!("vault-exec: {time}{}\n{hint}", printable(message, false))

@@ -1,8 +1,8 @@
-//! [pure] How to reach the server.
+//! `[pure]` How to reach the server.
 
 use std::time::Duration;
 
-use url::Url;
+use url::{Host, Url};
 
 use crate::args::Args;
 use crate::config::Error;
@@ -17,6 +17,8 @@ pub struct Connection {
     pub namespace: Option<String>,
     /// How it proves who it is.
     pub tls: Tls,
+    /// What stands between.
+    pub proxy: Option<Proxy>,
     /// Whether the one redirect that a standby may send is followed.
     pub redirects: bool,
     /// Time for everything until the program starts.
@@ -30,6 +32,8 @@ pub struct Connection {
 pub struct Address {
     /// `http` or `https`, host, port and perhaps a path that goes in front of `/v1`.
     pub url: Url,
+    /// The socket that takes the place of host and port, where an agent listens.
+    pub socket: Option<String>,
     /// The option or variable it came from.
     pub from: String,
 }
@@ -41,6 +45,19 @@ pub struct Tls {
     pub roots: Roots,
     /// `false` takes anybody's.
     pub verify: bool,
+    /// The name its certificate must be for, instead of the host of the address. Sent as SNI, too.
+    pub server_name: Option<String>,
+    /// The files of the certificate and the key that prove to the server who we are.
+    pub client: Option<(Setting, Setting)>,
+}
+
+/// What stands between us and the server.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Proxy {
+    /// `http` or `https`, perhaps with a user name and a password: never to be shown.
+    pub url: Url,
+    /// Hosts that are reached without it, as `NO_PROXY` has them.
+    pub except: Option<String>,
 }
 
 /// Which authorities are trusted.
@@ -65,19 +82,37 @@ impl Connection {
     pub(super) fn resolve(args: &Args, given: Given) -> Result<Self, Error> {
         let timeout = given.one(args.timeout.as_deref(), "--timeout", &[])?;
         let attempts = given.one(args.attempts.as_deref(), "--attempts", &[])?;
+        let address = Address::resolve(args, given)?;
+        let namespace = given.one(args.namespace.as_deref(), "--namespace", &["NAMESPACE"])?;
         Ok(Self {
-            address: Address::resolve(args, given)?,
-            namespace: given
-                .one(args.namespace.as_deref(), "--namespace", &["NAMESPACE"])?
-                .map(namespace)
-                .transpose()?,
+            proxy: Proxy::resolve(args, given, &address)?,
+            address,
+            namespace: namespace.map(Setting::namespace).transpose()?,
             tls: Tls {
                 roots: Roots::resolve(args, given)?,
                 verify: !given.switch(args.tls_skip_verify, "--tls-skip-verify", &["SKIP_VERIFY"])?,
+                server_name: server_name(args, given)?,
+                client: client(args, given)?,
             },
             redirects: !given.switch(args.disable_redirects, "--disable-redirects", &["DISABLE_REDIRECTS"])?,
             timeout: timeout.map_or(Ok(Duration::from_secs(60)), duration)?,
-            attempts: attempts.map(|setting| setting.number().map(|number| number.max(1))).transpose()?,
+            attempts: attempts.map(Setting::number).transpose()?,
+        })
+    }
+}
+
+impl Connection {
+    /// A service of the public network rather than Vault: none of Vault's settings hold for it.
+    pub(super) fn elsewhere(address: &Setting, given: Given) -> Result<Self, Error> {
+        let address = Address { url: address.url(&address.value)?, socket: None, from: address.from.clone() };
+        Ok(Self {
+            proxy: Proxy::everybodys(given, &address)?,
+            address,
+            namespace: None,
+            tls: Tls { roots: Roots::system(given)?, verify: true, server_name: None, client: None },
+            redirects: true,
+            timeout: Duration::ZERO,
+            attempts: None,
         })
     }
 }
@@ -86,29 +121,79 @@ impl Address {
     fn resolve(args: &Args, given: Given) -> Result<Self, Error> {
         let default = || Setting { value: "https://127.0.0.1:8200".into(), from: "the default".into() };
         let setting = given.one(args.address.as_deref(), "--address", &["AGENT_ADDR", "ADDR"])?.unwrap_or_else(default);
-        let fault = |fault| Error::NotAnAddress { from: setting.from.clone(), value: setting.value.clone(), fault };
-        let url = Url::parse(&setting.value).map_err(|_| fault("it is no URL"))?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(fault("it starts with neither https:// nor http://"));
+        if let Some(socket) = setting.value.strip_prefix("unix://").filter(|socket| socket.starts_with('/')) {
+            let socket = Some(socket.to_owned());
+            return Ok(Self { url: setting.url("http://localhost")?, socket, from: setting.from });
         }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(Error::NotAnAddress {
-                from: setting.from,
-                value: format!("{}://…@{}", url.scheme(), url.host_str().unwrap_or_default()),
-                fault: "it holds a user name",
-            });
+        let url = setting.url(&setting.value)?;
+        let fault = match () {
+            () if url.scheme() != "https" && url.scheme() != "http" => {
+                "it starts with none of https://, http:// and unix:///"
+            }
+            () if url.query().is_some() || url.fragment().is_some() => "it has a `?` or a `#`",
+            () if !url.username().is_empty() || url.password().is_some() => "it holds a user name",
+            () => return Ok(Self { url, socket: None, from: setting.from }),
+        };
+        Err(Error::NotAnAddress { value: harmless(&setting.value), from: setting.from, fault })
+    }
+
+    /// Whether an agent that knows a token of its own may be there.
+    #[must_use]
+    pub fn may_be_agent(&self) -> bool {
+        self.socket.is_some() || self.from.ends_with("_AGENT_ADDR")
+    }
+
+    fn is_loopback(&self) -> bool {
+        match self.url.host() {
+            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(Host::Ipv6(ip)) => ip.is_loopback(),
+            None => false,
         }
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err(fault("it has a `?` or a `#`"));
+    }
+}
+
+impl Proxy {
+    /// A proxy that is named for Vault is used for every host, as Vault's own client does.
+    fn resolve(args: &Args, given: Given, address: &Address) -> Result<Option<Self>, Error> {
+        match given.one(args.proxy.as_deref(), "--proxy", &["PROXY_ADDR", "HTTP_PROXY"])? {
+            _ if address.is_loopback() => Ok(None),
+            Some(_) if args.tls_server_name.is_some() => Err(Error::NameBehindProxy),
+            Some(own) => Self::parse(own, None).map(Some),
+            None => Self::everybodys(given, address),
         }
-        Ok(Self { url, from: setting.from })
+    }
+
+    /// The proxy for whatever speaks TLS, which minds `NO_PROXY`.
+    fn everybodys(given: Given, address: &Address) -> Result<Option<Self>, Error> {
+        let either = |name: &str| match given.variable(&name.to_lowercase())? {
+            None => given.variable(name),
+            lower => Ok(lower),
+        };
+        if address.is_loopback() || address.url.scheme() != "https" {
+            return Ok(None);
+        }
+        let Some(proxy) = either("HTTPS_PROXY")? else { return Ok(None) };
+        Self::parse(proxy, either("NO_PROXY")?.map(|hosts| hosts.value)).map(Some)
+    }
+
+    fn parse(setting: Setting, except: Option<String>) -> Result<Self, Error> {
+        let with_scheme =
+            if setting.value.contains("://") { setting.value } else { format!("http://{}", setting.value) };
+        match Url::parse(&with_scheme) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(Self { url, except }),
+            _ => Err(Error::NotAProxy { from: setting.from }),
+        }
     }
 }
 
 /// The address without a trailing slash, for messages.
 impl std::fmt::Display for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.url.as_str().trim_end_matches('/'))
+        match &self.socket {
+            Some(socket) => write!(f, "unix://{socket}"),
+            None => f.write_str(self.url.as_str().trim_end_matches('/')),
+        }
     }
 }
 
@@ -124,16 +209,62 @@ impl Roots {
         if let Some(directory) = given.one(args.ca_path.as_deref(), "--ca-path", &["CAPATH"])? {
             return Ok(Self::Directory(directory));
         }
+        Self::system(given)
+    }
+
+    fn system(given: Given) -> Result<Self, Error> {
         Ok(Self::System { file: given.variable("SSL_CERT_FILE")?, directories: given.variable("SSL_CERT_DIR")? })
     }
 }
 
-/// A namespace travels in a header.
-fn namespace(setting: Setting) -> Result<String, Error> {
-    if setting.value.bytes().all(|byte| byte.is_ascii_graphic()) {
-        Ok(setting.value)
-    } else {
-        Err(Error::NotANamespace { from: setting.from })
+/// An address without what may be a secret in it: user name and password, query and fragment.
+fn harmless(address: &str) -> String {
+    let end = address.find(['?', '#']).unwrap_or(address.len());
+    let (address, rest) = address.split_at(end);
+    let rest = if rest.is_empty() { "" } else { "…" };
+    let start = address.find("://").map_or(0, |scheme| scheme + 3);
+    match address.rfind('@') {
+        Some(at) if at >= start => format!("{}…{}{rest}", &address[..start], &address[at..]),
+        _ => format!("{address}{rest}"),
+    }
+}
+
+/// The name must be one that a certificate can be for.
+fn server_name(args: &Args, given: Given) -> Result<Option<String>, Error> {
+    let name = given.one(args.tls_server_name.as_deref(), "--tls-server-name", &["TLS_SERVER_NAME"])?;
+    let Some(Setting { value, from }) = name else { return Ok(None) };
+    match Host::parse(&value) {
+        Ok(Host::Domain(name)) => Ok(Some(name)),
+        _ => Err(Error::NotAHostName { from, value }),
+    }
+}
+
+/// The certificate and the key, of which neither is worth anything alone.
+fn client(args: &Args, given: Given) -> Result<Option<(Setting, Setting)>, Error> {
+    let certificate = given.one(args.client_cert.as_deref(), "--client-cert", &["CLIENT_CERT"])?;
+    let key = given.one(args.client_key.as_deref(), "--client-key", &["CLIENT_KEY"])?;
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
+        (None, None) => Ok(None),
+        (Some(Setting { from, .. }), None) => Err(Error::Alone { from, other: "--client-key" }),
+        (None, Some(Setting { from, .. })) => Err(Error::Alone { from, other: "--client-cert" }),
+    }
+}
+
+impl Setting {
+    /// A namespace, which travels in a header.
+    pub(super) fn namespace(self) -> Result<String, Error> {
+        if self.value.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Ok(self.value)
+        } else {
+            Err(Error::NotANamespace { from: self.from })
+        }
+    }
+
+    fn url(&self, text: &str) -> Result<Url, Error> {
+        let fault =
+            |_| Error::NotAnAddress { from: self.from.clone(), value: harmless(&self.value), fault: "it is no URL" };
+        Url::parse(text).map_err(fault)
     }
 }
 

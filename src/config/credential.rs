@@ -1,8 +1,8 @@
-//! [pure] How to get in.
+//! `[pure]` How to get in.
 
 use crate::args::Args;
-use crate::config::Error;
 use crate::config::given::{Given, Setting};
+use crate::config::{Connection, Error};
 use crate::secret::Secret;
 
 /// What proves to the server who is asking.
@@ -10,33 +10,263 @@ use crate::secret::Secret;
 pub enum Credential {
     /// A token that somebody else obtained.
     Token {
-        /// The token itself and the variable that held it.
-        given: Option<(Secret, String)>,
-        /// The file that holds it.
-        file: Option<Setting>,
-        /// Where the Vault CLI leaves it: `~/.vault-token`.
+        /// The token; without it `home` is looked at.
+        token: Option<Material>,
+        /// Where the Vault CLI leaves a token: `~/.vault-token`.
         home: Option<String>,
+        /// Whether it is a wrapping token, to be unwrapped first.
+        wrapped: bool,
+    },
+    /// Something that is exchanged for a token first.
+    Login(Login),
+}
+
+/// A login with an auth method.
+#[derive(Debug)]
+pub struct Login {
+    /// What is shown.
+    pub method: Method,
+    /// Where the method is mounted below `auth/`.
+    pub mount: String,
+    /// The namespace of the method.
+    pub namespace: Option<String>,
+}
+
+/// What an auth method wants to see, see <https://developer.hashicorp.com/vault/api-docs/auth>.
+#[derive(Debug)]
+pub enum Method {
+    /// A role and its secret.
+    AppRole {
+        /// Names the role.
+        role_id: Material,
+        /// Proves it, unless the role is bound by other means alone.
+        secret_id: Option<Material>,
+        /// Whether `secret_id` is a wrapping token, to be unwrapped first.
+        wrapped: bool,
+    },
+    /// A signed token that says who the bearer is, shown to `kubernetes` or `jwt`.
+    Jwt {
+        /// The role, where the method has no default one.
+        role: Option<String>,
+        /// The signed token.
+        jwt: Jwt,
+    },
+    /// A name and a password, shown to `userpass` or `ldap`.
+    Password {
+        /// The name.
+        username: String,
+        /// The password.
+        password: Material,
+    },
+    /// The certificate that the connection shows.
+    Cert {
+        /// The role, where any that fits is not enough.
+        role: Option<String>,
     },
 }
 
+/// Where a signed token comes from.
+#[derive(Debug)]
+pub enum Jwt {
+    /// Somebody put it there.
+    Given(Material),
+    /// A job on GitHub Actions asks for it, see
+    /// <https://docs.github.com/en/actions/reference/security/oidc#methods-for-requesting-the-oidc-token>.
+    GitHub {
+        /// How to reach `ACTIONS_ID_TOKEN_REQUEST_URL`, the audience already in its query.
+        service: Box<Connection>,
+        /// `ACTIONS_ID_TOKEN_REQUEST_TOKEN`
+        bearer: Secret,
+    },
+}
+
+/// A credential, or where to find it.
+#[derive(Debug)]
+pub enum Material {
+    /// A variable held it.
+    Value {
+        /// What it held, white space and all.
+        secret: Secret,
+        /// The variable's name.
+        from: String,
+    },
+    /// A file holds it.
+    File(Setting),
+}
+
+/// Where a Kubernetes pod finds the token of its service account.
+const SERVICE_ACCOUNT_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+
 impl Credential {
-    /// Finds the credential among the settings. Files are not opened.
+    /// Finds the credential among the settings; without `--auth` the first that is there. Files are not opened.
     ///
     /// # Errors
-    /// When a variable is not UTF-8.
-    pub(super) fn resolve(args: &Args, given: Given) -> Result<Self, Error> {
-        let token = given.shared("TOKEN")?;
-        let file = match given.one(args.token_file.as_deref(), "--token-file", &[])? {
-            Some(file) => Some(file),
-            None => match given.variable("BAO_TOKEN_PATH")? {
-                Some(file) => Some(file),
-                None => given.shared("TOKEN_FILE")?,
-            },
+    /// When a part of it is missing or malformed.
+    pub(super) fn resolve(args: &Args, given: Given, namespace: Option<&String>) -> Result<Self, Error> {
+        let found = Found::look(args, given)?;
+        let auth = given.one(args.auth.as_deref(), "--auth", &[])?;
+        let choices = "token, approle, kubernetes, jwt, userpass, ldap or cert";
+        let auth = match auth {
+            None => found.first(),
+            Some(setting) => setting.choose(choices, &Auth::NAMES)?,
         };
-        Ok(Self::Token {
-            given: token.map(|Setting { value, from }| (Secret::new(value.into_bytes()), from)),
-            file,
-            home: given.variable("HOME")?.map(|home| format!("{}/.vault-token", home.value.trim_end_matches('/'))),
+        let role = given.one(args.role.as_deref(), "--role", &[])?.map(|role| role.value);
+        let method = match auth {
+            Auth::Token => {
+                let home =
+                    given.variable("HOME")?.map(|home| format!("{}/.vault-token", home.value.trim_end_matches('/')));
+                let wrapped = given.switch(args.unwrap_token, "--unwrap-token", &[])?;
+                return Ok(Self::Token { token: found.token, home, wrapped });
+            }
+            Auth::AppRole => Method::AppRole {
+                role_id: found.role_id.ok_or(Error::Lacks { auth: "approle", what: "--role-id or VAULT_ROLE_ID" })?,
+                secret_id: found.secret_id,
+                wrapped: given.switch(args.secret_id_wrapped, "--secret-id-wrapped", &[])?,
+            },
+            Auth::Kubernetes => Method::Jwt {
+                role: Some(role.ok_or(Error::Lacks { auth: "kubernetes", what: "--role" })?),
+                jwt: Jwt::Given(found.jwt_file.unwrap_or_else(|| {
+                    let from = "the service account".into();
+                    Material::File(Setting { value: SERVICE_ACCOUNT_TOKEN.into(), from })
+                })),
+            },
+            Auth::Jwt => {
+                let given = found.jwt.or(found.jwt_file).map(Jwt::Given);
+                let what = "VAULT_JWT, --jwt-file or a GitHub Actions job with `id-token: write`";
+                Method::Jwt { role, jwt: given.or(found.github).ok_or(Error::Lacks { auth: "jwt", what })? }
+            }
+            Auth::Userpass | Auth::Ldap => {
+                let auth = auth.name();
+                Method::Password {
+                    username: found.username.ok_or(Error::Lacks { auth, what: "--username or VAULT_USERNAME" })?,
+                    password: found.password.ok_or(Error::Lacks { auth, what: "VAULT_PASSWORD or --password-file" })?,
+                }
+            }
+            Auth::Cert => Method::Cert { role },
+        };
+        let mount = given.one(args.auth_mount.as_deref(), "--auth-mount", &[])?;
+        let own_namespace = given.one(args.auth_namespace.as_deref(), "--auth-namespace", &[])?;
+        Ok(Self::Login(Login {
+            method,
+            mount: match mount {
+                Some(mount) => mount.path()?.plain().trim_start_matches("auth/").to_owned(),
+                None => auth.name().to_owned(),
+            },
+            namespace: match own_namespace {
+                Some(namespace) => Some(namespace.namespace()?),
+                None => namespace.cloned(),
+            },
+        }))
+    }
+}
+
+/// An auth method by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Auth {
+    Token,
+    AppRole,
+    Kubernetes,
+    Jwt,
+    Userpass,
+    Ldap,
+    Cert,
+}
+
+impl Auth {
+    const NAMES: [(&str, Self); 7] = [
+        ("token", Self::Token),
+        ("approle", Self::AppRole),
+        ("kubernetes", Self::Kubernetes),
+        ("jwt", Self::Jwt),
+        ("userpass", Self::Userpass),
+        ("ldap", Self::Ldap),
+        ("cert", Self::Cert),
+    ];
+
+    fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, auth)| *auth == self).map_or("", |(name, _)| name)
+    }
+}
+
+/// Every part of a credential that is there.
+struct Found {
+    token: Option<Material>,
+    role_id: Option<Material>,
+    secret_id: Option<Material>,
+    jwt: Option<Material>,
+    jwt_file: Option<Material>,
+    github: Option<Jwt>,
+    /// Whether a role was named, without which a job on GitHub Actions may have its token for somebody else.
+    role: bool,
+    username: Option<String>,
+    password: Option<Material>,
+}
+
+impl Found {
+    fn look(args: &Args, given: Given) -> Result<Self, Error> {
+        let value = |name| Ok(given.shared(name)?.map(Material::from));
+        let file =
+            |typed: Option<&str>, option, shared: &[&str]| Ok(given.one(typed, option, shared)?.map(Material::File));
+        let shared_file = |name| Ok(given.shared(name)?.map(Material::File));
+        let token_file = match given.one(args.token_file.as_deref(), "--token-file", &[])? {
+            None => given.variable("BAO_TOKEN_PATH")?,
+            typed => typed,
+        };
+        Ok(Self {
+            token: value("TOKEN")?.or(token_file.map(Material::File)).or(shared_file("TOKEN_FILE")?),
+            role_id: match given.one(args.role_id.as_deref(), "--role-id", &["ROLE_ID"])? {
+                Some(role_id) => Some(role_id.into()),
+                None => shared_file("ROLE_ID_FILE")?,
+            },
+            secret_id: value("SECRET_ID")?.or(file(
+                args.secret_id_file.as_deref(),
+                "--secret-id-file",
+                &["SECRET_ID_FILE"],
+            )?),
+            jwt: value("JWT")?.or(value("ID_TOKEN")?),
+            jwt_file: file(args.jwt_file.as_deref(), "--jwt-file", &["JWT_FILE"])?,
+            github: github(args, given)?,
+            role: given.one(args.role.as_deref(), "--role", &[])?.is_some(),
+            username: given.one(args.username.as_deref(), "--username", &["USERNAME"])?.map(|name| name.value),
+            password: value("PASSWORD")?.or(file(
+                args.password_file.as_deref(),
+                "--password-file",
+                &["PASSWORD_FILE"],
+            )?),
         })
+    }
+
+    /// The order of the contract. `kubernetes`, `ldap` and `cert` show no credential of their own by which they could be
+    /// told, so they are used only when asked for.
+    fn first(&self) -> Auth {
+        if self.token.is_some() {
+            Auth::Token
+        } else if self.role_id.is_some() {
+            Auth::AppRole
+        } else if self.jwt.is_some() || self.jwt_file.is_some() || (self.github.is_some() && self.role) {
+            Auth::Jwt
+        } else if self.username.is_some() && self.password.is_some() {
+            Auth::Userpass
+        } else {
+            Auth::Token
+        }
+    }
+}
+
+fn github(args: &Args, given: Given) -> Result<Option<Jwt>, Error> {
+    let url = given.variable("ACTIONS_ID_TOKEN_REQUEST_URL")?;
+    let bearer = given.variable("ACTIONS_ID_TOKEN_REQUEST_TOKEN")?;
+    let audience = given.one(args.jwt_audience.as_deref(), "--jwt-audience", &[])?;
+    let Some((url, bearer)) = url.zip(bearer) else { return Ok(None) };
+    let mut service = Connection::elsewhere(&url, given)?;
+    if let Some(audience) = audience {
+        service.address.url.query_pairs_mut().append_pair("audience", &audience.value);
+    }
+    Ok(Some(Jwt::GitHub { service: Box::new(service), bearer: Secret::new(bearer.value.into_bytes()) }))
+}
+
+impl From<Setting> for Material {
+    fn from(Setting { value, from }: Setting) -> Self {
+        Self::Value { secret: Secret::new(value.into_bytes()), from }
     }
 }

@@ -1,4 +1,4 @@
-//! [pure] Where one setting comes from: the command line, then the environment.
+//! `[pure]` Where one setting comes from: the command line, then the environment.
 
 use crate::config::Error;
 use crate::entry::Inherited;
@@ -18,7 +18,7 @@ pub(super) struct Given<'a>(pub(super) &'a Inherited);
 
 impl Given<'_> {
     /// A setting that `option` (`--some-name`), `VAULT_EXEC_SOME_NAME` or, for each of `shared`, `BAO_…` or `VAULT_…`
-    /// gives.
+    /// gives, in this order.
     ///
     /// # Errors
     /// When a variable is not UTF-8.

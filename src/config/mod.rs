@@ -1,4 +1,4 @@
-//! [pure] What was meant: every choice made, every default filled in, before anything is read or asked.
+//! `[pure]` What was meant: every choice made, every default filled in, before anything is read or asked.
 
 mod connection;
 mod credential;
@@ -8,8 +8,8 @@ mod path;
 use std::ffi::OsString;
 use std::fmt;
 
-pub use connection::{Address, Connection, Roots, Tls};
-pub use credential::Credential;
+pub use connection::{Address, Connection, Proxy, Roots, Tls};
+pub use credential::{Credential, Jwt, Login, Material, Method};
 pub use given::Setting;
 pub use path::{PathFault, SecretPath};
 
@@ -36,6 +36,8 @@ pub struct Config {
     pub policy: Policy,
     /// Whether the program gets the token.
     pub keep_token: bool,
+    /// Whether a token that a login obtained is revoked before the program starts.
+    pub revoke: bool,
     /// How to get in.
     pub credential: Credential,
     /// How to reach the server.
@@ -129,10 +131,15 @@ pub enum Error {
     NotADuration { from: String, value: String },
     NotAnAddress { from: String, value: String, fault: &'static str },
     NotANamespace { from: String },
+    NotAProxy { from: String },
+    NotAHostName { from: String, value: String },
+    NameBehindProxy,
+    Alone { from: String, other: &'static str },
+    Lacks { auth: &'static str, what: &'static str },
     KeepWithoutPristine,
     KeepsCredential { name: String },
-    VersionInKv1 { path: String },
-    MountAlone { path: String },
+    VersionInKv1 { from: String, path: String },
+    MountAlone { from: String, path: String },
 }
 
 impl Config {
@@ -146,15 +153,24 @@ impl Config {
         }
         let given = Given(inherited);
         let (kv, mount) = (kv(&args, given)?, mount(&args, given)?);
+        let keep_token = given.switch(args.keep_token, "--keep-token", &[])?;
+        let connection = Connection::resolve(&args, given)?;
+        let credential = Credential::resolve(&args, given, connection.namespace.as_ref())?;
+        if let (Credential::Login(Login { method: Method::Cert { .. }, .. }), None) =
+            (&credential, &connection.tls.client)
+        {
+            return Err(Error::Lacks { auth: "cert", what: "--client-cert and --client-key" });
+        }
         Ok(Self {
             reads: reads(&args, given, kv, mount.as_ref())?,
             kv,
             mount_len: mount.map(|mount| mount.depth()),
             naming: naming(&args, given)?,
             policy: policy(&args, given)?,
-            keep_token: given.switch(args.keep_token, "--keep-token", &[])?,
-            credential: Credential::resolve(&args, given)?,
-            connection: Connection::resolve(&args, given)?,
+            keep_token,
+            revoke: !keep_token && !given.switch(args.no_revoke, "--no-revoke", &[])?,
+            credential,
+            connection,
             require_mlock: given.switch(args.require_mlock, "--require-mlock", &[])?,
             command: args.command,
         })
@@ -176,7 +192,7 @@ pub fn voice(args: &Args, inherited: &Inherited) -> Result<(u8, LogFormat), Erro
         None => 0,
         Some(setting) => match setting.value.as_str() {
             "true" => 1,
-            "false" => 0,
+            "false" | "0" => 0,
             _ => setting.number()?.try_into().unwrap_or(u8::MAX),
         },
     };
@@ -198,11 +214,12 @@ fn reads(args: &Args, given: Given, kv: Kv, mount: Option<&SecretPath>) -> Resul
     let mut required = given.list(&args.path, "--path")?.into_iter();
     let mut optional = given.list(&args.optional_path, "--optional-path")?.into_iter();
     let read = |optional: bool, setting: Setting| {
+        let from = setting.from.clone();
         let path = setting.path()?;
         let path = if let Some(mount) = mount { path.below(mount) } else { path };
         match path {
-            path if path.version.is_some() && kv == Kv::V1 => Err(Error::VersionInKv1 { path: path.plain() }),
-            path if path.depth() < 2 => Err(Error::MountAlone { path: path.plain() }),
+            path if path.version.is_some() && kv == Kv::V1 => Err(Error::VersionInKv1 { from, path: path.plain() }),
+            path if path.depth() < 2 => Err(Error::MountAlone { from, path: path.plain() }),
             path => Ok(Read { path, optional }),
         }
     };
@@ -280,7 +297,10 @@ impl Setting {
     }
 
     fn number(self) -> Result<u32, Error> {
-        self.value.parse().map_err(|_| Error::NotANumber { from: self.from, value: self.value })
+        match self.value.parse() {
+            Ok(number) if number > 0 => Ok(number),
+            _ => Err(Error::NotANumber { from: self.from, value: self.value }),
+        }
     }
 
     fn path(self) -> Result<SecretPath, Error> {
@@ -299,14 +319,19 @@ impl fmt::Display for Error {
             Self::NotAPath { from, value, fault } => write!(f, "{from}: `{value}` is not a path: {fault}"),
             Self::NotAName { from, value, fault } => write!(f, "{from}: `{value}` is {fault}"),
             Self::NotAPrefix { from, value } => write!(f, "{from}: no name can start with `{value}`"),
-            Self::NotANumber { from, value } => write!(f, "{from}: `{value}` is not a number"),
+            Self::NotANumber { from, value } => write!(f, "{from}: `{value}` is not a number from 1"),
             Self::NotADuration { from, value } => write!(f, "{from}: `{value}` is not a duration"),
             Self::NotAnAddress { from, value, fault } => write!(f, "{from}: `{value}` is not an address: {fault}"),
             Self::NotANamespace { from } => write!(f, "{from}: a namespace has only visible ASCII characters"),
+            Self::NotAProxy { from } => write!(f, "{from}: not the address of an HTTP proxy"),
+            Self::NotAHostName { from, value } => write!(f, "{from}: `{value}` is not a host name"),
+            Self::NameBehindProxy => f.write_str("--tls-server-name: it has no meaning behind a proxy"),
+            Self::Alone { from, other } => write!(f, "{from}: it needs {other} as well"),
+            Self::Lacks { auth, what } => write!(f, "--auth {auth}: it needs {what}"),
             Self::KeepWithoutPristine => f.write_str("--keep-env: everything is kept without --pristine"),
             Self::KeepsCredential { name } => write!(f, "--keep-env: {name} is for vault-exec and never passed on"),
-            Self::VersionInKv1 { path } => write!(f, "--path {path}: --kv 1 has no versions"),
-            Self::MountAlone { path } => write!(f, "--path {path}: a mount, but no secret in it"),
+            Self::VersionInKv1 { from, path } => write!(f, "{from}: `{path}` pins a version, but --kv 1 has none"),
+            Self::MountAlone { from, path } => write!(f, "{from}: `{path}` is a mount, but no secret in it"),
         }
     }
 }
@@ -319,6 +344,8 @@ impl From<Error> for Failure {
             Error::NotABoolean { .. } => "1, t, true or 0, f, false; empty is false",
             Error::NotADuration { .. } => "for example 60s, 1m30s or 500ms",
             Error::NotAnAddress { .. } => "for example https://vault.example.com:8200",
+            Error::NotAProxy { .. } => "for example http://proxy.example.com:3128",
+            Error::NameBehindProxy => "leave one of the two out",
             Error::KeepWithoutPristine => "add --pristine, or leave --keep-env out",
             Error::KeepsCredential { .. } => "--keep-token leaves the token in VAULT_TOKEN",
             Error::VersionInKv1 { .. } => "leave the @ and the version out, or --kv 1",

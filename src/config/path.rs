@@ -1,4 +1,4 @@
-//! [pure] The grammar of a path: `secret/airflow@3`.
+//! `[pure]` The grammar of a path: `secret/airflow@3`.
 
 use std::fmt;
 

@@ -38,8 +38,11 @@ fn paths_keep_the_order_in_which_they_win() {
 #[test]
 fn contradictions_are_refused() {
     let error = |line: &[&str]| resolve(&[line, &["--", "true"]].concat()).unwrap_err();
-    assert_eq!(error(&["--path", "s/a@2", "--kv", "1"]), Error::VersionInKv1 { path: "s/a".into() });
-    assert_eq!(error(&["--path", "secret"]), Error::MountAlone { path: "secret".into() });
+    assert_eq!(
+        error(&["--path", "s/a@2", "--kv", "1"]),
+        Error::VersionInKv1 { from: "--path".into(), path: "s/a".into() }
+    );
+    assert_eq!(error(&["--path", "secret"]), Error::MountAlone { from: "--path".into(), path: "secret".into() });
     assert_eq!(error(&["--path", "s/a", "--keep-env", "A"]), Error::KeepWithoutPristine);
     assert_eq!(
         error(&["--path", "s/a", "--pristine", "--keep-env", "BAO_TOKEN"]),
@@ -77,7 +80,7 @@ fn addresses_are_checked_before_anything_is_sent() {
     assert_eq!(fault("https://me:hunter2@vault"), "it holds a user name");
     assert_eq!(fault("vault"), "it is no URL");
     assert_eq!(fault("127.0.0.1:8200"), "it is no URL");
-    assert_eq!(fault("ftp://vault"), "it starts with neither https:// nor http://");
+    assert_eq!(fault("ftp://vault"), "it starts with none of https://, http:// and unix:///");
     assert_eq!(fault("https://vault?x"), "it has a `?` or a `#`");
 }
 
@@ -106,32 +109,119 @@ fn the_voice_is_known_before_anything_else() {
     assert_eq!(voice(&["VAULT_EXEC_VERBOSE=2"], &["-v"]), Ok((1, LogFormat::Text)));
 }
 
+fn auth(variables: &[&str], line: &[&str]) -> String {
+    match resolve_with(variables, &[line, &["--path", "a/b", "x"]].concat()).map(|config| config.credential) {
+        Ok(Credential::Token { token: None, .. }) => "the token at home".into(),
+        Ok(Credential::Token { token: Some(token), .. }) => format!("{token:?}"),
+        Ok(Credential::Login(Login { method, mount, namespace })) => {
+            format!("{mount} {namespace:?} {}", format!("{method:?}").split([' ', '{']).next().unwrap())
+        }
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn the_first_credential_that_is_there_is_used() {
+    let all = [
+        "VAULT_TOKEN=t",
+        "VAULT_TOKEN_FILE=f",
+        "VAULT_ROLE_ID=r",
+        "VAULT_JWT=j",
+        "VAULT_USERNAME=u",
+        "VAULT_PASSWORD=p",
+    ];
+    assert!(auth(&all, &[]).contains("VAULT_TOKEN\""));
+    assert!(auth(&all[1..], &[]).contains("VAULT_TOKEN_FILE"));
+    assert_eq!(auth(&all[2..], &[]), "approle None AppRole");
+    assert_eq!(auth(&all[3..], &[]), "jwt None Jwt");
+    assert_eq!(auth(&all[4..], &[]), "userpass None Password");
+    assert_eq!(auth(&all[5..], &[]), "the token at home");
+    assert_eq!(auth(&all, &["--auth", "ldap", "--auth-mount", "auth/corp/"]), "corp None Password");
+    let github = ["ACTIONS_ID_TOKEN_REQUEST_URL=https://g/?a=b", "ACTIONS_ID_TOKEN_REQUEST_TOKEN=t"];
+    assert_eq!(auth(&github, &[]), "the token at home", "the token may be for another service");
+    assert_eq!(auth(&github, &["--role", "ci"]), "jwt None Jwt");
+}
+
+#[test]
+fn a_method_says_what_it_lacks() {
+    assert_eq!(auth(&[], &["--auth", "approle"]), "--auth approle: it needs --role-id or VAULT_ROLE_ID");
+    assert_eq!(auth(&[], &["--auth", "kubernetes"]), "--auth kubernetes: it needs --role");
+    assert_eq!(auth(&[], &["--auth", "cert"]), "--auth cert: it needs --client-cert and --client-key");
+    assert_eq!(auth(&[], &["--client-key", "k"]), "--client-key: it needs --client-cert as well");
+    assert_eq!(
+        auth(&[], &["--auth", "github"]),
+        "--auth: `github` is not token, approle, kubernetes, jwt, userpass, ldap or cert"
+    );
+}
+
+#[test]
+fn the_method_may_live_in_another_namespace() {
+    let role = ["VAULT_ROLE_ID=r", "VAULT_NAMESPACE=team"];
+    assert_eq!(auth(&role, &[]), "approle Some(\"team\") AppRole");
+    assert_eq!(auth(&role, &["--auth-namespace", "root"]), "approle Some(\"root\") AppRole");
+}
+
+#[test]
+fn proxies_follow_the_rules_of_vaults_own_client() {
+    let proxy = |variables: &[&str], line: &[&str]| {
+        let config = resolve_with(variables, &[line, &["--path", "a/b", "x"]].concat())?;
+        Ok(config.connection.proxy.map(|proxy| format!("{} {:?}", proxy.url, proxy.except)))
+    };
+    let everybodys = ["VAULT_ADDR=https://vault", "HTTPS_PROXY=http://p:1", "no_proxy=a,b"];
+    assert_eq!(proxy(&everybodys, &[]), Ok(Some("http://p:1/ Some(\"a,b\")".into())));
+    assert_eq!(proxy(&everybodys, &["--proxy", "q:2"]), Ok(Some("http://q:2/ None".into())));
+    assert_eq!(
+        proxy(&["VAULT_PROXY_ADDR=http://v:3", "VAULT_ADDR=http://vault"], &[]),
+        Ok(Some("http://v:3/ None".into()))
+    );
+    assert_eq!(proxy(&everybodys, &["--address", "http://vault"]), Ok(None));
+    for loopback in ["https://127.0.0.2", "https://[::1]", "https://localhost", "unix:///run/agent.sock"] {
+        assert_eq!(proxy(&everybodys, &["--address", loopback, "--proxy", "q:2"]), Ok(None), "{loopback}");
+    }
+    let name = ["--proxy", "q:2", "--tls-server-name", "vault.internal"];
+    assert_eq!(proxy(&everybodys, &name), Err(Error::NameBehindProxy));
+    assert_eq!(proxy(&everybodys, &["--proxy", "socks5://q"]), Err(Error::NotAProxy { from: "--proxy".into() }));
+}
+
 /// The contract: every option `--some-name` has the variable `VAULT_EXEC_SOME_NAME`, and it means the same.
 #[test]
 fn every_option_has_its_variable() {
     use clap::CommandFactory;
-    let outcome = |variables: &[&str], line: &[&str]| {
-        let line = [line, &["--", "true"]].concat();
-        let config = resolve_with(variables, &line).map(|config| format!("{config:?}"));
-        format!("{config:?}")
-    };
-    let long: Vec<String> =
-        Args::command().get_arguments().filter_map(|arg| arg.get_long().map(str::to_owned)).collect();
-    assert!(long.len() > 20, "{long:?}");
-    for option in
-        long.iter().filter(|name| !["help", "version", "verbose", "log-format", "path"].contains(&name.as_str()))
-    {
+    // Each option must change something in one of these situations.
+    let situations = [
+        ("token", ["A=b", "VAULT_ADDR=https://vault", "VAULT_CLIENT_KEY=k", "VAULT_CLIENT_CERT=c"]),
+        ("approle", ["VAULT_ROLE_ID=r", "A=b", "A=b", "A=b"]),
+        ("jwt", ["ACTIONS_ID_TOKEN_REQUEST_URL=https://g/?a=b", "ACTIONS_ID_TOKEN_REQUEST_TOKEN=t", "A=b", "A=b"]),
+        ("userpass", ["VAULT_USERNAME=u", "A=b", "A=b", "VAULT_PASSWORD_FILE=f"]),
+    ];
+    let silent = ["help", "version", "verbose", "log-format"];
+    let command = Args::command();
+    let mut count = 0;
+    for argument in command.get_arguments() {
+        let Some(option) = argument.get_long().filter(|option| !silent.contains(option)) else { continue };
+        count += 1;
         let variable = format!("VAULT_EXEC_{}", option.to_uppercase().replace('-', "_"));
-        let takes_value = Args::command()
-            .get_arguments()
-            .any(|arg| arg.get_long() == Some(option) && arg.get_action().takes_values());
-        let (typed, value) =
-            if takes_value { (format!("--{option}=a/b%"), "a/b%") } else { (format!("--{option}"), "true") };
-        let by_option = outcome(&[], &["--path=x/y", "--pristine", &typed]);
-        let by_variable = outcome(&[&format!("{variable}={value}")], &["--path=x/y", "--pristine"]);
-        assert_eq!(by_variable.replace(&variable, &format!("--{option}")), by_option);
-        if option != "pristine" {
-            assert_ne!(by_option, outcome(&[], &["--path=x/y", "--pristine"]), "--{option} changes nothing");
+        let takes_value = argument.get_action().takes_values();
+        let value = if takes_value { "a/b%" } else { "true" };
+        let typed = if takes_value { format!("--{option}={value}") } else { format!("--{option}") };
+        let mut changes = false;
+        for (auth, variables) in &situations {
+            let auth = format!("--auth={auth}");
+            let line: Vec<&str> = ["--path=x/y", "--pristine", &auth]
+                .into_iter()
+                .filter(|given| !given.starts_with(&format!("--{option}=")) && *given != format!("--{option}"))
+                .collect();
+            let outcome = |more: &str, typed: &str| {
+                let typed: &[&str] = if typed.is_empty() { &[] } else { &[typed] };
+                let variables = [&variables[..], &[more]].concat();
+                format!("{:?}", resolve_with(&variables, &[&line, typed, &["--", "true"]].concat()))
+            };
+            let by_option = outcome("A=b", &typed);
+            let by_variable = outcome(&format!("{variable}={value}"), "");
+            assert_eq!(by_variable.replace(&variable, &format!("--{option}")), by_option);
+            changes |= by_option != outcome("A=b", "");
         }
+        assert!(changes, "--{option} changes nothing");
     }
+    assert!(count > 35);
 }

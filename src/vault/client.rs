@@ -1,6 +1,7 @@
-//! [net] Requests that are tried again until they are answered or the deadline is over.
+//! `[net]` Requests that are tried again until they are answered or the deadline is over.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use http::header::RETRY_AFTER;
@@ -8,51 +9,61 @@ use http::{Response, StatusCode};
 use rustify::Endpoint;
 use serde::Deserialize;
 use vaultrs::api::EndpointMiddleware;
+use vaultrs::api::kv1::requests::{GetSecretRequest, SetSecretRequest};
 
 use crate::config::{Address, Connection};
-use crate::failure::Failure;
+use crate::failure::{Failure, Report};
 use crate::secret::Secret;
 use crate::story::Story;
 use crate::vault::retry::{Deadline, GiveUp};
 use crate::vault::transport::{Transport, Trouble};
 
-/// A server, a token and a deadline.
+/// A server and a deadline.
 pub(super) struct Client<'a> {
-    transport: Transport,
-    middleware: EndpointMiddleware,
-    deadline: Deadline,
-    address: &'a Address,
+    transport: Transport<'a>,
+    pub(super) deadline: Deadline,
+    pub(super) address: &'a Address,
     pub(super) story: &'a Story,
     announced: Cell<bool>,
 }
 
+/// Requests in the name of one token, or of nobody, in one namespace.
+pub(super) struct Session<'a> {
+    client: &'a Client<'a>,
+    middleware: EndpointMiddleware,
+    sent: Cell<u64>,
+}
+
 impl<'a> Client<'a> {
-    pub(super) fn new(
-        connection: &'a Connection,
-        token: &Secret,
-        deadline: Deadline,
-        story: &'a Story,
-    ) -> anyhow::Result<Self> {
-        // A token that has passed the check of unprintable characters is ASCII.
-        let token = String::from_utf8_lossy(token.expose()).into_owned();
-        let namespace = connection.namespace.clone();
-        Ok(Self {
-            transport: Transport::new(connection, story)?,
-            middleware: EndpointMiddleware { token, version: "v1".into(), wrap: None, namespace },
-            deadline,
-            address: &connection.address,
-            story,
-            announced: Cell::new(false),
-        })
+    pub(super) fn new(connection: &'a Connection, deadline: Deadline, story: &'a Story) -> anyhow::Result<Self> {
+        let transport = Transport::new(connection, story)?;
+        Ok(Self { transport, deadline, address: &connection.address, story, announced: Cell::new(false) })
     }
 
-    /// Sends one of vaultrs' requests until there is an answer that trying again would not change.
-    pub(super) async fn send(&self, endpoint: impl Endpoint) -> Result<Response<Vec<u8>>, Failure> {
-        let request = endpoint.with_middleware(&self.middleware);
+    /// The token must be ASCII, or nobody will know it.
+    pub(super) fn session(&'a self, token: Option<&Secret>, namespace: Option<String>) -> Session<'a> {
+        let token = token.map(|token| String::from_utf8_lossy(token.expose()).into_owned()).unwrap_or_default();
+        let middleware = EndpointMiddleware { token, version: "v1".into(), wrap: None, namespace };
+        Session { client: self, middleware, sent: Cell::new(0) }
+    }
+
+    /// Gets the address itself.
+    pub(super) async fn get_with_bearer(&self, bearer: &Secret) -> Result<Response<Vec<u8>>, Failure> {
+        self.persist(self.address.url.path(), async || self.transport.get(&self.address.url, bearer).await).await
+    }
+
+    /// Repeats an exchange until there is an answer that trying again would not change.
+    async fn persist(
+        &self,
+        path: &str,
+        exchange: impl AsyncFn() -> Result<Response<Vec<u8>>, Trouble>,
+    ) -> Result<Response<Vec<u8>>, Failure> {
         let mut tries = 0;
         loop {
             tries += 1;
-            let (why, retry_after) = match self.once(&request).await {
+            let exchanged =
+                tokio::time::timeout(self.deadline.request(), exchange()).await.unwrap_or(Err(Trouble::Slow));
+            let (why, retry_after) = match exchanged {
                 Ok(answer) => match passing(answer.status()) {
                     None => return Ok(answer),
                     Some(why) => (format!("{why} ({})", answer.status().as_u16()), retry_after(&answer)),
@@ -60,7 +71,7 @@ impl<'a> Client<'a> {
                 Err(trouble) if trouble.may_pass() => (trouble.to_string(), None),
                 Err(trouble) => return Err(self.explain(&trouble)),
             };
-            self.story.debug(|| format!("{}: {why}, try {tries}", request.path()));
+            self.story.debug(format_args!("{path}: {why}, try {tries}"));
             match self.deadline.wait(tries, retry_after) {
                 Ok(wait) => {
                     self.announce(&why);
@@ -71,19 +82,11 @@ impl<'a> Client<'a> {
         }
     }
 
-    async fn once(&self, request: &impl Endpoint) -> Result<Response<Vec<u8>>, Trouble> {
-        match tokio::time::timeout(self.deadline.request(), request.exec(&self.transport)).await {
-            Ok(Ok(answer)) => Ok(answer.response),
-            Ok(Err(error)) => Err(error.into()),
-            Err(_) => Err(Trouble::Slow),
-        }
-    }
-
     /// Says once what is being waited for.
     fn announce(&self, why: &str) {
         if !self.announced.replace(true) {
             let total = humantime::format_duration(self.deadline.total());
-            self.story.warn(format!("waiting for {}: {why} (for {total} at most)", self.address));
+            self.story.warn(format_args!("waiting for {}: {why} (for {total} at most)", self.address));
         }
     }
 
@@ -95,6 +98,7 @@ impl<'a> Client<'a> {
             GiveUp::RetryAfter(asked) => {
                 format!("it asks to wait {}, --timeout is {total}", humantime::format_duration(asked))
             }
+            GiveUp::Attempts if tries == 1 => "gave up after 1 try (--attempts)".into(),
             GiveUp::Attempts => format!("gave up after {tries} tries (--attempts)"),
         };
         Failure::new(format!("{address}: {why}; {end}")).hint(format!(
@@ -105,6 +109,12 @@ impl<'a> Client<'a> {
 
     fn explain(&self, trouble: &Trouble) -> Failure {
         let failure = Failure::new(format!("{}: {trouble}", self.address));
+        if let Trouble::Unprepared(error) = trouble {
+            return match Report::from(error).hint {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            };
+        }
         let from = &self.address.from;
         match trouble {
             Trouble::Certificate(rustls::CertificateError::UnknownIssuer) => {
@@ -116,6 +126,10 @@ impl<'a> Client<'a> {
             }
             Trouble::NotHttp => failure.hint(format!("is this Vault's port? The address is from {from}")),
             Trouble::Redirect(..) => failure.hint("give the address of the active server"),
+            Trouble::TooLarge => failure.hint("spread the secret over several paths"),
+            Trouble::Alert(_) | Trouble::Handshake => {
+                failure.hint("TLS 1.2 or 1.3 is needed, and the server may want a --client-cert and --client-key")
+            }
             _ => failure,
         }
     }
@@ -129,14 +143,63 @@ impl<'a> Client<'a> {
             return Failure::new(format!("{}: the server speaks TLS", self.address))
                 .hint(format!("write https:// (the address is from {})", self.address.from));
         }
-        let reason = status.canonical_reason().unwrap_or("a status of its own").to_lowercase();
-        let failure = Failure::new(format!("{}: the server answered {} ({reason})", self.address, status.as_u16()));
-        match status {
-            StatusCode::OK => Failure::new(format!("{}: the server answered, but not as Vault does", self.address))
-                .hint(format!("is this Vault? The address is from {}", self.address.from)),
-            _ => failure,
+        if !is_vaults(answer) || status == StatusCode::OK {
+            let why = format!("{}: the server answered {}, but not as Vault does", self.address, status.as_u16());
+            return Failure::new(why).hint(format!("is this Vault's address? It is from {}", self.address.from));
         }
+        let reason = status.canonical_reason().unwrap_or("a status of its own").to_lowercase();
+        Failure::new(format!("{}: the server answered {} ({reason})", self.address, status.as_u16()))
+            .hint("check the path, --kv and --mount, and look into the server's log")
     }
+}
+
+impl<'a> Session<'a> {
+    /// The server it is with.
+    pub(super) const fn client(&self) -> &Client<'a> {
+        self.client
+    }
+
+    /// Sends one of vaultrs' requests until there is an answer that trying again would not change.
+    pub(super) async fn send(&self, endpoint: impl Endpoint) -> Result<Response<Vec<u8>>, Failure> {
+        let request = endpoint.with_middleware(&self.middleware);
+        self.client.persist(&request.path(), async || self.exchange(&request).await).await
+    }
+
+    /// Sends it once.
+    pub(super) async fn once(&self, endpoint: impl Endpoint) -> Result<Response<Vec<u8>>, Trouble> {
+        let request = endpoint.with_middleware(&self.middleware);
+        let limit = self.client.deadline.request();
+        tokio::time::timeout(limit, self.exchange(&request)).await.unwrap_or(Err(Trouble::Slow))
+    }
+
+    async fn exchange(&self, request: &impl Endpoint) -> Result<Response<Vec<u8>>, Trouble> {
+        self.sent.set(self.sent.get() + 1);
+        Ok(request.exec(&self.client.transport).await?.response)
+    }
+
+    /// How many requests were sent, each of which a token of limited use pays for.
+    pub(super) const fn sent(&self) -> u64 {
+        self.sent.get()
+    }
+}
+
+/// A plain read.
+pub(super) fn get(path: &str) -> GetSecretRequest {
+    let (mount, path) = path.split_once('/').unwrap_or((path, ""));
+    GetSecretRequest { mount: mount.into(), path: path.into() }
+}
+
+/// A plain write of text fields.
+pub(super) fn post<'a>(path: &str, fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> SetSecretRequest {
+    let (mount, path) = path.split_once('/').unwrap_or((path, ""));
+    let fields: BTreeMap<_, _> = fields.into_iter().collect();
+    let data = serde_json::to_vec(&fields).unwrap_or_default();
+    SetSecretRequest { mount: mount.into(), path: path.into(), data }
+}
+
+/// The body of an answer. The errors of serde quote what they did not expect, so none leaves this line.
+pub(super) fn parse<'a, T: Deserialize<'a>>(answer: &'a Response<Vec<u8>>) -> Option<T> {
+    serde_json::from_slice(answer.body()).ok()
 }
 
 /// What a status says that another try may change.
@@ -158,12 +221,21 @@ fn retry_after(answer: &Response<Vec<u8>>) -> Option<Duration> {
     answer.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
-/// Whether one of the errors in an answer holds this text. What they say is for nobody else's eyes.
+/// What every answer of Vault holds at least one of.
+#[derive(Deserialize)]
+struct Words {
+    request_id: Option<String>,
+    errors: Option<Vec<String>>,
+    warnings: Option<Vec<String>>,
+}
+
+/// Whether one of the errors or warnings in an answer holds this text. What they say is for nobody else's eyes.
 pub(super) fn says(answer: &Response<Vec<u8>>, text: &str) -> bool {
-    #[derive(Deserialize)]
-    struct Errors {
-        errors: Vec<String>,
-    }
-    serde_json::from_slice::<Errors>(answer.body())
-        .is_ok_and(|body| body.errors.iter().any(|error| error.contains(text)))
+    let words: Option<Words> = parse(answer);
+    words.is_some_and(|words| [words.errors, words.warnings].iter().flatten().flatten().any(|word| word.contains(text)))
+}
+
+/// Whether it is Vault that answered, and not a proxy or another server.
+pub(super) fn is_vaults(answer: &Response<Vec<u8>>) -> bool {
+    parse(answer).is_some_and(|words: Words| words.request_id.is_some() || words.errors.is_some())
 }

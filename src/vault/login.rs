@@ -1,73 +1,277 @@
-//! [net] The credential, from wherever it is kept, and what it is exchanged for.
+//! `[net]` The token to read with: one that was given, or one that a login brings.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read as _};
+use std::io::ErrorKind;
 
 use anyhow::Context;
+use http::{Response, StatusCode};
+use serde::Deserialize;
 
-use crate::config::{Credential, Setting};
+use crate::config::{Config, Credential, Jwt, Login, Material, Method};
 use crate::failure::Failure;
 use crate::secret::Secret;
-use crate::story::Story;
+use crate::vault::client::{Client, Session, is_vaults, parse, post, says};
+use crate::vault::{github, material};
 
-/// Far more than any credential has, and little enough for a mistaken file.
-const LARGEST: u64 = 1024 * 1024;
+/// A token and whose it is.
+pub(super) enum Token {
+    /// An agent adds its own.
+    Agents,
+    /// Somebody else's, which is never revoked.
+    Given(Secret),
+    /// Ours.
+    Obtained(Obtained),
+}
 
-/// The token to read with.
+/// A token that a login brought.
+pub(super) struct Obtained {
+    secret: Secret,
+    /// Batch tokens cannot be revoked; the server forgets them by itself.
+    batch: bool,
+    /// How many requests it is good for, 0 for any number.
+    uses: u64,
+    namespace: Option<String>,
+}
+
+impl Token {
+    pub(super) const fn secret(&self) -> Option<&Secret> {
+        match self {
+            Self::Agents => None,
+            Self::Given(secret) | Self::Obtained(Obtained { secret, .. }) => Some(secret),
+        }
+    }
+
+    pub(super) fn into_secret(self) -> Option<Secret> {
+        match self {
+            Self::Agents => None,
+            Self::Given(secret) | Self::Obtained(Obtained { secret, .. }) => Some(secret),
+        }
+    }
+}
+
+impl Obtained {
+    /// Whether nothing is left to revoke after so many requests.
+    pub(super) const fn used_up(&self, requests: u64) -> bool {
+        self.batch || (self.uses > 0 && self.uses <= requests)
+    }
+}
+
+/// Finds the token or logs in for one.
 ///
 /// # Errors
-/// When there is none or it cannot be one.
-pub(super) fn token(credential: &Credential, story: &Story) -> anyhow::Result<Secret> {
-    let Credential::Token { given, file, home } = credential;
-    if let Some((token, from)) = given {
-        story.info(|| format!("token from {from}"));
-        return checked(token.expose(), from);
-    }
-    if let Some(Setting { value, from }) = file {
-        let token = read_file(value).with_context(|| format!("{from}: {value}"))?;
-        story.info(|| format!("token from {value}"));
-        return checked(token.expose(), value);
-    }
-    let Some(home) = home else { return Err(no_token("HOME is not set").into()) };
-    match read_file(home) {
-        Ok(token) => {
-            story.info(|| format!("token from {home}"));
-            checked(token.expose(), home)
+/// When there is no credential, or the server does not want it.
+pub(super) async fn token(client: &Client<'_>, config: &Config) -> anyhow::Result<Token> {
+    match &config.credential {
+        Credential::Token { token, home, wrapped } => {
+            let Some((secret, from)) = given(client, token.as_ref(), home.as_deref())? else {
+                return Ok(Token::Agents);
+            };
+            header(&secret, &from)?;
+            client.story.info(format_args!("token from {from}"));
+            if !wrapped {
+                return Ok(Token::Given(secret));
+            }
+            let session = client.session(Some(&secret), config.connection.namespace.clone());
+            unwrap_token(&session).await.map(Token::Given).with_context(|| format!("unwrap the token from {from}"))
         }
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            Err(no_token(&format!("there is no {home}")).into())
+        Credential::Login(login) => {
+            log_in(client, login).await.map(Token::Obtained).with_context(|| format!("log in at auth/{}", login.mount))
         }
-        Err(error) => Err(error).with_context(|| home.clone()),
     }
 }
 
-fn no_token(home: &str) -> Failure {
-    Failure::new(format!("no token: VAULT_TOKEN is not set, --token-file is not given and {home}"))
-        .hint("set VAULT_TOKEN, name a --token-file, or log in with `bao login` or `vault login`")
+fn given(
+    client: &Client<'_>,
+    token: Option<&Material>,
+    home: Option<&str>,
+) -> anyhow::Result<Option<(Secret, String)>> {
+    if let Some(token) = token {
+        return Ok(Some((material::credential(token)?, material::source(token))));
+    }
+    let why = match home.map(|home| (home, material::read_file(home))) {
+        None => "HOME is not set".to_owned(),
+        Some((home, Ok(secret))) => return Ok(Some((material::checked(&secret, home)?, home.to_owned()))),
+        Some((home, Err(error))) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            format!("there is no {home}")
+        }
+        Some((home, Err(error))) => return Err(material::unreadable(home, &error).into()),
+    };
+    if client.address.may_be_agent() {
+        client.story.info(format_args!("no token: the agent adds its own"));
+        return Ok(None);
+    }
+    Err(Failure::new(format!("no token: VAULT_TOKEN is not set, --token-file is not given and {why}"))
+        .hint("set VAULT_TOKEN, name a --token-file, choose an --auth method, or log in with `bao login` or `vault login`")
+        .into())
 }
 
-/// Takes the white space off that editors and `echo` leave, and refuses what could not travel in a header.
-fn checked(token: &[u8], from: &str) -> anyhow::Result<Secret> {
-    let token = token.trim_ascii();
-    if token.is_empty() {
-        return Err(Failure::new(format!("{from}: the token is empty"))
-            .hint("log in again, or write the token into it")
-            .into());
+/// A token travels in a header, where only ASCII is safe.
+fn header(token: &Secret, from: &str) -> anyhow::Result<()> {
+    if token.expose().is_ascii() {
+        return Ok(());
     }
-    if !token.iter().all(|byte| matches!(byte, b' '..=b'~')) {
-        return Err(Failure::new(format!("{from}: the token holds an unprintable character"))
-            .hint("it was damaged on its way: copy it again, on one line")
-            .into());
-    }
-    Ok(Secret::new(token.to_vec()))
+    Err(Failure::new(format!("{from}: it holds a character that no token has"))
+        .hint("it was damaged on its way: write it anew, on one line")
+        .into())
 }
 
-fn read_file(path: &str) -> std::io::Result<Secret> {
-    let mut bytes = Vec::new();
-    let read = File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes);
-    let secret = Secret::new(bytes);
-    match read? {
-        length if length as u64 > LARGEST => Err(std::io::Error::new(ErrorKind::FileTooLarge, "larger than 1 MiB")),
-        _ => Ok(secret),
+#[derive(Deserialize)]
+struct LoggedIn {
+    auth: Auth,
+}
+
+#[derive(Deserialize)]
+struct Auth {
+    client_token: Secret,
+    #[serde(default)]
+    token_type: String,
+    #[serde(default)]
+    num_uses: u64,
+}
+
+/// One request, as `vault write auth/METHOD/login …` sends it.
+async fn log_in(client: &Client<'_>, login: &Login) -> anyhow::Result<Obtained> {
+    let session = client.session(None, login.namespace.clone());
+    let mut path = format!("auth/{}/login", login.mount);
+    let mut role_name: Option<(&str, &String)> = None;
+    let mut proofs: Vec<(&str, Secret)> = Vec::new();
+    match &login.method {
+        Method::AppRole { role_id, secret_id, wrapped } => {
+            proofs.push(("role_id", material::credential(role_id)?));
+            match secret_id {
+                Some(secret_id) if *wrapped => {
+                    let token = material::credential(secret_id)?;
+                    header(&token, &material::source(secret_id))?;
+                    let wrapping = client.session(Some(&token), login.namespace.clone());
+                    let secret_id = unwrap_secret_id(&wrapping).await.context("unwrap the secret_id")?;
+                    proofs.push(("secret_id", secret_id));
+                }
+                Some(secret_id) => proofs.push(("secret_id", material::credential(secret_id)?)),
+                None => {}
+            }
+        }
+        Method::Jwt { role, jwt } => {
+            role_name = role.as_ref().map(|role| ("role", role));
+            let jwt = match jwt {
+                Jwt::Given(jwt) => material::credential(jwt)?,
+                Jwt::GitHub { service, bearer } => {
+                    github::id_token(client, service, bearer).await.context("ask GitHub Actions for a token")?
+                }
+            };
+            proofs.push(("jwt", jwt));
+        }
+        Method::Password { username, password } => {
+            path = format!("{path}/{username}");
+            proofs.push(("password", material::credential(password)?));
+        }
+        Method::Cert { role } => role_name = role.as_ref().map(|role| ("name", role)),
     }
+    let proofs = proofs.iter().map(|(field, proof)| (*field, str::from_utf8(proof.expose()).unwrap_or_default()));
+    let fields = proofs.chain(role_name.map(|(field, role)| (field, role.as_str())));
+    let answer = session.send(post(&path, fields)).await?;
+
+    match (answer.status(), parse::<LoggedIn>(&answer)) {
+        (StatusCode::OK, Some(LoggedIn { auth })) => {
+            client.story.info(format_args!("logged in at auth/{}", login.mount));
+            header(&auth.client_token, "the server's answer")?;
+            Ok(Obtained {
+                secret: auth.client_token,
+                batch: auth.token_type == "batch",
+                uses: auth.num_uses,
+                namespace: login.namespace.clone(),
+            })
+        }
+        _ => Err(refused(client, login, &answer).into()),
+    }
+}
+
+fn refused(client: &Client<'_>, login: &Login, answer: &Response<Vec<u8>>) -> Failure {
+    let status = answer.status().as_u16();
+    if says(answer, "no handler for route") {
+        return Failure::new("nothing is mounted there").hint("name the mount of the method with --auth-mount");
+    }
+    if says(answer, "namespace not found") {
+        return Failure::new("no such namespace").hint("check --auth-namespace, --namespace or VAULT_NAMESPACE");
+    }
+    if !matches!(answer.status(), StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+        || !is_vaults(answer)
+    {
+        return client.unexpected(answer);
+    }
+    if answer.status() == StatusCode::FORBIDDEN && !matches!(login.method, Method::Jwt { .. }) {
+        return Failure::new("permission denied (403)")
+            .hint("check that the method is mounted there: --auth-mount, --auth-namespace");
+    }
+    let hint = match &login.method {
+        Method::AppRole { .. } => {
+            "check role_id and secret_id: one that was used up or has expired is refused like a wrong one"
+        }
+        Method::Jwt { role: None, .. } => {
+            "name a role with --role, and check that the token is for it and has not expired"
+        }
+        Method::Jwt { .. } => "check --role, and that the token is for its audience and subject and has not expired",
+        Method::Password { .. } => "check the user name and the password",
+        Method::Cert { .. } => "check that a role trusts the authority of --client-cert, and --role if it is given",
+    };
+    Failure::new(format!("the server refused the credential ({status})")).hint(hint)
+}
+
+/// <https://developer.hashicorp.com/vault/docs/concepts/response-wrapping>
+async fn unwrap(session: &Session<'_>) -> anyhow::Result<Response<Vec<u8>>> {
+    let answer = session.send(post("sys/wrapping/unwrap", [])).await?;
+    match answer.status() {
+        StatusCode::OK => Ok(answer),
+        StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN if is_vaults(&answer) => {
+            Err(Failure::new("the wrapping token is used up, expired or unknown to this server")
+                .hint("get a new one; if nobody should have used this one, treat what it held as stolen")
+                .into())
+        }
+        _ => Err(session.client().unexpected(&answer).into()),
+    }
+}
+
+async fn unwrap_token(session: &Session<'_>) -> anyhow::Result<Secret> {
+    #[derive(Deserialize)]
+    struct Body {
+        auth: Option<Auth>,
+        data: Option<Data>,
+    }
+    #[derive(Deserialize)]
+    struct Data {
+        token: Secret,
+    }
+    let answer = unwrap(session).await?;
+    let token = match parse::<Body>(&answer) {
+        Some(Body { auth: Some(auth), .. }) => auth.client_token,
+        Some(Body { data: Some(data), .. }) => data.token,
+        _ => return Err(Failure::new("no token was wrapped in it").into()),
+    };
+    header(&token, "the wrapped token")?;
+    Ok(token)
+}
+
+async fn unwrap_secret_id(session: &Session<'_>) -> anyhow::Result<Secret> {
+    #[derive(Deserialize)]
+    struct Body {
+        data: Data,
+    }
+    #[derive(Deserialize)]
+    struct Data {
+        secret_id: Secret,
+    }
+    let answer = unwrap(session).await?;
+    let body: Option<Body> = parse(&answer);
+    Ok(body.ok_or_else(|| Failure::new("no secret_id was wrapped in it"))?.data.secret_id)
+}
+
+/// Gives the token back. One try: the program does not wait for it.
+pub(super) async fn revoke(client: &Client<'_>, obtained: &Obtained) {
+    let session = client.session(Some(&obtained.secret), obtained.namespace.clone());
+    let why = match session.once(post("auth/token/revoke-self", [])).await {
+        Ok(answer) if answer.status().is_success() => {
+            return client.story.info(format_args!("revoked the token of the login"));
+        }
+        Ok(answer) => answer.status().as_u16().to_string(),
+        Err(trouble) => trouble.to_string(),
+    };
+    client.story.warn(format_args!("the token of the login could not be revoked and lives on until it expires: {why}"));
 }

@@ -1,8 +1,10 @@
-//! [net] Everything that goes over the network, within one deadline.
+//! `[net]` Everything that goes over the network, within one deadline.
 
 mod client;
 mod dns;
+mod github;
 mod login;
+mod material;
 mod read;
 mod retry;
 mod tls;
@@ -16,6 +18,7 @@ use crate::kv::KvSecret;
 use crate::secret::Secret;
 use crate::story::Story;
 use client::Client;
+use login::Token;
 use retry::Deadline;
 
 /// What the server gave.
@@ -23,22 +26,41 @@ use retry::Deadline;
 pub struct Answer {
     /// The secrets that are there, in the order of the paths.
     pub secrets: Vec<KvSecret>,
-    /// The token they were read with.
-    pub token: Secret,
+    /// The token they were read with; an agent may have needed none.
+    pub token: Option<Secret>,
 }
 
-/// Logs in and reads every path, concurrently. All or nothing.
+/// Logs in, reads every path, concurrently, and revokes the token that the login brought. All or nothing.
 ///
 /// On return the runtime, the connections and every copy of the token but the one in the answer are gone.
 ///
 /// # Errors
 /// The first failure, with the path or the stage it belongs to.
 pub fn fetch(config: &Config, story: &Story) -> anyhow::Result<Answer> {
-    let deadline = Deadline::new(config.connection.timeout, config.connection.attempts);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the network part")?;
-    let token = login::token(&config.credential, story)?;
-    let client = Client::new(&config.connection, &token, deadline, story)?;
-    let secrets = runtime.block_on(try_join_all(config.reads.iter().map(|read| read::read(&client, config, read))))?;
-    Ok(Answer { secrets: secrets.into_iter().flatten().collect(), token })
+    let deadline = Deadline::new(config.connection.timeout, config.connection.attempts);
+    let client = Client::new(&config.connection, deadline, story)?;
+    runtime.block_on(async {
+        let token = login::token(&client, config).await?;
+        let session = client.session(token.secret(), config.connection.namespace.clone());
+        let read = try_join_all(config.reads.iter().map(|read| read::read(&session, config, read))).await;
+        let secrets = read.map(|secrets| secrets.into_iter().flatten().collect::<Vec<_>>());
+        let leased = secrets.iter().flatten().any(|secret| secret.lease.is_some());
+        if let Token::Obtained(obtained) = &token
+            && config.revoke
+            && !leased
+            && !obtained.used_up(session.sent())
+        {
+            login::revoke(&client, obtained).await;
+        }
+        let secrets = secrets?;
+        for secret in &secrets {
+            if let Some(lease) = secret.lease {
+                let life = humantime::format_duration(lease);
+                story.warn(format_args!("{}: the server takes these values back after {life}", secret.path));
+            }
+        }
+        Ok(Answer { secrets, token: token.into_secret() })
+    })
 }

@@ -1,4 +1,4 @@
-//! [net] One path becomes one secret, whatever kind of engine holds it.
+//! `[net]` One path becomes one secret, whatever kind of engine holds it.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,14 +7,13 @@ use anyhow::Context;
 use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
-use vaultrs::api::kv1::requests::GetSecretRequest;
 use vaultrs::api::kv2::requests::ReadSecretRequest;
 
 use crate::config::{Config, Kv, Read, SecretPath};
 use crate::failure::Failure;
 use crate::kv::KvSecret;
 use crate::secret::Secret;
-use crate::vault::client::{Client, says};
+use crate::vault::client::{Session, get, is_vaults, parse, says};
 
 /// What the server says of one path.
 enum Outcome {
@@ -52,59 +51,59 @@ enum Mount {
 ///
 /// # Errors
 /// When it is refused, unreachable, or absent without being optional.
-pub(super) async fn read(client: &Client<'_>, config: &Config, read: &Read) -> anyhow::Result<Option<KvSecret>> {
+pub(super) async fn read(session: &Session<'_>, config: &Config, read: &Read) -> anyhow::Result<Option<KvSecret>> {
     let path = &read.path;
-    one(client, config, read).await.with_context(|| format!("read {path}"))
+    one(session, config, read).await.with_context(|| format!("read {path}"))
 }
 
-async fn one(client: &Client<'_>, config: &Config, read: &Read) -> Result<Option<KvSecret>, Failure> {
+async fn one(session: &Session<'_>, config: &Config, read: &Read) -> Result<Option<KvSecret>, Failure> {
     let path = &read.path;
     let mount_len = config.mount_len.unwrap_or(1);
     let (outcome, unsure) = match config.kv {
-        Kv::V1 => (plain(client, path).await?, false),
-        Kv::V2 => (versioned(client, path, mount_len).await?, false),
-        Kv::Auto => detect(client, path, mount_len).await?,
+        Kv::V1 => (plain(session, path).await?, false),
+        Kv::V2 => (versioned(session, path, mount_len).await?, false),
+        Kv::Auto => detect(session, path, mount_len).await?,
     };
     match outcome {
         Outcome::Found(secret) => {
             let version = secret.version.map_or(String::new(), |version| format!(" version {version}"));
-            client.story.info(|| format!("read {path}{version}: {} keys", secret.data.len()));
+            session.client().story.info(format_args!("read {path}{version}, keys: {}", secret.data.len()));
             Ok(Some(secret))
         }
-        Outcome::Absent(Absence::Nothing | Absence::Deleted(_) | Absence::Destroyed(_)) if read.optional => {
-            client.story.info(|| format!("read {path}: absent, which is allowed"));
+        Outcome::Absent(Absence::Nothing | Absence::Deleted(_) | Absence::Destroyed(_)) if read.optional && !unsure => {
+            session.client().story.info(format_args!("read {path}: absent, which is allowed"));
             Ok(None)
         }
-        Outcome::Absent(absence) => Err(absent(path, &absence, unsure)),
-        Outcome::Refused(policy_path) => Err(refused(client, &policy_path, unsure).await),
-        Outcome::Odd(answer) => Err(client.unexpected(&answer)),
+        Outcome::Absent(absence) => Err(absent(path, &absence, config.kv, unsure)),
+        Outcome::Refused(policy_path) => Err(refused(session, &policy_path, unsure).await),
+        Outcome::Odd(answer) => Err(session.client().unexpected(&answer)),
     }
 }
 
 /// Asks for KV v2 and, only if that brings no secret, for the kind of the mount. Also tells whether the outcome is a
 /// guess because the server would not say.
-async fn detect(client: &Client<'_>, path: &SecretPath, mount_len: usize) -> Result<(Outcome, bool), Failure> {
-    let first = versioned(client, path, mount_len).await?;
+async fn detect(session: &Session<'_>, path: &SecretPath, mount_len: usize) -> Result<(Outcome, bool), Failure> {
+    let first = versioned(session, path, mount_len).await?;
     if let Outcome::Found(_) | Outcome::Absent(Absence::Deleted(_) | Absence::Destroyed(_) | Absence::Namespace) = first
     {
         return Ok((first, false));
     }
-    let outcome = match mount(client, path).await? {
+    let outcome = match mount(session, path).await? {
         Mount::Kv2(len) if len == mount_len => first,
-        Mount::Kv2(len) => versioned(client, path, len).await?,
+        Mount::Kv2(len) => versioned(session, path, len).await?,
         Mount::Plain(kind) if path.version.is_some() => return Err(no_versions(&kind)),
-        Mount::Plain(_) => plain(client, path).await?,
+        Mount::Plain(_) => plain(session, path).await?,
         Mount::Unknown => return Ok((first, true)),
     };
     Ok((outcome, false))
 }
 
 /// <https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2#read-secret-version>
-async fn versioned(client: &Client<'_>, path: &SecretPath, mount_len: usize) -> Result<Outcome, Failure> {
+async fn versioned(session: &Session<'_>, path: &SecretPath, mount_len: usize) -> Result<Outcome, Failure> {
     let Some((mount, secret)) = path.in_kv2(mount_len) else { return Ok(Outcome::Absent(Absence::Nothing)) };
     let policy_path = format!("{mount}/data/{secret}");
     let request = ReadSecretRequest { mount, path: secret, version: path.version };
-    let answer = client.send(request).await?;
+    let answer = session.send(request).await?;
     let body: Option<Body<Kv2>> = parse(&answer);
     Ok(match (answer.status(), body.and_then(|body| body.data)) {
         (StatusCode::OK, Some(Kv2 { data: Some(data), metadata })) => {
@@ -121,8 +120,8 @@ async fn versioned(client: &Client<'_>, path: &SecretPath, mount_len: usize) -> 
 }
 
 /// A plain logical read: KV v1, `cubbyhole`, `database/creds/app` and the like.
-async fn plain(client: &Client<'_>, path: &SecretPath) -> Result<Outcome, Failure> {
-    let answer = client.send(get(&path.plain())).await?;
+async fn plain(session: &Session<'_>, path: &SecretPath) -> Result<Outcome, Failure> {
+    let answer = session.send(get(&path.plain())).await?;
     let body: Option<Body<Data>> = parse(&answer);
     Ok(match (answer.status(), body) {
         (StatusCode::OK, Some(Body { data: Some(data), lease_id, lease_duration })) => {
@@ -136,6 +135,7 @@ async fn plain(client: &Client<'_>, path: &SecretPath) -> Result<Outcome, Failur
 /// What an answer without a secret means.
 fn neither(answer: Response<Vec<u8>>, policy_path: String) -> Outcome {
     match answer.status() {
+        _ if !is_vaults(&answer) => Outcome::Odd(answer),
         StatusCode::FORBIDDEN => Outcome::Refused(policy_path),
         StatusCode::NOT_FOUND if says(&answer, "no handler for route") => Outcome::Absent(Absence::Mount),
         StatusCode::NOT_FOUND if says(&answer, "namespace not found") => Outcome::Absent(Absence::Namespace),
@@ -146,7 +146,7 @@ fn neither(answer: Response<Vec<u8>>, policy_path: String) -> Outcome {
 
 /// The request that the Vault CLI sends to tell KV v1 from v2. It is refused to a token that may do nothing at all in
 /// the mount, and for a mount that does not exist.
-async fn mount(client: &Client<'_>, path: &SecretPath) -> Result<Mount, Failure> {
+async fn mount(session: &Session<'_>, path: &SecretPath) -> Result<Mount, Failure> {
     #[derive(Deserialize)]
     struct Info {
         path: String,
@@ -157,10 +157,10 @@ async fn mount(client: &Client<'_>, path: &SecretPath) -> Result<Mount, Failure>
     struct Options {
         version: Option<String>,
     }
-    let answer = client.send(get(&format!("sys/internal/ui/mounts/{path}"))).await?;
+    let answer = session.send(get(&format!("sys/internal/ui/mounts/{path}"))).await?;
     let body: Option<Body<Info>> = parse(&answer);
     let Some(info) = body.and_then(|body| body.data) else { return Ok(Mount::Unknown) };
-    client.story.info(|| format!("{path} is in {} of type {}", info.path, info.r#type));
+    session.client().story.info(format_args!("{path} is in {} of type {}", info.path, info.r#type));
     let version = info.options.and_then(|options| options.version);
     Ok(match (info.r#type.as_str(), version.as_deref()) {
         ("kv", Some("2")) => Mount::Kv2(info.path.trim_matches('/').split('/').count()),
@@ -168,25 +168,22 @@ async fn mount(client: &Client<'_>, path: &SecretPath) -> Result<Mount, Failure>
     })
 }
 
-fn get(path: &str) -> GetSecretRequest {
-    let (mount, path) = path.split_once('/').unwrap_or((path, ""));
-    GetSecretRequest { mount: mount.into(), path: path.into() }
-}
-
 fn no_versions(kind: &str) -> Failure {
     Failure::new(format!("a version is pinned, but its engine ({kind}) has none"))
         .hint("leave the @ and the version out")
 }
 
-fn absent(path: &SecretPath, absence: &Absence, unsure: bool) -> Failure {
+fn absent(path: &SecretPath, absence: &Absence, kv: Kv, unsure: bool) -> Failure {
+    let forced = if kv == Kv::Auto { "" } else { "; --kv auto finds out which engine it is" };
     let (why, hint) = match (absence, path.version) {
         (Absence::Nothing, _) if unsure => ("no such secret".into(), UNSURE.into()),
-        (Absence::Nothing, Some(version)) => {
-            (format!("no version {version} of it"), format!("`bao kv metadata get {path}` shows which there are"))
-        }
+        (Absence::Nothing, Some(version)) => (
+            format!("no version {version} of it"),
+            format!("`bao kv metadata get {path}` shows which there are{forced}"),
+        ),
         (Absence::Nothing, None) => (
             "no such secret".into(),
-            format!("`bao kv list {}` shows what is there; --optional-path lets a secret be absent", path.parent()),
+            format!("`bao kv list {}` shows what is there; --optional-path lets it be absent{forced}", path.parent()),
         ),
         (Absence::Deleted(version), _) => (
             format!("version {version} is deleted"),
@@ -201,13 +198,13 @@ fn absent(path: &SecretPath, absence: &Absence, unsure: bool) -> Failure {
     Failure::new(why).hint(hint)
 }
 
-const UNSURE: &str = "if its mount has several segments or is not KV version 2, say so with --mount or --kv";
+const UNSURE: &str = "check --kv and --mount: the server did not say which engine holds the path";
 
 /// Says what a policy lacks, or that the token is worth nothing at all. The server answers 403 to both, so the token is
-/// asked to look itself up, which the default policy lets every valid one do.
-async fn refused(client: &Client<'_>, policy_path: &str, unsure: bool) -> Failure {
-    let valid = client.send(get("auth/token/lookup-self")).await.is_ok_and(|answer| answer.status() == StatusCode::OK);
-    if !valid {
+/// asked to look itself up, once, which the default policy lets every valid one do.
+async fn refused(session: &Session<'_>, policy_path: &str, unsure: bool) -> Failure {
+    let looked_up = session.once(get("auth/token/lookup-self")).await;
+    if looked_up.is_ok_and(|answer| answer.status() == StatusCode::FORBIDDEN) {
         return Failure::new("permission denied (403): the token is expired, revoked or unknown to this server")
             .hint("log in again, or check that the address and the namespace are those the token is for");
     }
@@ -216,7 +213,7 @@ async fn refused(client: &Client<'_>, policy_path: &str, unsure: bool) -> Failur
     Failure::new("permission denied (403)").hint(hint)
 }
 
-/// The envelope of every answer. The errors of serde quote what they did not expect, so none leaves this file.
+/// The envelope of every answer.
 #[derive(Deserialize)]
 struct Body<T> {
     data: Option<T>,
@@ -261,8 +258,4 @@ impl<'de> Deserialize<'de> for Data {
         }
         deserializer.deserialize_map(Pairs)
     }
-}
-
-fn parse<'a, T: Deserialize<'a>>(answer: &'a Response<Vec<u8>>) -> Option<T> {
-    serde_json::from_slice(answer.body()).ok()
 }

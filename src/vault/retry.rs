@@ -1,4 +1,4 @@
-//! [net] One deadline for everything, and how long to wait before the next try.
+//! `[net]` One deadline for everything, and how long to wait before the next try.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};

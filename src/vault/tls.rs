@@ -1,19 +1,21 @@
-//! [net] How the server proves who it is.
+//! `[net]` How the server proves who it is.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use crate::config::{Roots, Setting, Tls};
 use crate::failure::Failure;
 use crate::story::Story;
+use crate::vault::material;
 
 /// The files a Linux system keeps its authorities in, in the order in which Go, and so Vault's own client, looks.
 const SYSTEM_FILES: [&str; 6] = [
@@ -35,79 +37,103 @@ pub(super) fn client_config(tls: Option<&Tls>, story: &Story) -> anyhow::Result<
         .with_safe_default_protocol_versions()
         .context("prepare TLS")?;
     let builder = match tls {
-        Some(Tls { verify: true, roots }) => builder.with_root_certificates(choose(roots, story)?),
+        Some(Tls { verify: true, roots, .. }) => builder.with_root_certificates(choose(roots, story)?),
         Some(Tls { verify: false, .. }) => {
-            story.warn("the server's certificate is not checked: anyone in between can read the secrets");
+            story.warn(format_args!("the server's certificate is not checked: anyone in between can read the secrets"));
             builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider)))
         }
         None => builder.with_root_certificates(RootCertStore::empty()),
     };
-    Ok(builder.with_no_client_auth())
+    match tls.and_then(|tls| tls.client.as_ref()) {
+        None => Ok(builder.with_no_client_auth()),
+        Some((certificate, key)) => {
+            let (chain, key) = identity(certificate, key)?;
+            let fault = || Failure::new("the certificate and the key do not belong together");
+            builder.with_client_auth_cert(chain, key).map_err(|_| fault()).context(name(certificate))
+        }
+    }
+}
+
+/// The certificate and the key that prove to the server who we are. They may be in one file.
+fn identity(
+    certificate: &Setting,
+    key: &Setting,
+) -> anyhow::Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
+    let chain = CertificateDer::pem_slice_iter(material::read(certificate)?.expose()).collect::<Result<Vec<_>, _>>();
+    let chain = chain.ok().filter(|chain| !chain.is_empty()).ok_or_else(|| no_authority(&name(certificate)))?;
+    let key = PrivateKeyDer::from_pem_slice(material::read(key)?.expose()).map_err(|_| {
+        Failure::new(format!("{}: it holds no private key", name(key)))
+            .hint("it must hold PEM text such as -----BEGIN PRIVATE KEY-----, not encrypted")
+    })?;
+    Ok((chain, key))
+}
+
+/// `--ca-cert: /etc/vault/ca.pem`
+fn name(setting: &Setting) -> String {
+    format!("{}: {}", setting.from, setting.value)
 }
 
 fn choose(roots: &Roots, story: &Story) -> anyhow::Result<RootCertStore> {
-    let given = |setting: &Setting| format!("{}: {}", setting.from, setting.value);
     let mut trusted = RootCertStore::empty();
     let (from, count) = match roots {
         Roots::File(file) => {
-            (given(file), add_file(&mut trusted, Path::new(&file.value)).with_context(|| given(file))?)
+            (name(file), add(&mut trusted, material::read(file)?.expose()).with_context(|| name(file))?)
         }
-        Roots::Directory(directory) => (
-            given(directory),
-            add_directory(&mut trusted, Path::new(&directory.value)).with_context(|| given(directory))?,
-        ),
         Roots::Pem(pem) => {
             (pem.from.clone(), add(&mut trusted, pem.value.as_bytes()).with_context(|| pem.from.clone())?)
+        }
+        Roots::Directory(directory) => {
+            let count = add_directory(&mut trusted, &directory.value).with_context(|| directory.from.clone())?;
+            (name(directory), count)
         }
         Roots::System { file, directories } => return system(file.as_ref(), directories.as_ref(), story),
     };
     if count == 0 {
         return Err(no_authority(&from));
     }
-    story.debug(|| format!("trust {count} authorities from {from} and no others"));
+    story.debug(format_args!("trust {count} authorities from {from} and no others"));
     Ok(trusted)
 }
 
 /// The system's authorities, or the bundled ones where it has none, as in an image made from scratch.
 fn system(file: Option<&Setting>, directories: Option<&Setting>, story: &Story) -> anyhow::Result<RootCertStore> {
     let mut trusted = RootCertStore::empty();
-    let mut places: Vec<PathBuf> = Vec::new();
+    let mut places = Vec::new();
     let files = match file {
         Some(file) => vec![file.value.as_str()],
         None => SYSTEM_FILES.to_vec(),
     };
-    if let Some(found) = files.iter().find(|file| Path::new(file).exists()) {
-        add_file(&mut trusted, Path::new(found)).with_context(|| (*found).to_owned())?;
-        places.push(found.into());
+    if let Some(file) = files.into_iter().find(|file| Path::new(file).exists()) {
+        let pem = material::read_file(file).map_err(|error| material::unreadable(file, &error))?;
+        add(&mut trusted, pem.expose()).with_context(|| file.to_owned())?;
+        places.push(file);
     }
     let directories = match directories {
         Some(directories) => directories.value.split(':').collect(),
         None if places.is_empty() => SYSTEM_DIRECTORIES.to_vec(),
         None => Vec::new(),
     };
-    for directory in directories.into_iter().map(Path::new).filter(|directory| directory.is_dir()) {
-        add_directory(&mut trusted, directory).with_context(|| directory.display().to_string())?;
-        places.push(directory.to_owned());
+    for directory in directories.into_iter().filter(|directory| Path::new(directory).is_dir()) {
+        add_directory(&mut trusted, directory)?;
+        places.push(directory);
     }
     if trusted.is_empty() {
         trusted.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        story.debug(|| format!("trust the {} bundled authorities: the system has none", trusted.len()));
+        story.debug(format_args!("trust the {} bundled authorities: the system has none", trusted.len()));
     } else {
-        story.debug(|| format!("trust {} authorities of the system, from {places:?}", trusted.len()));
+        story.debug(format_args!("trust {} authorities of the system, from {}", trusted.len(), places.join(", ")));
     }
     Ok(trusted)
 }
 
-fn add_file(store: &mut RootCertStore, file: &Path) -> anyhow::Result<usize> {
-    add(store, &fs::read(file)?)
-}
-
-fn add_directory(store: &mut RootCertStore, directory: &Path) -> anyhow::Result<usize> {
+fn add_directory(store: &mut RootCertStore, directory: &str) -> Result<usize, Failure> {
+    let unreadable = |error: io::Error| material::unreadable(directory, &error);
     let mut count = 0;
-    for entry in fs::read_dir(directory)? {
-        let path = entry?.path();
+    for entry in fs::read_dir(directory).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
         if path.is_file() {
-            count += add(store, &fs::read(&path)?).unwrap_or(0);
+            // A stray file is no reason to stop: the others may hold what is needed.
+            count += fs::read(&path).ok().and_then(|pem| add(store, &pem).ok()).unwrap_or(0);
         }
     }
     Ok(count)
@@ -115,16 +141,16 @@ fn add_directory(store: &mut RootCertStore, directory: &Path) -> anyhow::Result<
 
 /// Adds every certificate in a PEM text. One that is not understood is passed over, as every other client does: old
 /// authorities have odd encodings.
-fn add(store: &mut RootCertStore, pem: &[u8]) -> anyhow::Result<usize> {
+fn add(store: &mut RootCertStore, pem: &[u8]) -> Result<usize, Failure> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let certificates = certificates.map_err(|_| Failure::new("it is no PEM text"))?;
+    let certificates = certificates.map_err(|_| Failure::new("it is no PEM text").hint(PEM))?;
     Ok(store.add_parsable_certificates(certificates).0)
 }
 
+const PEM: &str = "it must hold PEM text that starts with -----BEGIN CERTIFICATE-----";
+
 fn no_authority(from: &str) -> anyhow::Error {
-    Failure::new(format!("{from}: it holds no certificate"))
-        .hint("it must hold PEM text that starts with -----BEGIN CERTIFICATE-----")
-        .into()
+    Failure::new(format!("{from}: it holds no certificate")).hint(PEM).into()
 }
 
 /// `--tls-skip-verify`: believes every certificate, but still checks that the server holds its key.

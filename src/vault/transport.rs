@@ -1,4 +1,4 @@
-//! [net] One exchange with the server: bytes go out, a whole response or a typed trouble comes back. Nothing is tried
+//! `[net]` One exchange with the server: bytes go out, a whole response or a typed trouble comes back. Nothing is tried
 //! again here.
 
 use std::error::Error;
@@ -9,14 +9,16 @@ use std::time::Duration;
 
 use anyhow::Context;
 use async_trait::async_trait;
-use http::header::LOCATION;
-use http::{Request, Response};
+use http::header::{AUTHORIZATION, HOST, LOCATION};
+use http::{HeaderValue, Method, Request, Response};
+use reqwest::NoProxy;
 use reqwest::redirect::Policy;
 use rustify::errors::ClientError;
 use rustls::{AlertDescription, CertificateError};
-use url::Url;
+use url::{Position, Url};
 
 use crate::config::Connection;
+use crate::secret::Secret;
 use crate::story::Story;
 use crate::vault::dns::{LookupError, SystemResolver};
 use crate::vault::tls;
@@ -27,15 +29,15 @@ const LARGEST: usize = 8 * 1024 * 1024;
 /// A connection has at most this long.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// The reqwest client under vaultrs' request types, which sees [`rustify::client::Client`] alone.
-#[derive(Debug)]
-pub(super) struct Transport {
+/// The reqwest client under vaultrs' request types, which see [`rustify::client::Client`] alone.
+pub(super) struct Transport<'a> {
+    connection: &'a Connection,
+    story: &'a Story,
     http: reqwest::Client,
     /// Scheme, host and port.
     base: String,
     /// What the address puts in front of `/v1`, without a slash at its end.
     prefix: String,
-    redirects: bool,
 }
 
 /// Why an exchange brought no response.
@@ -65,58 +67,106 @@ pub(super) enum Trouble {
     Redirect(String, &'static str),
     /// The request itself could not be made.
     Request,
+    /// The server we were sent to cannot be asked, for a reason of its own.
+    Unprepared(anyhow::Error),
 }
 
-impl Transport {
-    pub(super) fn new(connection: &Connection, story: &Story) -> anyhow::Result<Self> {
+impl<'a> Transport<'a> {
+    pub(super) fn new(connection: &'a Connection, story: &'a Story) -> anyhow::Result<Self> {
         let url = &connection.address.url;
-        let tls = (url.scheme() == "https").then_some(&connection.tls);
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::client_config(tls, story)?)
-            .dns_resolver(Arc::new(SystemResolver))
-            .redirect(Policy::none())
-            .connect_timeout(CONNECT)
-            .no_proxy()
-            .build()
-            .context("prepare HTTP")?;
         let mut base = url.clone();
         base.set_path("");
-        let prefix = url.path().trim_end_matches('/').to_owned();
-        Ok(Self { http, base: base.into(), prefix, redirects: connection.redirects })
+        base.set_query(None);
+        Ok(Self {
+            connection,
+            story,
+            http: client(connection, url, story)?,
+            base: base.into(),
+            prefix: url.path().trim_end_matches('/').to_owned(),
+        })
     }
 
-    async fn exchange(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Trouble> {
-        let mut request = reqwest::Request::try_from(request).map_err(|_| Trouble::Request)?;
-        let path = format!("{}{}", self.prefix, request.url().path());
-        request.url_mut().set_path(&path);
-        if request.url().query() == Some("") {
-            request.url_mut().set_query(None);
-        }
+    /// Gets one URL, which nobody prepared for vaultrs.
+    pub(super) async fn get(&self, url: &Url, bearer: &Secret) -> Result<Response<Vec<u8>>, Trouble> {
+        let mut request = reqwest::Request::new(Method::GET, url.clone());
+        let bearer = [b"Bearer ", bearer.expose()].concat();
+        let mut header = HeaderValue::from_maybe_shared(bytes::Bytes::from(bearer)).map_err(|_| Trouble::Request)?;
+        header.set_sensitive(true);
+        request.headers_mut().insert(AUTHORIZATION, header);
+        self.exchange(request).await
+    }
+
+    async fn exchange(&self, mut request: reqwest::Request) -> Result<Response<Vec<u8>>, Trouble> {
+        let url = request.url().clone();
         let mut again = request.try_clone().ok_or(Trouble::Request)?;
+        self.name(&mut request);
         let first = self.http.execute(request).await?;
-        let Some(target) = redirect(&first) else { return whole(first).await };
-        let shown = || target.origin().ascii_serialization();
-        if !self.redirects {
-            return Err(Trouble::Redirect(shown(), "--disable-redirects is given"));
+        let Some(target) = redirect(&first, &url) else { return whole(first).await };
+        let refuse = |why| Err(Trouble::Redirect(target.origin().ascii_serialization(), why));
+        match (target.scheme(), url.scheme()) {
+            _ if !self.connection.redirects => return refuse("--disable-redirects is given"),
+            ("http", "https") => return refuse("it does not protect what is sent there"),
+            ("http" | "https", _) => {}
+            (scheme, _) => {
+                return Err(Trouble::Redirect(format!("{scheme}:"), "that is neither https:// nor http://"));
+            }
         }
-        if target.scheme() != "https" && first.url().scheme() == "https" {
-            return Err(Trouble::Redirect(shown(), "it does not protect what is sent there"));
-        }
-        *again.url_mut() = target;
-        let second = self.http.execute(again).await?;
-        match redirect(&second) {
+        // The same client would trust nobody if the redirect enters TLS, and connect a server name to the first host.
+        let anew = target.scheme() != url.scheme() || self.connection.tls.server_name.is_some();
+        let http = if anew {
+            client(self.connection, &target, self.story).map_err(Trouble::Unprepared)?
+        } else {
+            self.http.clone()
+        };
+        *again.url_mut() = target.clone();
+        self.name(&mut again);
+        let second = http.execute(again).await?;
+        match redirect(&second, &target) {
             None => whole(second).await,
-            Some(target) => {
-                Err(Trouble::Redirect(target.origin().ascii_serialization(), "one redirect was followed already"))
+            Some(third) => {
+                Err(Trouble::Redirect(third.origin().ascii_serialization(), "one redirect was followed already"))
             }
         }
     }
+
+    /// Puts the server name, if one is given, into the URL, where reqwest takes it from for SNI and for the check of
+    /// the certificate, and the host, which it hides, where a gateway looks for it.
+    fn name(&self, request: &mut reqwest::Request) {
+        let name = self.connection.tls.server_name.as_deref();
+        let Some(name) = name.filter(|_| request.url().scheme() == "https") else { return };
+        let host = request.url()[Position::BeforeHost..Position::AfterPort].to_owned();
+        if let Ok(host) = HeaderValue::from_str(&host)
+            && request.url_mut().set_host(Some(name)).is_ok()
+        {
+            request.headers_mut().insert(HOST, host);
+        }
+    }
+}
+
+/// A client for one server. Its connections to the server name, if one is given, go to the host of the URL.
+fn client(connection: &Connection, url: &Url, story: &Story) -> anyhow::Result<reqwest::Client> {
+    let Connection { address, tls, proxy, .. } = connection;
+    let stand_in = tls.server_name.clone().zip(url.host_str().map(str::to_owned));
+    let mut builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls::client_config((url.scheme() == "https").then_some(tls), story)?)
+        .dns_resolver(Arc::new(SystemResolver { stand_in }))
+        .redirect(Policy::none())
+        .connect_timeout(CONNECT)
+        .no_proxy();
+    if let Some(proxy) = proxy {
+        let except = proxy.except.as_deref().and_then(NoProxy::from_string);
+        builder = builder.proxy(reqwest::Proxy::all(proxy.url.clone()).context("prepare the proxy")?.no_proxy(except));
+    }
+    if let Some(socket) = &address.socket {
+        builder = builder.unix_socket(socket.as_str());
+    }
+    builder.build().context("prepare HTTP")
 }
 
 /// Where a standby, or a load balancer, sends us instead. Vault's own client follows the same codes.
-fn redirect(response: &reqwest::Response) -> Option<Url> {
+fn redirect(response: &reqwest::Response, asked: &Url) -> Option<Url> {
     let location = response.headers().get(LOCATION)?.to_str().ok()?;
-    matches!(response.status().as_u16(), 301 | 302 | 307 | 308).then(|| response.url().join(location).ok())?
+    matches!(response.status().as_u16(), 301 | 302 | 307 | 308).then(|| asked.join(location).ok())?
 }
 
 async fn whole(mut response: reqwest::Response) -> Result<Response<Vec<u8>>, Trouble> {
@@ -138,13 +188,22 @@ async fn whole(mut response: reqwest::Response) -> Result<Response<Vec<u8>>, Tro
 }
 
 #[async_trait]
-impl rustify::client::Client for Transport {
+impl rustify::client::Client for Transport<'_> {
     fn base(&self) -> &str {
         &self.base
     }
 
     async fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, ClientError> {
-        self.exchange(request).await.map_err(|trouble| ClientError::GenericError { source: trouble.into() })
+        let exchanged = async {
+            let mut request = reqwest::Request::try_from(request).map_err(|_| Trouble::Request)?;
+            let path = format!("{}{}", self.prefix, request.url().path());
+            request.url_mut().set_path(&path);
+            if request.url().query() == Some("") {
+                request.url_mut().set_query(None);
+            }
+            self.exchange(request).await
+        };
+        exchanged.await.map_err(|trouble| ClientError::GenericError { source: trouble.into() })
     }
 
     /// Every status is an answer here: the caller looks at its headers and its body, which rustify's errors drop.
@@ -184,6 +243,8 @@ impl From<reqwest::Error> for Trouble {
                     io::ErrorKind::TimedOut => Self::Slow,
                     io::ErrorKind::UnexpectedEof => Self::Incomplete,
                     io::ErrorKind::Other => trouble,
+                    // A chunk, or a record of TLS, that is none; what rustls says of the latter is inside.
+                    io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => Self::NotHttp,
                     kind => Self::Connection(kind),
                 };
                 // `source` of an `io::Error` skips the error that it wraps.
@@ -225,6 +286,7 @@ impl fmt::Display for Trouble {
             Self::TooLarge => write!(f, "the answer is larger than {} MiB", LARGEST / 1024 / 1024),
             Self::Redirect(target, why) => write!(f, "redirected to {target}, but {why}"),
             Self::Request => f.write_str("the request could not be made"),
+            Self::Unprepared(error) => write!(f, "{error:#}"),
         }
     }
 }
