@@ -1,0 +1,224 @@
+//! What is tried again, for how long, and what is said meanwhile.
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::{Duration, Instant};
+
+use crate::bed::{Bed, Outcome};
+use crate::fake_vault::{CANARY, Discreet, FakeVault, ODD, Reply, Running, TOKEN, UNREACHABLE};
+
+const APP: &str = "/v1/secret/data/app";
+const LOOK_UP: &str = "/v1/auth/token/lookup-self";
+
+fn secret() -> Reply {
+    Reply::secret(&[("a", CANARY)])
+}
+
+/// Fails in no more time than anyone would call about a second.
+#[track_caller]
+fn fails_soon(bed: &Bed, stderr: &str) -> Outcome {
+    let start = Instant::now();
+    let outcome = bed.fails(stderr).discreet();
+    assert!(start.elapsed() < Duration::from_secs(10), "it took {:?}", start.elapsed());
+    outcome
+}
+
+#[test]
+fn a_status_that_may_pass_is_tried_again_and_announced_once() {
+    for (status, why) in [
+        (412, "the server has not caught up with its leader yet"),
+        (429, "too many requests, or a standby"),
+        (472, "a disaster-recovery standby"),
+        (473, "a performance standby"),
+        (500, "the server has a problem"),
+        (502, "the server has a problem"),
+        (503, "sealed or not ready"),
+        (504, "the server has a problem"),
+        (599, "the server has a problem"),
+    ] {
+        let fake = FakeVault::answering([Reply::status(status), Reply::status(status), secret()]);
+        let waiting = format!("vault-exec: waiting for {{addr}}: {why} ({status}) (for 1m at most)\n");
+        fake.bed().environ().has("A", CANARY).stderr_is(&waiting).discreet();
+        assert_eq!(fake.asked(), [APP; 3], "{status}");
+    }
+}
+
+#[test]
+fn any_other_status_ends_at_once() {
+    for (status, why) in [
+        (400, format!("{{addr}}: the server answered 400 (bad request)\n{ODD}")),
+        (
+            404,
+            "no such secret\nhint: `bao kv list secret` shows what is there; --optional-path lets it be absent; \
+             --kv auto finds out which engine it is\n"
+                .to_owned(),
+        ),
+        (405, format!("{{addr}}: the server answered 405 (method not allowed)\n{ODD}")),
+        (499, format!("{{addr}}: the server answered 499 (a status of its own)\n{ODD}")),
+        (501, format!("{{addr}}: the server answered 501 (not implemented)\n{ODD}")),
+    ] {
+        let fake = FakeVault::answering([Reply::status(status), secret()]);
+        fake.bed().args(["--kv", "2"]).fails(&format!("vault-exec: read secret/app: {why}")).discreet();
+        assert_eq!(fake.asked(), [APP], "{status}");
+    }
+}
+
+#[test]
+fn a_refusal_ends_at_once_and_tells_a_policy_from_a_dead_token() {
+    let stanza = "hint: a policy of the token must hold\npath \"secret/data/app\" {\n  capabilities = [\"read\"]\n}\n";
+    let refused = format!("vault-exec: read secret/app: permission denied (403)\n{stanza}");
+    let dead = "vault-exec: read secret/app: permission denied (403): the token is expired, revoked or unknown to this \
+                server\nhint: log in again, or check that the address and the namespace are those the token is for\n";
+    for (look_up, stderr) in [(Reply::answer(200, "{}"), refused.as_str()), (Reply::status(403), dead)] {
+        let fake = FakeVault::answering([Reply::status(403)]).and_at("auth/token/lookup-self", [look_up]);
+        fake.bed().args(["--kv", "2"]).fails(stderr).discreet();
+        assert_eq!(fake.asked(), [APP, LOOK_UP]);
+    }
+}
+
+#[test]
+fn a_refusal_does_not_wait_for_a_server_that_will_not_say_why() {
+    let stanza = "hint: a policy of the token must hold\npath \"secret/data/app\" {\n  capabilities = [\"read\"]\n}\n";
+    let fake = FakeVault::answering([Reply::status(403)]).and_at("auth/token/lookup-self", [Reply::status(503)]);
+    let bed = fake.bed().args(["--kv", "2", "--timeout", "3s"]);
+    fails_soon(&bed, &format!("vault-exec: read secret/app: permission denied (403)\n{stanza}"));
+    assert_eq!(fake.asked(), [APP, LOOK_UP]);
+}
+
+#[test]
+fn a_server_that_starts_later_is_waited_for() {
+    // Nothing else here listens on this address, so that the port stays free.
+    let address: SocketAddr = {
+        let listener = TcpListener::bind("127.0.0.2:0").expect("bind to the loopback");
+        listener.local_addr().expect("a bound socket has an address")
+    };
+    let bed = Bed::bare()
+        .env("VAULT_ADDR", format!("http://{address}"))
+        .env("VAULT_TOKEN", TOKEN)
+        .args(["--path", "secret/app"]);
+    let running = Running::start(bed.command(["printenv", "A"]));
+    let waiting = format!("vault-exec: waiting for http://{address}: connection refused (for 1m at most)\n");
+    running.await_stderr(&waiting);
+    let _fake = FakeVault::answering_at(address, [secret()]);
+    let (status, stdout, stderr) = running.end();
+    assert_eq!((status.code(), stdout.trim_end(), stderr.as_str()), (Some(0), CANARY, waiting.as_str()));
+}
+
+#[test]
+fn the_server_says_how_long_to_wait() {
+    let fake = FakeVault::answering([Reply::status(429).header("Retry-After", "1"), secret()]);
+    fake.bed().environ().has("A", CANARY);
+    let requests = fake.requests();
+    assert_eq!(requests.len(), 2);
+    assert!(requests[1].at - requests[0].at >= Duration::from_secs(1));
+}
+
+#[test]
+fn a_wait_longer_than_the_timeout_is_not_begun() {
+    for (asked, shown) in [("100", "1m 40s"), ("3600", "1h")] {
+        let fake = FakeVault::answering([Reply::status(429).header("Retry-After", asked), secret()]);
+        let why = format!("too many requests, or a standby (429); it asks to wait {shown}, --timeout is 5s");
+        let stderr = format!("vault-exec: read secret/app: {{addr}}: {why}\n{UNREACHABLE}");
+        fails_soon(&fake.bed().args(["--timeout", "5s"]), &stderr);
+        assert_eq!(fake.asked(), [APP]);
+    }
+}
+
+#[test]
+fn an_absurd_wait_does_no_harm() {
+    let fake = FakeVault::answering([Reply::status(503).header("Retry-After", &u64::MAX.to_string()), secret()]);
+    let outcome = fake.bed().run(["echo", "the program was started"]).exits(125).stdout_is("").discreet();
+    assert!(outcome.stderr.contains("; it asks to wait "), "{outcome}");
+
+    for odd in ["99999999999999999999", "-1", "1.5", "soon", "Fri, 31 Dec 1999 23:59:59 GMT", ""] {
+        let fake = FakeVault::answering([Reply::status(503).header("Retry-After", odd), secret()]);
+        fake.bed().environ().has("A", CANARY);
+        assert_eq!(fake.asked(), [APP; 2], "{odd}");
+    }
+}
+
+#[test]
+fn attempts_cap_the_tries() {
+    let fake = FakeVault::answering([Reply::status(503)]);
+    let why = "{addr}: sealed or not ready (503)";
+    let stderr = format!(
+        "vault-exec: waiting for {why} (for 1m at most)\n\
+         vault-exec: read secret/app: {why}; gave up after 3 tries (--attempts)\n{UNREACHABLE}"
+    );
+    fails_soon(&fake.bed().args(["--attempts", "3"]), &stderr);
+    assert_eq!(fake.asked(), [APP; 3]);
+}
+
+#[test]
+fn a_single_attempt_waits_for_nothing() {
+    let fake = FakeVault::answering([Reply::status(503)]);
+    let why = "{addr}: sealed or not ready (503); gave up after 1 try (--attempts)";
+    fails_soon(&fake.bed().args(["--attempts", "1"]), &format!("vault-exec: read secret/app: {why}\n{UNREACHABLE}"));
+    assert_eq!(fake.asked(), [APP]);
+}
+
+#[test]
+fn the_timeout_ends_it() {
+    let fake = FakeVault::answering([Reply::status(503)]);
+    let why = "{addr}: sealed or not ready (503)";
+    let stderr = format!(
+        "vault-exec: waiting for {why} (for 1s at most)\n\
+         vault-exec: read secret/app: {why}; gave up after 1s (--timeout)\n{UNREACHABLE}"
+    );
+    fails_soon(&fake.bed().args(["--timeout", "1s"]), &stderr);
+    assert!(fake.requests().len() >= 2);
+}
+
+#[test]
+fn one_deadline_holds_for_all_paths_and_all_they_need() {
+    let paths = ["--path", "secret/b", "--path", "secret/c", "--timeout", "1s"];
+    // Only the silent one uses the time up; the others fail at its end because nothing is left for another try.
+    let fake = FakeVault::answering([Reply::silence()]);
+    let stderr = format!("{{addr}}: no answer in time; gave up after 1s (--timeout)\n{UNREACHABLE}");
+    let outcome = fails_soon(&fake.bed().args(["--timeout", "1s"]), &format!("vault-exec: read secret/app: {stderr}"));
+    drop(outcome);
+    let start = Instant::now();
+    let outcome = fake.bed().args(paths).run(["echo", "the program was started"]).exits(125).stdout_is("");
+    assert!(outcome.stderr.ends_with(&stderr.replace("{addr}", &fake.url())), "{outcome}");
+    assert!(start.elapsed() < Duration::from_secs(10));
+
+    // A look-up of the mount gets what the first question left of the time.
+    let fake = FakeVault::answering([Reply::silence()]).and_at("secret/data/app", [Reply::status(404)]);
+    fails_soon(&fake.bed().args(["--timeout", "1s"]), &format!("vault-exec: read secret/app: {stderr}"));
+}
+
+#[test]
+fn the_program_never_starts_with_a_part_of_its_secrets() {
+    for (failing, option) in [("b", "--path"), ("b", "--optional-path"), ("app", "--optional-path")] {
+        let fake = FakeVault::answering([secret()]).and_at(&format!("secret/data/{failing}"), [Reply::status(503)]);
+        let why = "{addr}: sealed or not ready (503)";
+        let stderr = format!(
+            "vault-exec: waiting for {why} (for 1m at most)\n\
+             vault-exec: read secret/{failing}: {why}; gave up after 2 tries (--attempts)\n{UNREACHABLE}"
+        );
+        fails_soon(&fake.bed().args([option, "secret/b", "--attempts", "2"]), &stderr);
+    }
+}
+
+#[test]
+fn an_optional_path_hides_only_absence() {
+    let fake = FakeVault::answering([secret()]).and_at("secret/data/b", [Reply::status(404)]);
+    fake.bed().args(["--optional-path", "secret/b", "--kv", "2"]).environ().has("A", CANARY).stderr_is("");
+
+    let fake = FakeVault::answering([secret()])
+        .and_at("secret/data/b", [Reply::status(403)])
+        .and_at("auth/token/lookup-self", [Reply::answer(200, "{}")]);
+    let stanza = "hint: a policy of the token must hold\npath \"secret/data/b\" {\n  capabilities = [\"read\"]\n}\n";
+    let bed = fake.bed().args(["--optional-path", "secret/b", "--kv", "2"]);
+    fails_soon(&bed, &format!("vault-exec: read secret/b: permission denied (403)\n{stanza}"));
+}
+
+#[test]
+fn several_paths_announce_one_wait() {
+    let first = || [Reply::status(503), secret()];
+    let fake = FakeVault::answering(first()).and_at("secret/data/b", first()).and_at("secret/data/c", first());
+    let bed = fake.bed().args(["--path", "secret/b", "--path", "secret/c"]);
+    bed.environ()
+        .has("A", CANARY)
+        .stderr_is("vault-exec: waiting for {addr}: sealed or not ready (503) (for 1m at most)\n");
+    assert_eq!(fake.requests().len(), 6);
+}
