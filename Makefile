@@ -1,0 +1,24 @@
+# What a person types. Everything else is cargo's.
+release := target/$(shell rustc -vV | sed -n 's/^host: //p')/release/vault-exec
+
+.PHONY: all demo test lint release clean
+
+all: release
+
+release: ## The static binary
+	cargo build --release --locked
+
+demo: release ## A real server, a real program, cleaned up afterwards
+	@tests/demo.sh $(release)
+
+test: release ## Everything, against the binary that is shipped
+	tests/openbao.sh
+	VAULT_EXEC_TEST_BINARY=$(CURDIR)/$(release) cargo test --locked
+
+lint: ## Formatting, lints, documentation
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+
+clean:
+	rm -rf target tests/.tools
