@@ -1,7 +1,7 @@
 # What a person types. Everything else is cargo's.
-release := target/$(shell rustc -vV | sed -n 's/^host: //p')/release/vault-exec
+release := $(or $(CARGO_TARGET_DIR),target)/$(shell rustc -vV | sed -n 's/^host: //p')/release/vault-exec
 
-.PHONY: all demo test lint release clean
+.PHONY: all demo test lint generate release clean
 
 all: release
 
@@ -13,9 +13,13 @@ demo: release ## A real server, a real program, cleaned up afterwards
 
 test: release ## Everything, against the binary that is shipped
 	tests/openbao.sh
-	VAULT_EXEC_TEST_BINARY=$(CURDIR)/$(release) cargo test --locked
+	VAULT_EXEC_TEST_BINARY=$(abspath $(release)) cargo test --locked
 
-lint: ## Formatting, lints, documentation
+generate: ## Completions and the manual page
+	cargo run --locked --quiet --example generate
+
+lint: generate ## Formatting, lints, documentation, and whether what is generated is up to date
+	git diff --exit-code -- completions man
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items

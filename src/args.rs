@@ -13,7 +13,7 @@ use crate::failure::{Exit, Report};
     name = "vault-exec",
     version,
     about = "Start a program with secrets from HashiCorp Vault or OpenBao in its environment.",
-    override_usage = "vault-exec [OPTIONS] [--] COMMAND [ARG]...",
+    override_usage = "vault-exec [OPTIONS] [--] COMMAND [ARG]...\n       vault-exec --check [OPTIONS] [--] [COMMAND [ARG]...]",
     disable_help_flag = true,
     disable_version_flag = true,
     args_override_self = true,
@@ -63,6 +63,26 @@ pub struct Args {
     /// Take a name that can make programs run code, such as PATH
     #[arg(long, value_name = "NAME", help_heading = "Names and values")]
     pub allow_name: Vec<String>,
+
+    /// One more variable: {key} is a value, {path#key|url} one of many, encoded
+    #[arg(long, value_name = "NAME=TEMPLATE", help_heading = "Names and values")]
+    pub set: Vec<String>,
+
+    /// The same in a file in memory; the variable holds its name
+    #[arg(long, value_name = "NAME=TEMPLATE", help_heading = "Names and values")]
+    pub file: Vec<String>,
+
+    /// Directory on tmpfs for these files, for programs that close what they inherit
+    #[arg(long, value_name = "DIR", help_heading = "Names and values")]
+    pub file_dir: Option<String>,
+
+    /// Permissions of these files [default: 0400; with --file-dir 0600]
+    #[arg(long, value_name = "MODE", help_heading = "Names and values")]
+    pub file_mode: Option<String>,
+
+    /// Export only what --set and --file name
+    #[arg(long, help_heading = "Names and values")]
+    pub explicit: bool,
 
     /// Who wins if a variable exists: vault, env or error [default: vault]
     #[arg(long, value_name = "WHO", help_heading = "Names and values")]
@@ -188,6 +208,22 @@ pub struct Args {
     #[arg(long, value_name = "N", help_heading = "Connection")]
     pub attempts: Option<String>,
 
+    /// Do everything but start the program: tell what it would get, and every problem
+    #[arg(long, help_heading = "Process")]
+    pub check: bool,
+
+    /// Form of what --check tells: text or json [default: text]
+    #[arg(long, value_name = "FORMAT", help_heading = "Process")]
+    pub format: Option<String>,
+
+    /// Project file [default: the nearest .vault-exec.toml]
+    #[arg(long, value_name = "FILE", help_heading = "Process")]
+    pub config: Option<String>,
+
+    /// Read no project file
+    #[arg(long, help_heading = "Process")]
+    pub no_config: bool,
+
     /// Stop if memory cannot be locked against swapping
     #[arg(long, help_heading = "Process")]
     pub require_mlock: bool,
@@ -218,8 +254,8 @@ pub struct Args {
 }
 
 const AFTER_HELP: &str = "\
-Every option --some-name can be given as VAULT_EXEC_SOME_NAME, lists separated by comma or newline.
-VAULT_X can be given as BAO_X, which wins. The token comes from VAULT_TOKEN or a file, never from an option.
+Every option --some-name can be given as VAULT_EXEC_SOME_NAME, lists separated by comma or newline,
+and as some-name in the project file. VAULT_X can be given as BAO_X, which wins. The token comes from VAULT_TOKEN or a file, never from an option.
 
 Examples:
   ENTRYPOINT [\"vault-exec\", \"--path\", \"secret/airflow\", \"--\"]
@@ -243,6 +279,42 @@ impl Args {
         args.path_order = order.into_iter().map(|(_, optional)| optional).collect();
         Ok(args)
     }
+}
+
+/// How an option is used, and so what a project file may give it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It has a value.
+    One,
+    /// It has a value and can be repeated.
+    Many,
+    /// It is there or not.
+    Switch,
+}
+
+/// The options that a project file can give, without the dashes.
+#[must_use]
+pub fn options() -> Vec<(String, Kind)> {
+    let typed_only = ["help", "version", "verbose", "log-format", "config", "no-config", "check", "format"];
+    let option = |argument: &clap::Arg| {
+        let kind = match argument.get_action() {
+            clap::ArgAction::Append => Kind::Many,
+            clap::ArgAction::SetTrue => Kind::Switch,
+            _ => Kind::One,
+        };
+        Some((argument.get_long().filter(|long| !typed_only.contains(long))?.to_owned(), kind))
+    };
+    Args::command().get_arguments().filter_map(option).collect()
+}
+
+/// The form of messages that a command line asks for, also where something else in it is wrong.
+#[must_use]
+pub fn voice(line: &[OsString]) -> Args {
+    let ours = line.iter().take_while(|word| *word != "--").filter_map(|word| word.to_str());
+    let words: Vec<&str> = ours.collect();
+    let apart = words.windows(2).find(|pair| pair[0] == "--log-format").map(|pair| pair[1]);
+    let joined = words.iter().find_map(|word| word.strip_prefix("--log-format="));
+    Args { log_format: apart.or(joined).map(str::to_owned), ..Args::default() }
 }
 
 /// What was wrong with a command line, in the words of every other failure.

@@ -1,13 +1,13 @@
 //! `[pure]` The environment the program gets: the inherited one and the mapped variables, by policy.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::config::{OnConflict, Policy};
 use crate::entry::{Entry, Inherited, is_ours};
 use crate::env_name::EnvName;
 use crate::failure::Failure;
-use crate::kv::Origin;
-use crate::mapping::Mapped;
+use crate::mapping::{Mapped, Source};
 use crate::secret::Secret;
 
 /// The whole environment of the program, each name once.
@@ -25,13 +25,13 @@ pub struct Decision {
     /// The variable.
     pub name: EnvName,
     /// Where its value came from.
-    pub origin: Origin,
+    pub source: Source,
     /// How it stands to other sources of the same name.
     pub outcome: Outcome,
 }
 
 /// See [`Decision::outcome`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Nothing else had the name.
     Set,
@@ -39,8 +39,8 @@ pub enum Outcome {
     ReplacedInherited,
     /// An inherited variable was kept instead.
     LostToInherited,
-    /// A later path had the name too.
-    LostToLaterPath,
+    /// Something later had the name too.
+    LostTo(Source),
 }
 
 /// Why there is no environment to start a program with.
@@ -57,26 +57,27 @@ pub enum Error {
 pub const MAX_STRING: usize = 128 * 1024;
 
 impl Environment {
-    /// Puts the program's environment together. What was meant for vault-exec is left out; `token` goes into
-    /// `VAULT_TOKEN`.
-    ///
-    /// # Errors
-    /// When the policy forbids it.
+    /// Puts the program's environment together, and tells what the policy has against it. What was meant for vault-exec
+    /// is left out; `token` goes into `VAULT_TOKEN`.
+    #[must_use]
     pub fn compose(
         inherited: Inherited,
         mapped: Mapped,
         token: Option<&Secret>,
         policy: &Policy,
-    ) -> Result<Self, Error> {
+    ) -> (Self, Vec<Error>) {
         let mut entries = inherited.into_entries();
         entries.retain(|entry| !is_ours(entry.name()) && keeps(policy, entry.name()));
         entries.extend(token.map(|token| Entry::new(b"VAULT_TOKEN", token.expose())));
 
         let mut environment = Self { entries, decisions: Vec::new() };
+        let places = environment.entries.iter().enumerate();
+        let places: BTreeMap<Vec<u8>, usize> = places.map(|(place, entry)| (entry.name().to_vec(), place)).collect();
         let mut conflicts = Vec::new();
+        // Mapped names differ from each other, so only inherited ones can be met.
         for variable in mapped.variables {
             let entry = Entry::new(variable.name.as_str().as_bytes(), variable.value.expose());
-            let earlier = environment.entries.iter_mut().find(|earlier| earlier.name() == entry.name());
+            let earlier = places.get(entry.name()).map(|&place| &mut environment.entries[place]);
             let outcome = match (earlier, policy.on_conflict) {
                 (None, _) => {
                     environment.entries.push(entry);
@@ -92,23 +93,26 @@ impl Environment {
                     Outcome::LostToInherited
                 }
             };
-            environment.decisions.push(Decision { name: variable.name, origin: variable.origin, outcome });
+            environment.decisions.push(Decision { name: variable.name, source: variable.source, outcome });
         }
-        let lost = |(name, origin)| Decision { name, origin, outcome: Outcome::LostToLaterPath };
+        let lost = |(name, source, winner)| Decision { name, source, outcome: Outcome::LostTo(winner) };
         environment.decisions.extend(mapped.overridden.into_iter().map(lost));
-        if conflicts.is_empty() {
-            environment.require(&policy.require)
-        } else {
-            Err(Error::Conflict { names: conflicts })
+        let missing = environment.missing(&policy.require);
+        let mut errors = Vec::new();
+        if !conflicts.is_empty() {
+            errors.push(Error::Conflict { names: conflicts });
         }
+        if !missing.is_empty() {
+            errors.push(Error::Missing { names: missing });
+        }
+        (environment, errors)
     }
 
-    fn require(self, names: &[String]) -> Result<Self, Error> {
+    fn missing(&self, names: &[String]) -> Vec<String> {
         let present = |name: &&String| {
             self.entries.iter().any(|entry| entry.name() == name.as_bytes() && !entry.value().is_empty())
         };
-        let missing: Vec<_> = names.iter().filter(|name| !present(name)).cloned().collect();
-        if missing.is_empty() { Ok(self) } else { Err(Error::Missing { names: missing }) }
+        names.iter().filter(|name| !present(name)).cloned().collect()
     }
 
     /// Whether the kernel will take it: no string over [`MAX_STRING`], and all strings and pointers together, the
@@ -117,22 +121,23 @@ impl Environment {
     /// # Errors
     /// When it will not, with the largest offenders first.
     pub fn check_size(&self, arguments: usize, limit: usize) -> Result<(), Error> {
-        let mut sizes: Vec<(String, usize)> = self
-            .entries
-            .iter()
-            .map(|entry| (String::from_utf8_lossy(entry.name()).into_owned(), entry.with_nul().len()))
-            .collect();
-        sizes.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
-        let total = arguments + sizes.iter().map(|(_, size)| size + size_of::<usize>()).sum::<usize>();
-        let too_long: Vec<_> = sizes.iter().take_while(|(_, size)| *size > MAX_STRING).take(3).cloned().collect();
-        if !too_long.is_empty() {
-            return Err(Error::TooLong { offenders: too_long });
+        let length = |entry: &Entry| entry.with_nul().len();
+        let total = arguments + self.entries.iter().map(|entry| length(entry) + size_of::<usize>()).sum::<usize>();
+        let fits = |entry: &Entry| length(entry) <= MAX_STRING;
+        if total <= limit && self.entries.iter().all(fits) {
+            return Ok(());
         }
-        if total > limit {
-            sizes.truncate(3);
-            return Err(Error::TooMuch { total, limit, largest: sizes });
+        let mut largest: Vec<&Entry> = self.entries.iter().collect();
+        largest.sort_by_key(|entry| std::cmp::Reverse(length(entry)));
+        let sizes = |entries: &mut dyn Iterator<Item = &&Entry>| -> Vec<(String, usize)> {
+            entries.take(3).map(|entry| (String::from_utf8_lossy(entry.name()).into_owned(), length(entry))).collect()
+        };
+        let offenders = sizes(&mut largest.iter().filter(|entry| !fits(entry)));
+        if offenders.is_empty() {
+            Err(Error::TooMuch { total, limit, largest: sizes(&mut largest.iter()) })
+        } else {
+            Err(Error::TooLong { offenders })
         }
-        Ok(())
     }
 }
 
@@ -191,6 +196,16 @@ mod tests {
     use super::*;
     use crate::mapping::Variable;
 
+    fn checked(
+        inherited: Inherited,
+        mapped: Mapped,
+        token: Option<&Secret>,
+        policy: &Policy,
+    ) -> Result<Environment, Error> {
+        let (environment, errors) = Environment::compose(inherited, mapped, token, policy);
+        errors.into_iter().next().map_or(Ok(environment), Err)
+    }
+
     fn inherited(variables: &[(&str, &str)]) -> Inherited {
         Inherited::new(variables.iter().map(|(name, value)| Entry::new(name.as_bytes(), value.as_bytes())).collect())
     }
@@ -199,9 +214,9 @@ mod tests {
         let variable = |(name, value): &(&str, &str)| Variable {
             name: EnvName::parse(name).unwrap(),
             value: Secret::new(value.as_bytes().to_vec()),
-            origin: Origin { path: "s/a".into(), key: name.to_lowercase(), version: None },
+            source: Source::Set,
         };
-        Mapped { variables: variables.iter().map(variable).collect(), overridden: Vec::new() }
+        variables.iter().map(variable).collect()
     }
 
     fn shown(environment: &Environment) -> Vec<String> {
@@ -213,7 +228,7 @@ mod tests {
     fn the_secret_wins_unless_told_otherwise() {
         let compose = |on_conflict| {
             let policy = Policy { on_conflict, ..Policy::default() };
-            Environment::compose(inherited(&[("A", "env"), ("B", "env")]), mapped(&[("A", "vault")]), None, &policy)
+            checked(inherited(&[("A", "env"), ("B", "env")]), mapped(&[("A", "vault")]), None, &policy)
         };
         assert_eq!(shown(&compose(OnConflict::Vault).unwrap()), ["A=vault", "B=env"]);
         assert_eq!(shown(&compose(OnConflict::Env).unwrap()), ["A=env", "B=env"]);
@@ -224,7 +239,7 @@ mod tests {
     fn what_was_for_us_stays_with_us() {
         let before = [("VAULT_TOKEN", "t"), ("BAO_SECRET_ID", "s"), ("VAULT_EXEC_PATH", "p"), ("VAULT_ADDR", "a")];
         let policy = Policy::default();
-        let compose = |mapped, token| shown(&Environment::compose(inherited(&before), mapped, token, &policy).unwrap());
+        let compose = |mapped, token| shown(&checked(inherited(&before), mapped, token, &policy).unwrap());
         assert_eq!(compose(Mapped::default(), None), ["VAULT_ADDR=a"]);
         assert_eq!(compose(mapped(&[("VAULT_TOKEN", "own")]), None), ["VAULT_ADDR=a", "VAULT_TOKEN=own"]);
         let token = Secret::new(b"kept".to_vec());
@@ -235,23 +250,22 @@ mod tests {
     fn pristine_keeps_what_is_named() {
         let policy = Policy { keep: Some(vec!["B".into()]), ..Policy::default() };
         let before = inherited(&[("A", "1"), ("B", "2")]);
-        assert_eq!(shown(&Environment::compose(before, mapped(&[("C", "3")]), None, &policy).unwrap()), ["B=2", "C=3"]);
+        assert_eq!(shown(&checked(before, mapped(&[("C", "3")]), None, &policy).unwrap()), ["B=2", "C=3"]);
     }
 
     #[test]
     fn all_missing_names_are_told_at_once() {
         let policy = Policy { require: ["A", "B", "C", "D"].map(String::from).to_vec(), ..Policy::default() };
         let before = inherited(&[("A", "1"), ("B", "")]);
-        let error = Environment::compose(before, mapped(&[("C", "3")]), None, &policy).unwrap_err();
+        let error = checked(before, mapped(&[("C", "3")]), None, &policy).unwrap_err();
         assert_eq!(error, Error::Missing { names: vec!["B".into(), "D".into()] });
     }
 
     #[test]
     fn sizes_are_checked_to_the_byte() {
         let value = "x".repeat(MAX_STRING - "A=\0".len());
-        let compose = |value: &str| {
-            Environment::compose(inherited(&[("A", value)]), Mapped::default(), None, &Policy::default()).unwrap()
-        };
+        let compose =
+            |value: &str| checked(inherited(&[("A", value)]), Mapped::default(), None, &Policy::default()).unwrap();
         let fits = compose(&value);
         assert_eq!(fits.check_size(10, 10 + MAX_STRING + 8), Ok(()));
         assert_eq!(
@@ -277,10 +291,10 @@ mod tests {
             let variables = after.iter().map(|(name, value)| Variable {
                 name: EnvName::parse(name).unwrap(),
                 value: Secret::new(value.clone()),
-                origin: Origin { path: "s/a".into(), key: name.clone(), version: None },
+                source: Source::Set,
             });
-            let mapped = Mapped { variables: variables.collect(), overridden: Vec::new() };
-            let environment = Environment::compose(inherited, mapped, None, &Policy::default()).unwrap();
+            let mapped: Mapped = variables.collect();
+            let environment = checked(inherited, mapped, None, &Policy::default()).unwrap();
 
             let mut expected = BTreeMap::new();
             for (name, value) in before.iter().filter(|(name, _)| name != "VAULT_TOKEN") {

@@ -83,6 +83,51 @@ impl From<&anyhow::Error> for Report {
     }
 }
 
+/// What has gone wrong so far. A start ends at the first problem; a check goes on, to tell all of them at once.
+#[derive(Debug, Default)]
+pub struct Problems {
+    collect: bool,
+    /// Those that a check has met.
+    pub met: Vec<anyhow::Error>,
+}
+
+impl Problems {
+    /// For a check where `collect`, else for a start.
+    #[must_use]
+    pub const fn new(collect: bool) -> Self {
+        Self { collect, met: Vec::new() }
+    }
+
+    /// Whether they are collected.
+    #[must_use]
+    pub const fn collects(&self) -> bool {
+        self.collect
+    }
+
+    /// Takes what a step has to say against going on.
+    ///
+    /// # Errors
+    /// The first of it, where this is a start.
+    pub fn meet_all(&mut self, problems: impl IntoIterator<Item = impl Into<Failure>>) -> anyhow::Result<()> {
+        problems.into_iter().try_for_each(|problem| self.meet(Err::<(), Failure>(problem.into())).map(|_| ()))
+    }
+
+    /// Takes a step's result: what it brought, or nothing where it went wrong and that is only noted.
+    ///
+    /// # Errors
+    /// Where it went wrong and this is a start.
+    pub fn meet<T>(&mut self, result: Result<T, impl Into<anyhow::Error>>) -> anyhow::Result<Option<T>> {
+        match result.map_err(Into::into) {
+            Ok(brought) => Ok(Some(brought)),
+            Err(problem) if self.collect => {
+                self.met.push(problem);
+                Ok(None)
+            }
+            Err(problem) => Err(problem),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use anyhow::Context;

@@ -12,6 +12,7 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, rlim_t, setrlimit};
 use zeroize::Zeroize;
 
 use crate::entry::{Entry, Inherited, is_ours};
+use crate::failure::Exit;
 
 /// An allocator that wipes what it takes back, so that no dependency needs to be trusted to do it.
 ///
@@ -24,12 +25,12 @@ pub struct WipingAllocator;
 unsafe impl GlobalAlloc for WipingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promises are the same.
-        unsafe { System.alloc(layout) }
+        there(unsafe { System.alloc(layout) })
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promises are the same.
-        unsafe { System.alloc_zeroed(layout) }
+        there(unsafe { System.alloc_zeroed(layout) })
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
@@ -38,6 +39,35 @@ unsafe impl GlobalAlloc for WipingAllocator {
         // SAFETY: the caller's promises are the same.
         unsafe { System.dealloc(block, layout) }
     }
+}
+
+/// Rust would end the process with `SIGABRT` where memory is short.
+fn there(block: *mut u8) -> *mut u8 {
+    if block.is_null() {
+        fail(b"vault-exec: out of memory\nhint: raise the limit (ulimit -v, docker run --memory)\n")
+    } else {
+        block
+    }
+}
+
+/// Ends the process at once, with a text that nobody has to make.
+fn fail(text: &'static [u8]) -> ! {
+    // SAFETY: the text is static; write and _exit touch nothing else.
+    unsafe {
+        libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len());
+        libc::_exit(Exit::Failed as i32)
+    }
+}
+
+/// Makes a panic, which would be a defect of ours, end as every other failure. What it says may quote a value, so it is
+/// not told; where it happened is.
+pub fn guard_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let text = format!("vault-exec: a defect at {place}; the program was not started\nhint: please report it\n");
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
+        fail(b"");
+    }));
 }
 
 unsafe extern "C" {

@@ -28,10 +28,22 @@ pub struct Origin {
     pub version: Option<u64>,
 }
 
+/// How much of a key is shown.
+pub const LONGEST_SHOWN: usize = 100;
+
+/// A key in a message: whoever writes a secret decides how long it is.
+#[must_use]
+pub fn shown(key: &str) -> String {
+    match key.char_indices().nth(LONGEST_SHOWN) {
+        Some((end, _)) => format!("{}…", &key[..end]),
+        None => key.to_owned(),
+    }
+}
+
 /// `secret/airflow#postgres_user @3`
 impl std::fmt::Display for Origin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}#{}", self.path, self.key)?;
+        write!(f, "{}#{}", self.path, shown(&self.key))?;
         self.version.map_or(Ok(()), |version| write!(f, " @{version}"))
     }
 }

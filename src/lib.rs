@@ -14,10 +14,13 @@ pub mod secret;
 pub mod entry;
 pub mod env_name;
 pub mod kv;
+pub mod about;
 pub mod failure;
+pub mod template;
 
 pub mod args;
 pub mod config;
+pub mod project;
 pub mod story;
 
 pub mod hygiene;
@@ -28,34 +31,44 @@ pub mod vault;
 pub mod mapping;
 
 pub mod environment;
+pub mod check;
 
+pub mod files;
 pub mod exec;
 
-use std::convert::Infallible;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use anyhow::Context;
 
 use crate::args::Args;
-use crate::config::{Config, LogFormat};
+use crate::check::Check;
+use crate::config::{Config, LogFormat, Shape};
 use crate::entry::Inherited;
 use crate::environment::{Decision, Environment, Outcome};
 use crate::exec::Program;
-use crate::failure::{Failure, Report};
+use crate::failure::{Failure, Problems, Report};
+use crate::files::Files;
 use crate::hygiene::Hardened;
+use crate::kv::KvSecret;
+use crate::mapping::{Source, Variable};
 use crate::story::Story;
+use crate::template::Assignment;
 
 /// Runs with the given command line and environment, and returns only when no program was started: the exit code.
 #[must_use]
-pub fn main(line: Vec<OsString>, inherited: Inherited, hardened: &Hardened) -> i32 {
-    let args = match Args::parse_line(line) {
+pub fn main(line: &[OsString], inherited: Inherited, hardened: &Hardened) -> i32 {
+    let args = match Args::parse_line(line.iter().cloned()) {
         Ok(args) => args,
-        Err(wish) if !wish.use_stderr() => {
-            let _ = wish.print();
-            return 0;
-        }
         Err(error) => {
-            let (verbosity, format) = config::voice(&Args::default(), &inherited).unwrap_or_default();
+            let (verbosity, format) = config::voice(&args::voice(line), &inherited).unwrap_or_default();
+            let story = Story::new(verbosity, format);
+            if !error.use_stderr() {
+                return tell_help(&error.render().to_string(), &story);
+            }
             let report = args::report(&error);
-            Story::new(verbosity, format).failure(&report);
+            story.failure(&report);
             return report.exit as i32;
         }
     };
@@ -67,33 +80,105 @@ pub fn main(line: Vec<OsString>, inherited: Inherited, hardened: &Hardened) -> i
         }
         Err(error) => (Story::new(0, LogFormat::Text), Err(Failure::from(error).into())),
     };
-    let Err(error) = outcome;
-    let report = Report::from(&error);
-    story.failure(&report);
-    report.exit as i32
+    match outcome {
+        Ok(checked) => checked,
+        Err(error) => {
+            let report = Report::from(&error);
+            story.failure(&report);
+            report.exit as i32
+        }
+    }
 }
 
-/// The whole way, top to bottom. Comes back only with the reason why no program was started.
+/// Help and version, which a reader may stop reading.
+fn tell_help(text: &str, story: &Story) -> i32 {
+    signals::disarm();
+    match story.tell(text) {
+        Ok(()) => 0,
+        Err(error) => {
+            let report = Report::from(&anyhow::Error::from(error).context("standard output"));
+            story.failure(&report);
+            report.exit as i32
+        }
+    }
+}
+
+/// The whole way, top to bottom. Comes back with the exit code of a check, or with the reason why no program was started.
 ///
 /// # Errors
 /// Whatever went wrong, with what was being done in front of it.
-pub fn run(args: Args, inherited: Inherited, hardened: &Hardened, story: &Story) -> anyhow::Result<Infallible> {
-    let mut config = Config::resolve(args, &inherited).map_err(Failure::from)?;
-    let program = Program::find(std::mem::take(&mut config.command), inherited.get("PATH"))?;
-    require_lock(&config, hardened, story)?;
+pub fn run(args: Args, inherited: Inherited, hardened: &Hardened, story: &Story) -> anyhow::Result<i32> {
+    let which = config::which(&args, &inherited).map_err(Failure::from)?;
+    let home = inherited.get("HOME").map(|home| Path::new(OsStr::from_bytes(home)));
+    let project = project::read(which, home)?;
+    let mut config = Config::resolve(args, &inherited, &project).map_err(Failure::from)?;
+    let mut problems = Problems::new(config.check.is_some());
+    let program = find(&mut config, &inherited, &mut problems)?;
+    problems.meet(require_lock(&config, hardened, story))?;
     signals::arm(story.format());
 
-    let answer = vault::fetch(&config, story)?;
+    let answer = vault::fetch(&config, story, &mut problems);
+    let mut about = None;
+    let mut environment = Environment::default();
+    let mut files = Files::new(config.shape.file_dir.as_deref(), config.shape.file_mode, problems.collects());
+    if let Some(answer) = problems.meet(answer)? {
+        let composed = compose(&config.shape, &answer.secrets, &mut files, &mut problems)?;
+        let (mapped, errors) = mapping::map(answer.secrets, composed, &config.naming);
+        problems.meet_all(errors)?;
+        let token = answer.token.as_ref().filter(|_| config.keep_token);
+        let (composed, errors) = Environment::compose(inherited, mapped, token, &config.policy);
+        problems.meet_all(errors)?;
+        let line = program.as_ref().map_or(0, Program::size);
+        problems.meet(composed.check_size(line, exec::size_limit()).map_err(Failure::from))?;
+        (environment, about) = (composed, answer.about);
+    }
 
-    let mapped = mapping::map(answer.secrets, &config.naming).map_err(Failure::from)?;
-    let token = answer.token.as_ref().filter(|_| config.keep_token);
-    let environment = Environment::compose(inherited, mapped, token, &config.policy).map_err(Failure::from)?;
-    environment.check_size(program.size(), exec::size_limit()).map_err(Failure::from)?;
-    drop((config, answer.token));
-
+    if let Some(format) = config.check {
+        let check = Check {
+            decisions: environment.decisions,
+            program: program.map(|program| program.file().display().to_string()),
+            about,
+            locked: hardened.locked,
+            problems: problems.met.iter().map(Report::from).collect(),
+        };
+        story.tell(&check.show(format)).context("standard output")?;
+        return Ok(check.exit());
+    }
+    let Some(program) = program else { return Err(Failure::from(config::Error::NoCommand).into()) };
+    drop(config);
     tell(&environment, story);
     story.info(format_args!("start {}", program.file().display()));
     Err(program.start(&environment, hardened).into())
+}
+
+fn find(config: &mut Config, inherited: &Inherited, problems: &mut Problems) -> anyhow::Result<Option<Program>> {
+    if config.command.is_empty() {
+        return Ok(None);
+    }
+    problems.meet(Program::find(std::mem::take(&mut config.command), inherited.get("PATH")))
+}
+
+/// The variables of `--set`, and of `--file` the names of the files that hold their values.
+fn compose(
+    shape: &Shape,
+    secrets: &[KvSecret],
+    files: &mut Files,
+    problems: &mut Problems,
+) -> anyhow::Result<Vec<Variable>> {
+    let mut composed = Vec::with_capacity(shape.set.len() + shape.files.len());
+    for assignment in &shape.set {
+        let value = assignment.value(secrets);
+        let variable = value.and_then(|value| Variable::composed(assignment.name.clone(), value, Source::Set));
+        composed.extend(problems.meet(variable)?);
+    }
+    for assignment in &shape.files {
+        let Some(value) = problems.meet(assignment.value(secrets))? else { continue };
+        let Assignment { name, from, .. } = assignment;
+        let file = files.put(name, &value).with_context(|| format!("{from} {name}"));
+        let Some(file) = problems.meet(file)? else { continue };
+        composed.extend(problems.meet(Variable::composed(name.clone(), file, Source::File))?);
+    }
+    Ok(composed)
 }
 
 fn require_lock(config: &Config, hardened: &Hardened, story: &Story) -> Result<(), Failure> {
@@ -109,13 +194,16 @@ fn require_lock(config: &Config, hardened: &Hardened, story: &Story) -> Result<(
 }
 
 fn tell(environment: &Environment, story: &Story) {
-    for Decision { name, origin, outcome } in &environment.decisions {
-        let outcome = match outcome {
-            Outcome::Set => "",
-            Outcome::ReplacedInherited => ", which replaces the inherited variable",
-            Outcome::LostToInherited => ", but the inherited variable is kept",
-            Outcome::LostToLaterPath => ", but a later path has it too",
-        };
-        story.info(format_args!("{name} from {origin}{outcome}"));
+    for Decision { name, source, outcome } in &environment.decisions {
+        match outcome {
+            Outcome::Set => story.info(format_args!("{name} from {source}")),
+            Outcome::ReplacedInherited => {
+                story.info(format_args!("{name} from {source}, which replaces the inherited variable"));
+            }
+            Outcome::LostToInherited => {
+                story.info(format_args!("{name} from {source}, but the inherited variable is kept"));
+            }
+            Outcome::LostTo(winner) => story.info(format_args!("{name} from {source}, but {winner} wins")),
+        }
     }
 }

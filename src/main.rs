@@ -3,7 +3,6 @@
 #![allow(unsafe_code, reason = "the entry point of C and its arguments")]
 
 use std::ffi::{CStr, OsStr, OsString, c_char, c_int};
-use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 
 use vault_exec::hygiene::{self, WipingAllocator};
@@ -19,6 +18,8 @@ static ALLOCATOR: WipingAllocator = WipingAllocator;
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn main(count: c_int, arguments: *const *const c_char) -> c_int {
     vault_exec::exec::reserve_standard_descriptors();
+    vault_exec::signals::ignore_broken_pipes();
+    hygiene::guard_panics();
     let hardened = hygiene::harden();
     let inherited = hygiene::take_environment();
     let argument = |index| {
@@ -27,7 +28,5 @@ pub unsafe extern "C" fn main(count: c_int, arguments: *const *const c_char) -> 
         OsStr::from_bytes(text.to_bytes()).to_os_string()
     };
     let line: Vec<OsString> = (0..usize::try_from(count).unwrap_or(0)).map(argument).collect();
-    let code = vault_exec::main(line, inherited, &hardened);
-    let _ = std::io::stdout().flush();
-    code
+    vault_exec::main(&line, inherited, &hardened)
 }

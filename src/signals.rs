@@ -9,8 +9,13 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction
 
 use crate::config::LogFormat;
 
+/// Keeps a server that hangs up, and a reader of our messages that is gone, from ending the process with `SIGPIPE`.
+pub fn ignore_broken_pipes() {
+    set(Signal::SIGPIPE, &SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty()));
+}
+
 /// Ends the process with 128 + n when one of `SIGTERM`, `SIGINT`, `SIGHUP` arrives, unless it was ignored before
-/// (`nohup`), and keeps a server that hangs up from ending it with `SIGPIPE`.
+/// (`nohup`).
 pub fn arm(format: LogFormat) {
     let end = match format {
         LogFormat::Text => end::<false>,
@@ -22,7 +27,6 @@ pub fn arm(format: LogFormat) {
             set(signal, &ending);
         }
     }
-    set(Signal::SIGPIPE, &SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty()));
 }
 
 /// Makes `SIGPIPE` what programs expect. The handlers need no undoing: `execve` sets caught signals to the default and

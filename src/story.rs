@@ -56,6 +56,15 @@ impl Story {
         self.print(Level::Error, &report.message, report.hint.as_deref());
     }
 
+    /// What was asked for, on standard output, which no program wants.
+    ///
+    /// # Errors
+    /// When it cannot be written there.
+    pub fn tell(&self, text: &str) -> std::io::Result<()> {
+        let mut stdout = std::io::stdout();
+        stdout.write_all(printable(text, true).as_bytes()).and_then(|()| stdout.flush())
+    }
+
     /// Something the person should know although the program starts.
     pub fn warn(&self, message: fmt::Arguments) {
         self.print(Level::Warn, &message.to_string(), None);
@@ -103,7 +112,9 @@ fn printable(text: &str, lines: bool) -> String {
     for character in text.chars() {
         let keep = match character {
             '\n' => lines,
-            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => false,
+            '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                false
+            }
             _ => !character.is_control(),
         };
         if keep {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use url::{Host, Url};
+use url::{Host, Position, Url};
 
 use crate::args::Args;
 use crate::config::Error;
@@ -84,14 +84,19 @@ impl Connection {
         let attempts = given.one(args.attempts.as_deref(), "--attempts", &[])?;
         let address = Address::resolve(args, given)?;
         let namespace = given.one(args.namespace.as_deref(), "--namespace", &["NAMESPACE"])?;
+        let proxy = Proxy::resolve(args, given, &address)?;
+        let server_name = server_name(args, given)?;
+        if proxy.is_some() && server_name.is_some() {
+            return Err(Error::NameBehindProxy);
+        }
         Ok(Self {
-            proxy: Proxy::resolve(args, given, &address)?,
+            proxy,
             address,
             namespace: namespace.map(Setting::namespace).transpose()?,
             tls: Tls {
                 roots: Roots::resolve(args, given)?,
                 verify: !given.switch(args.tls_skip_verify, "--tls-skip-verify", &["SKIP_VERIFY"])?,
-                server_name: server_name(args, given)?,
+                server_name,
                 client: client(args, given)?,
             },
             redirects: !given.switch(args.disable_redirects, "--disable-redirects", &["DISABLE_REDIRECTS"])?,
@@ -104,13 +109,19 @@ impl Connection {
 impl Connection {
     /// A service of the public network rather than Vault: none of Vault's settings hold for it.
     pub(super) fn elsewhere(address: &Setting, given: Given) -> Result<Self, Error> {
-        let address = Address { url: address.url(&address.value)?, socket: None, from: address.from.clone() };
+        let fault = |fault| Error::NotAnAddress { from: address.from.clone(), value: harmless(&address.value), fault };
+        let url = address.url(&address.value)?;
+        if !matches!(url.scheme(), "http" | "https") || !url.username().is_empty() || url.password().is_some() {
+            return Err(fault("it is not what GitHub Actions sets"));
+        }
+        let address = Address { url, socket: None, from: address.from.clone() };
         Ok(Self {
             proxy: Proxy::everybodys(given, &address)?,
             address,
             namespace: None,
             tls: Tls { roots: Roots::system(given)?, verify: true, server_name: None, client: None },
-            redirects: true,
+            // The bearer token is for this service alone.
+            redirects: false,
             timeout: Duration::ZERO,
             attempts: None,
         })
@@ -132,7 +143,7 @@ impl Address {
             }
             () if url.query().is_some() || url.fragment().is_some() => "it has a `?` or a `#`",
             () if !url.username().is_empty() || url.password().is_some() => "it holds a user name",
-            () => return Ok(Self { url, socket: None, from: setting.from }),
+            () => return Ok(Self { url: without_version(url), socket: None, from: setting.from }),
         };
         Err(Error::NotAnAddress { value: harmless(&setting.value), from: setting.from, fault })
     }
@@ -158,7 +169,6 @@ impl Proxy {
     fn resolve(args: &Args, given: Given, address: &Address) -> Result<Option<Self>, Error> {
         match given.one(args.proxy.as_deref(), "--proxy", &["PROXY_ADDR", "HTTP_PROXY"])? {
             _ if address.is_loopback() => Ok(None),
-            Some(_) if args.tls_server_name.is_some() => Err(Error::NameBehindProxy),
             Some(own) => Self::parse(own, None).map(Some),
             None => Self::everybodys(given, address),
         }
@@ -187,12 +197,12 @@ impl Proxy {
     }
 }
 
-/// The address without a trailing slash, for messages.
+/// The address without a trailing slash and a query, for messages.
 impl std::fmt::Display for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.socket {
             Some(socket) => write!(f, "unix://{socket}"),
-            None => f.write_str(self.url.as_str().trim_end_matches('/')),
+            None => f.write_str(self.url[..Position::AfterPath].trim_end_matches('/')),
         }
     }
 }
@@ -215,6 +225,15 @@ impl Roots {
     fn system(given: Given) -> Result<Self, Error> {
         Ok(Self::System { file: given.variable("SSL_CERT_FILE")?, directories: given.variable("SSL_CERT_DIR")? })
     }
+}
+
+/// A `/v1` at the end is what the API's documentation has in front of every path.
+fn without_version(mut url: Url) -> Url {
+    let path = url.path().trim_end_matches('/');
+    if let Some(path) = path.strip_suffix("/v1").map(str::to_owned) {
+        url.set_path(&path);
+    }
+    url
 }
 
 /// An address without what may be a secret in it: user name and password, query and fragment.

@@ -2,7 +2,7 @@
 
 use crate::args::Args;
 use crate::config::given::{Given, Setting};
-use crate::config::{Connection, Error};
+use crate::config::{Connection, Error, SecretPath};
 use crate::secret::Secret;
 
 /// What proves to the server who is asking.
@@ -113,8 +113,8 @@ impl Credential {
         let role = given.one(args.role.as_deref(), "--role", &[])?.map(|role| role.value);
         let method = match auth {
             Auth::Token => {
-                let home =
-                    given.variable("HOME")?.map(|home| format!("{}/.vault-token", home.value.trim_end_matches('/')));
+                let home = given.variable("HOME")?.filter(|home| home.value.starts_with('/'));
+                let home = home.map(|home| format!("{}/.vault-token", home.value.trim_end_matches('/')));
                 let wrapped = given.switch(args.unwrap_token, "--unwrap-token", &[])?;
                 return Ok(Self::Token { token: found.token, home, wrapped });
             }
@@ -126,19 +126,25 @@ impl Credential {
             Auth::Kubernetes => Method::Jwt {
                 role: Some(role.ok_or(Error::Lacks { auth: "kubernetes", what: "--role" })?),
                 jwt: Jwt::Given(found.jwt_file.unwrap_or_else(|| {
-                    let from = "the service account".into();
+                    let from = "the pod's service account (--jwt-file names another)".into();
                     Material::File(Setting { value: SERVICE_ACCOUNT_TOKEN.into(), from })
                 })),
             },
             Auth::Jwt => {
-                let given = found.jwt.or(found.jwt_file).map(Jwt::Given);
                 let what = "VAULT_JWT, --jwt-file or a GitHub Actions job with `id-token: write`";
-                Method::Jwt { role, jwt: given.or(found.github).ok_or(Error::Lacks { auth: "jwt", what })? }
+                let jwt = match found.jwt.or(found.jwt_file) {
+                    Some(jwt) => Some(Jwt::Given(jwt)),
+                    None => github(args, given)?,
+                };
+                Method::Jwt { role, jwt: jwt.ok_or(Error::Lacks { auth: "jwt", what })? }
             }
             Auth::Userpass | Auth::Ldap => {
                 let auth = auth.name();
                 Method::Password {
-                    username: found.username.ok_or(Error::Lacks { auth, what: "--username or VAULT_USERNAME" })?,
+                    username: found
+                        .username
+                        .ok_or(Error::Lacks { auth, what: "--username or VAULT_USERNAME" })?
+                        .user()?,
                     password: found.password.ok_or(Error::Lacks { auth, what: "VAULT_PASSWORD or --password-file" })?,
                 }
             }
@@ -157,6 +163,25 @@ impl Credential {
                 None => namespace.cloned(),
             },
         }))
+    }
+}
+
+impl Credential {
+    /// What stands in front of a path of `namespace` in the policies of the token, which are written where a login
+    /// obtained it: `team/` for a token of the namespace above `team`.
+    ///
+    /// # Errors
+    /// With the namespace of the token, when `namespace` is not in it: no policy of that one can name its paths.
+    pub fn namespace_from(&self, namespace: Option<&str>) -> Result<String, &str> {
+        let plain = |namespace: Option<&str>| match namespace.unwrap_or_default().trim_matches('/') {
+            "root" => String::new(),
+            other => format!("{other}/").trim_start_matches('/').to_owned(),
+        };
+        let Self::Login(Login { namespace: own, .. }) = self else { return Ok(String::new()) };
+        match plain(namespace).strip_prefix(&plain(own.as_deref())) {
+            Some(below) => Ok(below.to_owned()),
+            None => Err(own.as_deref().unwrap_or_default()),
+        }
     }
 }
 
@@ -195,10 +220,11 @@ struct Found {
     secret_id: Option<Material>,
     jwt: Option<Material>,
     jwt_file: Option<Material>,
-    github: Option<Jwt>,
+    /// Whether a job on GitHub Actions can ask for one.
+    github: bool,
     /// Whether a role was named, without which a job on GitHub Actions may have its token for somebody else.
     role: bool,
-    username: Option<String>,
+    username: Option<Setting>,
     password: Option<Material>,
 }
 
@@ -225,9 +251,9 @@ impl Found {
             )?),
             jwt: value("JWT")?.or(value("ID_TOKEN")?),
             jwt_file: file(args.jwt_file.as_deref(), "--jwt-file", &["JWT_FILE"])?,
-            github: github(args, given)?,
+            github: given.inherited.get("ACTIONS_ID_TOKEN_REQUEST_URL").is_some_and(|url| !url.is_empty()),
             role: given.one(args.role.as_deref(), "--role", &[])?.is_some(),
-            username: given.one(args.username.as_deref(), "--username", &["USERNAME"])?.map(|name| name.value),
+            username: given.one(args.username.as_deref(), "--username", &["USERNAME"])?,
             password: value("PASSWORD")?.or(file(
                 args.password_file.as_deref(),
                 "--password-file",
@@ -243,7 +269,7 @@ impl Found {
             Auth::Token
         } else if self.role_id.is_some() {
             Auth::AppRole
-        } else if self.jwt.is_some() || self.jwt_file.is_some() || (self.github.is_some() && self.role) {
+        } else if self.jwt.is_some() || self.jwt_file.is_some() || (self.github && self.role) {
             Auth::Jwt
         } else if self.username.is_some() && self.password.is_some() {
             Auth::Userpass
@@ -263,6 +289,17 @@ fn github(args: &Args, given: Given) -> Result<Option<Jwt>, Error> {
         service.address.url.query_pairs_mut().append_pair("audience", &audience.value);
     }
     Ok(Some(Jwt::GitHub { service: Box::new(service), bearer: Secret::new(bearer.value.into_bytes()) }))
+}
+
+impl Setting {
+    /// The name of a user, which becomes the end of a path and must not lead to another one.
+    fn user(self) -> Result<String, Error> {
+        let name = self.value.trim_ascii();
+        match SecretPath::segments(name) {
+            Ok(_) => Ok(name.to_owned()),
+            Err(fault) => Err(Error::NotAUser { from: self.from, value: name.to_owned(), fault }),
+        }
+    }
 }
 
 impl From<Setting> for Material {

@@ -1,6 +1,6 @@
-//! `[pure]` Where one setting comes from: the command line, then the environment.
+//! `[pure]` Where one setting comes from: the command line, then the environment, then the project file.
 
-use crate::config::Error;
+use crate::config::{Error, Project};
 use crate::entry::Inherited;
 
 /// A setting and the place to mend it: `--kv` or the name of a variable.
@@ -14,11 +14,14 @@ pub struct Setting {
 
 /// Looks settings up.
 #[derive(Clone, Copy)]
-pub(super) struct Given<'a>(pub(super) &'a Inherited);
+pub(super) struct Given<'a> {
+    pub(super) inherited: &'a Inherited,
+    pub(super) project: &'a Project,
+}
 
 impl Given<'_> {
     /// A setting that `option` (`--some-name`), `VAULT_EXEC_SOME_NAME` or, for each of `shared`, `BAO_…` or `VAULT_…`
-    /// gives, in this order.
+    /// gives, in this order, or else the project file.
     ///
     /// # Errors
     /// When a variable is not UTF-8.
@@ -34,7 +37,7 @@ impl Given<'_> {
                 return Ok(Some(setting));
             }
         }
-        Ok(None)
+        Ok(self.project.get(option).iter().find(|setting| !setting.value.is_empty()).cloned())
     }
 
     /// The variable `BAO_{name}`, or `VAULT_{name}` where that is not even set.
@@ -43,7 +46,7 @@ impl Given<'_> {
     /// When it is not UTF-8.
     pub(super) fn shared(self, name: &str) -> Result<Option<Setting>, Error> {
         let bao = format!("BAO_{name}");
-        if self.0.get(&bao).is_some() { self.variable(&bao) } else { self.variable(&format!("VAULT_{name}")) }
+        if self.inherited.get(&bao).is_some() { self.variable(&bao) } else { self.variable(&format!("VAULT_{name}")) }
     }
 
     /// A list: the command line's, else the variable's, whose items a newline or a comma separates.
@@ -51,19 +54,29 @@ impl Given<'_> {
     /// # Errors
     /// When the variable is not UTF-8.
     pub(super) fn list(self, typed: &[String], option: &str) -> Result<Vec<Setting>, Error> {
+        self.separated(typed, option, &['\n', ','])
+    }
+
+    /// A list whose items may hold commas.
+    ///
+    /// # Errors
+    /// When the variable is not UTF-8.
+    pub(super) fn lines(self, typed: &[String], option: &str) -> Result<Vec<Setting>, Error> {
+        self.separated(typed, option, &['\n'])
+    }
+
+    fn separated(self, typed: &[String], option: &str, separators: &[char]) -> Result<Vec<Setting>, Error> {
         let setting = |value: &str, from: &str| Setting { value: value.to_owned(), from: from.to_owned() };
         let typed: Vec<_> =
             typed.iter().filter(|value| !value.is_empty()).map(|value| setting(value, option)).collect();
         if !typed.is_empty() {
             return Ok(typed);
         }
-        let Some(Setting { value, from }) = self.variable(&own_variable(option))? else { return Ok(Vec::new()) };
-        Ok(value
-            .split(['\n', ','])
-            .map(str::trim)
-            .filter(|item| !item.is_empty())
-            .map(|item| setting(item, &from))
-            .collect())
+        let Some(Setting { value, from }) = self.variable(&own_variable(option))? else {
+            return Ok(self.project.get(option).iter().filter(|setting| !setting.value.is_empty()).cloned().collect());
+        };
+        let items = value.split(separators).map(str::trim).filter(|item| !item.is_empty());
+        Ok(items.map(|item| setting(item, &from)).collect())
     }
 
     /// A switch; variables follow Go's `strconv.ParseBool`, as Vault's do, and empty is false.
@@ -86,7 +99,7 @@ impl Given<'_> {
     /// # Errors
     /// When it is not UTF-8.
     pub(super) fn variable(self, name: &str) -> Result<Option<Setting>, Error> {
-        match self.0.get(name).map(str::from_utf8) {
+        match self.inherited.get(name).map(str::from_utf8) {
             None | Some(Ok("")) => Ok(None),
             Some(Ok(value)) => Ok(Some(Setting { value: value.to_owned(), from: name.to_owned() })),
             Some(Err(_)) => Err(Error::NotUtf8 { from: name.to_owned() }),
@@ -108,9 +121,14 @@ mod tests {
         Inherited::new(variables.iter().filter_map(|text| Entry::parse(text.as_bytes())).collect())
     }
 
+    fn given(inherited: &Inherited) -> Given<'_> {
+        static NOTHING: std::sync::LazyLock<Project> = std::sync::LazyLock::new(Project::default);
+        Given { inherited, project: &NOTHING }
+    }
+
     fn address(typed: Option<&str>, variables: &[&str]) -> Option<String> {
         let inherited = inherited(variables);
-        let setting = Given(&inherited).one(typed, "--address", &["ADDR"]).unwrap();
+        let setting = given(&inherited).one(typed, "--address", &["ADDR"]).unwrap();
         setting.map(|Setting { value, from }| format!("{from}={value}"))
     }
 
@@ -134,7 +152,7 @@ mod tests {
         let inherited = inherited(&["VAULT_EXEC_ONLY=a, b\n\nc,"]);
         let list = |typed: &[&str]| -> Vec<String> {
             let typed: Vec<String> = typed.iter().map(ToString::to_string).collect();
-            let list = Given(&inherited).list(&typed, "--only").unwrap();
+            let list = given(&inherited).list(&typed, "--only").unwrap();
             list.into_iter().map(|setting| setting.value).collect()
         };
         assert_eq!(list(&[]), ["a", "b", "c"]);
@@ -142,10 +160,26 @@ mod tests {
     }
 
     #[test]
+    fn the_project_file_comes_last() {
+        let project = Project::parse("only = [\"p\"]\nkv = 2\npristine = true", "p.toml", true).unwrap();
+        let value = |variables: &[&str], typed| {
+            let inherited = inherited(variables);
+            Given { inherited: &inherited, project: &project }.one(typed, "--kv", &[]).unwrap().unwrap().value
+        };
+        assert_eq!(value(&[], None), "2");
+        assert_eq!(value(&["VAULT_EXEC_KV=1"], None), "1");
+        assert_eq!(value(&["VAULT_EXEC_KV=1"], Some("auto")), "auto");
+        let inherited = inherited(&[]);
+        let given = Given { inherited: &inherited, project: &project };
+        assert_eq!(given.list(&[], "--only").unwrap()[0].value, "p");
+        assert_eq!(given.switch(false, "--pristine", &[]), Ok(true));
+    }
+
+    #[test]
     fn switches_follow_go() {
         let skip = |value: &str| {
             let inherited = inherited(&[&format!("VAULT_SKIP_VERIFY={value}")]);
-            Given(&inherited).switch(false, "--tls-skip-verify", &["SKIP_VERIFY"])
+            given(&inherited).switch(false, "--tls-skip-verify", &["SKIP_VERIFY"])
         };
         assert_eq!((skip("True"), skip("1"), skip("F"), skip("")), (Ok(true), Ok(true), Ok(false), Ok(false)));
         for wrong in ["yes", "on", "tRUE", " true", "2"] {

@@ -4,6 +4,7 @@ mod connection;
 mod credential;
 mod given;
 mod path;
+mod project;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -12,17 +13,19 @@ pub use connection::{Address, Connection, Proxy, Roots, Tls};
 pub use credential::{Credential, Jwt, Login, Material, Method};
 pub use given::Setting;
 pub use path::{PathFault, SecretPath};
+pub use project::{Project, ProjectError, ProjectFault};
 
 use crate::args::Args;
 use crate::entry::{Inherited, is_ours};
 use crate::env_name::{Case, EnvName, NameFault};
 use crate::failure::Failure;
+use crate::template::{Assignment, Fault, Template};
 use given::Given;
 
 /// What a run does.
 #[derive(Debug)]
 pub struct Config {
-    /// The program and its arguments; at least the program.
+    /// The program and its arguments; at least the program, unless it is a check.
     pub command: Vec<OsString>,
     /// The secrets to read, the more important later; at least one.
     pub reads: Vec<Read>,
@@ -32,6 +35,8 @@ pub struct Config {
     pub mount_len: Option<usize>,
     /// How keys become names.
     pub naming: Naming,
+    /// What is put together from values.
+    pub shape: Shape,
     /// How names and the inherited environment become one.
     pub policy: Policy,
     /// Whether the program gets the token.
@@ -44,6 +49,17 @@ pub struct Config {
     pub connection: Connection,
     /// Whether to stop when memory cannot be locked.
     pub require_mlock: bool,
+    /// Whether only to tell what would be done, and in which form.
+    pub check: Option<CheckFormat>,
+}
+
+/// The form of what a check tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckFormat {
+    /// A table for people.
+    Text,
+    /// One JSON object.
+    Json,
 }
 
 /// One secret to read.
@@ -80,6 +96,21 @@ pub struct Naming {
     pub prefix: String,
     /// Dangerous names that are taken all the same.
     pub allow: Vec<EnvName>,
+    /// Whether no key becomes a variable by itself.
+    pub explicit: bool,
+}
+
+/// What is put together from values.
+#[derive(Debug, Default)]
+pub struct Shape {
+    /// Variables.
+    pub set: Vec<Assignment>,
+    /// Variables that hold the name of a file with the value.
+    pub files: Vec<Assignment>,
+    /// The permissions of these files.
+    pub file_mode: Option<u32>,
+    /// The directory they are written to, instead of memory alone.
+    pub file_dir: Option<String>,
 }
 
 /// How names and the inherited environment become one.
@@ -125,15 +156,21 @@ pub enum Error {
     NotABoolean { from: String, value: String },
     NotAChoice { from: String, value: String, choices: &'static str },
     NotAPath { from: String, value: String, fault: PathFault },
+    NotAUser { from: String, value: String, fault: PathFault },
     NotAName { from: String, value: String, fault: NameFault },
     NotAPrefix { from: String, value: String },
     NotANumber { from: String, value: String },
     NotADuration { from: String, value: String },
+    NotAnAssignment { from: String },
+    NotAMode { from: String, value: String },
+    Template { from: String, name: EnvName, fault: Fault },
+    Twice { name: EnvName },
     NotAnAddress { from: String, value: String, fault: &'static str },
     NotANamespace { from: String },
     NotAProxy { from: String },
     NotAHostName { from: String, value: String },
     NameBehindProxy,
+    ConfigOrNot,
     Alone { from: String, other: &'static str },
     Lacks { auth: &'static str, what: &'static str },
     KeepWithoutPristine,
@@ -147,11 +184,12 @@ impl Config {
     ///
     /// # Errors
     /// When a setting is missing, malformed or contradicts another.
-    pub fn resolve(args: Args, inherited: &Inherited) -> Result<Self, Error> {
-        if args.command.is_empty() {
+    pub fn resolve(args: Args, inherited: &Inherited, project: &Project) -> Result<Self, Error> {
+        let given = Given { inherited, project };
+        let check = check(&args, given)?;
+        if args.command.is_empty() && check.is_none() {
             return Err(Error::NoCommand);
         }
-        let given = Given(inherited);
         let (kv, mount) = (kv(&args, given)?, mount(&args, given)?);
         let keep_token = given.switch(args.keep_token, "--keep-token", &[])?;
         let connection = Connection::resolve(&args, given)?;
@@ -166,23 +204,51 @@ impl Config {
             kv,
             mount_len: mount.map(|mount| mount.depth()),
             naming: naming(&args, given)?,
+            shape: shape(&args, given)?,
             policy: policy(&args, given)?,
             keep_token,
             revoke: !keep_token && !given.switch(args.no_revoke, "--no-revoke", &[])?,
             credential,
             connection,
             require_mlock: given.switch(args.require_mlock, "--require-mlock", &[])?,
+            check,
             command: args.command,
         })
     }
 }
 
-/// How loud to be and in which form. Looked up on its own, so that whatever else is wrong is said that way.
+/// Which project file is meant.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Which {
+    /// None.
+    Nothing,
+    /// This one.
+    Named(Setting),
+    /// The one in the working directory or the nearest above it.
+    Nearest,
+}
+
+/// Which project file is meant, which no project file can say.
+///
+/// # Errors
+/// When `--config` and `--no-config` are both given, or a variable is malformed.
+pub fn which(args: &Args, inherited: &Inherited) -> Result<Which, Error> {
+    let given = Given { inherited, project: &Project::default() };
+    match (given.one(args.config.as_deref(), "--config", &[])?, given.switch(args.no_config, "--no-config", &[])?) {
+        (Some(setting), false) => Ok(Which::Named(setting)),
+        (None, false) => Ok(Which::Nearest),
+        (None, true) => Ok(Which::Nothing),
+        (Some(_), true) => Err(Error::ConfigOrNot),
+    }
+}
+
+/// How loud to be and in which form. Looked up on its own, so that whatever else is wrong is said that way; a project
+/// file has no say in it.
 ///
 /// # Errors
 /// When either is malformed.
 pub fn voice(args: &Args, inherited: &Inherited) -> Result<(u8, LogFormat), Error> {
-    let given = Given(inherited);
+    let given = Given { inherited, project: &Project::default() };
     let format = match given.one(args.log_format.as_deref(), "--log-format", &[])? {
         None => LogFormat::Text,
         Some(setting) => setting.choose("text or json", &[("text", LogFormat::Text), ("json", LogFormat::Json)])?,
@@ -199,6 +265,18 @@ pub fn voice(args: &Args, inherited: &Inherited) -> Result<(u8, LogFormat), Erro
     Ok((verbosity, format))
 }
 
+fn check(args: &Args, given: Given) -> Result<Option<CheckFormat>, Error> {
+    let format = given.one(args.format.as_deref(), "--format", &[])?;
+    match (given.switch(args.check, "--check", &[])?, format) {
+        (true, None) => Ok(Some(CheckFormat::Text)),
+        (true, Some(format)) => {
+            format.choose("text or json", &[("text", CheckFormat::Text), ("json", CheckFormat::Json)]).map(Some)
+        }
+        (false, None) => Ok(None),
+        (false, Some(Setting { from, .. })) => Err(Error::Alone { from, other: "--check" }),
+    }
+}
+
 fn kv(args: &Args, given: Given) -> Result<Kv, Error> {
     match given.one(args.kv.as_deref(), "--kv", &[])? {
         None => Ok(Kv::Auto),
@@ -207,7 +285,12 @@ fn kv(args: &Args, given: Given) -> Result<Kv, Error> {
 }
 
 fn mount(args: &Args, given: Given) -> Result<Option<SecretPath>, Error> {
-    given.one(args.mount.as_deref(), "--mount", &[])?.map(Setting::path).transpose()
+    let Some(setting) = given.one(args.mount.as_deref(), "--mount", &[])? else { return Ok(None) };
+    let Setting { value, from } = setting.clone();
+    match setting.path()? {
+        mount if mount.version.is_some() => Err(Error::NotAPath { from, value, fault: PathFault::Version }),
+        mount => Ok(Some(mount)),
+    }
 }
 
 fn reads(args: &Args, given: Given, kv: Kv, mount: Option<&SecretPath>) -> Result<Vec<Read>, Error> {
@@ -263,7 +346,32 @@ fn naming(args: &Args, given: Given) -> Result<Naming, Error> {
                 EnvName::parse(&value).map_err(|fault| Error::NotAName { from, value, fault })
             })
             .collect::<Result<_, _>>()?,
+        explicit: given.switch(args.explicit, "--explicit", &[])?,
     })
+}
+
+fn shape(args: &Args, given: Given) -> Result<Shape, Error> {
+    let assignments = |typed: &[String], option: &str| {
+        let list = given.lines(typed, option)?;
+        list.into_iter().map(Setting::assignment).collect::<Result<Vec<_>, _>>()
+    };
+    let shape = Shape {
+        set: assignments(&args.set, "--set")?,
+        files: assignments(&args.file, "--file")?,
+        file_mode: match given.one(args.file_mode.as_deref(), "--file-mode", &[])? {
+            None => None,
+            Some(Setting { value, from }) => match u32::from_str_radix(&value, 8) {
+                Ok(mode) if mode & !0o777 == 0 && mode & 0o400 != 0 => Some(mode),
+                _ => return Err(Error::NotAMode { from, value }),
+            },
+        },
+        file_dir: given.one(args.file_dir.as_deref(), "--file-dir", &[])?.map(|directory| directory.value),
+    };
+    let names: Vec<&EnvName> = shape.set.iter().chain(&shape.files).map(|assignment| &assignment.name).collect();
+    match names.iter().enumerate().find(|(place, name)| names[..*place].contains(name)) {
+        Some((_, twice)) => Err(Error::Twice { name: (*twice).clone() }),
+        None => Ok(shape),
+    }
 }
 
 fn policy(args: &Args, given: Given) -> Result<Policy, Error> {
@@ -291,6 +399,19 @@ fn policy(args: &Args, given: Given) -> Result<Policy, Error> {
 }
 
 impl Setting {
+    fn assignment(self) -> Result<Assignment, Error> {
+        let from = self.from;
+        let Some((name, template)) = self.value.split_once('=') else { return Err(Error::NotAnAssignment { from }) };
+        let name = match EnvName::parse(name) {
+            Ok(name) => name,
+            Err(fault) => return Err(Error::NotAName { from, value: name.to_owned(), fault }),
+        };
+        match Template::parse(template) {
+            Ok(template) => Ok(Assignment { name, template, from }),
+            Err(fault) => Err(Error::Template { from, name, fault }),
+        }
+    }
+
     fn choose<T: Copy>(self, choices: &'static str, values: &[(&str, T)]) -> Result<T, Error> {
         let chosen = values.iter().find(|(name, _)| *name == self.value).map(|(_, value)| *value);
         chosen.ok_or(Error::NotAChoice { from: self.from, value: self.value, choices })
@@ -317,14 +438,20 @@ impl fmt::Display for Error {
             Self::NotABoolean { from, value } => write!(f, "{from}: `{value}` is neither true nor false"),
             Self::NotAChoice { from, value, choices } => write!(f, "{from}: `{value}` is not {choices}"),
             Self::NotAPath { from, value, fault } => write!(f, "{from}: `{value}` is not a path: {fault}"),
+            Self::NotAUser { from, value, fault } => write!(f, "{from}: `{value}` is not a user name: {fault}"),
             Self::NotAName { from, value, fault } => write!(f, "{from}: `{value}` is {fault}"),
             Self::NotAPrefix { from, value } => write!(f, "{from}: no name can start with `{value}`"),
             Self::NotANumber { from, value } => write!(f, "{from}: `{value}` is not a number from 1"),
             Self::NotADuration { from, value } => write!(f, "{from}: `{value}` is not a duration"),
+            Self::NotAnAssignment { from } => write!(f, "{from}: there is no = in it"),
+            Self::NotAMode { from, value } => write!(f, "{from}: `{value}` is not a mode its owner may read with"),
+            Self::Template { from, name, fault } => write!(f, "{from} {name}: {fault}"),
+            Self::Twice { name } => write!(f, "{name} is given twice by --set and --file"),
             Self::NotAnAddress { from, value, fault } => write!(f, "{from}: `{value}` is not an address: {fault}"),
             Self::NotANamespace { from } => write!(f, "{from}: a namespace has only visible ASCII characters"),
             Self::NotAProxy { from } => write!(f, "{from}: not the address of an HTTP proxy"),
             Self::NotAHostName { from, value } => write!(f, "{from}: `{value}` is not a host name"),
+            Self::ConfigOrNot => f.write_str("--config and --no-config exclude each other"),
             Self::NameBehindProxy => f.write_str("--tls-server-name: it has no meaning behind a proxy"),
             Self::Alone { from, other } => write!(f, "{from}: it needs {other} as well"),
             Self::Lacks { auth, what } => write!(f, "--auth {auth}: it needs {what}"),
@@ -340,12 +467,15 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let hint = match &error {
             Error::NoCommand => "vault-exec [OPTIONS] [--] COMMAND [ARG]...",
-            Error::NoPath => "give --path secret/app or set VAULT_EXEC_PATH",
+            Error::NoPath => "give --path secret/app, set VAULT_EXEC_PATH, or write it into .vault-exec.toml",
             Error::NotABoolean { .. } => "1, t, true or 0, f, false; empty is false",
             Error::NotADuration { .. } => "for example 60s, 1m30s or 500ms",
             Error::NotAnAddress { .. } => "for example https://vault.example.com:8200",
+            Error::NotAnAssignment { .. } => "for example PGPASSWORD={postgres_password}",
+            Error::NotAMode { .. } => "for example 0400 or 0444",
+            Error::Template { fault, .. } => return Self::new(&error).hint(fault.kind.hint()),
             Error::NotAProxy { .. } => "for example http://proxy.example.com:3128",
-            Error::NameBehindProxy => "leave one of the two out",
+            Error::NameBehindProxy | Error::ConfigOrNot => "leave one of the two out",
             Error::KeepWithoutPristine => "add --pristine, or leave --keep-env out",
             Error::KeepsCredential { .. } => "--keep-token leaves the token in VAULT_TOKEN",
             Error::VersionInKv1 { .. } => "leave the @ and the version out, or --kv 1",
@@ -353,6 +483,12 @@ impl From<Error> for Failure {
             _ => return Self::new(error),
         };
         Self::new(&error).hint(hint)
+    }
+}
+
+impl From<ProjectError> for Failure {
+    fn from(error: ProjectError) -> Self {
+        Self::new(&error).hint(error.fault.hint())
     }
 }
 

@@ -38,19 +38,26 @@ impl SecretPath {
             }
             _ => (text, None),
         };
-        if path.contains(char::is_control) {
-            return Err(PathFault::Unprintable);
-        }
         let path = path.trim_matches('/');
         let path = path.strip_prefix("v1/").unwrap_or(path);
-        if path.is_empty() {
-            return Err(PathFault::Empty);
-        }
-        let segments: Vec<_> = path.split('/').map(str::to_owned).collect();
-        if segments.iter().any(|segment| matches!(segment.as_str(), "" | "." | "..")) {
-            return Err(PathFault::OddSegment);
-        }
+        let segments = Self::segments(path)?.map(str::to_owned).collect();
         Ok(Self { segments, version })
+    }
+
+    /// What the slashes of a path separate.
+    ///
+    /// # Errors
+    /// When it would be another path to a server.
+    pub(super) fn segments(path: &str) -> Result<impl Iterator<Item = &str>, PathFault> {
+        if path.is_empty() {
+            Err(PathFault::Empty)
+        } else if path.contains(char::is_control) {
+            Err(PathFault::Unprintable)
+        } else if path.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
+            Err(PathFault::OddSegment)
+        } else {
+            Ok(path.split('/'))
+        }
     }
 
     /// The path as `GET /v1/{}` takes it in an engine without versions.

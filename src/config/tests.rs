@@ -4,7 +4,7 @@ use crate::entry::Entry;
 fn resolve_with(variables: &[&str], line: &[&str]) -> Result<Config, Error> {
     let inherited = Inherited::new(variables.iter().filter_map(|text| Entry::parse(text.as_bytes())).collect());
     let line = ["vault-exec"].iter().chain(line).map(OsString::from);
-    Config::resolve(Args::parse_line(line).unwrap(), &inherited)
+    Config::resolve(Args::parse_line(line).unwrap(), &inherited, &Project::default())
 }
 
 fn resolve(line: &[&str]) -> Result<Config, Error> {
@@ -109,6 +109,23 @@ fn the_voice_is_known_before_anything_else() {
     assert_eq!(voice(&["VAULT_EXEC_VERBOSE=2"], &["-v"]), Ok((1, LogFormat::Text)));
 }
 
+#[test]
+fn templates_are_read_before_anything_is_asked() {
+    let shape = |line: &[&str]| resolve(&[line, &["--path", "a/b", "x"]].concat()).map(|config| config.shape);
+    let shown = |line: &[&str]| shape(line).unwrap_err().to_string();
+    let both = shape(&["--set", "A={b}", "--file", "C={d}", "--file-mode", "0444"]).unwrap();
+    assert_eq!((both.set.len(), both.files.len(), both.file_mode), (1, 1, Some(0o444)));
+    assert_eq!(shown(&["--set", "A={b|uri}"]), "--set A: column 1: no filter is called `uri`");
+    assert_eq!(shown(&["--file", "A={b"]), "--file A: column 1: a { without its }");
+    assert_eq!(shown(&["--set", "A"]), "--set: there is no = in it");
+    assert_eq!(shown(&["--set", "A-B=x"]), "--set: `A-B` is a name with a character outside A-Z, a-z, 0-9 and _");
+    assert_eq!(shown(&["--set", "A=x", "--file", "A=y"]), "A is given twice by --set and --file");
+    for wrong in ["0o400", "1400", "rw", "0222", ""] {
+        let line = ["--file-mode", wrong];
+        assert_eq!(shape(&line).is_ok(), wrong.is_empty(), "{wrong}");
+    }
+}
+
 fn auth(variables: &[&str], line: &[&str]) -> String {
     match resolve_with(variables, &[line, &["--path", "a/b", "x"]].concat()).map(|config| config.credential) {
         Ok(Credential::Token { token: None, .. }) => "the token at home".into(),
@@ -162,6 +179,23 @@ fn the_method_may_live_in_another_namespace() {
 }
 
 #[test]
+fn policies_are_written_where_the_token_is_from() {
+    let from = |auth: &str, namespace: &str| {
+        let variables = ["VAULT_ROLE_ID=r", &format!("VAULT_NAMESPACE={namespace}")];
+        let line = ["--auth-namespace", auth, "--path", "a/b", "x"];
+        let config = resolve_with(&variables, &line).unwrap();
+        let from = config.credential.namespace_from(config.connection.namespace.as_deref());
+        from.map_err(str::to_owned)
+    };
+    assert_eq!(from("", "team"), Ok(String::new()));
+    assert_eq!(from("/team/", "team"), Ok(String::new()));
+    assert_eq!(from("root", "team/a"), Ok("team/a/".into()));
+    assert_eq!(from("team", "team/a/"), Ok("a/".into()));
+    assert_eq!(from("team", "teams"), Err("team".into()));
+    assert_eq!(from("team/a", "team"), Err("team/a".into()));
+}
+
+#[test]
 fn proxies_follow_the_rules_of_vaults_own_client() {
     let proxy = |variables: &[&str], line: &[&str]| {
         let config = resolve_with(variables, &[line, &["--path", "a/b", "x"]].concat())?;
@@ -194,7 +228,7 @@ fn every_option_has_its_variable() {
         ("jwt", ["ACTIONS_ID_TOKEN_REQUEST_URL=https://g/?a=b", "ACTIONS_ID_TOKEN_REQUEST_TOKEN=t", "A=b", "A=b"]),
         ("userpass", ["VAULT_USERNAME=u", "A=b", "A=b", "VAULT_PASSWORD_FILE=f"]),
     ];
-    let silent = ["help", "version", "verbose", "log-format"];
+    let silent = ["help", "version", "verbose", "log-format", "config", "no-config"];
     let command = Args::command();
     let mut count = 0;
     for argument in command.get_arguments() {

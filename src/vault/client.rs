@@ -7,11 +7,12 @@ use std::time::Duration;
 use http::header::RETRY_AFTER;
 use http::{Response, StatusCode};
 use rustify::Endpoint;
+use rustls::CertificateError;
 use serde::Deserialize;
 use vaultrs::api::EndpointMiddleware;
 use vaultrs::api::kv1::requests::{GetSecretRequest, SetSecretRequest};
 
-use crate::config::{Address, Connection};
+use crate::config::{Address, Connection, Proxy};
 use crate::failure::{Failure, Report};
 use crate::secret::Secret;
 use crate::story::Story;
@@ -23,6 +24,7 @@ pub(super) struct Client<'a> {
     transport: Transport<'a>,
     pub(super) deadline: Deadline,
     pub(super) address: &'a Address,
+    proxy: Option<&'a Proxy>,
     pub(super) story: &'a Story,
     announced: Cell<bool>,
 }
@@ -32,19 +34,27 @@ pub(super) struct Session<'a> {
     client: &'a Client<'a>,
     middleware: EndpointMiddleware,
     sent: Cell<u64>,
+    /// How many requests the token is good for, 0 for any number.
+    uses: u64,
 }
 
 impl<'a> Client<'a> {
     pub(super) fn new(connection: &'a Connection, deadline: Deadline, story: &'a Story) -> anyhow::Result<Self> {
-        let transport = Transport::new(connection, story)?;
-        Ok(Self { transport, deadline, address: &connection.address, story, announced: Cell::new(false) })
+        let transport = Transport::new(connection, &deadline, story)?;
+        let (address, proxy) = (&connection.address, connection.proxy.as_ref());
+        Ok(Self { transport, deadline, address, proxy, story, announced: Cell::new(false) })
     }
 
     /// The token must be ASCII, or nobody will know it.
     pub(super) fn session(&'a self, token: Option<&Secret>, namespace: Option<String>) -> Session<'a> {
         let token = token.map(|token| String::from_utf8_lossy(token.expose()).into_owned()).unwrap_or_default();
         let middleware = EndpointMiddleware { token, version: "v1".into(), wrap: None, namespace };
-        Session { client: self, middleware, sent: Cell::new(0) }
+        Session { client: self, middleware, sent: Cell::new(0), uses: 0 }
+    }
+
+    /// Whom the server's certificate must be from, in words.
+    pub(super) fn trust(&self) -> &str {
+        &self.transport.trust
     }
 
     /// Gets the address itself.
@@ -86,12 +96,20 @@ impl<'a> Client<'a> {
     fn announce(&self, why: &str) {
         if !self.announced.replace(true) {
             let total = humantime::format_duration(self.deadline.total());
-            self.story.warn(format_args!("waiting for {}: {why} (for {total} at most)", self.address));
+            self.story.warn(format_args!("waiting for {}: {why} (for {total} at most)", self.place()));
+        }
+    }
+
+    /// The server, and what stands in front of it.
+    fn place(&self) -> String {
+        match self.proxy {
+            None => self.address.to_string(),
+            Some(proxy) => format!("{} through the proxy {}", self.address, proxy.url.origin().ascii_serialization()),
         }
     }
 
     fn give_up(&self, why: &str, reason: GiveUp, tries: u32) -> Failure {
-        let address = self.address;
+        let place = self.place();
         let total = humantime::format_duration(self.deadline.total());
         let end = match reason {
             GiveUp::Time => format!("gave up after {total} (--timeout)"),
@@ -101,14 +119,16 @@ impl<'a> Client<'a> {
             GiveUp::Attempts if tries == 1 => "gave up after 1 try (--attempts)".into(),
             GiveUp::Attempts => format!("gave up after {tries} tries (--attempts)"),
         };
-        Failure::new(format!("{address}: {why}; {end}")).hint(format!(
-            "check that the server runs, is unsealed and is reachable; the address is from {}",
-            address.from
-        ))
+        let from = &self.address.from;
+        let mut hint = format!("check that the server runs and is reachable; the address is from {from}");
+        if self.address.url.scheme() == "http" && why == "connection reset" {
+            hint.push_str("; if it speaks TLS, write https://");
+        }
+        Failure::new(format!("{place}: {why}; {end}")).hint(hint)
     }
 
     fn explain(&self, trouble: &Trouble) -> Failure {
-        let failure = Failure::new(format!("{}: {trouble}", self.address));
+        let failure = Failure::new(format!("{}: {trouble}", self.place()));
         if let Trouble::Unprepared(error) = trouble {
             return match Report::from(error).hint {
                 Some(hint) => failure.hint(hint),
@@ -117,8 +137,11 @@ impl<'a> Client<'a> {
         }
         let from = &self.address.from;
         match trouble {
-            Trouble::Certificate(rustls::CertificateError::UnknownIssuer) => {
+            Trouble::Certificate(CertificateError::UnknownIssuer) => {
                 failure.hint("give the authority that signed it with --ca-cert or VAULT_CACERT")
+            }
+            Trouble::Certificate(CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }) => {
+                failure.hint(format!("write the address with a name it is for, or give one with --tls-server-name (the address is from {from})"))
             }
             Trouble::Certificate(_) => failure.hint("give the server a valid certificate, or the right address"),
             Trouble::NotTls => {
@@ -167,19 +190,31 @@ impl<'a> Session<'a> {
 
     /// Sends it once.
     pub(super) async fn once(&self, endpoint: impl Endpoint) -> Result<Response<Vec<u8>>, Trouble> {
+        self.within(self.client.deadline.request(), endpoint).await
+    }
+
+    /// Sends it once, with a time of its own.
+    pub(super) async fn within(&self, limit: Duration, endpoint: impl Endpoint) -> Result<Response<Vec<u8>>, Trouble> {
         let request = endpoint.with_middleware(&self.middleware);
-        let limit = self.client.deadline.request();
         tokio::time::timeout(limit, self.exchange(&request)).await.unwrap_or(Err(Trouble::Slow))
     }
 
     async fn exchange(&self, request: &impl Endpoint) -> Result<Response<Vec<u8>>, Trouble> {
-        self.sent.set(self.sent.get() + 1);
+        // What the server tells strangers, too, costs nothing.
+        if !request.path().starts_with("sys/internal/ui/") {
+            self.sent.set(self.sent.get() + 1);
+        }
         Ok(request.exec(&self.client.transport).await?.response)
     }
 
-    /// How many requests were sent, each of which a token of limited use pays for.
-    pub(super) const fn sent(&self) -> u64 {
-        self.sent.get()
+    /// With a token that is good for so many requests, or for any number if that is 0.
+    pub(super) fn limited_to(self, uses: u64) -> Self {
+        Self { uses, ..self }
+    }
+
+    /// How many more requests the token is good for, below 0 if it was good for fewer than were sent.
+    pub(super) fn left(&self) -> Option<i64> {
+        (self.uses > 0).then(|| i64::try_from(self.uses).unwrap_or(i64::MAX).saturating_sub_unsigned(self.sent.get()))
     }
 }
 

@@ -8,6 +8,8 @@ use std::thread;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::oneshot;
 
+use crate::vault::material;
+
 /// Looks names up as every other program on the machine does.
 #[derive(Debug)]
 pub(super) struct SystemResolver {
@@ -39,7 +41,7 @@ impl Resolve for SystemResolver {
             thread::Builder::new()
                 .stack_size(STACK)
                 .spawn(look_up)
-                .map_err(|error| LookupError(format!("no thread to look it up: {}", error.kind())))?;
+                .map_err(|error| LookupError(format!("no thread to look it up: {}", material::why(&error))))?;
             let addresses = answered.await.map_err(|_| LookupError("the look-up ended without an answer".into()))??;
             Ok(Box::new(addresses) as Addrs)
         })

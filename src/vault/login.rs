@@ -1,15 +1,17 @@
 //! `[net]` The token to read with: one that was given, or one that a login brings.
 
 use std::io::ErrorKind;
+use std::time::Duration;
 
 use anyhow::Context;
 use http::{Response, StatusCode};
 use serde::Deserialize;
 
+use crate::about::TokenLife;
 use crate::config::{Config, Credential, Jwt, Login, Material, Method};
 use crate::failure::Failure;
 use crate::secret::Secret;
-use crate::vault::client::{Client, Session, is_vaults, parse, post, says};
+use crate::vault::client::{Client, Session, get, is_vaults, parse, post, says};
 use crate::vault::{github, material};
 
 /// A token and whose it is.
@@ -26,9 +28,11 @@ pub(super) enum Token {
 pub(super) struct Obtained {
     secret: Secret,
     /// Batch tokens cannot be revoked; the server forgets them by itself.
-    batch: bool,
+    pub(super) batch: bool,
     /// How many requests it is good for, 0 for any number.
     uses: u64,
+    /// How long it lives unless somebody renews it.
+    life: Duration,
     namespace: Option<String>,
 }
 
@@ -40,18 +44,27 @@ impl Token {
         }
     }
 
+    /// How long a lease lives that hangs on this token: the server ends it with the token, which nobody renews.
+    pub(super) fn limit(&self, lease: Duration) -> Duration {
+        match self {
+            Self::Obtained(Obtained { life, .. }) if !life.is_zero() => lease.min(*life),
+            _ => lease,
+        }
+    }
+
+    /// How many requests it is good for, 0 for any number as far as is known.
+    pub(super) const fn uses(&self) -> u64 {
+        match self {
+            Self::Obtained(Obtained { uses, .. }) => *uses,
+            _ => 0,
+        }
+    }
+
     pub(super) fn into_secret(self) -> Option<Secret> {
         match self {
             Self::Agents => None,
             Self::Given(secret) | Self::Obtained(Obtained { secret, .. }) => Some(secret),
         }
-    }
-}
-
-impl Obtained {
-    /// Whether nothing is left to revoke after so many requests.
-    pub(super) const fn used_up(&self, requests: u64) -> bool {
-        self.batch || (self.uses > 0 && self.uses <= requests)
     }
 }
 
@@ -71,7 +84,7 @@ pub(super) async fn token(client: &Client<'_>, config: &Config) -> anyhow::Resul
                 return Ok(Token::Given(secret));
             }
             let session = client.session(Some(&secret), config.connection.namespace.clone());
-            unwrap_token(&session).await.map(Token::Given).with_context(|| format!("unwrap the token from {from}"))
+            unwrap_token(&session).await.map(Token::Given).with_context(|| format!("unwrap the token ({from})"))
         }
         Credential::Login(login) => {
             log_in(client, login).await.map(Token::Obtained).with_context(|| format!("log in at auth/{}", login.mount))
@@ -85,9 +98,9 @@ fn given(
     home: Option<&str>,
 ) -> anyhow::Result<Option<(Secret, String)>> {
     if let Some(token) = token {
-        return Ok(Some((material::credential(token)?, material::source(token))));
+        return Ok(Some((material::credential(token, &client.deadline)?, material::source(token))));
     }
-    let why = match home.map(|home| (home, material::read_file(home))) {
+    let why = match home.map(|home| (home, material::read_file(home, &client.deadline))) {
         None => "HOME is not set".to_owned(),
         Some((home, Ok(secret))) => return Ok(Some((material::checked(&secret, home)?, home.to_owned()))),
         Some((home, Err(error))) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
@@ -126,6 +139,8 @@ struct Auth {
     token_type: String,
     #[serde(default)]
     num_uses: u64,
+    #[serde(default)]
+    lease_duration: u64,
 }
 
 /// One request, as `vault write auth/METHOD/login …` sends it.
@@ -136,23 +151,23 @@ async fn log_in(client: &Client<'_>, login: &Login) -> anyhow::Result<Obtained> 
     let mut proofs: Vec<(&str, Secret)> = Vec::new();
     match &login.method {
         Method::AppRole { role_id, secret_id, wrapped } => {
-            proofs.push(("role_id", material::credential(role_id)?));
+            proofs.push(("role_id", material::credential(role_id, &client.deadline)?));
             match secret_id {
                 Some(secret_id) if *wrapped => {
-                    let token = material::credential(secret_id)?;
+                    let token = material::credential(secret_id, &client.deadline)?;
                     header(&token, &material::source(secret_id))?;
                     let wrapping = client.session(Some(&token), login.namespace.clone());
                     let secret_id = unwrap_secret_id(&wrapping).await.context("unwrap the secret_id")?;
                     proofs.push(("secret_id", secret_id));
                 }
-                Some(secret_id) => proofs.push(("secret_id", material::credential(secret_id)?)),
+                Some(secret_id) => proofs.push(("secret_id", material::credential(secret_id, &client.deadline)?)),
                 None => {}
             }
         }
         Method::Jwt { role, jwt } => {
             role_name = role.as_ref().map(|role| ("role", role));
             let jwt = match jwt {
-                Jwt::Given(jwt) => material::credential(jwt)?,
+                Jwt::Given(jwt) => material::credential(jwt, &client.deadline)?,
                 Jwt::GitHub { service, bearer } => {
                     github::id_token(client, service, bearer).await.context("ask GitHub Actions for a token")?
                 }
@@ -161,7 +176,7 @@ async fn log_in(client: &Client<'_>, login: &Login) -> anyhow::Result<Obtained> 
         }
         Method::Password { username, password } => {
             path = format!("{path}/{username}");
-            proofs.push(("password", material::credential(password)?));
+            proofs.push(("password", material::credential(password, &client.deadline)?));
         }
         Method::Cert { role } => role_name = role.as_ref().map(|role| ("name", role)),
     }
@@ -170,6 +185,11 @@ async fn log_in(client: &Client<'_>, login: &Login) -> anyhow::Result<Obtained> 
     let answer = session.send(post(&path, fields)).await?;
 
     match (answer.status(), parse::<LoggedIn>(&answer)) {
+        (StatusCode::OK, Some(LoggedIn { auth })) if auth.client_token.expose().is_empty() => {
+            Err(Failure::new("the server wants a second factor, which nobody is here to give")
+                .hint("exempt this method from login MFA, or choose another one")
+                .into())
+        }
         (StatusCode::OK, Some(LoggedIn { auth })) => {
             client.story.info(format_args!("logged in at auth/{}", login.mount));
             header(&auth.client_token, "the server's answer")?;
@@ -177,6 +197,7 @@ async fn log_in(client: &Client<'_>, login: &Login) -> anyhow::Result<Obtained> 
                 secret: auth.client_token,
                 batch: auth.token_type == "batch",
                 uses: auth.num_uses,
+                life: Duration::from_secs(auth.lease_duration),
                 namespace: login.namespace.clone(),
             })
         }
@@ -192,14 +213,12 @@ fn refused(client: &Client<'_>, login: &Login, answer: &Response<Vec<u8>>) -> Fa
     if says(answer, "namespace not found") {
         return Failure::new("no such namespace").hint("check --auth-namespace, --namespace or VAULT_NAMESPACE");
     }
-    if !matches!(answer.status(), StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
-        || !is_vaults(answer)
+    if !matches!(
+        answer.status(),
+        StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND
+    ) || !is_vaults(answer)
     {
         return client.unexpected(answer);
-    }
-    if answer.status() == StatusCode::FORBIDDEN && !matches!(login.method, Method::Jwt { .. }) {
-        return Failure::new("permission denied (403)")
-            .hint("check that the method is mounted there: --auth-mount, --auth-namespace");
     }
     let hint = match &login.method {
         Method::AppRole { .. } => {
@@ -212,7 +231,12 @@ fn refused(client: &Client<'_>, login: &Login, answer: &Response<Vec<u8>>) -> Fa
         Method::Password { .. } => "check the user name and the password",
         Method::Cert { .. } => "check that a role trusts the authority of --client-cert, and --role if it is given",
     };
-    Failure::new(format!("the server refused the credential ({status})")).hint(hint)
+    let failure = Failure::new(format!("the server refused the credential ({status})"));
+    if answer.status() == StatusCode::FORBIDDEN {
+        // The answer of a server that will not tell strangers what is mounted, and of a few methods themselves.
+        return failure.hint(format!("check that the method is mounted there (--auth-mount) and, if it is, {hint}"));
+    }
+    failure.hint(hint)
 }
 
 /// <https://developer.hashicorp.com/vault/docs/concepts/response-wrapping>
@@ -263,10 +287,40 @@ async fn unwrap_secret_id(session: &Session<'_>) -> anyhow::Result<Secret> {
     Ok(body.ok_or_else(|| Failure::new("no secret_id was wrapped in it"))?.data.secret_id)
 }
 
-/// Gives the token back. One try: the program does not wait for it.
+/// How we get in, in words.
+pub(super) fn describe(credential: &Credential) -> String {
+    match credential {
+        Credential::Token { token: Some(token), .. } => format!("token from {}", material::source(token)),
+        Credential::Token { home: Some(home), .. } => format!("token from {home}"),
+        Credential::Token { .. } => "no token: the agent adds its own".into(),
+        Credential::Login(login) => format!("login at auth/{}", login.mount),
+    }
+}
+
+/// What the server says of the token, which a policy may forbid it to say.
+pub(super) async fn look_up(session: &Session<'_>) -> Option<TokenLife> {
+    #[derive(Deserialize)]
+    struct Body {
+        data: Data,
+    }
+    #[derive(Deserialize)]
+    struct Data {
+        ttl: u64,
+        policies: Vec<String>,
+    }
+    let answer = session.once(get("auth/token/lookup-self")).await.ok()?;
+    let Body { data: Data { ttl, policies } } = parse(&answer)?;
+    Some(TokenLife { ttl: (ttl > 0).then(|| Duration::from_secs(ttl)), policies })
+}
+
+/// What a last request gets when nothing is left of the deadline.
+const LAST_WORD: Duration = Duration::from_secs(1);
+
+/// Gives the token back. One try: the program has waited long enough.
 pub(super) async fn revoke(client: &Client<'_>, obtained: &Obtained) {
     let session = client.session(Some(&obtained.secret), obtained.namespace.clone());
-    let why = match session.once(post("auth/token/revoke-self", [])).await {
+    // Also where the deadline is over: a token that lives on is worse than a second.
+    let why = match session.within(client.deadline.request().max(LAST_WORD), post("auth/token/revoke-self", [])).await {
         Ok(answer) if answer.status().is_success() => {
             return client.story.info(format_args!("revoked the token of the login"));
         }

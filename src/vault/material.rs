@@ -1,14 +1,19 @@
 //! `[net]` Credentials and certificates, from wherever they are kept.
 
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Read as _};
+use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
 
 use anyhow::Context;
 use nix::errno::Errno;
+use nix::libc::O_NONBLOCK;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::config::{Material, Setting};
 use crate::failure::Failure;
 use crate::secret::Secret;
+use crate::vault::retry::Deadline;
 
 /// Far more than any credential has, and little enough for a mistaken file.
 const LARGEST: u64 = 1024 * 1024;
@@ -17,10 +22,10 @@ const LARGEST: u64 = 1024 * 1024;
 ///
 /// # Errors
 /// When it cannot be read, is empty, or was damaged on its way. Nothing has been sent then.
-pub(super) fn credential(material: &Material) -> anyhow::Result<Secret> {
+pub(super) fn credential(material: &Material, deadline: &Deadline) -> anyhow::Result<Secret> {
     match material {
         Material::Value { secret, .. } => checked(secret, &source(material)),
-        Material::File(file) => checked(&read(file)?, &source(material)),
+        Material::File(file) => checked(&read(file, deadline)?, &source(material)),
     }
 }
 
@@ -48,30 +53,59 @@ pub(super) fn checked(secret: &Secret, from: &str) -> anyhow::Result<Secret> {
 ///
 /// # Errors
 /// When it cannot be read.
-pub(super) fn read(Setting { value, from }: &Setting) -> anyhow::Result<Secret> {
-    read_file(value).map_err(|error| unreadable(value, &error)).with_context(|| from.clone())
+pub(super) fn read(Setting { value, from }: &Setting, deadline: &Deadline) -> anyhow::Result<Secret> {
+    let looks_like_a_token = ["hvs.", "hvb.", "hvr.", "s.", "b."].iter().any(|start| value.starts_with(start));
+    let failure = |error: io::Error| match error.kind() {
+        ErrorKind::NotFound if looks_like_a_token && !value.contains('/') => {
+            Failure::new("it wants the name of a file, but looks like a token")
+                .hint("write the token into a file, or into the variable VAULT_TOKEN")
+        }
+        _ => unreadable(value, &error),
+    };
+    read_file(value, deadline).map_err(failure).with_context(|| from.clone())
 }
 
 /// A file that the user vault-exec runs as cannot read.
 pub(super) fn unreadable(path: &str, error: &io::Error) -> Failure {
-    let why = match error.raw_os_error() {
-        Some(code) => Errno::from_raw(code).desc().to_owned(),
-        None => error.to_string(),
-    };
+    let why = error.raw_os_error().map_or_else(|| error.to_string(), |code| Errno::from_raw(code).desc().to_owned());
     Failure::new(format!("{path}: {why}"))
         .hint("check that it is there, and that the user vault-exec runs as may read it")
 }
 
-/// A whole file, if it is small.
+/// What the kernel says went wrong, in the words of Rust where it has any, else in those of the C library.
+pub(super) fn why(error: &io::Error) -> String {
+    let kind = error.kind().to_string();
+    match error.raw_os_error() {
+        Some(code) if matches!(kind.as_str(), "uncategorized error" | "entity not found" | "operation would block") => {
+            Errno::from_raw(code).desc().to_lowercase()
+        }
+        _ => kind,
+    }
+}
+
+/// A whole file, if it is small. A pipe is waited for as long as the deadline allows.
 ///
 /// # Errors
-/// As the kernel says, or when it is too large.
-pub(super) fn read_file(path: &str) -> io::Result<Secret> {
+/// As the kernel says, when it is too large, or when nobody wrote to the pipe in time.
+pub(super) fn read_file(path: &str, deadline: &Deadline) -> io::Result<Secret> {
+    let file = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path)?;
     let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes));
-    let secret = Secret::new(bytes);
-    match read? {
-        length if length as u64 > LARGEST => Err(io::Error::new(ErrorKind::FileTooLarge, "larger than 1 MiB")),
-        _ => Ok(secret),
+    let mut file = file.take(LARGEST + 1);
+    loop {
+        let wait = PollTimeout::try_from(deadline.left()).unwrap_or(PollTimeout::MAX);
+        if poll(&mut [PollFd::new(file.get_ref().as_fd(), PollFlags::POLLIN)], wait)? == 0 {
+            return Err(io::Error::new(ErrorKind::TimedOut, "nobody wrote to it in time (--timeout)"));
+        }
+        let read = file.read_to_end(&mut bytes);
+        if read.as_ref().is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
+            continue;
+        }
+        let secret = Secret::new(bytes);
+        read?;
+        return if secret.expose().len() as u64 > LARGEST {
+            Err(io::Error::new(ErrorKind::FileTooLarge, "larger than 1 MiB"))
+        } else {
+            Ok(secret)
+        };
     }
 }

@@ -11,56 +11,89 @@ mod tls;
 mod transport;
 
 use anyhow::Context;
-use futures_util::future::try_join_all;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 
+use crate::about::About;
 use crate::config::Config;
+use crate::failure::Problems;
 use crate::kv::KvSecret;
 use crate::secret::Secret;
 use crate::story::Story;
-use client::Client;
+use client::{Client, Session};
 use login::Token;
 use retry::Deadline;
 
 /// What the server gave.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Answer {
     /// The secrets that are there, in the order of the paths.
     pub secrets: Vec<KvSecret>,
     /// The token they were read with; an agent may have needed none.
     pub token: Option<Secret>,
+    /// How it was reached, where this is a check.
+    pub about: Option<About>,
 }
 
-/// Logs in, reads every path, concurrently, and revokes the token that the login brought. All or nothing.
+/// Logs in, reads every path, concurrently, and revokes the token that the login brought. All or nothing, unless the
+/// problems are collected.
 ///
 /// On return the runtime, the connections and every copy of the token but the one in the answer are gone.
 ///
 /// # Errors
 /// The first failure, with the path or the stage it belongs to.
-pub fn fetch(config: &Config, story: &Story) -> anyhow::Result<Answer> {
+pub fn fetch(config: &Config, story: &Story, problems: &mut Problems) -> anyhow::Result<Answer> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the network part")?;
     let deadline = Deadline::new(config.connection.timeout, config.connection.attempts);
     let client = Client::new(&config.connection, deadline, story)?;
     runtime.block_on(async {
         let token = login::token(&client, config).await?;
-        let session = client.session(token.secret(), config.connection.namespace.clone());
-        let read = try_join_all(config.reads.iter().map(|read| read::read(&session, config, read))).await;
-        let secrets = read.map(|secrets| secrets.into_iter().flatten().collect::<Vec<_>>());
+        let session = client.session(token.secret(), config.connection.namespace.clone()).limited_to(token.uses());
+        let secrets = read(&session, config, problems).await;
+        let about = if problems.collects() { Some(about(&session, config).await) } else { None };
         let leased = secrets.iter().flatten().any(|secret| secret.lease.is_some());
+        // Nobody is going to use what a check was lent.
         if let Token::Obtained(obtained) = &token
             && config.revoke
-            && !leased
-            && !obtained.used_up(session.sent())
+            && (!leased || problems.collects())
+            && !obtained.batch
+            && session.left().is_none_or(|left| left > 0)
         {
             login::revoke(&client, obtained).await;
         }
         let secrets = secrets?;
-        for secret in &secrets {
-            if let Some(lease) = secret.lease {
-                let life = humantime::format_duration(lease);
-                story.warn(format_args!("{}: the server takes these values back after {life}", secret.path));
-            }
+        for (secret, lease) in secrets.iter().filter_map(|secret| secret.lease.map(|lease| (secret, lease))) {
+            let life = humantime::format_duration(token.limit(lease));
+            story.warn(format_args!("{}: the server takes these values back after {life}", secret.path));
         }
-        Ok(Answer { secrets, token: token.into_secret() })
+        Ok(Answer { secrets, token: token.into_secret(), about })
     })
+}
+
+/// As many paths are read at the same time, each over a connection of its own.
+const AT_ONCE: usize = 16;
+
+async fn read(session: &Session<'_>, config: &Config, problems: &mut Problems) -> anyhow::Result<Vec<KvSecret>> {
+    let reads = config.reads.iter().map(|read| read::read(session, config, read));
+    let secrets = if problems.collects() {
+        let results: Vec<_> = stream::iter(reads).buffered(AT_ONCE).collect().await;
+        results.into_iter().map(|result| problems.meet(result)).collect::<anyhow::Result<Vec<_>>>()?
+    } else {
+        // The first failure ends it, whichever path it is of.
+        let numbered = reads.enumerate().map(|(number, read)| async move { read.await.map(|secret| (number, secret)) });
+        let mut secrets: Vec<_> = stream::iter(numbered).buffer_unordered(AT_ONCE).try_collect().await?;
+        secrets.sort_by_key(|(number, _)| *number);
+        secrets.into_iter().map(|(_, secret)| Some(secret)).collect()
+    };
+    Ok(secrets.into_iter().flatten().flatten().collect())
+}
+
+async fn about(session: &Session<'_>, config: &Config) -> About {
+    let client = session.client();
+    About {
+        server: client.address.to_string(),
+        trust: client.trust().to_owned(),
+        login: login::describe(&config.credential),
+        token: login::look_up(session).await,
+    }
 }

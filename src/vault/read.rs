@@ -16,7 +16,7 @@ use crate::secret::Secret;
 use crate::vault::client::{Session, get, is_vaults, parse, says};
 
 /// What the server says of one path.
-enum Outcome {
+enum Reply {
     Found(KvSecret),
     Absent(Absence),
     /// 403, and the path that a policy would have to name.
@@ -59,88 +59,88 @@ pub(super) async fn read(session: &Session<'_>, config: &Config, read: &Read) ->
 async fn one(session: &Session<'_>, config: &Config, read: &Read) -> Result<Option<KvSecret>, Failure> {
     let path = &read.path;
     let mount_len = config.mount_len.unwrap_or(1);
-    let (outcome, unsure) = match config.kv {
+    let (reply, unsure) = match config.kv {
         Kv::V1 => (plain(session, path).await?, false),
         Kv::V2 => (versioned(session, path, mount_len).await?, false),
         Kv::Auto => detect(session, path, mount_len).await?,
     };
-    match outcome {
-        Outcome::Found(secret) => {
+    match reply {
+        Reply::Found(secret) => {
             let version = secret.version.map_or(String::new(), |version| format!(" version {version}"));
             session.client().story.info(format_args!("read {path}{version}, keys: {}", secret.data.len()));
             Ok(Some(secret))
         }
-        Outcome::Absent(Absence::Nothing | Absence::Deleted(_) | Absence::Destroyed(_)) if read.optional && !unsure => {
+        Reply::Absent(Absence::Nothing | Absence::Deleted(_) | Absence::Destroyed(_)) if read.optional && !unsure => {
             session.client().story.info(format_args!("read {path}: absent, which is allowed"));
             Ok(None)
         }
-        Outcome::Absent(absence) => Err(absent(path, &absence, config.kv, unsure)),
-        Outcome::Refused(policy_path) => Err(refused(session, &policy_path, unsure).await),
-        Outcome::Odd(answer) => Err(session.client().unexpected(&answer)),
+        Reply::Absent(absence) => Err(absent(path, &absence, config.kv, unsure)),
+        Reply::Refused(policy_path) => Err(refused(session, config, &policy_path, unsure).await),
+        Reply::Odd(answer) => Err(session.client().unexpected(&answer)),
     }
 }
 
-/// Asks for KV v2 and, only if that brings no secret, for the kind of the mount. Also tells whether the outcome is a
+/// Asks for KV v2 and, only if that brings no secret, for the kind of the mount. Also tells whether the reply is a
 /// guess because the server would not say.
-async fn detect(session: &Session<'_>, path: &SecretPath, mount_len: usize) -> Result<(Outcome, bool), Failure> {
+async fn detect(session: &Session<'_>, path: &SecretPath, mount_len: usize) -> Result<(Reply, bool), Failure> {
     let first = versioned(session, path, mount_len).await?;
-    if let Outcome::Found(_) | Outcome::Absent(Absence::Deleted(_) | Absence::Destroyed(_) | Absence::Namespace) = first
-    {
+    if let Reply::Found(_) | Reply::Absent(Absence::Deleted(_) | Absence::Destroyed(_) | Absence::Namespace) = first {
         return Ok((first, false));
     }
-    let outcome = match mount(session, path).await? {
+    let reply = match mount(session, path).await? {
         Mount::Kv2(len) if len == mount_len => first,
         Mount::Kv2(len) => versioned(session, path, len).await?,
         Mount::Plain(kind) if path.version.is_some() => return Err(no_versions(&kind)),
         Mount::Plain(_) => plain(session, path).await?,
         Mount::Unknown => return Ok((first, true)),
     };
-    Ok((outcome, false))
+    Ok((reply, false))
 }
 
 /// <https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2#read-secret-version>
-async fn versioned(session: &Session<'_>, path: &SecretPath, mount_len: usize) -> Result<Outcome, Failure> {
-    let Some((mount, secret)) = path.in_kv2(mount_len) else { return Ok(Outcome::Absent(Absence::Nothing)) };
+async fn versioned(session: &Session<'_>, path: &SecretPath, mount_len: usize) -> Result<Reply, Failure> {
+    let Some((mount, secret)) = path.in_kv2(mount_len) else { return Ok(Reply::Absent(Absence::Nothing)) };
     let policy_path = format!("{mount}/data/{secret}");
     let request = ReadSecretRequest { mount, path: secret, version: path.version };
     let answer = session.send(request).await?;
     let body: Option<Body<Kv2>> = parse(&answer);
+    let body = body.filter(|body| body.lease_duration == 0);
     Ok(match (answer.status(), body.and_then(|body| body.data)) {
         (StatusCode::OK, Some(Kv2 { data: Some(data), metadata })) => {
-            Outcome::Found(KvSecret { path: path.plain(), version: Some(metadata.version), data: data.0, lease: None })
+            Reply::Found(KvSecret { path: path.plain(), version: Some(metadata.version), data: data.0, lease: None })
         }
         (StatusCode::NOT_FOUND, Some(Kv2 { data: None, metadata })) if metadata.destroyed => {
-            Outcome::Absent(Absence::Destroyed(metadata.version))
+            Reply::Absent(Absence::Destroyed(metadata.version))
         }
         (StatusCode::NOT_FOUND, Some(Kv2 { data: None, metadata })) => {
-            Outcome::Absent(Absence::Deleted(metadata.version))
+            Reply::Absent(Absence::Deleted(metadata.version))
         }
         _ => neither(answer, policy_path),
     })
 }
 
 /// A plain logical read: KV v1, `cubbyhole`, `database/creds/app` and the like.
-async fn plain(session: &Session<'_>, path: &SecretPath) -> Result<Outcome, Failure> {
+async fn plain(session: &Session<'_>, path: &SecretPath) -> Result<Reply, Failure> {
     let answer = session.send(get(&path.plain())).await?;
     let body: Option<Body<Data>> = parse(&answer);
     Ok(match (answer.status(), body) {
         (StatusCode::OK, Some(Body { data: Some(data), lease_id, lease_duration })) => {
             let lease = (!lease_id.is_empty()).then(|| Duration::from_secs(lease_duration));
-            Outcome::Found(KvSecret { path: path.plain(), version: None, data: data.0, lease })
+            Reply::Found(KvSecret { path: path.plain(), version: None, data: data.0, lease })
         }
         _ => neither(answer, path.plain()),
     })
 }
 
 /// What an answer without a secret means.
-fn neither(answer: Response<Vec<u8>>, policy_path: String) -> Outcome {
+fn neither(answer: Response<Vec<u8>>, policy_path: String) -> Reply {
     match answer.status() {
-        _ if !is_vaults(&answer) => Outcome::Odd(answer),
-        StatusCode::FORBIDDEN => Outcome::Refused(policy_path),
-        StatusCode::NOT_FOUND if says(&answer, "no handler for route") => Outcome::Absent(Absence::Mount),
-        StatusCode::NOT_FOUND if says(&answer, "namespace not found") => Outcome::Absent(Absence::Namespace),
-        StatusCode::NOT_FOUND => Outcome::Absent(Absence::Nothing),
-        _ => Outcome::Odd(answer),
+        _ if !is_vaults(&answer) => Reply::Odd(answer),
+        StatusCode::FORBIDDEN => Reply::Refused(policy_path),
+        StatusCode::NOT_FOUND if says(&answer, "no handler for route") => Reply::Absent(Absence::Mount),
+        StatusCode::NOT_FOUND if says(&answer, "namespace not found") => Reply::Absent(Absence::Namespace),
+        StatusCode::NOT_FOUND => Reply::Absent(Absence::Nothing),
+        _ => Reply::Odd(answer),
     }
 }
 
@@ -200,17 +200,38 @@ fn absent(path: &SecretPath, absence: &Absence, kv: Kv, unsure: bool) -> Failure
 
 const UNSURE: &str = "check --kv and --mount: the server did not say which engine holds the path";
 
-/// Says what a policy lacks, or that the token is worth nothing at all. The server answers 403 to both, so the token is
+/// Says what a policy lacks, or that the token may be worth nothing at all. The server answers 403 to both; the token is
 /// asked to look itself up, once, which the default policy lets every valid one do.
-async fn refused(session: &Session<'_>, policy_path: &str, unsure: bool) -> Failure {
-    let looked_up = session.once(get("auth/token/lookup-self")).await;
-    if looked_up.is_ok_and(|answer| answer.status() == StatusCode::FORBIDDEN) {
-        return Failure::new("permission denied (403): the token is expired, revoked or unknown to this server")
-            .hint("log in again, or check that the address and the namespace are those the token is for");
+async fn refused(session: &Session<'_>, config: &Config, policy_path: &str, unsure: bool) -> Failure {
+    let left = session.left();
+    if left.is_some_and(|left| left < 0) {
+        return Failure::new(
+            "permission denied (403): the token of the login was good for fewer requests than this takes",
+        )
+        .hint("raise token_num_uses of the role, or save requests with --kv and --mount");
     }
-    let stanza = format!("a policy of the token must hold\npath \"{policy_path}\" {{\n  capabilities = [\"read\"]\n}}");
-    let hint = if unsure { format!("{stanza}\n{UNSURE}") } else { stanza };
-    Failure::new("permission denied (403)").hint(hint)
+    let looked_up = async || session.once(get("auth/token/lookup-self")).await;
+    let doubtful = left != Some(0) && looked_up().await.is_ok_and(|answer| answer.status() == StatusCode::FORBIDDEN);
+    let below = match config.credential.namespace_from(config.connection.namespace.as_deref()) {
+        Ok(below) => below,
+        Err(namespace) => {
+            let why = format!("the token is of namespace `{namespace}`, and the secret is outside of it");
+            return Failure::new(format!("permission denied (403): {why}"))
+                .hint("log in in the namespace of the secret, or in one above it, with --auth-namespace");
+        }
+    };
+    let stanza =
+        format!("a policy of the token must hold\npath \"{below}{policy_path}\" {{\n  capabilities = [\"read\"]\n}}");
+    let mut hint = if doubtful { format!("log in again if it should be valid; else {stanza}") } else { stanza };
+    if unsure {
+        hint = format!("{hint}\n{UNSURE}");
+    }
+    Failure::new(if doubtful {
+        "permission denied (403): the token may not read it, or is expired, revoked or unknown to this server"
+    } else {
+        "permission denied (403)"
+    })
+    .hint(hint)
 }
 
 /// The envelope of every answer.
@@ -229,9 +250,11 @@ struct Kv2 {
     metadata: Metadata,
 }
 
+/// What KV v2 says of a version. A secret of KV v1 that was made to look like this has a lease as well.
 #[derive(Deserialize)]
 struct Metadata {
     version: u64,
+    #[serde(default)]
     destroyed: bool,
 }
 

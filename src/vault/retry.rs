@@ -15,6 +15,9 @@ pub(super) struct Deadline {
 const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(2);
 
+/// With less than this left there is no point in another try.
+const SHORTEST: Duration = Duration::from_millis(20);
+
 /// A single request has at most this long.
 const REQUEST: Duration = Duration::from_secs(10);
 
@@ -44,7 +47,8 @@ impl Deadline {
         self.left().min(REQUEST)
     }
 
-    fn left(&self) -> Duration {
+    /// The time that is left of it.
+    pub(super) fn left(&self) -> Duration {
         self.end.saturating_duration_since(Instant::now())
     }
 
@@ -57,11 +61,13 @@ impl Deadline {
         let ceiling = LONGEST.min(FIRST.saturating_mul(1 << (tries - 1).min(16)));
         #[allow(clippy::cast_precision_loss, reason = "53 random bits are plenty")]
         let part = RandomState::new().hash_one(tries) as f64 / u64::MAX as f64;
-        let wait = ceiling.mul_f64(part).max(retry_after.unwrap_or_default());
+        let left = self.left();
         match retry_after {
-            _ if wait < self.left() => Ok(wait),
-            Some(asked) if asked >= self.left() => Err(GiveUp::RetryAfter(asked)),
-            _ => Err(GiveUp::Time),
+            Some(asked) if asked >= left => Err(GiveUp::RetryAfter(asked)),
+            Some(asked) => Ok(asked.max(ceiling.mul_f64(part)).min(left)),
+            // Near the end the waits get shorter, so that the last try is made when the time is nearly over.
+            None if left > SHORTEST => Ok(ceiling.mul_f64(part).min(left / 2)),
+            None => Err(GiveUp::Time),
         }
     }
 }

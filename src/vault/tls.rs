@@ -14,8 +14,8 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 
 use crate::config::{Roots, Setting, Tls};
 use crate::failure::Failure;
-use crate::story::Story;
 use crate::vault::material;
+use crate::vault::retry::Deadline;
 
 /// The files a Linux system keeps its authorities in, in the order in which Go, and so Vault's own client, looks.
 const SYSTEM_FILES: [&str; 6] = [
@@ -30,73 +30,84 @@ const SYSTEM_FILES: [&str; 6] = [
 /// The directories it keeps them in where it has none of the files.
 const SYSTEM_DIRECTORIES: [&str; 2] = ["/etc/ssl/certs", "/etc/pki/tls/certs"];
 
-/// Decides whom to trust. Reads files; `None` instead of `tls` decides for a server that speaks plain HTTP.
-pub(super) fn client_config(tls: Option<&Tls>, story: &Story) -> anyhow::Result<ClientConfig> {
+/// Decides whom to trust and says whom. Reads files; `None` instead of `tls` decides for a server that speaks plain HTTP.
+pub(super) fn client_config(tls: Option<&Tls>, deadline: &Deadline) -> anyhow::Result<(ClientConfig, String)> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .context("prepare TLS")?;
-    let builder = match tls {
-        Some(Tls { verify: true, roots, .. }) => builder.with_root_certificates(choose(roots, story)?),
+    let (builder, trust) = match tls {
+        Some(Tls { verify: true, roots, .. }) => {
+            let (trusted, from) = choose(roots, deadline)?;
+            (builder.with_root_certificates(trusted), from)
+        }
         Some(Tls { verify: false, .. }) => {
-            story.warn(format_args!("the server's certificate is not checked: anyone in between can read the secrets"));
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+            let anybody = Arc::new(Anybody(provider));
+            (builder.dangerous().with_custom_certificate_verifier(anybody), "anybody".to_owned())
         }
-        None => builder.with_root_certificates(RootCertStore::empty()),
+        None => (builder.with_root_certificates(RootCertStore::empty()), "anybody, over plain HTTP".to_owned()),
     };
-    match tls.and_then(|tls| tls.client.as_ref()) {
-        None => Ok(builder.with_no_client_auth()),
+    let config = match tls.and_then(|tls| tls.client.as_ref()) {
+        None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
-            let (chain, key) = identity(certificate, key)?;
+            let (chain, key) = identity(certificate, key, deadline)?;
             let fault = || Failure::new("the certificate and the key do not belong together");
-            builder.with_client_auth_cert(chain, key).map_err(|_| fault()).context(name(certificate))
+            builder.with_client_auth_cert(chain, key).map_err(|_| fault()).with_context(|| named(certificate))?
         }
-    }
+    };
+    Ok((config, trust))
 }
 
 /// The certificate and the key that prove to the server who we are. They may be in one file.
 fn identity(
     certificate: &Setting,
     key: &Setting,
+    deadline: &Deadline,
 ) -> anyhow::Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
-    let chain = CertificateDer::pem_slice_iter(material::read(certificate)?.expose()).collect::<Result<Vec<_>, _>>();
-    let chain = chain.ok().filter(|chain| !chain.is_empty()).ok_or_else(|| no_authority(&name(certificate)))?;
-    let key = PrivateKeyDer::from_pem_slice(material::read(key)?.expose()).map_err(|_| {
-        Failure::new(format!("{}: it holds no private key", name(key)))
+    let chain =
+        CertificateDer::pem_slice_iter(material::read(certificate, deadline)?.expose()).collect::<Result<Vec<_>, _>>();
+    let chain = chain.ok().filter(|chain| !chain.is_empty()).ok_or_else(|| no_authority(&named(certificate)))?;
+    let key = PrivateKeyDer::from_pem_slice(material::read(key, deadline)?.expose()).map_err(|_| {
+        Failure::new(format!("{}: it holds no private key", named(key)))
             .hint("it must hold PEM text such as -----BEGIN PRIVATE KEY-----, not encrypted")
     })?;
     Ok((chain, key))
 }
 
 /// `--ca-cert: /etc/vault/ca.pem`
-fn name(setting: &Setting) -> String {
+fn named(setting: &Setting) -> String {
     format!("{}: {}", setting.from, setting.value)
 }
 
-fn choose(roots: &Roots, story: &Story) -> anyhow::Result<RootCertStore> {
+/// The authorities, and who they are in words.
+fn choose(roots: &Roots, deadline: &Deadline) -> anyhow::Result<(RootCertStore, String)> {
     let mut trusted = RootCertStore::empty();
     let (from, count) = match roots {
         Roots::File(file) => {
-            (name(file), add(&mut trusted, material::read(file)?.expose()).with_context(|| name(file))?)
+            (named(file), add(&mut trusted, material::read(file, deadline)?.expose()).with_context(|| named(file))?)
         }
         Roots::Pem(pem) => {
             (pem.from.clone(), add(&mut trusted, pem.value.as_bytes()).with_context(|| pem.from.clone())?)
         }
         Roots::Directory(directory) => {
-            let count = add_directory(&mut trusted, &directory.value).with_context(|| directory.from.clone())?;
-            (name(directory), count)
+            let count =
+                add_directory(&mut trusted, &directory.value, deadline).with_context(|| directory.from.clone())?;
+            (named(directory), count)
         }
-        Roots::System { file, directories } => return system(file.as_ref(), directories.as_ref(), story),
+        Roots::System { file, directories } => return system(file.as_ref(), directories.as_ref(), deadline),
     };
     if count == 0 {
         return Err(no_authority(&from));
     }
-    story.debug(format_args!("trust {count} authorities from {from} and no others"));
-    Ok(trusted)
+    Ok((trusted, format!("{}, from {from} and no others", authorities(count))))
 }
 
 /// The system's authorities, or the bundled ones where it has none, as in an image made from scratch.
-fn system(file: Option<&Setting>, directories: Option<&Setting>, story: &Story) -> anyhow::Result<RootCertStore> {
+fn system(
+    file: Option<&Setting>,
+    directories: Option<&Setting>,
+    deadline: &Deadline,
+) -> anyhow::Result<(RootCertStore, String)> {
     let mut trusted = RootCertStore::empty();
     let mut places = Vec::new();
     let files = match file {
@@ -104,7 +115,7 @@ fn system(file: Option<&Setting>, directories: Option<&Setting>, story: &Story) 
         None => SYSTEM_FILES.to_vec(),
     };
     if let Some(file) = files.into_iter().find(|file| Path::new(file).exists()) {
-        let pem = material::read_file(file).map_err(|error| material::unreadable(file, &error))?;
+        let pem = material::read_file(file, deadline).map_err(|error| material::unreadable(file, &error))?;
         add(&mut trusted, pem.expose()).with_context(|| file.to_owned())?;
         places.push(file);
     }
@@ -114,29 +125,35 @@ fn system(file: Option<&Setting>, directories: Option<&Setting>, story: &Story) 
         None => Vec::new(),
     };
     for directory in directories.into_iter().filter(|directory| Path::new(directory).is_dir()) {
-        add_directory(&mut trusted, directory)?;
+        add_directory(&mut trusted, directory, deadline)?;
         places.push(directory);
     }
-    if trusted.is_empty() {
+    let from = if trusted.is_empty() {
         trusted.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        story.debug(format_args!("trust the {} bundled authorities: the system has none", trusted.len()));
+        "the bundled ones, since the system has none".to_owned()
     } else {
-        story.debug(format_args!("trust {} authorities of the system, from {}", trusted.len(), places.join(", ")));
-    }
-    Ok(trusted)
+        format!("the system's, from {}", places.join(", "))
+    };
+    let count = trusted.len();
+    Ok((trusted, format!("{}, {from}", authorities(count))))
 }
 
-fn add_directory(store: &mut RootCertStore, directory: &str) -> Result<usize, Failure> {
+fn add_directory(store: &mut RootCertStore, directory: &str, deadline: &Deadline) -> Result<usize, Failure> {
     let unreadable = |error: io::Error| material::unreadable(directory, &error);
     let mut count = 0;
     for entry in fs::read_dir(directory).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         if path.is_file() {
             // A stray file is no reason to stop: the others may hold what is needed.
-            count += fs::read(&path).ok().and_then(|pem| add(store, &pem).ok()).unwrap_or(0);
+            let pem = path.to_str().and_then(|path| material::read_file(path, deadline).ok());
+            count += pem.and_then(|pem| add(store, pem.expose()).ok()).unwrap_or(0);
         }
     }
     Ok(count)
+}
+
+fn authorities(count: usize) -> String {
+    if count == 1 { "1 authority".into() } else { format!("{count} authorities") }
 }
 
 /// Adds every certificate in a PEM text. One that is not understood is passed over, as every other client does: old

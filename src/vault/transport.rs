@@ -21,7 +21,8 @@ use crate::config::Connection;
 use crate::secret::Secret;
 use crate::story::Story;
 use crate::vault::dns::{LookupError, SystemResolver};
-use crate::vault::tls;
+use crate::vault::retry::Deadline;
+use crate::vault::{material, tls};
 
 /// A response over this many bytes is refused; Vault's own limit for a request is 32 MiB, for a KV secret 1 MiB.
 const LARGEST: usize = 8 * 1024 * 1024;
@@ -32,12 +33,14 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// The reqwest client under vaultrs' request types, which see [`rustify::client::Client`] alone.
 pub(super) struct Transport<'a> {
     connection: &'a Connection,
-    story: &'a Story,
+    deadline: Deadline,
     http: reqwest::Client,
     /// Scheme, host and port.
     base: String,
     /// What the address puts in front of `/v1`, without a slash at its end.
     prefix: String,
+    /// Whom the server's certificate must be from, in words.
+    pub(super) trust: String,
 }
 
 /// Why an exchange brought no response.
@@ -46,7 +49,7 @@ pub(super) enum Trouble {
     /// The name of the server has no address.
     Lookup(String),
     /// No connection was made, or it broke.
-    Connection(io::ErrorKind),
+    Connection(String),
     /// The server closed the connection before its answer was complete.
     Incomplete,
     /// No answer in the time one request has.
@@ -72,18 +75,18 @@ pub(super) enum Trouble {
 }
 
 impl<'a> Transport<'a> {
-    pub(super) fn new(connection: &'a Connection, story: &'a Story) -> anyhow::Result<Self> {
+    pub(super) fn new(connection: &'a Connection, deadline: &Deadline, story: &Story) -> anyhow::Result<Self> {
         let url = &connection.address.url;
         let mut base = url.clone();
         base.set_path("");
         base.set_query(None);
-        Ok(Self {
-            connection,
-            story,
-            http: client(connection, url, story)?,
-            base: base.into(),
-            prefix: url.path().trim_end_matches('/').to_owned(),
-        })
+        let prefix = url.path().trim_end_matches('/').to_owned();
+        let (http, trust) = client(connection, url, deadline)?;
+        if url.scheme() == "https" && !connection.tls.verify {
+            story.warn(format_args!("the server's certificate is not checked: anyone in between can read the secrets"));
+        }
+        story.debug(format_args!("trust {trust}"));
+        Ok(Self { connection, deadline: *deadline, http, base: base.into(), prefix, trust })
     }
 
     /// Gets one URL, which nobody prepared for vaultrs.
@@ -99,7 +102,7 @@ impl<'a> Transport<'a> {
     async fn exchange(&self, mut request: reqwest::Request) -> Result<Response<Vec<u8>>, Trouble> {
         let url = request.url().clone();
         let mut again = request.try_clone().ok_or(Trouble::Request)?;
-        self.name(&mut request);
+        self.put_server_name(&mut request);
         let first = self.http.execute(request).await?;
         let Some(target) = redirect(&first, &url) else { return whole(first).await };
         let refuse = |why| Err(Trouble::Redirect(target.origin().ascii_serialization(), why));
@@ -114,12 +117,12 @@ impl<'a> Transport<'a> {
         // The same client would trust nobody if the redirect enters TLS, and connect a server name to the first host.
         let anew = target.scheme() != url.scheme() || self.connection.tls.server_name.is_some();
         let http = if anew {
-            client(self.connection, &target, self.story).map_err(Trouble::Unprepared)?
+            client(self.connection, &target, &self.deadline).map_err(Trouble::Unprepared)?.0
         } else {
             self.http.clone()
         };
         *again.url_mut() = target.clone();
-        self.name(&mut again);
+        self.put_server_name(&mut again);
         let second = http.execute(again).await?;
         match redirect(&second, &target) {
             None => whole(second).await,
@@ -131,7 +134,7 @@ impl<'a> Transport<'a> {
 
     /// Puts the server name, if one is given, into the URL, where reqwest takes it from for SNI and for the check of
     /// the certificate, and the host, which it hides, where a gateway looks for it.
-    fn name(&self, request: &mut reqwest::Request) {
+    fn put_server_name(&self, request: &mut reqwest::Request) {
         let name = self.connection.tls.server_name.as_deref();
         let Some(name) = name.filter(|_| request.url().scheme() == "https") else { return };
         let host = request.url()[Position::BeforeHost..Position::AfterPort].to_owned();
@@ -143,12 +146,14 @@ impl<'a> Transport<'a> {
     }
 }
 
-/// A client for one server. Its connections to the server name, if one is given, go to the host of the URL.
-fn client(connection: &Connection, url: &Url, story: &Story) -> anyhow::Result<reqwest::Client> {
+/// A client for one server, and whom it trusts. Its connections to the server name, if one is given, go to the host of
+/// the URL.
+fn client(connection: &Connection, url: &Url, deadline: &Deadline) -> anyhow::Result<(reqwest::Client, String)> {
     let Connection { address, tls, proxy, .. } = connection;
     let stand_in = tls.server_name.clone().zip(url.host_str().map(str::to_owned));
+    let (config, trust) = tls::client_config((url.scheme() == "https").then_some(tls), deadline)?;
     let mut builder = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls::client_config((url.scheme() == "https").then_some(tls), story)?)
+        .tls_backend_preconfigured(config)
         .dns_resolver(Arc::new(SystemResolver { stand_in }))
         .redirect(Policy::none())
         .connect_timeout(CONNECT)
@@ -160,7 +165,7 @@ fn client(connection: &Connection, url: &Url, story: &Story) -> anyhow::Result<r
     if let Some(socket) = &address.socket {
         builder = builder.unix_socket(socket.as_str());
     }
-    builder.build().context("prepare HTTP")
+    Ok((builder.build().context("prepare HTTP")?, trust))
 }
 
 /// Where a standby, or a load balancer, sends us instead. Vault's own client follows the same codes.
@@ -245,7 +250,7 @@ impl From<reqwest::Error> for Trouble {
                     io::ErrorKind::Other => trouble,
                     // A chunk, or a record of TLS, that is none; what rustls says of the latter is inside.
                     io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => Self::NotHttp,
-                    kind => Self::Connection(kind),
+                    _ => Self::Connection(material::why(io)),
                 };
                 // `source` of an `io::Error` skips the error that it wraps.
                 cause = io.get_ref().map(|inner| inner as _);
@@ -274,8 +279,7 @@ impl From<&rustls::Error> for Trouble {
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Lookup(why) => f.write_str(why),
-            Self::Connection(kind) => kind.fmt(f),
+            Self::Lookup(why) | Self::Connection(why) => f.write_str(why),
             Self::Incomplete => f.write_str("the connection was closed before the answer was complete"),
             Self::Slow => f.write_str("no answer in time"),
             Self::Certificate(fault) => f.write_str(&certificate(fault)),
@@ -304,6 +308,12 @@ fn certificate(fault: &CertificateError) -> String {
         }
         CertificateError::NotValidForName => "the server's certificate is for another name".into(),
         CertificateError::NotValidForNameContext { expected, presented } => {
+            // rustls quotes them as Rust does: `DnsName("vault")`, `IpAddress(127.0.0.1)`.
+            let bare = |name: &String| {
+                let inner = name.split_once('(').map_or(name.as_str(), |(_, inner)| inner);
+                inner.trim_end_matches(')').trim_matches('"').to_owned()
+            };
+            let presented: Vec<String> = presented.iter().map(bare).collect();
             let presented = if presented.is_empty() { "no name at all".into() } else { presented.join(", ") };
             format!("the server's certificate is for {presented}, not for {}", expected.to_str())
         }

@@ -27,6 +27,14 @@ use serde_json::{Value, json};
 /// The root token of every server here, too odd to be in an output by chance.
 pub(crate) const ROOT: &str = "bed-root-token";
 
+/// What is said of `{kv}/a` where the token does not even have the default policy, or is none.
+pub(crate) const DOUBTED: &str = "\
+    vault-exec: read {kv}/a: permission denied (403): the token may not read it, or is expired, revoked or unknown to \
+    this server\n\
+    hint: log in again if it should be valid; else a policy of the token must hold\n\
+    path \"{kv}/data/a\" {\n  capabilities = [\"read\"]\n}\n\
+    check --kv and --mount: the server did not say which engine holds the path\n";
+
 static SERVER: LazyLock<Server> = LazyLock::new(|| {
     Server::start(&[], |authority| {
         let health = AGENT.get(format!("http://{authority}/v1/sys/health")).call();
@@ -94,7 +102,7 @@ impl Server {
 }
 
 /// Starts a helper that ends by itself when its standard input does. Ctrl-C is for the tests, not for it.
-fn outliving_us(helper: &mut Command) -> ChildStdin {
+pub(crate) fn outliving_us(helper: &mut Command) -> ChildStdin {
     helper.stdin(Stdio::piped()).process_group(0).spawn().unwrap().stdin.take().unwrap()
 }
 

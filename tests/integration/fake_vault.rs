@@ -33,7 +33,7 @@ pub(crate) const CANARY: &str = "canary";
 
 /// What to do about a server that cannot be reached.
 pub(crate) const UNREACHABLE: &str =
-    "hint: check that the server runs, is unsealed and is reachable; the address is from VAULT_ADDR\n";
+    "hint: check that the server runs and is reachable; the address is from VAULT_ADDR\n";
 
 /// What to do about an answer that nothing expects.
 pub(crate) const ODD: &str = "hint: check the path, --kv and --mount, and look into the server's log\n";

@@ -52,9 +52,11 @@ fn ends_at_once(reply: Reply, why: &str) {
 #[track_caller]
 fn is_tried_again(reply: Reply, why: &str) {
     let fake = FakeVault::answering([reply.clone()]);
+    let guess = if why == "connection reset" { "; if it speaks TLS, write https://" } else { "" };
+    let hint = UNREACHABLE.trim_end();
     let stderr = format!(
         "vault-exec: waiting for {{addr}}: {why} (for 1m at most)\n\
-         vault-exec: read secret/app: {{addr}}: {why}; gave up after 2 tries (--attempts)\n{UNREACHABLE}"
+         vault-exec: read secret/app: {{addr}}: {why}; gave up after 2 tries (--attempts)\n{hint}{guess}\n"
     );
     fails(&fake.bed().args(["--attempts", "2"]), &stderr);
     assert_eq!(fake.requests().len(), 6, "two for each voice");

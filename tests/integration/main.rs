@@ -2,19 +2,26 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 #![allow(clippy::disallowed_methods, reason = "tests take their settings from where they are")]
 
+mod auth_bed;
 mod bed;
 
 mod environment;
+mod jwt;
+mod kubernetes;
+mod lease;
+mod login;
 mod messages;
 mod names;
 mod options;
 mod read;
+mod revoke;
 mod start;
 mod tls;
 mod token;
 
 mod layers;
 mod readme;
+mod shape;
 
 mod fake_vault;
 mod hostile;

@@ -30,7 +30,7 @@ fn without_a_program_or_a_path_there_is_nothing_to_do() {
     typed([]).alone_fails(no_program);
     typed(["--path", "a/b"]).alone_fails(no_program);
     typed(["--path", "a/b", "--"]).alone_fails(no_program);
-    let no_path = "vault-exec: no path to read\nhint: give --path secret/app or set VAULT_EXEC_PATH\n";
+    let no_path = "vault-exec: no path to read\nhint: give --path secret/app, set VAULT_EXEC_PATH, or write it into .vault-exec.toml\n";
     typed([]).fails(no_path);
     typed(["--path", ""]).fails(no_path);
     typed([]).env("VAULT_EXEC_PATH", " ,\n").fails(no_path);
@@ -124,7 +124,7 @@ fn the_nearest_address_wins() {
     works(bed.clone().args(["--address", &format!("{right}/")]));
     bed.env("BAO_ADDR", "").fails(
         "vault-exec: read {kv}/a: https://127.0.0.1:8200: connection refused; gave up after 1 try (--attempts)\n\
-         hint: check that the server runs, is unsealed and is reachable; the address is from the default\n",
+         hint: check that the server runs and is reachable; the address is from the default\n",
     );
 }
 

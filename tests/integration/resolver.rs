@@ -12,7 +12,7 @@ use crate::bed::Bed;
 use crate::fake_vault::{CANARY, Discreet, FakeVault, Reply, Running, eventually, needs_root};
 use crate::signals::status_line;
 
-const HINT: &str = "hint: check that the server runs, is unsealed and is reachable; the address is from VAULT_ADDR\n";
+const HINT: &str = "hint: check that the server runs and is reachable; the address is from VAULT_ADDR\n";
 
 fn fake() -> FakeVault {
     FakeVault::answering([Reply::secret(&[("a", CANARY)])])

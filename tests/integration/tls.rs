@@ -89,7 +89,11 @@ fn the_name_must_be_the_one_in_the_address() {
     assert_eq!(start, outcome.fill("vault-exec: read secret/a: {addr}: "));
     assert!(end.contains("localhost"), "{outcome}");
     assert!(
-        end.ends_with(", not for 127.0.0.2\nhint: give the server a valid certificate, or the right address\n"),
+        end.ends_with(
+            ", not for 127.0.0.2\n\
+             hint: write the address with a name it is for, or give one with --tls-server-name \
+             (the address is from VAULT_ADDR)\n"
+        ),
         "{outcome}"
     );
 }

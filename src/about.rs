@@ -1,0 +1,25 @@
+//! `[pure]` How the server was reached and who asked it, for whoever checks.
+
+use std::time::Duration;
+
+/// How the server was reached and who asked it.
+#[derive(Debug)]
+pub struct About {
+    /// Where it is.
+    pub server: String,
+    /// Whom its certificate must be from, in words.
+    pub trust: String,
+    /// How we got in, in words.
+    pub login: String,
+    /// What the server says of the token, if it says anything.
+    pub token: Option<TokenLife>,
+}
+
+/// What a token may do, and for how long.
+#[derive(Debug, PartialEq, Eq)]
+pub struct TokenLife {
+    /// How long it lives; `None` is for ever.
+    pub ttl: Option<Duration>,
+    /// The names of its policies.
+    pub policies: Vec<String>,
+}

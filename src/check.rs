@@ -1,0 +1,174 @@
+//! `[pure]` What `--check` tells: the very plan that a start executes, and everything that speaks against it.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::about::{About, TokenLife};
+use crate::config::CheckFormat;
+use crate::environment::{Decision, Outcome};
+use crate::failure::{Exit, Report};
+use crate::mapping::Source;
+
+/// Everything that a check found out. Names only: no values, no lengths.
+#[derive(Debug)]
+pub struct Check {
+    /// What became of each variable.
+    pub decisions: Vec<Decision>,
+    /// The file that would be executed, if a command was given and it was found.
+    pub program: Option<String>,
+    /// How the server was reached, if it was.
+    pub about: Option<About>,
+    /// Whether memory is locked against swapping.
+    pub locked: bool,
+    /// Everything that keeps the program from being started.
+    pub problems: Vec<Report>,
+}
+
+/// The JSON of `--format json`.
+#[derive(Serialize)]
+struct Json<'a> {
+    ok: bool,
+    variables: Vec<JsonVariable<'a>>,
+    program: Option<&'a str>,
+    server: Option<&'a str>,
+    trust: Option<&'a str>,
+    login: Option<&'a str>,
+    token: Option<JsonToken<'a>>,
+    memory_locked: bool,
+    problems: Vec<JsonProblem<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonVariable<'a> {
+    name: &'a str,
+    /// `key`, `set` or `file`
+    source: &'static str,
+    path: Option<&'a str>,
+    key: Option<&'a str>,
+    version: Option<u64>,
+    /// `set`, `replaces_inherited`, `kept_inherited` or `overridden`
+    outcome: &'static str,
+    /// What it was overridden by.
+    by: Option<String>,
+}
+
+#[derive(Serialize)]
+struct JsonToken<'a> {
+    /// Seconds; `null` is for ever.
+    ttl: Option<u64>,
+    policies: &'a [String],
+}
+
+#[derive(Serialize)]
+struct JsonProblem<'a> {
+    message: &'a str,
+    hint: Option<&'a str>,
+}
+
+impl Check {
+    /// The code that a check ends with.
+    #[must_use]
+    pub const fn exit(&self) -> i32 {
+        if self.problems.is_empty() { 0 } else { Exit::Failed as i32 }
+    }
+
+    /// The whole, ready to be printed.
+    #[must_use]
+    pub fn show(&self, format: CheckFormat) -> String {
+        match format {
+            CheckFormat::Text => self.to_string(),
+            CheckFormat::Json => serde_json::to_string_pretty(&self.json()).unwrap_or_default() + "\n",
+        }
+    }
+
+    fn json(&self) -> Json<'_> {
+        let about = self.about.as_ref();
+        let token = about.and_then(|about| about.token.as_ref());
+        Json {
+            ok: self.problems.is_empty(),
+            variables: self.decisions.iter().map(variable).collect(),
+            program: self.program.as_deref(),
+            server: about.map(|about| about.server.as_str()),
+            trust: about.map(|about| about.trust.as_str()),
+            login: about.map(|about| about.login.as_str()),
+            token: token.map(|TokenLife { ttl, policies }| JsonToken { ttl: ttl.map(|ttl| ttl.as_secs()), policies }),
+            memory_locked: self.locked,
+            problems: self
+                .problems
+                .iter()
+                .map(|report| JsonProblem { message: &report.message, hint: report.hint.as_deref() })
+                .collect(),
+        }
+    }
+}
+
+fn variable(Decision { name, source, outcome }: &Decision) -> JsonVariable<'_> {
+    let (kind, origin) = match source {
+        Source::Key(origin) => ("key", Some(origin)),
+        Source::Set => ("set", None),
+        Source::File => ("file", None),
+    };
+    let (outcome, by) = match outcome {
+        Outcome::Set => ("set", None),
+        Outcome::ReplacedInherited => ("replaces_inherited", None),
+        Outcome::LostToInherited => ("kept_inherited", None),
+        Outcome::LostTo(winner) => ("overridden", Some(winner.to_string())),
+    };
+    JsonVariable {
+        name: name.as_str(),
+        source: kind,
+        path: origin.map(|origin| origin.path.as_str()),
+        key: origin.map(|origin| origin.key.as_str()),
+        version: origin.and_then(|origin| origin.version),
+        outcome,
+        by,
+    }
+}
+
+/// The table for people.
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.decisions.iter().map(|decision| decision.name.as_str().len()).max().unwrap_or(0).max(8);
+        for Decision { name, source, outcome } in &self.decisions {
+            let name = name.as_str();
+            match outcome {
+                Outcome::Set => writeln!(f, "{name:width$}  {source}")?,
+                Outcome::ReplacedInherited => writeln!(f, "{name:width$}  {source}, replaces the inherited one")?,
+                Outcome::LostToInherited => writeln!(f, "{name:width$}  inherited, {source} is not used")?,
+                Outcome::LostTo(winner) => writeln!(f, "{name:width$}  ({source} is not used: {winner} wins)")?,
+            }
+        }
+        if !self.decisions.is_empty() {
+            writeln!(f)?;
+        }
+        if let Some(program) = &self.program {
+            writeln!(f, "program   {program}")?;
+        }
+        if let Some(About { server, trust, login, token }) = &self.about {
+            writeln!(f, "server    {server}")?;
+            writeln!(f, "trust     {trust}")?;
+            writeln!(f, "login     {login}")?;
+            match token {
+                None => writeln!(f, "token     the server does not tell about it")?,
+                Some(TokenLife { ttl, policies }) => {
+                    let life = ttl.map_or("for ever".into(), |ttl| format!("{} more", humantime::format_duration(ttl)));
+                    writeln!(f, "token     lives {life}; policies {}", policies.join(", "))?;
+                }
+            }
+        }
+        writeln!(f, "memory    {}", if self.locked { "locked" } else { "not locked: the limit is too low" })?;
+        writeln!(
+            f,
+            "problems  {}",
+            if self.problems.is_empty() { "none".into() } else { self.problems.len().to_string() }
+        )?;
+        for Report { message, hint, .. } in &self.problems {
+            writeln!(f, "\n{message}")?;
+            if let Some(hint) = hint {
+                writeln!(f, "hint: {hint}")?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,125 @@
+//! `[os]` Values that a program wants in a file: in memory, sealed, gone with the last process that holds them. For a
+//! program that closes what it inherits, in a directory that is memory, too.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Seek, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use nix::fcntl::{FcntlArg, SealFlag, fcntl};
+use nix::libc::O_NOFOLLOW;
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::statfs::{TMPFS_MAGIC, statfs};
+
+use crate::env_name::EnvName;
+use crate::failure::Failure;
+use crate::secret::Secret;
+
+/// The lowest number a file in memory gets. Scripts use the small ones for redirections of their own (`exec 3<file`).
+const LOWEST: i32 = 64;
+
+/// The files that were made so far. Those in a directory are removed again unless the program starts.
+#[derive(Debug)]
+pub struct Files {
+    directory: Option<PathBuf>,
+    mode: Option<u32>,
+    /// Whether only to find out if they could be made.
+    dry: bool,
+    written: Vec<PathBuf>,
+}
+
+impl Files {
+    /// Files in memory, or in `directory`.
+    #[must_use]
+    pub fn new(directory: Option<&str>, mode: Option<u32>, dry: bool) -> Self {
+        Self { directory: directory.map(PathBuf::from), mode, dry, written: Vec::new() }
+    }
+
+    /// Puts a value into a file and returns the name that the program opens it by.
+    ///
+    /// # Errors
+    /// As the kernel says, for example when no descriptor is left; where the directory is on a disk; where there is such
+    /// a file already.
+    pub fn put(&mut self, name: &EnvName, value: &Secret) -> anyhow::Result<Secret> {
+        match &self.directory {
+            None => seal(name, value, self.mode.unwrap_or(0o400)),
+            Some(directory) => {
+                let path = directory.join(name.as_str());
+                in_memory(directory)?;
+                if self.dry {
+                    absent(&path)?;
+                } else {
+                    write(&path, value, self.mode.unwrap_or(0o600)).map_err(|error| unwritable(&path, &error))?;
+                    self.written.push(path.clone());
+                }
+                Ok(Secret::new(path.into_os_string().into_encoded_bytes()))
+            }
+        }
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        for path in &self.written {
+            // It was ours alone; that it is gone already is as good.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// A sealed file in memory that the program inherits: `/proc/self/fd/64`. Opened by that name it is read from its start
+/// every time, see `memfd_create(2)`.
+fn seal(name: &EnvName, value: &Secret, mode: u32) -> anyhow::Result<Secret> {
+    let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+    let mut file: File = memfd_create(name.as_str(), flags).context("make a file in memory")?.into();
+    file.write_all(value.expose()).and_then(|()| file.rewind()).context("write to a file in memory")?;
+    file.set_permissions(Permissions::from_mode(mode)).context("set the mode of a file in memory")?;
+    let seals = SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_SEAL;
+    fcntl(&file, FcntlArg::F_ADD_SEALS(seals)).context("seal a file in memory")?;
+    let inherited = inherit(&file).context("leave a file in memory open")?;
+    Ok(Secret::new(format!("/proc/self/fd/{inherited}").into_bytes()))
+}
+
+/// A duplicate that `execve` leaves open, at a low number where the limit allows no high one.
+fn inherit(file: &File) -> nix::Result<i32> {
+    fcntl(file, FcntlArg::F_DUPFD(LOWEST)).or_else(|_| fcntl(file, FcntlArg::F_DUPFD(0)))
+}
+
+/// Secrets are not written to a disk.
+fn in_memory(directory: &Path) -> Result<(), Failure> {
+    let failure = |why: &str| {
+        Failure::new(format!("{}: {why}", directory.display()))
+            .hint("name a directory on tmpfs, for example in /dev/shm")
+    };
+    match statfs(directory) {
+        Ok(system) if system.filesystem_type() == TMPFS_MAGIC => Ok(()),
+        Ok(_) => Err(failure("it is not on tmpfs")),
+        Err(errno) => Err(failure(errno.desc())),
+    }
+}
+
+fn absent(path: &Path) -> Result<(), Failure> {
+    match path.symlink_metadata() {
+        Ok(_) => Err(unwritable(path, &io::ErrorKind::AlreadyExists.into())),
+        Err(_) => Ok(()),
+    }
+}
+
+fn write(path: &Path, value: &Secret, mode: u32) -> io::Result<()> {
+    // Nobody else reads it before it has its mode.
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).custom_flags(O_NOFOLLOW).open(path)?;
+    let written = file.write_all(value.expose()).and_then(|()| file.set_permissions(Permissions::from_mode(mode)));
+    if written.is_err() {
+        let _ = fs::remove_file(path);
+    }
+    written
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    let failure = Failure::new(format!("{}: {}", path.display(), error.kind()));
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => failure.hint("it is not overwritten: remove it, or name another --file-dir"),
+        _ => failure.hint("the user vault-exec runs as must be able to write there"),
+    }
+}

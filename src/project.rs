@@ -1,0 +1,87 @@
+//! `[os]` Finds the project file, if there is one to trust.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use nix::libc::O_NONBLOCK;
+use nix::unistd::geteuid;
+
+use crate::config::{Project, Which};
+use crate::failure::Failure;
+
+/// What it is called.
+pub const NAME: &str = ".vault-exec.toml";
+
+/// Far more than anybody writes by hand.
+const LARGEST: u64 = 1024 * 1024;
+
+/// Reads the project file that is meant; nothing where there is none. `home` is the last directory that is looked at.
+///
+/// # Errors
+/// When it cannot be read, others could have written it, or what it says means nothing.
+pub fn read(which: Which, home: Option<&Path>) -> anyhow::Result<Project> {
+    match which {
+        Which::Nothing => Ok(Project::default()),
+        Which::Named(setting) => {
+            let text = File::open(&setting.value).and_then(text);
+            let text = text.with_context(|| format!("{}: {}", setting.from, setting.value))?;
+            parse(&text, &setting.value, false)
+        }
+        Which::Nearest => match nearest(home)? {
+            None => Ok(Project::default()),
+            Some((path, file)) => {
+                let shown = path.display().to_string();
+                trust(&file).with_context(|| shown.clone())?;
+                parse(&text(file).with_context(|| shown.clone())?, &shown, true)
+            }
+        },
+    }
+}
+
+fn parse(text: &str, name: &str, found: bool) -> anyhow::Result<Project> {
+    Ok(Project::parse(text, name, found).map_err(Failure::from)?)
+}
+
+/// Looks in the working directory and those above it, up to the home or the border of the file system.
+fn nearest(home: Option<&Path>) -> anyhow::Result<Option<(PathBuf, File)>> {
+    // A working directory that is gone has no file either.
+    let Ok(start) = std::env::current_dir() else { return Ok(None) };
+    let device = |directory: &Path| fs::metadata(directory).map(|metadata| metadata.dev()).ok();
+    let border = device(&start);
+    for directory in start.ancestors().take_while(|directory| device(directory) == border) {
+        let path = directory.join(NAME);
+        // A pipe in its place must not make us wait.
+        match OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(&path) {
+            Ok(file) => return Ok(Some((path, file))),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error).with_context(|| path.display().to_string()),
+        }
+        if home == Some(directory) {
+            break;
+        }
+    }
+    Ok(None)
+}
+
+/// Only we and root may have written it.
+fn trust(file: &File) -> Result<(), Failure> {
+    let refuse = |why, hint| Err(Failure::new(why).hint(format!("{hint}, or name it with --config if you trust it")));
+    match file.metadata() {
+        Ok(metadata) if !metadata.is_file() => refuse("it is no file", "make it one"),
+        Ok(metadata) if metadata.uid() != 0 && metadata.uid() != geteuid().as_raw() => {
+            refuse("it belongs to somebody else", "chown it")
+        }
+        Ok(metadata) if metadata.mode() & 0o022 != 0 => refuse("others may write to it", "chmod go-w it"),
+        Ok(_) => Ok(()),
+        Err(_) => refuse("it cannot be looked at", "check its directory"),
+    }
+}
+
+fn text(file: File) -> std::io::Result<String> {
+    let mut text = String::new();
+    let length = file.take(LARGEST + 1).read_to_string(&mut text)?;
+    if length as u64 > LARGEST { Err(ErrorKind::FileTooLarge.into()) } else { Ok(text) }
+}
