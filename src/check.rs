@@ -9,6 +9,7 @@ use crate::config::CheckFormat;
 use crate::environment::{Decision, Outcome};
 use crate::failure::{Exit, Report};
 use crate::mapping::Source;
+use crate::printable::{printable, printable_json};
 
 /// Everything that a check found out. Names only: no values, no lengths.
 #[derive(Debug)]
@@ -78,7 +79,9 @@ impl Check {
     pub fn show(&self, format: CheckFormat) -> String {
         match format {
             CheckFormat::Text => self.to_string(),
-            CheckFormat::Json => serde_json::to_string_pretty(&self.json()).unwrap_or_default() + "\n",
+            CheckFormat::Json => {
+                printable_json(&(serde_json::to_string_pretty(&self.json()).unwrap_or_default() + "\n"))
+            }
         }
     }
 
@@ -126,34 +129,41 @@ fn variable(Decision { name, source, outcome }: &Decision) -> JsonVariable<'_> {
     }
 }
 
+/// No name that somebody gave to a key can look like a line of ours.
+fn line(text: impl fmt::Display) -> String {
+    printable(&text.to_string(), false)
+}
+
 /// The table for people.
 impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.decisions.iter().map(|decision| decision.name.as_str().len()).max().unwrap_or(0).max(8);
         for Decision { name, source, outcome } in &self.decisions {
-            let name = name.as_str();
+            let (name, source) = (name.as_str(), line(source));
             match outcome {
                 Outcome::Set => writeln!(f, "{name:width$}  {source}")?,
                 Outcome::ReplacedInherited => writeln!(f, "{name:width$}  {source}, replaces the inherited one")?,
                 Outcome::LostToInherited => writeln!(f, "{name:width$}  inherited, {source} is not used")?,
-                Outcome::LostTo(winner) => writeln!(f, "{name:width$}  ({source} is not used: {winner} wins)")?,
+                Outcome::LostTo(winner) => {
+                    writeln!(f, "{name:width$}  ({source} is not used: {} wins)", line(winner))?;
+                }
             }
         }
         if !self.decisions.is_empty() {
             writeln!(f)?;
         }
         if let Some(program) = &self.program {
-            writeln!(f, "program   {program}")?;
+            writeln!(f, "program   {}", line(program))?;
         }
         if let Some(About { server, trust, login, token }) = &self.about {
-            writeln!(f, "server    {server}")?;
-            writeln!(f, "trust     {trust}")?;
-            writeln!(f, "login     {login}")?;
+            writeln!(f, "server    {}", line(server))?;
+            writeln!(f, "trust     {}", line(trust))?;
+            writeln!(f, "login     {}", line(login))?;
             match token {
                 None => writeln!(f, "token     the server does not tell about it")?,
                 Some(TokenLife { ttl, policies }) => {
                     let life = ttl.map_or("for ever".into(), |ttl| format!("{} more", humantime::format_duration(ttl)));
-                    writeln!(f, "token     lives {life}; policies {}", policies.join(", "))?;
+                    writeln!(f, "token     lives {life}; policies {}", line(policies.join(", ")))?;
                 }
             }
         }
@@ -164,9 +174,9 @@ impl fmt::Display for Check {
             if self.problems.is_empty() { "none".into() } else { self.problems.len().to_string() }
         )?;
         for Report { message, hint, .. } in &self.problems {
-            writeln!(f, "\n{message}")?;
+            writeln!(f, "\n{}", line(message))?;
             if let Some(hint) = hint {
-                writeln!(f, "hint: {hint}")?;
+                writeln!(f, "hint: {}", printable(hint, true))?;
             }
         }
         Ok(())

@@ -4,13 +4,15 @@
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Seek, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 
 use anyhow::Context;
+use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::libc::O_NOFOLLOW;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::statfs::{TMPFS_MAGIC, statfs};
+use nix::unistd::{AccessFlags, access};
 
 use crate::env_name::EnvName;
 use crate::failure::Failure;
@@ -45,9 +47,11 @@ impl Files {
         match &self.directory {
             None => seal(name, value, self.mode.unwrap_or(0o400)),
             Some(directory) => {
-                let path = directory.join(name.as_str());
                 in_memory(directory)?;
+                // The program may go to another directory before it opens the file.
+                let path = path::absolute(directory.join(name.as_str())).context("find the working directory")?;
                 if self.dry {
+                    writable(directory).map_err(|error| unwritable(&path, &error))?;
                     absent(&path)?;
                 } else {
                     write(&path, value, self.mode.unwrap_or(0o600)).map_err(|error| unwritable(&path, &error))?;
@@ -93,10 +97,15 @@ fn in_memory(directory: &Path) -> Result<(), Failure> {
             .hint("name a directory on tmpfs, for example in /dev/shm")
     };
     match statfs(directory) {
+        Ok(_) if !directory.is_dir() => Err(failure(Errno::ENOTDIR.desc())),
         Ok(system) if system.filesystem_type() == TMPFS_MAGIC => Ok(()),
         Ok(_) => Err(failure("it is not on tmpfs")),
         Err(errno) => Err(failure(errno.desc())),
     }
+}
+
+fn writable(directory: &Path) -> io::Result<()> {
+    Ok(access(directory, AccessFlags::W_OK | AccessFlags::X_OK)?)
 }
 
 fn absent(path: &Path) -> Result<(), Failure> {

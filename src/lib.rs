@@ -10,6 +10,7 @@
 //! The modules stand in the order of that flow, and none knows a later one; [`run`] alone knows the order. Files marked
 //! `[pure]` compute, `[net]` talk to the server, `[os]` to the kernel. Before them stand the words the steps share.
 
+pub mod printable;
 pub mod secret;
 pub mod entry;
 pub mod env_name;

@@ -1,11 +1,12 @@
 //! `[os]` Finds the project file, if there is one to trust.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read};
+use std::io::{Error, ErrorKind, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use nix::errno::Errno;
 use nix::libc::O_NONBLOCK;
 use nix::unistd::geteuid;
 
@@ -27,7 +28,8 @@ pub fn read(which: Which, home: Option<&Path>) -> anyhow::Result<Project> {
         Which::Nothing => Ok(Project::default()),
         Which::Named(setting) => {
             let text = File::open(&setting.value).and_then(text);
-            let text = text.with_context(|| format!("{}: {}", setting.from, setting.value))?;
+            let text =
+                text.map_err(|error| unreadable(&setting.value, &error)).with_context(|| setting.from.clone())?;
             parse(&text, &setting.value, false)
         }
         Which::Nearest => match nearest(home)? {
@@ -35,7 +37,7 @@ pub fn read(which: Which, home: Option<&Path>) -> anyhow::Result<Project> {
             Some((path, file)) => {
                 let shown = path.display().to_string();
                 trust(&file).with_context(|| shown.clone())?;
-                parse(&text(file).with_context(|| shown.clone())?, &shown, true)
+                parse(&text(file).map_err(|error| unreadable(&shown, &error))?, &shown, true)
             }
         },
     }
@@ -51,15 +53,19 @@ fn nearest(home: Option<&Path>) -> anyhow::Result<Option<(PathBuf, File)>> {
     let Ok(start) = std::env::current_dir() else { return Ok(None) };
     let device = |directory: &Path| fs::metadata(directory).map(|metadata| metadata.dev()).ok();
     let border = device(&start);
+    // The working directory has no links in its name, a home may.
+    let home = home.map(|home| fs::canonicalize(home).unwrap_or_else(|_| home.to_owned()));
     for directory in start.ancestors().take_while(|directory| device(directory) == border) {
         let path = directory.join(NAME);
         // A pipe in its place must not make us wait.
         match OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(&path) {
             Ok(file) => return Ok(Some((path, file))),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(error).with_context(|| path.display().to_string()),
+            // Nor has a directory that we may not enter, such as that of root, in which a container may start.
+            Err(_) if path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::PermissionDenied) => {}
+            Err(error) => return Err(unreadable(&path.display().to_string(), &error).into()),
         }
-        if home == Some(directory) {
+        if home.as_deref() == Some(directory) {
             break;
         }
     }
@@ -80,8 +86,17 @@ fn trust(file: &File) -> Result<(), Failure> {
     }
 }
 
-fn text(file: File) -> std::io::Result<String> {
+fn text(file: File) -> Result<String, Error> {
     let mut text = String::new();
     let length = file.take(LARGEST + 1).read_to_string(&mut text)?;
-    if length as u64 > LARGEST { Err(ErrorKind::FileTooLarge.into()) } else { Ok(text) }
+    if length as u64 > LARGEST {
+        return Err(Error::new(ErrorKind::FileTooLarge, "larger than 1 MiB"));
+    }
+    Ok(text)
+}
+
+fn unreadable(path: &str, error: &Error) -> Failure {
+    let why = error.raw_os_error().map_or_else(|| error.to_string(), |code| Errno::from_raw(code).desc().to_owned());
+    Failure::new(format!("{path}: {why}"))
+        .hint("it must be there and readable text; --config names another file, --no-config does without")
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::config::LogFormat;
 use crate::failure::Report;
+use crate::printable::printable;
 
 /// Tells what happens, as loudly as was asked for.
 #[derive(Debug)]
@@ -62,7 +63,7 @@ impl Story {
     /// When it cannot be written there.
     pub fn tell(&self, text: &str) -> std::io::Result<()> {
         let mut stdout = std::io::stdout();
-        stdout.write_all(printable(text, true).as_bytes()).and_then(|()| stdout.flush())
+        stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
     }
 
     /// Something the person should know although the program starts.
@@ -103,36 +104,5 @@ impl Story {
             }
         };
         let _ = std::io::stderr().write_all(text.as_bytes());
-    }
-}
-
-/// Makes characters visible that could move the cursor, start a line that looks like ours, or reverse what is read.
-fn printable(text: &str, lines: bool) -> String {
-    let mut printable = String::with_capacity(text.len());
-    for character in text.chars() {
-        let keep = match character {
-            '\n' => lines,
-            '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                false
-            }
-            _ => !character.is_control(),
-        };
-        if keep {
-            printable.push(character);
-        } else {
-            printable.extend(character.escape_default());
-        }
-    }
-    printable
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_a_terminal_obeys_is_printed() {
-        assert_eq!(printable("a\x1b[31m\r\nb\u{202e}é", false), "a\\u{1b}[31m\\r\\nb\\u{202e}é");
-        assert_eq!(printable("path {\n}", true), "path {\n}");
     }
 }

@@ -9,6 +9,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use crate::env_name::EnvName;
 use crate::failure::Failure;
 use crate::kv::KvSecret;
+use crate::printable::printable;
 use crate::secret::Secret;
 
 /// `NAME=TEMPLATE`
@@ -232,7 +233,7 @@ impl FaultKind {
             Self::Unclosed | Self::Unopened | Self::NoKey => "{key} is a value, {{ and }} are braces".into(),
             Self::UnknownFilter { .. } => "the filters are url and base64".into(),
             Self::UnknownPath { near: Some(near), .. } | Self::UnknownKey { near: Some(near), .. } => {
-                format!("did you mean `{}`?", near.escape_debug())
+                format!("did you mean `{}`?", printable(near, false))
             }
             Self::UnknownPath { .. } => "write the path as --path has it, in front of the #".into(),
             Self::UnknownKey { .. } => "keys are named as the secret has them, before they become variables".into(),

@@ -5,8 +5,8 @@ use std::time::Duration;
 use url::{Host, Position, Url};
 
 use crate::args::Args;
-use crate::config::Error;
 use crate::config::given::{Given, Setting};
+use crate::config::{Error, Proxy};
 
 /// How to reach the server.
 #[derive(Debug)]
@@ -49,15 +49,6 @@ pub struct Tls {
     pub server_name: Option<String>,
     /// The files of the certificate and the key that prove to the server who we are.
     pub client: Option<(Setting, Setting)>,
-}
-
-/// What stands between us and the server.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Proxy {
-    /// `http` or `https`, perhaps with a user name and a password: never to be shown.
-    pub url: Url,
-    /// Hosts that are reached without it, as `NO_PROXY` has them.
-    pub except: Option<String>,
 }
 
 /// Which authorities are trusted.
@@ -154,45 +145,13 @@ impl Address {
         self.socket.is_some() || self.from.ends_with("_AGENT_ADDR")
     }
 
-    fn is_loopback(&self) -> bool {
+    /// Whether it is on this machine.
+    pub(super) fn is_loopback(&self) -> bool {
         match self.url.host() {
             Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
             Some(Host::Ipv4(ip)) => ip.is_loopback(),
             Some(Host::Ipv6(ip)) => ip.is_loopback(),
             None => false,
-        }
-    }
-}
-
-impl Proxy {
-    /// A proxy that is named for Vault is used for every host, as Vault's own client does.
-    fn resolve(args: &Args, given: Given, address: &Address) -> Result<Option<Self>, Error> {
-        match given.one(args.proxy.as_deref(), "--proxy", &["PROXY_ADDR", "HTTP_PROXY"])? {
-            _ if address.is_loopback() => Ok(None),
-            Some(own) => Self::parse(own, None).map(Some),
-            None => Self::everybodys(given, address),
-        }
-    }
-
-    /// The proxy for whatever speaks TLS, which minds `NO_PROXY`.
-    fn everybodys(given: Given, address: &Address) -> Result<Option<Self>, Error> {
-        let either = |name: &str| match given.variable(&name.to_lowercase())? {
-            None => given.variable(name),
-            lower => Ok(lower),
-        };
-        if address.is_loopback() || address.url.scheme() != "https" {
-            return Ok(None);
-        }
-        let Some(proxy) = either("HTTPS_PROXY")? else { return Ok(None) };
-        Self::parse(proxy, either("NO_PROXY")?.map(|hosts| hosts.value)).map(Some)
-    }
-
-    fn parse(setting: Setting, except: Option<String>) -> Result<Self, Error> {
-        let with_scheme =
-            if setting.value.contains("://") { setting.value } else { format!("http://{}", setting.value) };
-        match Url::parse(&with_scheme) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(Self { url, except }),
-            _ => Err(Error::NotAProxy { from: setting.from }),
         }
     }
 }

@@ -2,24 +2,26 @@
 
 mod connection;
 mod credential;
+mod error;
 mod given;
 mod path;
 mod project;
+mod proxy;
 
 use std::ffi::OsString;
-use std::fmt;
 
-pub use connection::{Address, Connection, Proxy, Roots, Tls};
+pub use connection::{Address, Connection, Roots, Tls};
 pub use credential::{Credential, Jwt, Login, Material, Method};
+pub use error::Error;
 pub use given::Setting;
 pub use path::{PathFault, SecretPath};
 pub use project::{Project, ProjectError, ProjectFault};
+pub use proxy::Proxy;
 
 use crate::args::Args;
 use crate::entry::{Inherited, is_ours};
-use crate::env_name::{Case, EnvName, NameFault};
-use crate::failure::Failure;
-use crate::template::{Assignment, Fault, Template};
+use crate::env_name::{Case, EnvName};
+use crate::template::{Assignment, Template};
 use given::Given;
 
 /// What a run does.
@@ -146,39 +148,6 @@ pub enum LogFormat {
     Json,
 }
 
-/// What was wrong with a setting; `from` is the option or variable it came from.
-#[derive(Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the messages below say it")]
-pub enum Error {
-    NoCommand,
-    NoPath,
-    NotUtf8 { from: String },
-    NotABoolean { from: String, value: String },
-    NotAChoice { from: String, value: String, choices: &'static str },
-    NotAPath { from: String, value: String, fault: PathFault },
-    NotAUser { from: String, value: String, fault: PathFault },
-    NotAName { from: String, value: String, fault: NameFault },
-    NotAPrefix { from: String, value: String },
-    NotANumber { from: String, value: String },
-    NotADuration { from: String, value: String },
-    NotAnAssignment { from: String },
-    NotAMode { from: String, value: String },
-    Template { from: String, name: EnvName, fault: Fault },
-    Twice { name: EnvName },
-    NotAnAddress { from: String, value: String, fault: &'static str },
-    NotANamespace { from: String },
-    NotAProxy { from: String },
-    NotAHostName { from: String, value: String },
-    NameBehindProxy,
-    ConfigOrNot,
-    Alone { from: String, other: &'static str },
-    Lacks { auth: &'static str, what: &'static str },
-    KeepWithoutPristine,
-    KeepsCredential { name: String },
-    VersionInKv1 { from: String, path: String },
-    MountAlone { from: String, path: String },
-}
-
 impl Config {
     /// Makes every choice.
     ///
@@ -272,8 +241,9 @@ fn check(args: &Args, given: Given) -> Result<Option<CheckFormat>, Error> {
         (true, Some(format)) => {
             format.choose("text or json", &[("text", CheckFormat::Text), ("json", CheckFormat::Json)]).map(Some)
         }
-        (false, None) => Ok(None),
-        (false, Some(Setting { from, .. })) => Err(Error::Alone { from, other: "--check" }),
+        (false, Some(Setting { from, .. })) if args.format.is_some() => Err(Error::Alone { from, other: "--check" }),
+        // A variable may say how checks are told where there are none.
+        (false, _) => Ok(None),
     }
 }
 
@@ -306,17 +276,18 @@ fn reads(args: &Args, given: Given, kv: Kv, mount: Option<&SecretPath>) -> Resul
             path => Ok(Read { path, optional }),
         }
     };
-    let mut reads = Vec::new();
+    let mut typed = Vec::new();
     for &is_optional in &args.path_order {
         let next = if is_optional { optional.next() } else { required.next() };
         if let Some(setting) = next {
-            reads.push(read(is_optional, setting)?);
+            typed.push(read(is_optional, setting)?);
         }
     }
-    for (is_optional, rest) in [(false, required), (true, optional)] {
-        for setting in rest {
-            reads.push(read(is_optional, setting)?);
-        }
+    // What is left was not typed: required paths are what typed ones build upon, optional ones come on top.
+    let mut reads = required.map(|setting| read(false, setting)).collect::<Result<Vec<_>, _>>()?;
+    reads.append(&mut typed);
+    for setting in optional {
+        reads.push(read(true, setting)?);
     }
     if reads.is_empty() { Err(Error::NoPath) } else { Ok(reads) }
 }
@@ -426,69 +397,6 @@ impl Setting {
 
     fn path(self) -> Result<SecretPath, Error> {
         SecretPath::parse(&self.value).map_err(|fault| Error::NotAPath { from: self.from, value: self.value, fault })
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoCommand => f.write_str("no program to start"),
-            Self::NoPath => f.write_str("no path to read"),
-            Self::NotUtf8 { from } => write!(f, "{from}: not UTF-8"),
-            Self::NotABoolean { from, value } => write!(f, "{from}: `{value}` is neither true nor false"),
-            Self::NotAChoice { from, value, choices } => write!(f, "{from}: `{value}` is not {choices}"),
-            Self::NotAPath { from, value, fault } => write!(f, "{from}: `{value}` is not a path: {fault}"),
-            Self::NotAUser { from, value, fault } => write!(f, "{from}: `{value}` is not a user name: {fault}"),
-            Self::NotAName { from, value, fault } => write!(f, "{from}: `{value}` is {fault}"),
-            Self::NotAPrefix { from, value } => write!(f, "{from}: no name can start with `{value}`"),
-            Self::NotANumber { from, value } => write!(f, "{from}: `{value}` is not a number from 1"),
-            Self::NotADuration { from, value } => write!(f, "{from}: `{value}` is not a duration"),
-            Self::NotAnAssignment { from } => write!(f, "{from}: there is no = in it"),
-            Self::NotAMode { from, value } => write!(f, "{from}: `{value}` is not a mode its owner may read with"),
-            Self::Template { from, name, fault } => write!(f, "{from} {name}: {fault}"),
-            Self::Twice { name } => write!(f, "{name} is given twice by --set and --file"),
-            Self::NotAnAddress { from, value, fault } => write!(f, "{from}: `{value}` is not an address: {fault}"),
-            Self::NotANamespace { from } => write!(f, "{from}: a namespace has only visible ASCII characters"),
-            Self::NotAProxy { from } => write!(f, "{from}: not the address of an HTTP proxy"),
-            Self::NotAHostName { from, value } => write!(f, "{from}: `{value}` is not a host name"),
-            Self::ConfigOrNot => f.write_str("--config and --no-config exclude each other"),
-            Self::NameBehindProxy => f.write_str("--tls-server-name: it has no meaning behind a proxy"),
-            Self::Alone { from, other } => write!(f, "{from}: it needs {other} as well"),
-            Self::Lacks { auth, what } => write!(f, "--auth {auth}: it needs {what}"),
-            Self::KeepWithoutPristine => f.write_str("--keep-env: everything is kept without --pristine"),
-            Self::KeepsCredential { name } => write!(f, "--keep-env: {name} is for vault-exec and never passed on"),
-            Self::VersionInKv1 { from, path } => write!(f, "{from}: `{path}` pins a version, but --kv 1 has none"),
-            Self::MountAlone { from, path } => write!(f, "{from}: `{path}` is a mount, but no secret in it"),
-        }
-    }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        let hint = match &error {
-            Error::NoCommand => "vault-exec [OPTIONS] [--] COMMAND [ARG]...",
-            Error::NoPath => "give --path secret/app, set VAULT_EXEC_PATH, or write it into .vault-exec.toml",
-            Error::NotABoolean { .. } => "1, t, true or 0, f, false; empty is false",
-            Error::NotADuration { .. } => "for example 60s, 1m30s or 500ms",
-            Error::NotAnAddress { .. } => "for example https://vault.example.com:8200",
-            Error::NotAnAssignment { .. } => "for example PGPASSWORD={postgres_password}",
-            Error::NotAMode { .. } => "for example 0400 or 0444",
-            Error::Template { fault, .. } => return Self::new(&error).hint(fault.kind.hint()),
-            Error::NotAProxy { .. } => "for example http://proxy.example.com:3128",
-            Error::NameBehindProxy | Error::ConfigOrNot => "leave one of the two out",
-            Error::KeepWithoutPristine => "add --pristine, or leave --keep-env out",
-            Error::KeepsCredential { .. } => "--keep-token leaves the token in VAULT_TOKEN",
-            Error::VersionInKv1 { .. } => "leave the @ and the version out, or --kv 1",
-            Error::MountAlone { .. } => "name a secret below it, for example secret/app",
-            _ => return Self::new(error),
-        };
-        Self::new(&error).hint(hint)
-    }
-}
-
-impl From<ProjectError> for Failure {
-    fn from(error: ProjectError) -> Self {
-        Self::new(&error).hint(error.fault.hint())
     }
 }
 

@@ -74,7 +74,7 @@ impl Project {
     pub fn parse(text: &str, name: &str, found: bool) -> Result<Self, ProjectError> {
         let reader = Reader { text, name, found };
         let mut root = toml_span::parse(text)
-            .map_err(|error| reader.error(error.span.start, ProjectFault::Toml { message: error.kind.to_string() }))?;
+            .map_err(|error| reader.error(error.span.start, ProjectFault::Toml { message: error.to_string() }))?;
         let ValueInner::Table(table) = root.take() else { return Ok(Self::default()) };
         let options = args::options();
         let mut settings = BTreeMap::new();
@@ -100,6 +100,11 @@ impl Project {
     }
 }
 
+/// Whether the option takes `NAME=TEMPLATE`.
+fn is_assignment(key: &str) -> bool {
+    matches!(key, "set" | "file")
+}
+
 struct Reader<'a> {
     text: &'a str,
     name: &'a str,
@@ -114,34 +119,51 @@ impl Reader<'_> {
             (Kind::Switch, ValueInner::Boolean(on)) => Ok(vec![self.setting(at, key, on.to_string())]),
             (Kind::Switch, _) => wrong("true or false"),
             (Kind::One, ValueInner::Integer(number)) => Ok(vec![self.setting(at, key, number.to_string())]),
-            (Kind::One | Kind::Many, ValueInner::String(text)) => Ok(vec![self.setting(at, key, text.into_owned())]),
-            (Kind::Many, ValueInner::Array(items)) => items.into_iter().map(|item| self.text(key, item)).collect(),
-            (Kind::Many, ValueInner::Table(table)) if matches!(key, "set" | "file") => self.assignments(key, table),
+            (Kind::One, ValueInner::String(text)) => Ok(vec![self.setting(at, key, text.into_owned())]),
+            (Kind::Many, ValueInner::String(text)) => Ok(vec![self.item(at, key, text.into_owned())?]),
+            (Kind::Many, ValueInner::Array(items)) => {
+                let item = |item: Value| self.text(key, item).and_then(|(at, text)| self.item(at, key, text));
+                items.into_iter().map(item).collect()
+            }
+            (Kind::Many, ValueInner::Table(table)) if is_assignment(key) => self.assignments(key, table),
             (Kind::Many, _) => wrong("a string or a list of strings"),
             (Kind::One, _) => wrong("a string or a number"),
         }
     }
 
-    fn text(&self, key: &str, mut item: Value) -> Result<Setting, ProjectError> {
+    fn text(&self, key: &str, mut item: Value) -> Result<(usize, String), ProjectError> {
         let at = item.span.start;
         match item.take() {
-            ValueInner::String(text) => Ok(self.setting(at, key, text.into_owned())),
+            ValueInner::String(text) => Ok((at, text.into_owned())),
             _ => Err(self.error(at, ProjectFault::WrongType { key: key.to_owned(), wanted: "a list of strings" })),
         }
+    }
+
+    /// One of a list, which may be `NAME=TEMPLATE`.
+    fn item(&self, at: usize, key: &str, text: String) -> Result<Setting, ProjectError> {
+        if let (true, Some((name, _))) = (is_assignment(key), text.split_once('=')) {
+            self.judge(at, name)?;
+        }
+        Ok(self.setting(at, key, text))
     }
 
     /// `[set]` and `[file]`: names and templates.
     fn assignments(&self, key: &str, table: Table) -> Result<Vec<Setting>, ProjectError> {
         let mut settings = Vec::new();
         for (name, value) in table {
-            let at = name.span.start;
-            if self.found && EnvName::parse(&name.name).is_ok_and(|name| name.is_dangerous()) {
-                return Err(self.error(at, ProjectFault::DangerousName { name: name.name.into_owned() }));
-            }
-            let Setting { value, from } = self.text(key, value)?;
-            settings.push(Setting { value: format!("{}={value}", name.name), from });
+            self.judge(name.span.start, &name.name)?;
+            let (_, text) = self.text(key, value)?;
+            settings.push(self.setting(name.span.start, key, format!("{}={text}", name.name)));
         }
         Ok(settings)
+    }
+
+    /// Whether the file may give this name a value.
+    fn judge(&self, at: usize, name: &str) -> Result<(), ProjectError> {
+        if self.found && EnvName::parse(name).is_ok_and(|name| name.is_dangerous()) {
+            return Err(self.error(at, ProjectFault::DangerousName { name: name.to_owned() }));
+        }
+        Ok(())
     }
 
     fn setting(&self, at: usize, key: &str, value: String) -> Setting {
@@ -240,5 +262,11 @@ mod tests {
         }
         assert!(shown("[set]\nLD_PRELOAD = \"./x.so\"", true).starts_with("p.toml:2:1: LD_PRELOAD can make"));
         assert_eq!(shown("[set]\nPATH = \"/bin\"", false), "p.toml:2: set = PATH=/bin");
+        for key in ["set", "file"] {
+            let list = |found| shown(&format!("{key} = [\"A=x\",\n \"PATH=.\"]"), found);
+            assert!(list(true).starts_with("p.toml:2:3: PATH can make"), "{}", list(true));
+            assert!(list(false).ends_with("= PATH=."));
+            assert!(shown(&format!("{key} = \"PATH=.\""), true).starts_with("p.toml:1:"));
+        }
     }
 }

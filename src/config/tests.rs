@@ -29,6 +29,7 @@ fn paths_keep_the_order_in_which_they_win() {
     let both = ["VAULT_EXEC_PATH=s/a,s/b", "VAULT_EXEC_OPTIONAL_PATH=s/c"];
     assert_eq!(reads(&both, &[]), ["s/a", "s/b", "s/c?"]);
     assert_eq!(reads(&both, &["--path", "s/x"]), ["s/x", "s/c?"]);
+    assert_eq!(reads(&both, &["--optional-path", "s/x"]), ["s/a", "s/b", "s/x?"]);
     assert_eq!(
         reads(&[], &["--mount", "team/kv/", "--path", "app", "--path", "team/kv/db"]),
         ["team/kv/app", "team/kv/db"]
@@ -199,18 +200,39 @@ fn policies_are_written_where_the_token_is_from() {
 fn proxies_follow_the_rules_of_vaults_own_client() {
     let proxy = |variables: &[&str], line: &[&str]| {
         let config = resolve_with(variables, &[line, &["--path", "a/b", "x"]].concat())?;
-        Ok(config.connection.proxy.map(|proxy| format!("{} {:?}", proxy.url, proxy.except)))
+        Ok(config.connection.proxy.map(|proxy| format!("{} {}", proxy.url, proxy.from)))
     };
     let everybodys = ["VAULT_ADDR=https://vault", "HTTPS_PROXY=http://p:1", "no_proxy=a,b"];
-    assert_eq!(proxy(&everybodys, &[]), Ok(Some("http://p:1/ Some(\"a,b\")".into())));
-    assert_eq!(proxy(&everybodys, &["--proxy", "q:2"]), Ok(Some("http://q:2/ None".into())));
+    assert_eq!(proxy(&everybodys, &[]), Ok(Some("http://p:1/ HTTPS_PROXY".into())));
+    assert_eq!(proxy(&everybodys, &["--proxy", "q:2"]), Ok(Some("http://q:2/ --proxy".into())));
     assert_eq!(
         proxy(&["VAULT_PROXY_ADDR=http://v:3", "VAULT_ADDR=http://vault"], &[]),
-        Ok(Some("http://v:3/ None".into()))
+        Ok(Some("http://v:3/ VAULT_PROXY_ADDR".into()))
     );
     assert_eq!(proxy(&everybodys, &["--address", "http://vault"]), Ok(None));
     for loopback in ["https://127.0.0.2", "https://[::1]", "https://localhost", "unix:///run/agent.sock"] {
         assert_eq!(proxy(&everybodys, &["--address", loopback, "--proxy", "q:2"]), Ok(None), "{loopback}");
+    }
+    for (host, except, direct) in [
+        ("vault.example.com", "example.com", true),
+        ("vault.example.com", "x, .example.com", true),
+        ("vault.example.com", "*.Example.com:443", true),
+        ("vault.example.com", "*", true),
+        ("vault.example.com", "ample.com, vault, vault.example.com:8200", false),
+        ("vault.example.com", ",  , 0.0.0.0/0, /, :", false),
+        ("10.1.2.3", "10.0.0.0/8", true),
+        ("10.1.2.3", "10.1.2.3:443", true),
+        ("10.1.2.3", "10.1.2.2/31", true),
+        ("10.1.2.3", "10.1.2.4/31, 10.1.2, 2.3, ::/0, 10.0.0.0/33, 10.1.2.3:80", false),
+        ("10.1.2.3", "0.0.0.0/0", true),
+        ("[fd00::1]", "fd00::/8", true),
+        ("[fd00::1]", "[fd00::1]:443", true),
+        ("[fd00::1]", "fd00::1", true),
+        ("[fd00::1]", "fd00::2, ::/128, 0.0.0.0/0", false),
+        ("[fd00::1]", "::/0", true),
+    ] {
+        let variables = [&format!("VAULT_ADDR=https://{host}"), "HTTPS_PROXY=p:1", &format!("NO_PROXY={except}")];
+        assert_eq!(proxy(&variables, &[]).map(|proxy| proxy.is_none()), Ok(direct), "{host} {except}");
     }
     let name = ["--proxy", "q:2", "--tls-server-name", "vault.internal"];
     assert_eq!(proxy(&everybodys, &name), Err(Error::NameBehindProxy));
@@ -228,7 +250,8 @@ fn every_option_has_its_variable() {
         ("jwt", ["ACTIONS_ID_TOKEN_REQUEST_URL=https://g/?a=b", "ACTIONS_ID_TOKEN_REQUEST_TOKEN=t", "A=b", "A=b"]),
         ("userpass", ["VAULT_USERNAME=u", "A=b", "A=b", "VAULT_PASSWORD_FILE=f"]),
     ];
-    let silent = ["help", "version", "verbose", "log-format", "config", "no-config"];
+    // The last one says how something is told, and only where it was asked for.
+    let silent = ["help", "version", "verbose", "log-format", "config", "no-config", "format"];
     let command = Args::command();
     let mut count = 0;
     for argument in command.get_arguments() {

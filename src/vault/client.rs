@@ -7,24 +7,25 @@ use std::time::Duration;
 use http::header::RETRY_AFTER;
 use http::{Response, StatusCode};
 use rustify::Endpoint;
-use rustls::CertificateError;
+use rustls::{AlertDescription, CertificateError};
 use serde::Deserialize;
 use vaultrs::api::EndpointMiddleware;
 use vaultrs::api::kv1::requests::{GetSecretRequest, SetSecretRequest};
 
-use crate::config::{Address, Connection, Proxy};
+use crate::config::{Address, Connection};
 use crate::failure::{Failure, Report};
 use crate::secret::Secret;
 use crate::story::Story;
 use crate::vault::retry::{Deadline, GiveUp};
-use crate::vault::transport::{Transport, Trouble};
+use crate::vault::transport::{Transport, Trouble, is_authority};
 
 /// A server and a deadline.
 pub(super) struct Client<'a> {
     transport: Transport<'a>,
     pub(super) deadline: Deadline,
     pub(super) address: &'a Address,
-    proxy: Option<&'a Proxy>,
+    /// The option or variable the proxy came from.
+    proxy: Option<&'a str>,
     pub(super) story: &'a Story,
     announced: Cell<bool>,
 }
@@ -41,8 +42,8 @@ pub(super) struct Session<'a> {
 impl<'a> Client<'a> {
     pub(super) fn new(connection: &'a Connection, deadline: Deadline, story: &'a Story) -> anyhow::Result<Self> {
         let transport = Transport::new(connection, &deadline, story)?;
-        let (address, proxy) = (&connection.address, connection.proxy.as_ref());
-        Ok(Self { transport, deadline, address, proxy, story, announced: Cell::new(false) })
+        let proxy = connection.proxy.as_ref().map(|proxy| proxy.from.as_str());
+        Ok(Self { transport, deadline, address: &connection.address, proxy, story, announced: Cell::new(false) })
     }
 
     /// The token must be ASCII, or nobody will know it.
@@ -96,20 +97,12 @@ impl<'a> Client<'a> {
     fn announce(&self, why: &str) {
         if !self.announced.replace(true) {
             let total = humantime::format_duration(self.deadline.total());
-            self.story.warn(format_args!("waiting for {}: {why} (for {total} at most)", self.place()));
-        }
-    }
-
-    /// The server, and what stands in front of it.
-    fn place(&self) -> String {
-        match self.proxy {
-            None => self.address.to_string(),
-            Some(proxy) => format!("{} through the proxy {}", self.address, proxy.url.origin().ascii_serialization()),
+            self.story.warn(format_args!("waiting for {}: {why} (for {total} at most)", self.address));
         }
     }
 
     fn give_up(&self, why: &str, reason: GiveUp, tries: u32) -> Failure {
-        let place = self.place();
+        let address = self.address;
         let total = humantime::format_duration(self.deadline.total());
         let end = match reason {
             GiveUp::Time => format!("gave up after {total} (--timeout)"),
@@ -120,15 +113,16 @@ impl<'a> Client<'a> {
             GiveUp::Attempts => format!("gave up after {tries} tries (--attempts)"),
         };
         let from = &self.address.from;
-        let mut hint = format!("check that the server runs and is reachable; the address is from {from}");
+        let proxy = self.proxy.map_or(String::new(), |from| format!(", the proxy from {from}"));
+        let mut hint = format!("check that the server runs and is reachable; the address is from {from}{proxy}");
         if self.address.url.scheme() == "http" && why == "connection reset" {
             hint.push_str("; if it speaks TLS, write https://");
         }
-        Failure::new(format!("{place}: {why}; {end}")).hint(hint)
+        Failure::new(format!("{address}: {why}; {end}")).hint(hint)
     }
 
     fn explain(&self, trouble: &Trouble) -> Failure {
-        let failure = Failure::new(format!("{}: {trouble}", self.place()));
+        let failure = Failure::new(format!("{}: {trouble}", self.address));
         if let Trouble::Unprepared(error) = trouble {
             return match Report::from(error).hint {
                 Some(hint) => failure.hint(hint),
@@ -140,19 +134,43 @@ impl<'a> Client<'a> {
             Trouble::Certificate(CertificateError::UnknownIssuer) => {
                 failure.hint("give the authority that signed it with --ca-cert or VAULT_CACERT")
             }
-            Trouble::Certificate(CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }) => {
-                failure.hint(format!("write the address with a name it is for, or give one with --tls-server-name (the address is from {from})"))
+            Trouble::Certificate(
+                CertificateError::Expired
+                | CertificateError::ExpiredContext { .. }
+                | CertificateError::NotValidYet
+                | CertificateError::NotValidYetContext { .. },
+            ) => failure.hint("renew the server's certificate, or set the clock of this machine"),
+            Trouble::Certificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            ) => failure.hint(format!(
+                "write an address that the certificate is for (this one is from {from}), or say with \
+                 --tls-server-name what it is for"
+            )),
+            Trouble::Certificate(fault) if is_authority(fault) => {
+                failure.hint("sign another one for the server with it, or make it anew with basicConstraints=CA:FALSE")
             }
             Trouble::Certificate(_) => failure.hint("give the server a valid certificate, or the right address"),
+            Trouble::Alert(
+                AlertDescription::CertificateRequired
+                | AlertDescription::BadCertificate
+                | AlertDescription::UnknownCA
+                | AlertDescription::CertificateExpired
+                | AlertDescription::CertificateUnknown
+                | AlertDescription::UnsupportedCertificate,
+            ) => failure.hint("it wants a certificate that it believes: give one with --client-cert and --client-key"),
+            Trouble::Alert(_) | Trouble::Handshake => {
+                failure.hint("TLS 1.2 or 1.3 is needed, and the server may want a --client-cert and --client-key")
+            }
+            Trouble::ProxyLogin => failure.hint(format!(
+                "write them into its address, http://user:password@host:port, which is from {}",
+                self.proxy.unwrap_or_default()
+            )),
             Trouble::NotTls => {
                 failure.hint(format!("if it is meant to speak plain HTTP, write http:// (the address is from {from})"))
             }
             Trouble::NotHttp => failure.hint(format!("is this Vault's port? The address is from {from}")),
             Trouble::Redirect(..) => failure.hint("give the address of the active server"),
             Trouble::TooLarge => failure.hint("spread the secret over several paths"),
-            Trouble::Alert(_) | Trouble::Handshake => {
-                failure.hint("TLS 1.2 or 1.3 is needed, and the server may want a --client-cert and --client-key")
-            }
             _ => failure,
         }
     }
@@ -180,6 +198,11 @@ impl<'a> Session<'a> {
     /// The server it is with.
     pub(super) const fn client(&self) -> &Client<'a> {
         self.client
+    }
+
+    /// Whether it is for an agent to add a token.
+    pub(super) const fn is_anonymous(&self) -> bool {
+        self.middleware.token.is_empty()
     }
 
     /// Sends one of vaultrs' requests until there is an answer that trying again would not change.

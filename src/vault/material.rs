@@ -74,9 +74,13 @@ pub(super) fn unreadable(path: &str, error: &io::Error) -> Failure {
 
 /// What the kernel says went wrong, in the words of Rust where it has any, else in those of the C library.
 pub(super) fn why(error: &io::Error) -> String {
+    if error.kind() == ErrorKind::NotFound {
+        // Only a socket is a file that may be missing.
+        return "no such socket".into();
+    }
     let kind = error.kind().to_string();
     match error.raw_os_error() {
-        Some(code) if matches!(kind.as_str(), "uncategorized error" | "entity not found" | "operation would block") => {
+        Some(code) if matches!(kind.as_str(), "uncategorized error" | "operation would block") => {
             Errno::from_raw(code).desc().to_lowercase()
         }
         _ => kind,

@@ -212,6 +212,10 @@ async fn refused(session: &Session<'_>, config: &Config, policy_path: &str, unsu
     }
     let looked_up = async || session.once(get("auth/token/lookup-self")).await;
     let doubtful = left != Some(0) && looked_up().await.is_ok_and(|answer| answer.status() == StatusCode::FORBIDDEN);
+    if doubtful && session.is_anonymous() {
+        return Failure::new("permission denied (403): the agent has no valid token")
+            .hint("look into its log: it could not log in, or it does not add its token (use_auto_auth_token)");
+    }
     let below = match config.credential.namespace_from(config.connection.namespace.as_deref()) {
         Ok(below) => below,
         Err(namespace) => {

@@ -50,9 +50,12 @@ pub(super) fn client_config(tls: Option<&Tls>, deadline: &Deadline) -> anyhow::R
     let config = match tls.and_then(|tls| tls.client.as_ref()) {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
-            let (chain, key) = identity(certificate, key, deadline)?;
-            let fault = || Failure::new("the certificate and the key do not belong together");
-            builder.with_client_auth_cert(chain, key).map_err(|_| fault()).with_context(|| named(certificate))?
+            let (chain, private) = identity(certificate, key, deadline)?;
+            let fault = || {
+                Failure::new("the certificate and the key do not belong together")
+                    .hint(format!("the key is from {}", named(key)))
+            };
+            builder.with_client_auth_cert(chain, private).map_err(|_| fault()).with_context(|| named(certificate))?
         }
     };
     Ok((config, trust))

@@ -11,7 +11,6 @@ use anyhow::Context;
 use async_trait::async_trait;
 use http::header::{AUTHORIZATION, HOST, LOCATION};
 use http::{HeaderValue, Method, Request, Response};
-use reqwest::NoProxy;
 use reqwest::redirect::Policy;
 use rustify::errors::ClientError;
 use rustls::{AlertDescription, CertificateError};
@@ -60,6 +59,12 @@ pub(super) enum Trouble {
     Alert(AlertDescription),
     /// The server and rustls found no common ground.
     Handshake,
+    /// The proxy wants to know who we are.
+    ProxyLogin,
+    /// The proxy does not, or cannot, reach the server.
+    ProxyRefused,
+    /// The proxy itself cannot be reached, or hangs up.
+    Proxy(Box<Trouble>),
     /// The server does not speak TLS.
     NotTls,
     /// The server does not speak HTTP.
@@ -159,8 +164,7 @@ fn client(connection: &Connection, url: &Url, deadline: &Deadline) -> anyhow::Re
         .connect_timeout(CONNECT)
         .no_proxy();
     if let Some(proxy) = proxy {
-        let except = proxy.except.as_deref().and_then(NoProxy::from_string);
-        builder = builder.proxy(reqwest::Proxy::all(proxy.url.clone()).context("prepare the proxy")?.no_proxy(except));
+        builder = builder.proxy(reqwest::Proxy::all(proxy.url.clone()).context("prepare the proxy")?);
     }
     if let Some(socket) = &address.socket {
         builder = builder.unix_socket(socket.as_str());
@@ -219,8 +223,12 @@ impl rustify::client::Client for Transport<'_> {
 
 impl Trouble {
     /// Whether it may pass if one tries again.
-    pub(super) const fn may_pass(&self) -> bool {
-        matches!(self, Self::Lookup(_) | Self::Connection(_) | Self::Incomplete | Self::Slow)
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            Self::Lookup(_) | Self::Connection(_) | Self::Incomplete | Self::Slow | Self::ProxyRefused => true,
+            Self::Proxy(trouble) => trouble.may_pass(),
+            _ => false,
+        }
     }
 }
 
@@ -234,10 +242,24 @@ impl From<ClientError> for Trouble {
 }
 
 impl From<reqwest::Error> for Trouble {
-    /// The layers below wrap what happened several times over; the innermost cause that is known tells.
     fn from(error: reqwest::Error) -> Self {
+        let mut causes = std::iter::successors(Some(&error as &(dyn Error + 'static)), |&cause| cause.source());
+        // The type of this error is hidden in hyper-util, and so is the status that the proxy sent.
+        let tunnel = causes.find_map(|cause| cause.to_string().strip_prefix("tunnel error: ").map(str::to_owned));
+        match tunnel.as_deref() {
+            None => Self::innermost(&error),
+            Some("proxy authorization required") => Self::ProxyLogin,
+            Some("unsuccessful") => Self::ProxyRefused,
+            Some(_) => Self::Proxy(Box::new(Self::innermost(&error))),
+        }
+    }
+}
+
+impl Trouble {
+    /// The layers below wrap what happened several times over; the innermost cause that is known tells.
+    fn innermost(error: &reqwest::Error) -> Self {
         let mut trouble = if error.is_timeout() { Self::Slow } else { Self::Incomplete };
-        let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
+        let mut cause: Option<&(dyn Error + 'static)> = Some(error);
         while let Some(current) = cause {
             if let Some(lookup) = current.downcast_ref::<LookupError>() {
                 return Self::Lookup(lookup.to_string());
@@ -285,6 +307,9 @@ impl fmt::Display for Trouble {
             Self::Certificate(fault) => f.write_str(&certificate(fault)),
             Self::Alert(alert) => write!(f, "the server refused the TLS handshake ({alert:?})"),
             Self::Handshake => f.write_str("the TLS handshake failed"),
+            Self::ProxyLogin => f.write_str("the proxy wants a user name and a password that it knows"),
+            Self::ProxyRefused => f.write_str("the proxy does not connect us to the server"),
+            Self::Proxy(trouble) => write!(f, "the proxy: {trouble}"),
             Self::NotTls => f.write_str("the server does not speak TLS"),
             Self::NotHttp => f.write_str("the server does not speak HTTP"),
             Self::TooLarge => write!(f, "the answer is larger than {} MiB", LARGEST / 1024 / 1024),
@@ -297,6 +322,18 @@ impl fmt::Display for Trouble {
 
 impl Error for Trouble {}
 
+/// `vault.test` of `DnsName("vault.test")`, which is how rustls tells names.
+fn plain(name: &str) -> &str {
+    let inner = name.split_once('(').and_then(|(_, inner)| inner.strip_suffix(')')).unwrap_or(name);
+    inner.trim_matches('"')
+}
+
+/// Whether an authority's certificate is used as a server's. What `openssl req -x509` makes is one, and other clients let
+/// it pass where it is trusted; rustls never does, and has no word of its own for it.
+pub(super) fn is_authority(fault: &CertificateError) -> bool {
+    matches!(fault, CertificateError::Other(other) if other.0.to_string() == "CaUsedAsEndEntity")
+}
+
 fn certificate(fault: &CertificateError) -> String {
     match fault {
         CertificateError::UnknownIssuer => "the server's certificate is from an unknown authority".into(),
@@ -308,15 +345,11 @@ fn certificate(fault: &CertificateError) -> String {
         }
         CertificateError::NotValidForName => "the server's certificate is for another name".into(),
         CertificateError::NotValidForNameContext { expected, presented } => {
-            // rustls quotes them as Rust does: `DnsName("vault")`, `IpAddress(127.0.0.1)`.
-            let bare = |name: &String| {
-                let inner = name.split_once('(').map_or(name.as_str(), |(_, inner)| inner);
-                inner.trim_end_matches(')').trim_matches('"').to_owned()
-            };
-            let presented: Vec<String> = presented.iter().map(bare).collect();
-            let presented = if presented.is_empty() { "no name at all".into() } else { presented.join(", ") };
-            format!("the server's certificate is for {presented}, not for {}", expected.to_str())
+            let names: Vec<_> = presented.iter().map(|name| plain(name)).collect();
+            let names = if names.is_empty() { "no name at all".into() } else { names.join(", ") };
+            format!("the server's certificate is for {names}, not for {}", expected.to_str())
         }
+        fault if is_authority(fault) => "the server's certificate is that of an authority (CA:TRUE)".into(),
         _ => "the server's certificate is not valid".into(),
     }
 }

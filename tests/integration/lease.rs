@@ -12,12 +12,13 @@ use crate::auth_bed::{Api, Door, discreet, eventually, policy, text};
 use crate::bed::{Bed, free_port, new_dir, outliving_us};
 
 /// One for the whole run.
-static POSTGRES: LazyLock<Postgres> = LazyLock::new(Postgres::start);
+pub(crate) static POSTGRES: LazyLock<Postgres> = LazyLock::new(Postgres::start);
 
 /// A real `PostgreSQL` that ends when this process does, however that ends.
-struct Postgres {
-    port: u16,
-    sockets: PathBuf,
+pub(crate) struct Postgres {
+    pub(crate) port: u16,
+    /// The directory of its sockets and of its `data`.
+    pub(crate) sockets: PathBuf,
     _lifeline: ChildStdin,
 }
 
@@ -51,7 +52,7 @@ impl Postgres {
     }
 
     /// What the database answers to its owner.
-    fn asks(&self, sql: &str) -> Option<String> {
+    pub(crate) fn asks(&self, sql: &str) -> Option<String> {
         let output = Command::new("psql")
             .arg("-h")
             .arg(&self.sockets)
@@ -72,7 +73,7 @@ fn postgres() -> String {
 }
 
 /// The database engine in a namespace of its own, and an `AppRole` that may ask for credentials.
-fn stage(name: &str, token: &Value) -> (Api, Bed) {
+pub(crate) fn stage(name: &str, token: &Value) -> (Api, Bed) {
     let api = Api::shared().in_namespace(name);
     let (sockets, port) = (POSTGRES.sockets.display(), POSTGRES.port);
     let url = format!("postgresql:///postgres?host={sockets}&port={port}&user=postgres");
@@ -90,7 +91,7 @@ fn stage(name: &str, token: &Value) -> (Api, Bed) {
 }
 
 /// How many of the credentials of this stage the database knows. Their names start with that of the stage.
-fn known(stage: &str) -> usize {
+pub(crate) fn known(stage: &str) -> usize {
     let count = format!("select count(*) from pg_roles where rolname like 'v-{stage:.8}%'");
     POSTGRES.asks(&count).unwrap().trim_end().parse().unwrap()
 }

@@ -351,8 +351,10 @@ fn a_certificate_goes_with_its_key_or_not_at_all() {
         .file("other", other)
         .args(["--auth", "cert", "--path", "secret/a"]);
     let with = |cert: &str, key: &str| bed.clone().args(["--client-cert", cert, "--client-key", key]);
-    with("cert", "other")
-        .is_refused("vault-exec: --client-cert: cert: the certificate and the key do not belong together\n");
+    with("cert", "other").is_refused(
+        "vault-exec: --client-cert: cert: the certificate and the key do not belong together\n\
+             hint: the key is from --client-key: other\n",
+    );
     with("cert", "cert").is_refused(
         "vault-exec: --client-key: cert: it holds no private key\n\
          hint: it must hold PEM text such as -----BEGIN PRIVATE KEY-----, not encrypted\n",

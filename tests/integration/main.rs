@@ -4,8 +4,13 @@
 
 mod auth_bed;
 mod bed;
+mod tls_bed;
 
+mod agent;
+mod certificates;
+mod check;
 mod environment;
+mod ha;
 mod jwt;
 mod kubernetes;
 mod lease;
@@ -13,15 +18,20 @@ mod login;
 mod messages;
 mod names;
 mod options;
+mod project;
+mod proxy;
+mod quota;
 mod read;
 mod revoke;
 mod start;
+mod storm;
 mod tls;
 mod token;
 
 mod layers;
 mod readme;
 mod shape;
+mod shape_real;
 
 mod fake_vault;
 mod hostile;

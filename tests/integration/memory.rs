@@ -12,6 +12,8 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use nix::libc;
 use nix::sys::ptrace::{self, Options};
 use nix::sys::signal::Signal;
@@ -19,9 +21,10 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, vault_exec};
+use crate::bed::{Bed, new_dir, vault_exec};
 use crate::fake_vault::{FakeVault, Reply, Running, TOKEN, needs_root, secret_body};
 use crate::hostile::Certificate;
+use crate::shape_real::Memory;
 
 /// The shortest part of a secret that counts as a copy of it. Nothing random of this length is anywhere by chance.
 const PIECE: usize = 12;
@@ -375,6 +378,64 @@ fn the_same_when_the_story_is_told() {
 }
 
 #[test]
+fn the_same_for_a_value_that_was_composed() {
+    for bed in Bed::each() {
+        let (bed, token) = with_own_token(bed);
+        // Each part is as it is when it is encoded for a URL, or is not at all.
+        let [user, password, other] = [random(32), format!("{}@:/{}", random(24), random(24)), random(48)];
+        let bed = bed
+            .secret("db", with(&[("user", &user), ("password", &password), ("other", &other)]))
+            .path("db")
+            .args(["--explicit", "--set", "URL=pg://{user|url}:{password|url}@db", "--set", "B={other|base64}"]);
+        let url = format!("pg://{user}:{}@db", password.replace('@', "%40").replace(':', "%3A").replace('/', "%2F"));
+        let stopped = Stopped::on(&bed);
+        stopped
+            .holds_once("URL", url.as_bytes())
+            .holds_once("B", STANDARD.encode(&other).as_bytes())
+            .lacks(other.as_bytes())
+            .lacks(token.as_bytes());
+        // The parts of the password that need no encoding are in the composed value, and nowhere else.
+        assert_eq!(stopped.copies(user.as_bytes()).len(), 1);
+        let pieces: Vec<_> = stopped.copies(password.as_bytes()).iter().map(|copy| copy.length).collect();
+        assert_eq!(pieces, [24, 24], "the plain password");
+        assert_eq!(stopped.stderr, "");
+    }
+}
+
+#[test]
+fn the_same_for_parts_that_are_variables_too() {
+    let (bed, token) = with_own_token(Bed::kv2());
+    let [user, password] = [random(32), random(48)];
+    let bed = bed.secret("db", with(&[("user", &user), ("password", &password)])).path("db");
+    let bed = bed.args(["--set", "B={user|base64}", "--set", "PGPASSWORD={password}", "--skip", "password"]);
+    Stopped::on(&bed)
+        .holds_once("USER", user.as_bytes())
+        .holds_once("B", STANDARD.encode(&user).as_bytes())
+        .holds_once("PGPASSWORD", password.as_bytes())
+        .lacks(token.as_bytes());
+}
+
+#[test]
+fn what_is_in_a_file_is_in_no_memory_of_the_process() {
+    let (bed, token) = with_own_token(Bed::kv2());
+    let [password, long] = [random(48), random(5 * 1024)];
+    let bed = bed.secret("db", with(&[("password", &password), ("long", &long)])).path("db");
+    let directory = Memory::new();
+    let in_memory = ["--explicit", "--file", "PGPASSFILE=*:*:*:*:{password}\n", "--file", "F={password|base64}{long}"];
+    let in_directory = [&in_memory[..], &["--file-dir", directory.path()]].concat();
+    for args in [&in_memory[..], &in_directory] {
+        let stopped = Stopped::on(&bed.clone().args(args.iter().copied()));
+        stopped
+            .lacks(password.as_bytes())
+            .lacks(long.as_bytes())
+            .lacks(STANDARD.encode(&password).as_bytes())
+            .lacks(token.as_bytes());
+        let named = stopped.stdout.split(|&byte| byte == 0).any(|entry| entry.starts_with(b"PGPASSFILE=/"));
+        assert!(named, "the program did not get the file");
+    }
+}
+
+#[test]
 fn a_token_that_is_kept_is_there_once() {
     let (bed, token) = with_own_token(Bed::kv2());
     let secret = random(32);
@@ -422,9 +483,8 @@ fn other_processes_see_no_credential_while_it_waits() {
 
 /// A copy of the program under test that every user may execute: cargo's folder may be for one user alone.
 fn for_everyone() -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("vault-exec-for-everyone-{}", std::process::id()));
+    let folder = new_dir("for-everyone");
     let copy = folder.join("vault-exec");
-    fs::create_dir_all(&folder).expect("a folder");
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("rights");
     fs::copy(vault_exec(), &copy).expect("a copy");
     fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).expect("rights");
@@ -449,7 +509,6 @@ fn not_even_the_same_user_can_look_into_it() {
     command.args(["--path", "secret/app", "--", "true"]).env("VAULT_ADDR", fake.url()).env("VAULT_TOKEN", TOKEN);
     let running = Running::start(command);
     fake.await_requests(1);
-    fs::remove_dir_all(program.parent().expect("its folder")).expect("tidied up");
 
     let process = format!("/proc/{}", running.pid());
     for name in ["environ", "mem", "maps"] {
@@ -473,7 +532,6 @@ fn the_program_is_dumpable_again() {
     command.args(["--path", "secret/app", "--", "cat", "/proc/self/environ"]);
     command.env("VAULT_ADDR", fake.url()).env("VAULT_TOKEN", TOKEN);
     let (status, stdout, stderr) = Running::start(command).end();
-    fs::remove_dir_all(program.parent().expect("its folder")).expect("tidied up");
     assert_eq!((status.code(), stderr.as_str()), (Some(0), ""));
     assert!(stdout.split('\0').any(|entry| entry == "A=b"), "{stdout:?}");
 }

@@ -91,8 +91,8 @@ fn the_name_must_be_the_one_in_the_address() {
     assert!(
         end.ends_with(
             ", not for 127.0.0.2\n\
-             hint: write the address with a name it is for, or give one with --tls-server-name \
-             (the address is from VAULT_ADDR)\n"
+             hint: write an address that the certificate is for (this one is from VAULT_ADDR), or say with \
+             --tls-server-name what it is for\n"
         ),
         "{outcome}"
     );
