@@ -12,6 +12,7 @@ demo: release ## A real server, a real program, cleaned up afterwards
 	@tests/demo.sh $(release)
 
 test: release ## Everything, against the binary that is shipped
+	tests/tools.sh
 	tests/openbao.sh
 	VAULT_EXEC_TEST_BINARY=$(abspath $(release)) cargo test --locked
 

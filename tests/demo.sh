@@ -58,5 +58,5 @@ show() {
 }
 
 export VAULT_TOKEN=demo-airflow
-show "vault-exec --path secret/airflow -- sh -c 'env | grep ^POSTGRES; echo token: \${VAULT_TOKEN-gone}; exit 7'"
+show "vault-exec --path secret/airflow -- sh -c 'env | grep ^POSTGRES | sort; echo token: \${VAULT_TOKEN-gone}; exit 7'"
 show "VAULT_TOKEN=demo-backend vault-exec --path secret/airflow -- true"

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::header::RETRY_AFTER;
 use http::{Response, StatusCode};
@@ -72,8 +72,11 @@ impl<'a> Client<'a> {
         let mut tries = 0;
         loop {
             tries += 1;
+            let asked = Instant::now();
             let exchanged =
                 tokio::time::timeout(self.deadline.request(), exchange()).await.unwrap_or(Err(Trouble::Slow));
+            self.tell(path, &exchanged, asked.elapsed());
+            let answered = exchanged.is_ok();
             let (why, retry_after) = match exchanged {
                 Ok(answer) => match passing(answer.status()) {
                     None => return Ok(answer),
@@ -82,14 +85,26 @@ impl<'a> Client<'a> {
                 Err(trouble) if trouble.may_pass() => (trouble.to_string(), None),
                 Err(trouble) => return Err(self.explain(&trouble)),
             };
-            self.story.debug(format_args!("{path}: {why}, try {tries}"));
             match self.deadline.wait(tries, retry_after) {
                 Ok(wait) => {
                     self.announce(&why);
                     tokio::time::sleep(wait).await;
                 }
-                Err(reason) => return Err(self.give_up(&why, reason, tries)),
+                Err(reason) => return Err(self.give_up(&why, answered, reason, tries)),
             }
+        }
+    }
+
+    /// What was asked where, and how long the answer took.
+    fn tell(&self, path: &str, exchanged: &Result<Response<Vec<u8>>, Trouble>, took: Duration) {
+        let micros = took.as_micros();
+        let took = format_args!("{}.{} ms", micros / 1000, micros / 100 % 10);
+        match exchanged {
+            Ok(answer) => {
+                let status = answer.status().as_u16();
+                self.story.debug(format_args!("asked {} for {path}: {status} after {took}", self.address));
+            }
+            Err(trouble) => self.story.debug(format_args!("asked {} for {path}: {trouble} after {took}", self.address)),
         }
     }
 
@@ -101,7 +116,7 @@ impl<'a> Client<'a> {
         }
     }
 
-    fn give_up(&self, why: &str, reason: GiveUp, tries: u32) -> Failure {
+    fn give_up(&self, why: &str, answered: bool, reason: GiveUp, tries: u32) -> Failure {
         let address = self.address;
         let total = humantime::format_duration(self.deadline.total());
         let end = match reason {
@@ -114,7 +129,12 @@ impl<'a> Client<'a> {
         };
         let from = &self.address.from;
         let proxy = self.proxy.map_or(String::new(), |from| format!(", the proxy from {from}"));
-        let mut hint = format!("check that the server runs and is reachable; the address is from {from}{proxy}");
+        let advice = if answered {
+            "`bao status` and the server's log tell more"
+        } else {
+            "check that the server runs and is reachable"
+        };
+        let mut hint = format!("{advice}; the address is from {from}{proxy}");
         if self.address.url.scheme() == "http" && why == "connection reset" {
             hint.push_str("; if it speaks TLS, write https://");
         }

@@ -35,6 +35,10 @@ pub(crate) const CANARY: &str = "canary";
 pub(crate) const UNREACHABLE: &str =
     "hint: check that the server runs and is reachable; the address is from VAULT_ADDR\n";
 
+/// What to do about a server that answers, but not yet.
+pub(crate) const NOT_READY: &str =
+    "hint: `bao status` and the server's log tell more; the address is from VAULT_ADDR\n";
+
 /// What to do about an answer that nothing expects.
 pub(crate) const ODD: &str = "hint: check the path, --kv and --mount, and look into the server's log\n";
 

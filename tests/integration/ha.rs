@@ -370,7 +370,7 @@ fn a_sealed_server_is_waited_for() {
     let bed = Bed::bare().env("VAULT_ADDR", &origin).args(["--path", "secret/a"]);
     let why = "{addr}: sealed or not ready (503)";
     let end = "gave up after 1s (--timeout)\n\
-               hint: check that the server runs and is reachable; the address is from VAULT_ADDR\n";
+               hint: `bao status` and the server's log tell more; the address is from VAULT_ADDR\n";
     let fails = |bed: &Bed| {
         bed.clone()
             .args(["--timeout", "1s"])

@@ -46,7 +46,7 @@ fn a_limit_that_says_how_long_is_waited_for_that_long() {
     assert!(start.elapsed() > Duration::from_secs(1), "{loud}");
     // The server cuts the fraction of a second off, so that a second try may still come too early.
     let milliseconds = |line: &str| line.split(['[', '.']).nth(1)?.parse::<u64>().ok();
-    let tries: Vec<_> = loud.stderr.lines().filter(|line| line.contains("(429), try ")).collect();
+    let tries: Vec<_> = loud.stderr.lines().filter(|line| line.contains(": 429 after ")).collect();
     let times: Vec<_> = tries.iter().filter_map(|line| milliseconds(line)).collect();
     assert!(!times.is_empty() && times.windows(2).take(1).all(|pair| pair[1] - pair[0] >= 1000), "{times:?} {loud}");
 }
@@ -55,7 +55,7 @@ fn a_limit_that_says_how_long_is_waited_for_that_long() {
 fn a_limit_beyond_the_timeout_is_a_failure() {
     let (_server, bed) = limited(1, 3600, false);
     works(&bed, "");
-    let hint = "hint: check that the server runs and is reachable; the address is from VAULT_ADDR\n";
+    let hint = "hint: `bao status` and the server's log tell more; the address is from VAULT_ADDR\n";
     bed.clone().args(["--timeout", "1s"]).fails(&format!(
         "vault-exec: waiting for {WHY} (for 1s at most)\n\
          vault-exec: read secret/a: {WHY}; gave up after 1s (--timeout)\n{hint}"
@@ -78,5 +78,5 @@ fn a_limit_that_says_it_lasts_longer_than_the_timeout_is_a_failure_at_once() {
     let (asked, end) = rest.split_once(", --timeout is ").expect(rest);
     // A second or two of the hour have passed.
     assert!(asked == "1h" || asked.starts_with("59m"), "{outcome}");
-    assert_eq!(end, "1m\nhint: check that the server runs and is reachable; the address is from VAULT_ADDR\n");
+    assert_eq!(end, "1m\nhint: `bao status` and the server's log tell more; the address is from VAULT_ADDR\n");
 }

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
 use crate::bed::{Bed, Outcome};
-use crate::fake_vault::{CANARY, Discreet, FakeVault, ODD, Reply, Running, TOKEN, UNREACHABLE};
+use crate::fake_vault::{CANARY, Discreet, FakeVault, NOT_READY, ODD, Reply, Running, TOKEN, UNREACHABLE};
 
 const APP: &str = "/v1/secret/data/app";
 const LOOK_UP: &str = "/v1/auth/token/lookup-self";
@@ -120,7 +120,7 @@ fn a_wait_longer_than_the_timeout_is_not_begun() {
     for (asked, shown) in [("100", "1m 40s"), ("3600", "1h")] {
         let fake = FakeVault::answering([Reply::status(429).header("Retry-After", asked), secret()]);
         let why = format!("too many requests, or a standby (429); it asks to wait {shown}, --timeout is 5s");
-        let stderr = format!("vault-exec: read secret/app: {{addr}}: {why}\n{UNREACHABLE}");
+        let stderr = format!("vault-exec: read secret/app: {{addr}}: {why}\n{NOT_READY}");
         fails_soon(&fake.bed().args(["--timeout", "5s"]), &stderr);
         assert_eq!(fake.asked(), [APP]);
     }
@@ -145,7 +145,7 @@ fn attempts_cap_the_tries() {
     let why = "{addr}: sealed or not ready (503)";
     let stderr = format!(
         "vault-exec: waiting for {why} (for 1m at most)\n\
-         vault-exec: read secret/app: {why}; gave up after 3 tries (--attempts)\n{UNREACHABLE}"
+         vault-exec: read secret/app: {why}; gave up after 3 tries (--attempts)\n{NOT_READY}"
     );
     fails_soon(&fake.bed().args(["--attempts", "3"]), &stderr);
     assert_eq!(fake.asked(), [APP; 3]);
@@ -155,7 +155,7 @@ fn attempts_cap_the_tries() {
 fn a_single_attempt_waits_for_nothing() {
     let fake = FakeVault::answering([Reply::status(503)]);
     let why = "{addr}: sealed or not ready (503); gave up after 1 try (--attempts)";
-    fails_soon(&fake.bed().args(["--attempts", "1"]), &format!("vault-exec: read secret/app: {why}\n{UNREACHABLE}"));
+    fails_soon(&fake.bed().args(["--attempts", "1"]), &format!("vault-exec: read secret/app: {why}\n{NOT_READY}"));
     assert_eq!(fake.asked(), [APP]);
 }
 
@@ -165,7 +165,7 @@ fn the_timeout_ends_it() {
     let why = "{addr}: sealed or not ready (503)";
     let stderr = format!(
         "vault-exec: waiting for {why} (for 1s at most)\n\
-         vault-exec: read secret/app: {why}; gave up after 1s (--timeout)\n{UNREACHABLE}"
+         vault-exec: read secret/app: {why}; gave up after 1s (--timeout)\n{NOT_READY}"
     );
     fails_soon(&fake.bed().args(["--timeout", "1s"]), &stderr);
     assert!(fake.requests().len() >= 2);
@@ -196,7 +196,7 @@ fn the_program_never_starts_with_a_part_of_its_secrets() {
         let why = "{addr}: sealed or not ready (503)";
         let stderr = format!(
             "vault-exec: waiting for {why} (for 1m at most)\n\
-             vault-exec: read secret/{failing}: {why}; gave up after 2 tries (--attempts)\n{UNREACHABLE}"
+             vault-exec: read secret/{failing}: {why}; gave up after 2 tries (--attempts)\n{NOT_READY}"
         );
         fails_soon(&fake.bed().args([option, "secret/b", "--attempts", "2"]), &stderr);
     }

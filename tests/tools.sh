@@ -1,0 +1,14 @@
+#!/bin/sh
+# Installs from Debian what building and testing need and a bare machine may lack. The servers are fetched by the scripts
+# beside this one, when a test wants them.
+set -eu
+missing=
+for pair in cc:build-essential make:make openssl:openssl curl:curl ip:iproute2 python3:python3; do
+    command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
+done
+python3 -m pip --version >/dev/null 2>&1 || missing="$missing python3-pip"
+if [ -n "$missing" ]; then
+    apt-get update -qq
+    # shellcheck disable=SC2086 # a list
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
+fi
