@@ -1,5 +1,6 @@
 //! `[pure]` Names of environment variables: how a key becomes one, and which are too dangerous to take from a secret.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 /// A name every shell and language accepts: `[A-Za-z_][A-Za-z0-9_]*`.
@@ -71,6 +72,13 @@ impl EnvName {
             Some((start, end)) => self.0.strip_prefix(start).is_some_and(|rest| rest.ends_with(end)),
             None => self.0 == *pattern,
         })
+    }
+}
+
+/// Names are found by their text.
+impl Borrow<str> for EnvName {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

@@ -1,6 +1,5 @@
 //! `[pure]` The environment the program gets: the inherited one and the mapped variables, by policy.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::config::{OnConflict, Policy};
@@ -71,13 +70,17 @@ impl Environment {
         entries.extend(token.map(|token| Entry::new(b"VAULT_TOKEN", token.expose())));
 
         let mut environment = Self { entries, decisions: Vec::new() };
-        let places = environment.entries.iter().enumerate();
-        let places: BTreeMap<Vec<u8>, usize> = places.map(|(place, entry)| (entry.name().to_vec(), place)).collect();
+        // Where the inherited variable of the same name is. Mapped names differ from each other.
+        let mut met = vec![None; mapped.variables.len()];
+        for (place, entry) in environment.entries.iter().enumerate() {
+            if let Some(number) = mapped.place(entry.name()) {
+                met[number] = Some(place);
+            }
+        }
         let mut conflicts = Vec::new();
-        // Mapped names differ from each other, so only inherited ones can be met.
-        for variable in mapped.variables {
+        for (variable, place) in mapped.variables.into_iter().zip(met) {
             let entry = Entry::new(variable.name.as_str().as_bytes(), variable.value.expose());
-            let earlier = places.get(entry.name()).map(|&place| &mut environment.entries[place]);
+            let earlier = place.map(|place| &mut environment.entries[place]);
             let outcome = match (earlier, policy.on_conflict) {
                 (None, _) => {
                     environment.entries.push(entry);

@@ -1,6 +1,9 @@
 //! The one way a run ends without a program: what failed, why, and the way out.
 
 use std::fmt;
+use std::io;
+
+use nix::errno::Errno;
 
 /// The exit codes that are vault-exec's own, as `env(1)`, `timeout(1)` and `docker run` have them.
 ///
@@ -36,6 +39,14 @@ impl Failure {
     #[must_use]
     pub fn new(why: impl fmt::Display) -> Self {
         Self { why: why.to_string(), hint: None, exit: Exit::Failed }
+    }
+
+    /// A file that cannot be read, in the words of the C library.
+    #[must_use]
+    pub fn of_file(path: &str, error: &io::Error) -> Self {
+        let why =
+            error.raw_os_error().map_or_else(|| error.to_string(), |code| Errno::from_raw(code).desc().to_owned());
+        Self::new(format!("{path}: {why}"))
     }
 
     /// Adds the way out.

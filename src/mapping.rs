@@ -92,6 +92,12 @@ impl FromIterator<Variable> for Mapped {
 }
 
 impl Mapped {
+    /// Which of the variables has this name.
+    #[must_use]
+    pub fn place(&self, name: &[u8]) -> Option<usize> {
+        str::from_utf8(name).ok().and_then(|name| self.places.get(name)).copied()
+    }
+
     fn put(&mut self, variable: Variable) {
         if let Some(&place) = self.places.get(&variable.name) {
             let winner = variable.source.clone();

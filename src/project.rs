@@ -6,7 +6,6 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use nix::errno::Errno;
 use nix::libc::O_NONBLOCK;
 use nix::unistd::geteuid;
 
@@ -96,7 +95,6 @@ fn text(file: File) -> Result<String, Error> {
 }
 
 fn unreadable(path: &str, error: &Error) -> Failure {
-    let why = error.raw_os_error().map_or_else(|| error.to_string(), |code| Errno::from_raw(code).desc().to_owned());
-    Failure::new(format!("{path}: {why}"))
+    Failure::of_file(path, error)
         .hint("it must be there and readable text; --config names another file, --no-config does without")
 }

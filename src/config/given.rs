@@ -1,5 +1,7 @@
 //! `[pure]` Where one setting comes from: the command line, then the environment, then the project file.
 
+use std::fmt;
+
 use crate::config::{Error, Project};
 use crate::entry::Inherited;
 
@@ -10,6 +12,13 @@ pub struct Setting {
     pub value: String,
     /// The option or variable that gave it.
     pub from: String,
+}
+
+/// `--ca-cert: /etc/vault/ca.pem`
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.from, self.value)
+    }
 }
 
 /// Looks settings up.

@@ -33,7 +33,7 @@ pub(super) fn credential(material: &Material, deadline: &Deadline) -> anyhow::Re
 pub(super) fn source(material: &Material) -> String {
     match material {
         Material::Value { from, .. } => from.clone(),
-        Material::File(Setting { value, from }) => format!("{from}: {value}"),
+        Material::File(file) => file.to_string(),
     }
 }
 
@@ -67,9 +67,7 @@ pub(super) fn read(Setting { value, from }: &Setting, deadline: &Deadline) -> an
 
 /// A file that the user vault-exec runs as cannot read.
 pub(super) fn unreadable(path: &str, error: &io::Error) -> Failure {
-    let why = error.raw_os_error().map_or_else(|| error.to_string(), |code| Errno::from_raw(code).desc().to_owned());
-    Failure::new(format!("{path}: {why}"))
-        .hint("check that it is there, and that the user vault-exec runs as may read it")
+    Failure::of_file(path, error).hint("check that it is there, and that the user vault-exec runs as may read it")
 }
 
 /// What the kernel says went wrong, in the words of Rust where it has any, else in those of the C library.

@@ -53,9 +53,12 @@ pub(super) fn client_config(tls: Option<&Tls>, deadline: &Deadline) -> anyhow::R
             let (chain, private) = identity(certificate, key, deadline)?;
             let fault = || {
                 Failure::new("the certificate and the key do not belong together")
-                    .hint(format!("the key is from {}", named(key)))
+                    .hint(format!("the key is from {key}"))
             };
-            builder.with_client_auth_cert(chain, private).map_err(|_| fault()).with_context(|| named(certificate))?
+            builder
+                .with_client_auth_cert(chain, private)
+                .map_err(|_| fault())
+                .with_context(|| certificate.to_string())?
         }
     };
     Ok((config, trust))
@@ -69,33 +72,29 @@ fn identity(
 ) -> anyhow::Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
     let chain =
         CertificateDer::pem_slice_iter(material::read(certificate, deadline)?.expose()).collect::<Result<Vec<_>, _>>();
-    let chain = chain.ok().filter(|chain| !chain.is_empty()).ok_or_else(|| no_authority(&named(certificate)))?;
+    let chain = chain.ok().filter(|chain| !chain.is_empty()).ok_or_else(|| no_authority(&certificate.to_string()))?;
     let key = PrivateKeyDer::from_pem_slice(material::read(key, deadline)?.expose()).map_err(|_| {
-        Failure::new(format!("{}: it holds no private key", named(key)))
+        Failure::new(format!("{key}: it holds no private key"))
             .hint("it must hold PEM text such as -----BEGIN PRIVATE KEY-----, not encrypted")
     })?;
     Ok((chain, key))
-}
-
-/// `--ca-cert: /etc/vault/ca.pem`
-fn named(setting: &Setting) -> String {
-    format!("{}: {}", setting.from, setting.value)
 }
 
 /// The authorities, and who they are in words.
 fn choose(roots: &Roots, deadline: &Deadline) -> anyhow::Result<(RootCertStore, String)> {
     let mut trusted = RootCertStore::empty();
     let (from, count) = match roots {
-        Roots::File(file) => {
-            (named(file), add(&mut trusted, material::read(file, deadline)?.expose()).with_context(|| named(file))?)
-        }
+        Roots::File(file) => (
+            file.to_string(),
+            add(&mut trusted, material::read(file, deadline)?.expose()).with_context(|| file.to_string())?,
+        ),
         Roots::Pem(pem) => {
             (pem.from.clone(), add(&mut trusted, pem.value.as_bytes()).with_context(|| pem.from.clone())?)
         }
         Roots::Directory(directory) => {
             let count =
                 add_directory(&mut trusted, &directory.value, deadline).with_context(|| directory.from.clone())?;
-            (named(directory), count)
+            (directory.to_string(), count)
         }
         Roots::System { file, directories } => return system(file.as_ref(), directories.as_ref(), deadline),
     };
