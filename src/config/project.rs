@@ -34,9 +34,9 @@ pub enum ProjectFault {
     WrongType { key: String, wanted: &'static str },
 }
 
-/// Keys that would say where credentials go, or which code runs. Whoever may put a file into a directory, in which
+/// Keys that would say where credentials and secrets go, or which code runs. Whoever may put a file into a directory, in which
 /// somebody else then calls vault-exec, must not decide that.
-const REFUSED: [&str; 24] = [
+const REFUSED: [&str; 27] = [
     "address",
     "namespace",
     "ca-cert",
@@ -61,10 +61,10 @@ const REFUSED: [&str; 24] = [
     "username",
     "password-file",
     "no-revoke",
+    "file-dir",
+    "allow-name",
+    "keep-token",
 ];
-
-/// The same for what the program gets.
-const REFUSED_TOO: [&str; 2] = ["allow-name", "keep-token"];
 
 impl Project {
     /// Reads the text of the file called `name`; `found` tells that it was found rather than named.
@@ -85,7 +85,7 @@ impl Project {
                 let near = nearest(&key, options.iter().map(|(option, _)| option.as_str()));
                 return Err(reader.error(at, ProjectFault::UnknownKey { key, near }));
             };
-            if found && (REFUSED.contains(&key.as_str()) || REFUSED_TOO.contains(&key.as_str())) {
+            if found && REFUSED.contains(&key.as_str()) {
                 return Err(reader.error(at, ProjectFault::Refused { key }));
             }
             let values = reader.values(&key, *kind, value)?;
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_file_that_was_found_decides_nothing_of_weight() {
-        for key in REFUSED.iter().chain(&REFUSED_TOO) {
+        for key in &REFUSED {
             let options = args::options();
             let (_, kind) = options.iter().find(|(option, _)| option == key).unwrap();
             let value = if *kind == Kind::Switch { "true" } else { "\"x\"" };
