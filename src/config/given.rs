@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::config::{Error, Project};
+use crate::config::{Error, Project, SecretPath};
 use crate::entry::Inherited;
 
 /// A setting and the place to mend it: `--kv` or the name of a variable.
@@ -12,6 +12,36 @@ pub struct Setting {
     pub value: String,
     /// The option or variable that gave it.
     pub from: String,
+}
+
+impl Setting {
+    /// One of a few words.
+    ///
+    /// # Errors
+    /// When it is another one.
+    pub(super) fn choose<T: Copy>(self, choices: &'static str, values: &[(&str, T)]) -> Result<T, Error> {
+        let chosen = values.iter().find(|(name, _)| *name == self.value).map(|(_, value)| *value);
+        chosen.ok_or(Error::NotAChoice { from: self.from, value: self.value, choices })
+    }
+
+    /// A number above 0.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub(super) fn number(self) -> Result<u32, Error> {
+        match self.value.parse() {
+            Ok(number) if number > 0 => Ok(number),
+            _ => Err(Error::NotANumber { from: self.from, value: self.value }),
+        }
+    }
+
+    /// The path of a secret or a mount.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub(super) fn path(self) -> Result<SecretPath, Error> {
+        SecretPath::parse(&self.value).map_err(|fault| Error::NotAPath { from: self.from, value: self.value, fault })
+    }
 }
 
 /// `--ca-cert: /etc/vault/ca.pem`

@@ -1,0 +1,154 @@
+//! `[pure]` Which variables the program gets: how keys are named, what is put together, what is inherited.
+
+use super::given::Given;
+use super::{Error, Setting};
+use crate::args::Args;
+use crate::entry::is_ours;
+use crate::env_name::{Case, EnvName};
+use crate::template::{Assignment, Template};
+
+/// How keys become names.
+#[derive(Debug, Default)]
+pub struct Naming {
+    /// Take these keys alone; empty takes all.
+    pub only: Vec<String>,
+    /// Leave these keys out.
+    pub skip: Vec<String>,
+    /// What happens to letters.
+    pub case: Case,
+    /// What goes in front, itself a valid start of a name or empty.
+    pub prefix: String,
+    /// Dangerous names that are taken all the same.
+    pub allow: Vec<EnvName>,
+    /// Whether no key becomes a variable by itself.
+    pub explicit: bool,
+}
+
+/// What is put together from values.
+#[derive(Debug, Default)]
+pub struct Shape {
+    /// Variables.
+    pub set: Vec<Assignment>,
+    /// Variables that hold the name of a file with the value.
+    pub files: Vec<Assignment>,
+    /// The permissions of these files.
+    pub file_mode: Option<u32>,
+    /// The directory they are written to, instead of memory alone.
+    pub file_dir: Option<String>,
+}
+
+/// How names and the inherited environment become one.
+#[derive(Debug, Default)]
+pub struct Policy {
+    /// Who wins.
+    pub on_conflict: OnConflict,
+    /// Inherited variables to keep; `None` keeps all.
+    pub keep: Option<Vec<String>>,
+    /// Variables that must be set and not empty in the end.
+    pub require: Vec<String>,
+}
+
+/// Who wins when a variable of the same name was inherited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnConflict {
+    /// The secret.
+    #[default]
+    Vault,
+    /// The inherited variable.
+    Env,
+    /// Neither: stop.
+    Error,
+}
+
+pub(super) fn naming(args: &Args, given: Given) -> Result<Naming, Error> {
+    let values = |list: Vec<Setting>| list.into_iter().map(|setting| setting.value).collect();
+    let case = given.one(args.case.as_deref(), "--case", &[])?;
+    let prefix = given.one(args.prefix.as_deref(), "--prefix", &[])?;
+    Ok(Naming {
+        only: values(given.list(&args.only, "--only")?),
+        skip: values(given.list(&args.skip, "--skip")?),
+        case: match case {
+            None => Case::Upper,
+            Some(setting) => setting.choose("upper or keep", &[("upper", Case::Upper), ("keep", Case::Keep)])?,
+        },
+        prefix: match prefix {
+            None => String::new(),
+            Some(Setting { value, from }) if EnvName::parse(&value).is_err() => {
+                return Err(Error::NotAPrefix { from, value });
+            }
+            Some(setting) => setting.value,
+        },
+        allow: given
+            .list(&args.allow_name, "--allow-name")?
+            .into_iter()
+            .map(|Setting { value, from }| {
+                EnvName::parse(&value).map_err(|fault| Error::NotAName { from, value, fault })
+            })
+            .collect::<Result<_, _>>()?,
+        explicit: given.switch(args.explicit, "--explicit", &[])?,
+    })
+}
+
+pub(super) fn shape(args: &Args, given: Given) -> Result<Shape, Error> {
+    let assignments = |typed: &[String], option: &str| {
+        let list = given.lines(typed, option)?;
+        list.into_iter().map(Setting::assignment).collect::<Result<Vec<_>, _>>()
+    };
+    let shape = Shape {
+        set: assignments(&args.set, "--set")?,
+        files: assignments(&args.file, "--file")?,
+        file_mode: match given.one(args.file_mode.as_deref(), "--file-mode", &[])? {
+            None => None,
+            Some(Setting { value, from }) => match u32::from_str_radix(&value, 8) {
+                Ok(mode) if mode & !0o777 == 0 && mode & 0o400 != 0 => Some(mode),
+                _ => return Err(Error::NotAMode { from, value }),
+            },
+        },
+        file_dir: given.one(args.file_dir.as_deref(), "--file-dir", &[])?.map(|directory| directory.value),
+    };
+    let names: Vec<&EnvName> = shape.set.iter().chain(&shape.files).map(|assignment| &assignment.name).collect();
+    match names.iter().enumerate().find(|(place, name)| names[..*place].contains(name)) {
+        Some((_, twice)) => Err(Error::Twice { name: (*twice).clone() }),
+        None => Ok(shape),
+    }
+}
+
+pub(super) fn policy(args: &Args, given: Given) -> Result<Policy, Error> {
+    let pristine = given.switch(args.pristine, "--pristine", &[])?;
+    let keep: Vec<_> = given.list(&args.keep_env, "--keep-env")?;
+    let keep: Vec<_> = keep.into_iter().map(|setting| setting.value).collect();
+    if !keep.is_empty() && !pristine {
+        return Err(Error::KeepWithoutPristine);
+    }
+    if let Some(name) = keep.iter().find(|name| is_ours(name.as_bytes())) {
+        return Err(Error::KeepsCredential { name: name.clone() });
+    }
+    let require = given.list(&args.require, "--require")?;
+    Ok(Policy {
+        on_conflict: match given.one(args.on_conflict.as_deref(), "--on-conflict", &[])? {
+            None => OnConflict::Vault,
+            Some(setting) => setting.choose(
+                "vault, env or error",
+                &[("vault", OnConflict::Vault), ("env", OnConflict::Env), ("error", OnConflict::Error)],
+            )?,
+        },
+        keep: pristine.then_some(keep),
+        require: require.into_iter().map(|setting| setting.value).collect(),
+    })
+}
+
+impl Setting {
+    /// `NAME=TEMPLATE`
+    fn assignment(self) -> Result<Assignment, Error> {
+        let from = self.from;
+        let Some((name, template)) = self.value.split_once('=') else { return Err(Error::NotAnAssignment { from }) };
+        let name = match EnvName::parse(name) {
+            Ok(name) => name,
+            Err(fault) => return Err(Error::NotAName { from, value: name.to_owned(), fault }),
+        };
+        match Template::parse(template) {
+            Ok(template) => Ok(Assignment { name, template, from }),
+            Err(fault) => Err(Error::Template { from, name, fault }),
+        }
+    }
+}
