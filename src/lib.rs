@@ -109,6 +109,7 @@ fn tell_help(text: &str, story: &Story) -> i32 {
 /// # Errors
 /// Whatever went wrong, with what was being done in front of it.
 pub fn run(args: Args, inherited: Inherited, hardened: &Hardened, story: &Story) -> anyhow::Result<i32> {
+    signals::arm(story.format());
     let which = config::which(&args, &inherited).map_err(Failure::from)?;
     let home = inherited.get("HOME").map(|home| Path::new(OsStr::from_bytes(home)));
     let project = project::read(which, home)?;
@@ -116,7 +117,6 @@ pub fn run(args: Args, inherited: Inherited, hardened: &Hardened, story: &Story)
     let mut problems = Problems::new(config.check.is_some());
     let program = find(&mut config, &inherited, &mut problems)?;
     problems.meet(require_lock(&config, hardened, story))?;
-    signals::arm(story.format());
 
     let answer = vault::fetch(&config, story, &mut problems);
     let mut about = None;

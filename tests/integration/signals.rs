@@ -1,13 +1,15 @@
 //! Signals that come before there is a program: they end the wait at once.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 
-use crate::bed::Bed;
+use crate::bed::{Bed, new_dir};
 use crate::fake_vault::{CANARY, FakeVault, Reply, Running, eventually, needs_root, send_signal};
 
 const SIGNALS: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
@@ -63,6 +65,21 @@ fn a_signal_ends_the_wait_also_for_pid_1() {
         let inner = only_child(running.pid());
         assert_eq!(status_line(inner, "NSpid").split_whitespace().last(), Some("1"));
         send_signal(inner, signal);
+        ends_by(running, signal, "");
+    }
+}
+
+#[test]
+fn a_signal_ends_the_wait_for_a_project_file_that_is_a_pipe() {
+    let pipe = new_dir("pipe").join("config");
+    mkfifo(&pipe, Mode::S_IRWXU).unwrap();
+    for signal in SIGNALS {
+        let mut command = Bed::bare().command(PROGRAM);
+        command.env("VAULT_EXEC_CONFIG", &pipe);
+        let running = Running::start(command);
+        // It opens when the other side is there, too.
+        let _writer = File::options().write(true).open(&pipe).unwrap();
+        running.signal(signal);
         ends_by(running, signal, "");
     }
 }
