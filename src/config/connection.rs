@@ -76,10 +76,6 @@ impl Connection {
         let address = Address::resolve(args, given)?;
         let namespace = given.one(args.namespace.as_deref(), "--namespace", &["NAMESPACE"])?;
         let proxy = Proxy::resolve(args, given, &address)?;
-        let server_name = server_name(args, given)?;
-        if proxy.is_some() && server_name.is_some() {
-            return Err(Error::NameBehindProxy);
-        }
         Ok(Self {
             proxy,
             address,
@@ -87,7 +83,7 @@ impl Connection {
             tls: Tls {
                 roots: Roots::resolve(args, given)?,
                 verify: !given.switch(args.tls_skip_verify, "--tls-skip-verify", &["SKIP_VERIFY"])?,
-                server_name,
+                server_name: server_name(args, given)?,
                 client: client(args, given)?,
             },
             redirects: !given.switch(args.disable_redirects, "--disable-redirects", &["DISABLE_REDIRECTS"])?,

@@ -234,8 +234,6 @@ fn proxies_follow_the_rules_of_vaults_own_client() {
         let variables = [&format!("VAULT_ADDR=https://{host}"), "HTTPS_PROXY=p:1", &format!("NO_PROXY={except}")];
         assert_eq!(proxy(&variables, &[]).map(|proxy| proxy.is_none()), Ok(direct), "{host} {except}");
     }
-    let name = ["--proxy", "q:2", "--tls-server-name", "vault.internal"];
-    assert_eq!(proxy(&everybodys, &name), Err(Error::NameBehindProxy));
     assert_eq!(proxy(&everybodys, &["--proxy", "socks5://q"]), Err(Error::NotAProxy { from: "--proxy".into() }));
 }
 

@@ -17,7 +17,8 @@ use crate::failure::{Failure, Report};
 use crate::secret::Secret;
 use crate::story::Story;
 use crate::vault::retry::{Deadline, GiveUp};
-use crate::vault::transport::{Transport, Trouble, is_authority};
+use crate::vault::transport::Transport;
+use crate::vault::trouble::{Trouble, is_authority};
 
 /// A server and a deadline.
 pub(super) struct Client<'a> {
@@ -183,6 +184,10 @@ impl<'a> Client<'a> {
             }
             Trouble::ProxyLogin => failure.hint(format!(
                 "write them into its address, http://user:password@host:port, which is from {}",
+                self.proxy.unwrap_or_default()
+            )),
+            Trouble::ProxyRefused(_) => failure.hint(format!(
+                "have the proxy let us through to the server, or do without it; it is from {}",
                 self.proxy.unwrap_or_default()
             )),
             Trouble::NotTls => {

@@ -1,6 +1,7 @@
 //! `[net]` Everything that goes over the network, within one deadline.
 
 mod client;
+mod connector;
 mod dns;
 mod github;
 mod login;
@@ -9,6 +10,7 @@ mod read;
 mod retry;
 mod tls;
 mod transport;
+mod trouble;
 
 use anyhow::Context;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -42,8 +44,11 @@ pub struct Answer {
 /// # Errors
 /// The first failure, with the path or the stage it belongs to.
 pub fn fetch(config: &Config, story: &Story, problems: &mut Problems) -> anyhow::Result<Answer> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the network part")?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_io_events_per_tick(4 * AT_ONCE)
+        .build()
+        .context("start the network part")?;
     let deadline = Deadline::new(config.connection.timeout, config.connection.attempts);
     let client = Client::new(&config.connection, deadline, story)?;
     runtime.block_on(async {

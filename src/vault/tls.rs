@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
+use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
@@ -30,24 +31,20 @@ const SYSTEM_FILES: [&str; 6] = [
 /// The directories it keeps them in where it has none of the files.
 const SYSTEM_DIRECTORIES: [&str; 2] = ["/etc/ssl/certs", "/etc/pki/tls/certs"];
 
-/// Decides whom to trust and says whom. Reads files; `None` instead of `tls` decides for a server that speaks plain HTTP.
-pub(super) fn client_config(tls: Option<&Tls>, deadline: &Deadline) -> anyhow::Result<(ClientConfig, String)> {
+/// Decides whom to trust and says whom. Reads files.
+pub(super) fn client_config(tls: &Tls, deadline: &Deadline) -> anyhow::Result<(ClientConfig, String)> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .context("prepare TLS")?;
-    let (builder, trust) = match tls {
-        Some(Tls { verify: true, roots, .. }) => {
-            let (trusted, from) = choose(roots, deadline)?;
-            (builder.with_root_certificates(trusted), from)
-        }
-        Some(Tls { verify: false, .. }) => {
-            let anybody = Arc::new(Anybody(provider));
-            (builder.dangerous().with_custom_certificate_verifier(anybody), "anybody".to_owned())
-        }
-        None => (builder.with_root_certificates(RootCertStore::empty()), "anybody, over plain HTTP".to_owned()),
+    let (builder, trust) = if tls.verify {
+        let (trusted, from) = choose(&tls.roots, deadline)?;
+        (builder.with_root_certificates(trusted), from)
+    } else {
+        let anybody = Arc::new(Anybody(provider));
+        (builder.dangerous().with_custom_certificate_verifier(anybody), "anybody".to_owned())
     };
-    let config = match tls.and_then(|tls| tls.client.as_ref()) {
+    let mut config = match &tls.client {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
             let (chain, private) = identity(certificate, key, deadline)?;
@@ -61,6 +58,8 @@ pub(super) fn client_config(tls: Option<&Tls>, deadline: &Deadline) -> anyhow::R
                 .with_context(|| certificate.to_string())?
         }
     };
+    // No connection lives long enough to be resumed, and its secrets are not kept.
+    config.resumption = Resumption::disabled();
     Ok((config, trust))
 }
 

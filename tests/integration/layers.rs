@@ -38,7 +38,7 @@ fn pure_files_neither_ask_nor_touch_anything() {
             "tokio",
             "vaultrs",
             "rustify",
-            "reqwest",
+            "hyper",
             "rustls",
             "nix::",
             "libc",

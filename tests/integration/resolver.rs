@@ -1,11 +1,13 @@
 //! Names become addresses, and a name server that does not answer keeps nobody waiting.
 
-use std::net::{IpAddr, UdpSocket};
+use std::net::{IpAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use nix::libc;
 use nix::sys::signal::Signal;
 
 use crate::bed::Bed;
@@ -197,6 +199,29 @@ fn a_signal_does_not_wait_for_a_name_server() {
     assert!(start.elapsed() < Duration::from_secs(4), "it took {:?}", start.elapsed());
     let expected = (Some(143), "", "vault-exec: SIGTERM came before the program was started\n");
     assert_eq!((status.code(), stdout.as_str(), stderr.as_str()), expected);
+}
+
+const ADDRESSES: &str = "::1 vault.test\n127.0.0.1 vault.test\n127.0.0.2 vault.test\n";
+
+#[test]
+fn an_address_that_refuses_is_followed_by_the_next() {
+    let fake = FakeVault::answering_at(([127, 0, 0, 2], 0).into(), [Reply::secret(&[("a", CANARY)])]);
+    with_files(at_name(&fake, "vault.test"), ADDRESSES, None, NSSWITCH).environ().has("A", CANARY).stderr_is("");
+}
+
+#[test]
+#[allow(unsafe_code, reason = "the standard library has no way to set the room of a listener")]
+fn an_address_that_is_silent_does_not_hold_up_the_next() {
+    let fake = FakeVault::answering_at(([127, 0, 0, 2], 0).into(), [Reply::secret(&[("a", CANARY)])]);
+    let full = TcpListener::bind(("127.0.0.1", fake.port())).expect("the same port of another address");
+    // Room for one that waits to be accepted, which takes it; the kernel drops what others send.
+    // SAFETY: the socket is open.
+    assert_eq!(unsafe { libc::listen(full.as_raw_fd(), 0) }, 0);
+    let waiting = TcpStream::connect(full.local_addr().expect("an address")).expect("room for one");
+    let start = Instant::now();
+    with_files(at_name(&fake, "vault.test"), ADDRESSES, None, NSSWITCH).environ().has("A", CANARY).stderr_is("");
+    assert!(start.elapsed() < Duration::from_secs(4), "it took {:?}", start.elapsed());
+    drop(waiting);
 }
 
 #[test]

@@ -1,0 +1,185 @@
+//! `[net]` How a connection is made: an address that accepts, a proxy in between, TLS on top.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use http::header::{HOST, InvalidHeaderValue, PROXY_AUTHORIZATION};
+use http::{HeaderValue, Method, Request, StatusCode};
+use http_body_util::Full;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use percent_encoding::percent_decode_str;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use url::{Position, Url};
+
+use crate::config::{Connection, Proxy};
+use crate::vault::retry::Deadline;
+use crate::vault::trouble::Trouble;
+use crate::vault::{dns, tls};
+
+/// A connection has at most this long.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// An address that is silent for this long is no longer waited for alone.
+const SILENCE: Duration = Duration::from_millis(300);
+
+/// Makes connections to the server, and to whom it sends us.
+pub(super) struct Connector<'a> {
+    connection: &'a Connection,
+    deadline: Deadline,
+    /// Made when it is first needed: it takes files to be read.
+    tls: OnceLock<(Arc<ClientConfig>, String)>,
+}
+
+/// The end of a connection that requests go into.
+pub(super) type Sender = SendRequest<Full<Bytes>>;
+
+/// What bytes go through, whatever is below it.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+type Wire = Box<dyn Stream>;
+
+impl<'a> Connector<'a> {
+    pub(super) const fn new(connection: &'a Connection, deadline: Deadline) -> Self {
+        Self { connection, deadline, tls: OnceLock::new() }
+    }
+
+    /// Whom the server's certificate must be from, in words. Reads files.
+    pub(super) fn trust(&self, url: &Url) -> anyhow::Result<String> {
+        match url.scheme() {
+            "https" => Ok(self.tls()?.1.clone()),
+            _ => Ok("anybody, over plain HTTP".into()),
+        }
+    }
+
+    /// Writes on a request where it goes: to the server a path, to a proxy that is to forward it the whole URL.
+    pub(super) fn address(&self, request: &mut Request<Full<Bytes>>, url: &Url) -> Result<(), Trouble> {
+        let proxy = self.plain_proxy(url);
+        let start = if proxy.is_some() { Position::BeforeScheme } else { Position::BeforePath };
+        *request.uri_mut() = url[start..Position::AfterQuery].parse().map_err(|_| Trouble::Request)?;
+        request.headers_mut().insert(HOST, HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort])?);
+        if let Some(proxy) = proxy {
+            log_in(request, proxy)?;
+        }
+        Ok(())
+    }
+
+    /// The proxy that forwards requests for this URL, rather than bytes.
+    pub(super) fn plain_proxy(&self, url: &Url) -> Option<&Proxy> {
+        self.connection.proxy.as_ref().filter(|_| url.scheme() == "http")
+    }
+
+    /// A connection that requests for this URL go into.
+    pub(super) async fn connect(&self, url: &Url) -> Result<Sender, Trouble> {
+        timeout(CONNECT, async { sender(self.wire(url).await?).await }).await.unwrap_or(Err(Trouble::Slow))
+    }
+
+    async fn wire(&self, url: &Url) -> Result<Wire, Trouble> {
+        let wire = match (&self.connection.address.socket, &self.connection.proxy) {
+            (Some(socket), _) => Box::new(UnixStream::connect(socket).await?),
+            (None, Some(proxy)) => self.through(proxy, url).await.map_err(Trouble::of_proxy)?,
+            (None, None) => tcp(url).await?,
+        };
+        match (url.scheme(), &self.connection.tls.server_name) {
+            ("https", Some(name)) => self.secure(wire, name).await,
+            ("https", None) => self.secure(wire, host(url)).await,
+            _ => Ok(wire),
+        }
+    }
+
+    /// To the proxy, and through it if the server is to be spoken to in TLS.
+    async fn through(&self, proxy: &Proxy, url: &Url) -> Result<Wire, Trouble> {
+        let mut wire = tcp(&proxy.url).await?;
+        if proxy.url.scheme() == "https" {
+            wire = self.secure(wire, host(&proxy.url)).await?;
+        }
+        if url.scheme() == "https" { tunnel(wire, proxy, url).await } else { Ok(wire) }
+    }
+
+    async fn secure(&self, wire: Wire, name: &str) -> Result<Wire, Trouble> {
+        let config = Arc::clone(&self.tls().map_err(Trouble::Unprepared)?.0);
+        let name = ServerName::try_from(name.to_owned()).map_err(|_| Trouble::Request)?;
+        Ok(Box::new(TlsConnector::from(config).connect(name, wire).await?))
+    }
+
+    fn tls(&self) -> anyhow::Result<&(Arc<ClientConfig>, String)> {
+        if let Some(made) = self.tls.get() {
+            return Ok(made);
+        }
+        let (config, trust) = tls::client_config(&self.connection.tls, &self.deadline)?;
+        Ok(self.tls.get_or_init(|| (Arc::new(config), trust)))
+    }
+}
+
+/// The host as a certificate names it.
+fn host(url: &Url) -> &str {
+    url.host_str().unwrap_or_default().trim_matches(['[', ']'])
+}
+
+/// The first address that accepts. One that refuses is followed by the next at once, one that is silent soon.
+async fn tcp(url: &Url) -> Result<Wire, Trouble> {
+    let mut addresses = dns::look_up(url).await?.into_iter().peekable();
+    let mut attempts = FuturesUnordered::new();
+    loop {
+        attempts.extend(addresses.next().map(TcpStream::connect));
+        let patience = if addresses.peek().is_some() { SILENCE } else { CONNECT };
+        match timeout(patience, attempts.next()).await {
+            Ok(Some(Ok(stream))) => {
+                stream.set_nodelay(true)?;
+                return Ok(Box::new(stream));
+            }
+            Ok(Some(Err(error))) if attempts.is_empty() && addresses.peek().is_none() => return Err(error.into()),
+            Ok(None) => return Err(Trouble::Slow),
+            _ => {}
+        }
+    }
+}
+
+/// Has the proxy connect us to the server.
+async fn tunnel(wire: Wire, proxy: &Proxy, url: &Url) -> Result<Wire, Trouble> {
+    let port = url.port_or_known_default().unwrap_or_default();
+    let authority = format!("{}:{port}", url.host_str().unwrap_or_default());
+    let mut request = Request::new(Full::default());
+    request.headers_mut().insert(HOST, HeaderValue::from_str(&authority)?);
+    *request.uri_mut() = authority.try_into().map_err(|_| Trouble::Request)?;
+    *request.method_mut() = Method::CONNECT;
+    log_in(&mut request, proxy)?;
+    let answer = sender(wire).await?.send_request(request).await?;
+    match answer.status() {
+        status if status.is_success() => Ok(Box::new(TokioIo::new(hyper::upgrade::on(answer).await?))),
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => Err(Trouble::ProxyLogin),
+        status => Err(Trouble::ProxyRefused(status)),
+    }
+}
+
+/// Tells the proxy the user name and the password in its address.
+fn log_in(request: &mut Request<Full<Bytes>>, Proxy { url, .. }: &Proxy) -> Result<(), InvalidHeaderValue> {
+    if url.username().is_empty() && url.password().is_none() {
+        return Ok(());
+    }
+    let mut pair: Vec<u8> = percent_decode_str(url.username()).collect();
+    pair.push(b':');
+    pair.extend(percent_decode_str(url.password().unwrap_or_default()));
+    let credential = HeaderValue::from_maybe_shared(Bytes::from(format!("Basic {}", STANDARD.encode(pair))))?;
+    request.headers_mut().insert(PROXY_AUTHORIZATION, credential);
+    Ok(())
+}
+
+/// Speaks HTTP over a connection. It ends with what uses it.
+async fn sender(wire: Wire) -> Result<Sender, Trouble> {
+    let (sender, connection) = http1::handshake(TokioIo::new(wire)).await?;
+    // Whoever waits for an answer is told of its errors.
+    tokio::spawn(connection.with_upgrades());
+    Ok(sender)
+}
