@@ -68,7 +68,8 @@ impl EnvName {
     /// must not thereby run a program.
     #[must_use]
     pub fn is_dangerous(&self) -> bool {
-        DANGEROUS.iter().any(|pattern| match pattern.split_once('*') {
+        let mut candidates = DANGEROUS.iter().filter(|pattern| self.0.as_bytes().first() == pattern.as_bytes().first());
+        candidates.any(|pattern| match pattern.split_once('*') {
             Some((start, end)) => self.0.strip_prefix(start).is_some_and(|rest| rest.ends_with(end)),
             None => self.0 == *pattern,
         })

@@ -71,10 +71,13 @@ pub fn guard_panics() {
 }
 
 unsafe extern "C" {
-    static environ: *const *mut c_char;
+    static environ: *mut *mut c_char;
 }
 
 /// Reads the environment and wipes, in the very memory that `/proc/self/environ` shows, each value meant for us.
+///
+/// What is meant for Rust's own library is out of its sight from then on: with `RUST_BACKTRACE`, every error would walk
+/// the stack, for nobody to read, and the tables for that are not in the binary (see `build.rs`).
 ///
 /// To be called once, first thing, while nothing else can be reading it.
 #[must_use]
@@ -82,9 +85,14 @@ pub fn take_environment() -> Inherited {
     let mut entries = Vec::new();
     // SAFETY: `environ` is null or a null-terminated array of writable C strings (environ(7)), and no other thread runs.
     unsafe {
-        let mut next = environ;
+        let (mut next, mut kept) = (environ, environ);
         while !next.is_null() && !(*next).is_null() {
-            if let Some(entry) = Entry::parse(CStr::from_ptr(*next).to_bytes()) {
+            let text = CStr::from_ptr(*next).to_bytes();
+            if !text.starts_with(b"RUST_") {
+                *kept = *next;
+                kept = kept.add(1);
+            }
+            if let Some(entry) = Entry::parse(text) {
                 if is_ours(entry.name()) {
                     let value = (*next).add(entry.name().len() + 1).cast::<u8>();
                     std::slice::from_raw_parts_mut(value, entry.value().len()).zeroize();
@@ -92,6 +100,9 @@ pub fn take_environment() -> Inherited {
                 entries.push(entry);
             }
             next = next.add(1);
+        }
+        if !kept.is_null() {
+            *kept = std::ptr::null_mut();
         }
     }
     Inherited::new(entries)
@@ -101,9 +112,10 @@ pub fn take_environment() -> Inherited {
 pub fn wipe_registers() {
     #[cfg(target_arch = "x86_64")]
     {
-        use std::arch::{asm, is_x86_feature_detected};
+        use std::arch::asm;
+        let states = vector_states();
         // The C library copies through those from 16 on where there are any, and nothing ever clears them.
-        if is_x86_feature_detected!("avx512f") {
+        if states & 0xe0 == 0xe0 {
             // SAFETY: the instructions are there, and code for the baseline does not use these registers.
             unsafe {
                 asm!(
@@ -114,7 +126,7 @@ pub fn wipe_registers() {
                 );
             }
         }
-        if is_x86_feature_detected!("avx") {
+        if states & 0b110 == 0b110 {
             // SAFETY: the instruction is there, and the compiler is told of every register it changes.
             unsafe { asm!("vzeroall", clobber_abi("C"), options(nomem, nostack)) }
         } else {
@@ -142,6 +154,23 @@ pub fn wipe_registers() {
             options(nomem, nostack)
         );
     }
+}
+
+/// The vector registers that the kernel keeps for us: `XCR0`, bits 1 and 2 for AVX, 5 to 7 for AVX-512. A virtual
+/// machine pays for each `cpuid` with some microseconds, of which Rust's own detection spends a dozen.
+#[cfg(target_arch = "x86_64")]
+fn vector_states() -> u32 {
+    const OSXSAVE: u32 = 1 << 27;
+    #[allow(unused_unsafe, reason = "newer versions of Rust call it safe")]
+    // SAFETY: every x86-64 has the instruction and this leaf.
+    let features = unsafe { std::arch::x86_64::__cpuid(1) }.ecx;
+    if features & OSXSAVE == 0 {
+        return 0;
+    }
+    let states;
+    // SAFETY: `OSXSAVE` says that the instruction is there.
+    unsafe { std::arch::asm!("xgetbv", in("ecx") 0, out("eax") states, out("edx") _, options(nomem, nostack)) };
+    states
 }
 
 /// What was changed about the process and is put back for the program.

@@ -148,7 +148,7 @@ impl Given<'_> {
 
 /// `--some-name` is `VAULT_EXEC_SOME_NAME`.
 fn own_variable(option: &str) -> String {
-    format!("VAULT_EXEC_{}", option.trim_start_matches('-').replace('-', "_").to_uppercase())
+    format!("VAULT_EXEC_{}", option.trim_start_matches('-').replace('-', "_").to_ascii_uppercase())
 }
 
 #[cfg(test)]

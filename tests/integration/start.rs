@@ -40,6 +40,16 @@ fn a_program_that_is_not_there_is_127_and_nothing_is_asked() {
 }
 
 #[test]
+fn what_rusts_own_library_is_told_is_for_the_program_alone() {
+    let bed = ready().env("RUST_BACKTRACE", "full").env("RUST_LIB_BACKTRACE", "1").env("RUST_MIN_STACK", "1");
+    bed.environ().has("RUST_BACKTRACE", "full").has("RUST_LIB_BACKTRACE", "1").has("RUST_MIN_STACK", "1");
+    bed.env("PATH", "/nowhere")
+        .run(["nope"])
+        .exits(127)
+        .stderr_is("vault-exec: `nope` was not found\nhint: PATH is /nowhere\n");
+}
+
+#[test]
 fn a_program_that_cannot_be_executed_is_126_and_nothing_is_asked() {
     let bed = ready().file("text", "#!/bin/sh\n").env("PATH", "/nowhere:{home}").overheard();
     let refused = |program: &str, stderr: &str| {
