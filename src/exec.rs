@@ -83,6 +83,7 @@ impl Program {
         let Ok(entries) = entries else { return Failure::new("a variable holds a NUL byte") };
         signals::disarm();
         hardened.undo();
+        hygiene::wipe_stack();
         hygiene::wipe_registers();
         match execve(&self.file, &self.line, &entries) {
             Ok(never) => match never {},

@@ -108,6 +108,56 @@ pub fn take_environment() -> Inherited {
     Inherited::new(entries)
 }
 
+/// Wipes what was on the stack and is no longer in use: the keys of a connection, and a private key on its way, pass
+/// through there by value. To be called when nothing but the start of the program follows.
+#[inline(never)]
+pub fn wipe_stack() {
+    /// A kernel that calls all of a stack resident, up to its limit, is not believed for ever.
+    const DEEPEST: usize = 1024 * 1024;
+    // SAFETY: only asks.
+    let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
+    let here = 0_u8;
+    let current = (&raw const here).addr() & !(page - 1);
+    let mut lowest = current;
+    for below in (current.saturating_sub(DEEPEST)..current).step_by(page).rev() {
+        let mut resident = 0_u8;
+        // SAFETY: asks about a page, whether there is one or not, and is answered in a byte of ours.
+        if unsafe { libc::mincore(std::ptr::without_provenance_mut(below), page, &raw mut resident) } != 0 {
+            break;
+        }
+        if resident & 1 == 1 {
+            lowest = below;
+        }
+    }
+    // SAFETY: all from there to the stack pointer is of our own stack, and nothing is kept below that pointer: without
+    // `nostack` the compiler does not use the red zone either.
+    #[cfg(target_arch = "x86_64")]
+    unsafe {
+        std::arch::asm!(
+            "mov rcx, rsp",
+            "sub rcx, rdi",
+            "rep stosb",
+            inout("rdi") lowest => _,
+            in("al") 0_u8,
+            out("rcx") _,
+        );
+    }
+    // SAFETY: as above. The stack pointer is a multiple of 16, and so is the start of a page.
+    #[cfg(target_arch = "aarch64")]
+    unsafe {
+        std::arch::asm!(
+            "mov {end}, sp",
+            "2: cmp {at}, {end}",
+            "b.hs 3f",
+            "stp xzr, xzr, [{at}], #16",
+            "b 2b",
+            "3:",
+            at = inout(reg) lowest => _,
+            end = out(reg) _,
+        );
+    }
+}
+
 /// Clears the vector registers, through which every copy of a secret went: a core holds them too. To be called last.
 pub fn wipe_registers() {
     #[cfg(target_arch = "x86_64")]
