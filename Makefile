@@ -1,7 +1,7 @@
 # What a person types. Everything else is cargo's.
 release := $(or $(CARGO_TARGET_DIR),target)/$(shell rustc -vV | sed -n 's/^host: //p')/release/vault-exec
 
-.PHONY: all demo test lint generate release clean
+.PHONY: all demo test prove-memory lint generate release clean
 
 all: release
 
@@ -15,6 +15,11 @@ test: release ## Everything, against the binary that is shipped
 	tests/tools.sh
 	tests/openbao.sh
 	VAULT_EXEC_TEST_BINARY=$(abspath $(release)) cargo test --locked
+
+prove-memory: release ## What is in memory when the program is about to start; needs root, to trace and to change users
+	tests/tools.sh
+	tests/openbao.sh
+	VAULT_EXEC_TEST_BINARY=$(abspath $(release)) cargo test --locked --test integration memory:: -- --show-output
 
 generate: ## Completions and the manual page
 	cargo run --locked --quiet --example generate

@@ -3,7 +3,7 @@
 # beside this one, when a test wants them.
 set -eu
 missing=
-for pair in cc:build-essential make:make openssl:openssl curl:curl ip:iproute2 python3:python3; do
+for pair in cc:build-essential make:make openssl:openssl curl:curl ip:iproute2 python3:python3 strace:strace; do
     command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
 done
 python3 -m pip --version >/dev/null 2>&1 || missing="$missing python3-pip"

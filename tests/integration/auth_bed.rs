@@ -20,7 +20,8 @@ use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion};
 use serde_json::{Value, json};
 
 use crate::bed::{Bed, Outcome, ROOT};
@@ -53,9 +54,9 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    /// The body of the answer.
+    /// The body of the answer, null if it has none.
     pub(crate) fn answer(&self) -> Value {
-        serde_json::from_str(&self.answer).unwrap()
+        serde_json::from_str(&self.answer).unwrap_or_default()
     }
 }
 
@@ -180,7 +181,16 @@ pub(crate) trait Door: Sized {
     fn locked_in(api: &Api) -> Self;
 
     /// Puts a door in front of a server that hears requests and answers whole; `answer` may answer in its stead.
-    fn behind_door(self, answer: impl Fn(&Request) -> Option<(u16, String)> + Send + Sync + 'static) -> Self;
+    fn behind_door(self, answer: impl Fn(&Request) -> Option<(u16, String)> + Send + Sync + 'static) -> Self {
+        self.behind_tls_door(None, answer)
+    }
+
+    /// The same over TLS, if it is told how.
+    fn behind_tls_door(
+        self,
+        tls: Option<ServerConfig>,
+        answer: impl Fn(&Request) -> Option<(u16, String)> + Send + Sync + 'static,
+    ) -> Self;
 
     /// Creates the role `{kv}` of `auth/approle`, with these settings and the policy `{kv}`; the `role_id`.
     fn approle(&self, settings: &Value) -> String;
@@ -234,11 +244,16 @@ impl Door for Bed {
             .behind_door(|_| None)
     }
 
-    fn behind_door(self, answer: impl Fn(&Request) -> Option<(u16, String)> + Send + Sync + 'static) -> Self {
+    fn behind_tls_door(
+        self,
+        tls: Option<ServerConfig>,
+        answer: impl Fn(&Request) -> Option<(u16, String)> + Send + Sync + 'static,
+    ) -> Self {
         let upstream = self.fill("{addr}");
         let exchanges = Heard::default();
         let ears = Arc::clone(&exchanges);
-        let door = stand_in(None, move |request| {
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let door = stand_in(tls, move |request| {
             let (status, answer) = answer(request).unwrap_or_else(|| {
                 let wanted = |name: &str| name.to_ascii_lowercase().starts_with("x-vault-");
                 let headers = request.headers.iter().filter(|(name, _)| wanted(name));
@@ -248,7 +263,7 @@ impl Door for Bed {
             ears.lock().unwrap().push(Exchange { request: request.clone(), answer: answer.clone() });
             (status, answer)
         });
-        let door = format!("http://{door}");
+        let door = format!("{scheme}://{door}");
         DOORS.lock().unwrap().insert(door.clone(), exchanges);
         self.env("VAULT_ADDR", door)
     }
@@ -287,7 +302,7 @@ impl Door for Bed {
     fn enters(&self) -> Outcome {
         let outcome = self.clone().args(LOUD).environ().has("K", VALUE);
         discreet(self, &outcome);
-        for credential in credentials(&self.exchanges()) {
+        for (_, credential) in credentials(&self.exchanges()) {
             let block = String::from_utf8_lossy(&outcome.stdout);
             assert!(!block.contains(&credential), "the program got the credential {credential}: {outcome}");
         }
@@ -331,23 +346,22 @@ pub(crate) fn policy(path: &str) -> Value {
 /// Nothing that went through the door and is worth anything was said on standard error.
 #[track_caller]
 pub(crate) fn discreet(bed: &Bed, outcome: &Outcome) {
-    for credential in credentials(&bed.exchanges()).into_iter().chain([VALUE.into(), ROOT.into()]) {
+    let credentials = credentials(&bed.exchanges()).into_iter().map(|(_, credential)| credential);
+    for credential in credentials.chain([VALUE.into(), ROOT.into()]) {
         assert!(!outcome.stderr.contains(&credential), "standard error holds {credential}: {outcome}");
     }
 }
 
-/// Every credential that went through a door, in either direction.
-fn credentials(exchanges: &[Exchange]) -> Vec<String> {
+/// Every credential that went through a door, in either direction, and what it was called there.
+pub(crate) fn credentials(exchanges: &[Exchange]) -> Vec<(&'static str, String)> {
     const NAMES: [&str; 6] = ["secret_id", "jwt", "password", "token", "client_token", "value"];
-    fn collect(value: &Value, found: &mut Vec<String>) {
+    fn collect(value: &Value, found: &mut Vec<(&'static str, String)>) {
         match value {
             Value::Object(fields) => {
                 for (name, field) in fields {
-                    match field {
-                        Value::String(text) if NAMES.contains(&name.as_str()) && !text.is_empty() => {
-                            found.push(text.clone());
-                        }
-                        other => collect(other, found),
+                    match (NAMES.into_iter().find(|known| known == name), field) {
+                        (Some(name), Value::String(text)) if !text.is_empty() => found.push((name, text.clone())),
+                        (_, other) => collect(other, found),
                     }
                 }
             }
@@ -357,8 +371,9 @@ fn credentials(exchanges: &[Exchange]) -> Vec<String> {
     }
     let mut found = Vec::new();
     for Exchange { request, answer } in exchanges {
-        found.extend(request.header("X-Vault-Token").map(str::to_owned));
-        found.extend(request.header("Authorization").map(|value| value.trim_start_matches("Bearer ").to_owned()));
+        let bearer = |value: &str| value.trim_start_matches("Bearer ").to_owned();
+        found.extend(request.header("X-Vault-Token").map(|token| ("X-Vault-Token", token.to_owned())));
+        found.extend(request.header("Authorization").map(|value| ("Authorization", bearer(value))));
         for body in [&request.body, answer] {
             collect(&serde_json::from_str(body).unwrap_or_default(), &mut found);
         }
@@ -438,21 +453,46 @@ impl Authority {
     /// A certificate for a host or a person and the key to it.
     pub(crate) fn certify(&self, name: &str) -> (String, String) {
         let key = KeyPair::generate().unwrap();
+        (self.certify_key(name, &key), key.serialize_pem())
+    }
+
+    /// A certificate for a key that is there already.
+    pub(crate) fn certify_key(&self, name: &str, key: &KeyPair) -> String {
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
         params.distinguished_name.push(rcgen::DnType::CommonName, name);
         params.extended_key_usages =
             vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth, rcgen::ExtendedKeyUsagePurpose::ServerAuth];
-        (params.signed_by(&key, &self.0).unwrap().pem(), key.serialize_pem())
+        params.signed_by(key, &self.0).unwrap().pem()
     }
 
     /// How a server on the loopback speaks TLS.
     pub(crate) fn server_config(&self) -> ServerConfig {
-        let (certificate, key) = self.certify("127.0.0.1");
+        self.config_for("127.0.0.1", rustls::DEFAULT_VERSIONS, None)
+    }
+
+    /// The same for another host, in these versions, and for clients that another authority knows.
+    pub(crate) fn config_for(
+        &self,
+        host: &str,
+        versions: &[&'static SupportedProtocolVersion],
+        clients: Option<&Self>,
+    ) -> ServerConfig {
+        let (certificate, key) = self.certify(host);
         let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
-        let builder = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
-        let builder = builder.with_safe_default_protocol_versions().unwrap();
-        builder.with_no_client_auth().with_single_cert(chain, key).unwrap()
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider));
+        let builder = builder.with_protocol_versions(versions).unwrap();
+        let builder = match clients {
+            None => builder.with_no_client_auth(),
+            Some(Self(clients)) => {
+                let mut roots = RootCertStore::empty();
+                roots.add(clients.der().clone()).unwrap();
+                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+                builder.with_client_cert_verifier(verifier.build().unwrap())
+            }
+        };
+        builder.with_single_cert(chain, key).unwrap()
     }
 }
 

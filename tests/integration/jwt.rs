@@ -33,7 +33,7 @@ fn claims(subject: &str, audience: &str, life: i64) -> Value {
     })
 }
 
-fn jwt(audience: &str) -> String {
+pub(crate) fn jwt(audience: &str) -> String {
     SIGNER.sign(&claims("repo:app", audience, 300))
 }
 
@@ -49,7 +49,7 @@ fn locked() -> Bed {
     bed
 }
 
-fn with_role() -> Bed {
+pub(crate) fn with_role() -> Bed {
     locked().args(["--role", "{kv}"])
 }
 
@@ -117,7 +117,7 @@ fn github(request: &Request) -> (u16, String) {
     }
 }
 
-fn on_github(bed: Bed, path: &str) -> Bed {
+pub(crate) fn on_github(bed: Bed, path: &str) -> Bed {
     let service = stand_in(None, github);
     bed.env("ACTIONS_ID_TOKEN_REQUEST_URL", format!("http://{service}{path}"))
         .env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "canary-of-the-job")

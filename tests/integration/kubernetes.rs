@@ -55,7 +55,7 @@ fn service_account() -> String {
 }
 
 /// A bed with the role `{kv}` for that service account, whose token is in the file `jwt`.
-fn in_pod() -> Bed {
+pub(crate) fn in_pod() -> Bed {
     LazyLock::force(&CLUSTER);
     let bed = Bed::locked().file("jwt", service_account() + "\n").args(["--auth", "kubernetes"]);
     let role = json!({

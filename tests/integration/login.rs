@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::auth_bed::{Api, Authority, Door, VALUE, discreet, policy, text};
+use crate::auth_bed::{Api, Authority, Door, Request, VALUE, discreet, policy, text};
 use crate::bed::{Bed, DOUBTED, ROOT, Server, free_port, new_dir};
 
 const REFUSED: &str = "vault-exec: log in at auth/approle: the server refused the credential (400)\n\
@@ -201,20 +201,20 @@ fn a_user_may_be_called_what_the_server_allows() {
 }
 
 /// A server that lets everybody in and knows the secret, for a method that `OpenBao` does not bring.
-fn ldap() -> Bed {
+pub(crate) fn ldap() -> Bed {
     Bed::bare()
         .args(["--auth", "ldap", "--path", "secret/a", "--no-revoke"])
         .env("VAULT_ADDR", "http://nowhere")
-        .behind_door(|request| {
-            Some(if request.target.starts_with("/v1/auth/") {
-                (200, json!({"auth": {"client_token": "s.canary-of-the-token", "num_uses": 0}}).to_string())
-            } else {
-                (
-                    200,
-                    json!({"data": {"data": {"k": VALUE}, "metadata": {"version": 1, "destroyed": false}}}).to_string(),
-                )
-            })
-        })
+        .behind_door(|request| Some(everybody_in(request)))
+}
+
+pub(crate) fn everybody_in(request: &Request) -> (u16, String) {
+    let answer = if request.target.starts_with("/v1/auth/") {
+        json!({"auth": {"client_token": "s.canary-of-the-token", "num_uses": 0}})
+    } else {
+        json!({"data": {"data": {"k": VALUE}, "metadata": {"version": 1, "destroyed": false}}})
+    };
+    (200, answer.to_string())
 }
 
 #[test]

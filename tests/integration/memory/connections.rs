@@ -1,0 +1,197 @@
+//! Every kind of connection, and what can go wrong on the way to an answer.
+
+use std::fmt::Write as _;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::thread;
+
+use rustls::version::{TLS12, TLS13};
+
+use crate::bed::{Bed, new_dir};
+use crate::fake_vault::{FakeVault, Reply, secret_body};
+
+use super::keys::Tls;
+use super::random;
+use super::scene::{Scene, prove_all};
+
+/// What there is between us and a secret, and a scene of it.
+type Connection = (&'static str, fn(&str) -> Scene);
+
+const CONNECTIONS: [Connection; 18] = [
+    ("plain HTTP", |secret| answered([found(secret)])),
+    ("TLS 1.2", |secret| answered_over(Tls::of(&TLS12), [found(secret)])),
+    ("TLS 1.3", |secret| answered_over(Tls::of(&TLS13), [found(secret)])),
+    ("TLS with anybody", |secret| {
+        let tls = Tls::of(&TLS13);
+        let fake = FakeVault::answering_over_tls(tls.config.clone(), [found(secret)]);
+        Scene::of(fake.unwatched_bed().args(["--tls-skip-verify"])).with(fake).none_of_later(move |_| tls.secrets())
+    }),
+    ("TLS with a server name", |secret| {
+        let tls = Tls::new("vault.test", &TLS13, None);
+        let fake = FakeVault::answering_over_tls(tls.config.clone(), [found(secret)]);
+        let bed = trusting(fake.unwatched_bed(), &tls).args(["--tls-server-name", "vault.test"]);
+        Scene::of(bed).with(fake).none_of_later(move |_| tls.secrets())
+    }),
+    ("a name to look up", |secret| {
+        let fake = FakeVault::answering([found(secret)]);
+        Scene::of(fake.unwatched_bed().env("VAULT_ADDR", format!("http://localhost:{}", fake.port()))).with(fake)
+    }),
+    ("a socket", |secret| {
+        let fake = FakeVault::answering([found(secret)]);
+        Scene::of(fake.unwatched_bed().env("VAULT_ADDR", socket_to(fake.port()))).with(fake)
+    }),
+    ("a first try that failed", |secret| {
+        answered([Reply::status(503), Reply::closed(), Reply::reset(), found(secret)])
+    }),
+    ("a first try that failed, over TLS", |secret| {
+        answered_over(Tls::of(&TLS13), [Reply::status(503), Reply::closed(), Reply::reset(), found(secret)])
+    }),
+    ("a first answer that was cut off", |secret| {
+        let whole = format!("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{}", secret_body(&[("a", secret)]));
+        answered([Reply::raw(whole), found(secret)])
+    }),
+    ("a redirect", |secret| {
+        let active = FakeVault::answering([found(secret)]);
+        answered([to(&active)]).with(active)
+    }),
+    ("a redirect from TLS to TLS", |secret| {
+        let tls = Tls::of(&TLS13);
+        let active = FakeVault::answering_over_tls(tls.config.clone(), [found(secret)]);
+        answered_over(tls, [to(&active)]).with(active)
+    }),
+    ("a redirect from plain HTTP to TLS", |secret| {
+        let tls = Tls::of(&TLS13);
+        let active = FakeVault::answering_over_tls(tls.config.clone(), [found(secret)]);
+        let standby = FakeVault::answering([to(&active)]);
+        let scene = Scene::of(trusting(standby.unwatched_bed(), &tls)).with(standby);
+        scene.with(active).none_of_later(move |_| tls.secrets())
+    }),
+    ("a body in small chunks", |secret| {
+        let mut answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned();
+        for chunk in secret_body(&[("a", secret)]).as_bytes().chunks(20) {
+            write!(answer, "{:x}\r\n{}\r\n", chunk.len(), str::from_utf8(chunk).unwrap()).unwrap();
+        }
+        answered([Reply::raw(answer + "0\r\n\r\n")])
+    }),
+    ("a body of which nobody says how long it is", |secret| {
+        answered([Reply::raw(format!("HTTP/1.1 200 OK\r\n\r\n{}", secret_body(&[("a", secret)])))])
+    }),
+    ("a proxy with a password", |secret| {
+        let proxy = FakeVault::answering([found(secret)]);
+        let (url, password) = proxy_at(proxy.port());
+        let bed = proxy.unwatched_bed().env("VAULT_ADDR", "http://vault.test:8200").env("VAULT_EXEC_PROXY", url);
+        Scene::of(bed).with(proxy).never("password of the proxy", password)
+    }),
+    ("a tunnel through a proxy with a password", |secret| {
+        let (scene, port) = behind_proxy(secret);
+        let (url, password) = proxy_at(port);
+        scene.env("VAULT_EXEC_PROXY", &url).never("password of the proxy", password)
+    }),
+    ("a tunnel through a proxy that the program may use, too", |secret| {
+        let (scene, port) = behind_proxy(secret);
+        let (url, password) = proxy_at(port);
+        scene.inherited("HTTPS_PROXY", &url).never("password of the proxy", password)
+    }),
+];
+
+#[test]
+fn every_connection() {
+    prove_all(CONNECTIONS.iter().map(|(name, scene)| {
+        let [token, secret] = [random(32), random(32)];
+        let scene = scene(&secret).env("VAULT_TOKEN", &token).never("token", token).once("A", secret);
+        ((*name).to_owned(), scene)
+    }));
+}
+
+fn found(secret: &str) -> Reply {
+    Reply::secret(&[("a", secret)])
+}
+
+fn to(active: &FakeVault) -> Reply {
+    Reply::redirect(307, &format!("{}/v1/secret/data/app", active.url()))
+}
+
+fn answered(replies: impl IntoIterator<Item = Reply>) -> Scene {
+    let fake = FakeVault::answering(replies);
+    Scene::of(fake.unwatched_bed()).with(fake)
+}
+
+fn answered_over(tls: Tls, replies: impl IntoIterator<Item = Reply>) -> Scene {
+    let fake = FakeVault::answering_over_tls(tls.config.clone(), replies);
+    Scene::of(trusting(fake.unwatched_bed(), &tls)).with(fake).none_of_later(move |_| tls.secrets())
+}
+
+fn trusting(bed: Bed, tls: &Tls) -> Bed {
+    bed.file("ca", &tls.ca).args(["--ca-cert", "ca"])
+}
+
+/// The address of a proxy, and the password in it, which has to be encoded there.
+fn proxy_at(port: u16) -> (String, String) {
+    let password = format!("{}@/{}", random(16), random(16));
+    let encoded = password.replace('@', "%40").replace('/', "%2F");
+    (format!("http://me:{encoded}@127.0.0.1:{port}"), password)
+}
+
+/// A server that only a proxy finds, and the port of that proxy.
+fn behind_proxy(secret: &str) -> (Scene, u16) {
+    let tls = Tls::new("vault.test", &TLS13, None);
+    let fake = FakeVault::answering_over_tls(tls.config.clone(), [found(secret)]);
+    let port = tunnel_to(fake.port());
+    let bed = trusting(fake.unwatched_bed(), &tls).env("VAULT_ADDR", "https://vault.test:8200");
+    (Scene::of(bed).with(fake).none_of_later(move |_| tls.secrets()), port)
+}
+
+/// A proxy that takes everybody who shows a password to the same place.
+fn tunnel_to(target: u16) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let (mut request, mut byte) = (Vec::new(), [0]);
+            while !request.ends_with(b"\r\n\r\n") && client.read(&mut byte).is_ok_and(|length| length > 0) {
+                request.push(byte[0]);
+            }
+            let request = String::from_utf8_lossy(&request).to_lowercase();
+            assert!(
+                request.starts_with("connect vault.test:8200 ") && request.contains("\nproxy-authorization: basic ")
+            );
+            client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+            let other = client.try_clone().unwrap();
+            relay(client, other, target, |client| client.shutdown(Shutdown::Write));
+        }
+    });
+    port
+}
+
+/// The address of a socket that leads to this port.
+fn socket_to(target: u16) -> String {
+    let path = new_dir("socket").join("socket");
+    let listener = UnixListener::bind(&path).unwrap();
+    thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let other = client.try_clone().unwrap();
+            relay(client, other, target, |client: &UnixStream| client.shutdown(Shutdown::Write));
+        }
+    });
+    format!("unix://{}", path.display())
+}
+
+/// Passes on what either side says until it has said all.
+fn relay<S: Read + Write + Send + 'static>(
+    mut from: S,
+    mut to: S,
+    target: u16,
+    end: impl FnOnce(&S) -> io::Result<()> + Send + 'static,
+) {
+    let mut server = TcpStream::connect(("127.0.0.1", target)).unwrap();
+    let mut answers = server.try_clone().unwrap();
+    thread::spawn(move || {
+        let _ = io::copy(&mut answers, &mut to);
+        end(&to)
+    });
+    thread::spawn(move || {
+        let _ = io::copy(&mut from, &mut server);
+        server.shutdown(Shutdown::Write)
+    });
+}

@@ -1,0 +1,33 @@
+//! What is in memory when the program is about to start, and what others can see of it until then.
+//!
+//! ```text
+//! Scene::of(bed).never("token", token).once("PASSWORD", password)      one copy, and none
+//! ```
+//!
+//! Each way in, each connection and each way of a value is a scene in a table; every scene is proved in the same way. A
+//! call is stopped where it enters `execve`, and every byte it has is searched for any piece of a secret in any form.
+
+mod scene;
+mod search;
+mod stopped;
+
+mod keys;
+
+mod connections;
+mod logins;
+mod values;
+
+mod process;
+mod traces;
+mod wait;
+
+use std::fs::File;
+use std::io::Read;
+
+/// New for every run, so that no copy is from anywhere else. No two characters follow each other in ASCII, as they do in
+/// the tables by which bytes are encoded.
+fn random(length: usize) -> String {
+    let mut bytes = vec![0; length];
+    File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut bytes)).expect("random bytes");
+    bytes.iter().map(|byte| char::from(b"acegikmoqsuwyBDFHJLNPRTVXZ02468_"[usize::from(byte % 32)])).collect()
+}

@@ -1,0 +1,143 @@
+//! What vault-exec writes, and where: every system call until the program starts is looked at.
+
+use std::fs;
+use std::process::Command;
+
+use rustls::version::TLS13;
+use serde_json::json;
+
+use crate::auth_bed::Door;
+use crate::bed::{Bed, new_dir};
+use crate::fake_vault::{FakeVault, Reply, needs_root};
+use crate::shape_real::Memory;
+
+use super::keys::Tls;
+use super::random;
+
+/// Calls that change a file, or what a name stands for.
+const CHANGES: [&str; 46] = [
+    "write",
+    "writev",
+    "pwrite64",
+    "pwritev",
+    "pwritev2",
+    "sendto",
+    "sendmsg",
+    "sendmmsg",
+    "sendfile",
+    "splice",
+    "tee",
+    "vmsplice",
+    "copy_file_range",
+    "creat",
+    "rename",
+    "renameat",
+    "renameat2",
+    "unlink",
+    "unlinkat",
+    "rmdir",
+    "mkdir",
+    "mkdirat",
+    "link",
+    "linkat",
+    "symlink",
+    "symlinkat",
+    "mknod",
+    "mknodat",
+    "truncate",
+    "ftruncate",
+    "fallocate",
+    "chmod",
+    "fchmod",
+    "fchmodat",
+    "fchmodat2",
+    "chown",
+    "lchown",
+    "fchown",
+    "fchownat",
+    "utimensat",
+    "setxattr",
+    "lsetxattr",
+    "fsetxattr",
+    "mount",
+    "io_uring_setup",
+    "process_vm_writev",
+];
+
+/// The calls that would leave something in a file, from the start of a program to that of the next one in its place.
+fn left_in_files(bed: Bed, command: impl FnOnce(&Bed) -> Command) -> Vec<String> {
+    needs_root();
+    let trace = new_dir("trace").join("trace");
+    let bed = bed.under(["strace", "-f", "-y", "-s", "0", "-o", trace.to_str().unwrap(), "--"]);
+    let output = command(&bed).output().expect("strace, which tests/tools.sh installs");
+    let text = fs::read_to_string(&trace).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    let calls: Vec<_> = text.lines().filter_map(|line| Some(line.split_once(' ')?.1.trim_start().to_owned())).collect();
+    assert!(calls[0].starts_with("execve("), "{}", calls[0]);
+    let own = calls.into_iter().skip(1).take_while(|call| !call.starts_with("execve("));
+    own.filter(|call| leaves_something(call)).collect()
+}
+
+/// `write(2</dev/pts/0>, ""..., 12) = 12`
+fn leaves_something(call: &str) -> bool {
+    let Some((name, arguments)) = call.split_once('(') else { return false };
+    let descriptor = arguments.split_once('<').and_then(|(number, rest)| {
+        let number: u32 = number.parse().ok()?;
+        Some((number, rest.split_once('>')?.0))
+    });
+    // A socket, a pipe or a file in memory leaves nothing behind.
+    let fleeting = |(number, file): (u32, &str)| number == 2 || !file.starts_with('/') || file.starts_with("/memfd:");
+    if matches!(name, "open" | "openat" | "openat2") {
+        !arguments.contains("O_RDONLY") && !arguments.contains("O_PATH")
+            || ["O_CREAT", "O_TRUNC", "O_TMPFILE", "O_APPEND"].iter().any(|flag| arguments.contains(flag))
+    } else {
+        CHANGES.contains(&name) && !descriptor.is_some_and(fleeting)
+    }
+}
+
+fn started(bed: Bed) -> Vec<String> {
+    left_in_files(bed, |bed| bed.command(["true"]))
+}
+
+#[test]
+fn nothing_is_written_to_any_file() {
+    let approle = Bed::locked();
+    let (role_id, secret_id) = (approle.approle(&json!({})), approle.secret_id());
+    let approle = approle.file("role", role_id).file("id", secret_id).env("VAULT_ROLE_ID_FILE", "role");
+    let tls = Tls::of(&TLS13);
+    let secret = Reply::secret(&[("a", &random(32))]);
+    let over_tls = FakeVault::answering_over_tls(tls.config.clone(), [secret.clone()]);
+    let by_name = FakeVault::answering([Reply::status(503), Reply::closed(), secret.clone()]);
+    let refusing = FakeVault::answering([Reply::status(403)]);
+    for bed in [
+        approle.args(["--secret-id-file", "id", "-vv"]),
+        over_tls.unwatched_bed().file("ca", &tls.ca).args(["--ca-cert", "ca", "--log-format", "json", "-v"]),
+        by_name.unwatched_bed().env("VAULT_ADDR", format!("http://localhost:{}", by_name.port())),
+        by_name.unwatched_bed().args(["--file", "F={a}", "--file", "G={a|base64}"]),
+        refusing.unwatched_bed(),
+    ] {
+        assert_eq!(started(bed), [""; 0]);
+    }
+}
+
+#[test]
+fn where_a_directory_is_named_for_files_they_are_all_that_is_written() {
+    let fake = FakeVault::answering([Reply::secret(&[("a", &random(32))])]);
+    let directory = Memory::new();
+    let bed = fake.unwatched_bed().args(["--file-dir", directory.path(), "--file", "F={a}"]);
+    let left = started(bed);
+    let file = format!("{}/F", directory.path());
+    assert!(left.len() >= 2 && left.iter().all(|call| call.contains(&file)), "{left:#?}");
+    assert_eq!(directory.names(), ["F"]);
+}
+
+/// Otherwise the silence above would prove nothing.
+#[test]
+fn what_other_programs_write_is_noticed() {
+    let shell = ["echo > a", "echo >> a", ": <> a", "exec > a; echo", "exec 3< .; echo >&2; echo > a"];
+    let shell = shell.map(|script| vec!["sh", "-c", script]);
+    let others = [vec!["touch", "a"], vec!["mkdir", "a"], vec!["ln", "-s", "b", "a"]];
+    for line in shell.into_iter().chain(others) {
+        let left = left_in_files(Bed::bare(), |bed| bed.without_vault_exec(line.iter().copied()));
+        assert!(!left.is_empty(), "{line:?}");
+    }
+}

@@ -1,0 +1,180 @@
+//! What others can see of vault-exec until the program starts: nothing they could use.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use crate::bed::{Bed, new_dir, vault_exec};
+use crate::fake_vault::{FakeVault, Reply, Running, TOKEN, needs_root};
+
+use super::random;
+use super::search::Search;
+
+/// A server that gives one secret and says nothing when it is asked for another: the first one is held then.
+fn half_silent(secret: &str) -> (FakeVault, Bed) {
+    let fake = FakeVault::answering([Reply::silence()]).and_at("secret/data/app", [Reply::secret(&[("a", secret)])]);
+    let bed = fake.unwatched_bed().args(["--path", "secret/other"]);
+    (fake, bed)
+}
+
+#[test]
+fn other_processes_see_no_credential_while_it_waits() {
+    let secrets: [String; 7] = std::array::from_fn(|_| random(32));
+    let [held, secret_id, jwt, id_token, password, own, proxy] = &secrets;
+    let (fake, bed) = half_silent(held);
+    let bed = bed
+        .env("BAO_TOKEN", TOKEN)
+        .env("VAULT_SECRET_ID", secret_id)
+        .env("VAULT_JWT", jwt)
+        .env("VAULT_ID_TOKEN", id_token)
+        .env("BAO_PASSWORD", password)
+        .env("VAULT_EXEC_PREFIX", format!("P{own}"))
+        .env("VAULT_EXEC_PROXY", format!("http://me:{proxy}@127.0.0.1:1"))
+        .env("LANG", "C.UTF-8");
+    let running = Running::start(bed.command(["true"]));
+    fake.await_requests(2);
+
+    let [environ, line] = ["environ", "cmdline"].map(|name| {
+        let bytes = fs::read(format!("/proc/{}/{name}", running.pid())).expect("as root");
+        String::from_utf8(bytes).expect("text")
+    });
+    let mut search = Search::default();
+    for secret in secrets.iter().map(String::as_str).chain([TOKEN]) {
+        search.add("credential", secret.as_bytes());
+    }
+    for text in [&environ, &line] {
+        assert!(!search.in_bytes(text.as_bytes()), "{text:?}");
+    }
+    for kept in ["LANG=C.UTF-8".to_owned(), format!("VAULT_ADDR={}", fake.url())] {
+        assert!(environ.split('\0').any(|entry| entry == kept), "no {kept} in {environ:?}");
+    }
+    assert!(line.contains("\0secret/other\0"), "{line:?}");
+}
+
+/// A copy of the program under test that every user may execute: cargo's folder may be for one user alone.
+fn for_everyone() -> String {
+    let folder = new_dir("for-everyone");
+    let copy = folder.join("vault-exec");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("rights");
+    fs::copy(vault_exec(), &copy).expect("a copy");
+    fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).expect("rights");
+    copy.to_str().expect("a name of ours").to_owned()
+}
+
+const NOBODY: u32 = 65534;
+
+/// Started by an ordinary user.
+fn as_nobody(line: &[&str]) -> Command {
+    needs_root();
+    let mut command = Command::new(line[0]);
+    command.args(&line[1..]);
+    command.env_clear().env("PATH", "/usr/bin:/bin").current_dir("/").uid(NOBODY).gid(NOBODY);
+    command
+}
+
+fn of_process(pid: u32, name: &str) -> String {
+    fs::read_to_string(format!("/proc/{pid}/{name}")).expect("as root")
+}
+
+#[test]
+fn not_even_the_same_user_can_look_into_it() {
+    let (fake, _) = half_silent(&random(32));
+    let program = for_everyone();
+    let mut command = as_nobody(&[&program, "--path", "secret/app", "--path", "secret/other", "--", "true"]);
+    command.env("VAULT_ADDR", fake.url()).env("VAULT_TOKEN", TOKEN);
+    let running = Running::start(command);
+    fake.await_requests(2);
+
+    let process = format!("/proc/{}", running.pid());
+    for name in ["environ", "mem", "maps"] {
+        let owner = fs::metadata(format!("{process}/{name}")).expect("the process lives").uid();
+        assert_eq!(owner, 0, "a dumpable process would leave {name} to its user");
+    }
+    for name in ["environ", "maps"] {
+        let output = as_nobody(&["cat", &format!("{process}/{name}")]).output().expect("cat");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && output.stdout.is_empty(), "{name} was read");
+        assert!(stderr.contains("Permission denied"), "{stderr}");
+    }
+}
+
+#[test]
+fn the_program_is_dumpable_again() {
+    let fake = FakeVault::answering([Reply::secret(&[("a", "b")])]);
+    let program = for_everyone();
+    let mut command = as_nobody(&[&program, "--path", "secret/app", "--", "cat", "/proc/self/environ"]);
+    command.env("VAULT_ADDR", fake.url()).env("VAULT_TOKEN", TOKEN);
+    let (status, stdout, stderr) = Running::start(command).end();
+    assert_eq!((status.code(), stderr.as_str()), (Some(0), ""));
+    assert!(stdout.split('\0').any(|entry| entry == "A=b"), "{stdout:?}");
+}
+
+#[test]
+fn no_core_file_is_written_until_the_program_starts() {
+    for (given, held, passed) in [("4096:8192", ["0", "8192"], ["4096", "8192"]), ("0:0", ["0", "0"], ["0", "0"])] {
+        let limit = format!("--core={given}");
+        let (fake, bed) = half_silent(&random(32));
+        let running = Running::start(bed.under(["prlimit", &limit]).command(["true"]));
+        fake.await_requests(2);
+        assert_eq!(core_limit(&of_process(running.pid(), "limits")), held);
+
+        let fake = FakeVault::answering([Reply::secret(&[("a", "b")])]);
+        let outcome = fake.unwatched_bed().under(["prlimit", &limit]).run(["cat", "/proc/self/limits"]).exits(0);
+        assert_eq!(core_limit(&String::from_utf8_lossy(&outcome.stdout)), passed);
+    }
+}
+
+/// The soft and the hard limit.
+fn core_limit(limits: &str) -> [String; 2] {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max core file size")).expect("the limit");
+    let mut fields = line.split_whitespace().map(str::to_owned);
+    [fields.next(), fields.next()].map(|field| field.expect("a limit"))
+}
+
+/// How much of its memory cannot be swapped out, in kB.
+fn locked(status: &str) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmLck:")).expect("the size");
+    line.trim().strip_suffix(" kB").expect("a unit").parse().expect("a number")
+}
+
+/// Root may lock what it wants: it has `CAP_IPC_LOCK`, or the message tells that it has not.
+#[test]
+fn memory_is_locked_where_that_is_allowed_and_the_programs_is_not() {
+    let fake = FakeVault::answering([Reply::secret(&[("a", "b")])]);
+    let bed = fake.unwatched_bed().args(["--require-mlock"]);
+    let outcome = bed.run(["cat", "/proc/self/status"]).exits(0).stderr_is("");
+    assert_eq!(locked(&String::from_utf8_lossy(&outcome.stdout)), 0);
+
+    let (fake, bed) = half_silent(&random(32));
+    let running = Running::start(bed.command(["true"]));
+    fake.await_requests(2);
+    let status = of_process(running.pid(), "status");
+    assert!(locked(&status) > 0, "{status}");
+}
+
+#[test]
+fn memory_that_cannot_be_locked_stops_only_whoever_requires_it() {
+    let fake = FakeVault::answering([Reply::secret(&[("a", "b")])]);
+    let program = for_everyone();
+    // None at all, and less than it takes to be safe.
+    for limit in ["--memlock=0:0", "--memlock=65536:65536"] {
+        let call = |more: &[&str]| {
+            let line = ["prlimit", limit, &program, "--path", "secret/app"];
+            let mut command = as_nobody(&[&line[..], more, &["--", "cat", "/proc/self/environ"]].concat());
+            command.env("VAULT_ADDR", fake.url()).env("VAULT_TOKEN", TOKEN);
+            Running::start(command).end()
+        };
+        let (status, stdout, stderr) = call(&[]);
+        assert_eq!((status.code(), stderr.as_str()), (Some(0), ""), "{limit}");
+        assert!(stdout.split('\0').any(|entry| entry == "A=b"), "{stdout:?}");
+
+        let asked = fake.requests().len();
+        let (status, stdout, stderr) = call(&["--require-mlock"]);
+        let message = "vault-exec: --require-mlock: memory cannot be locked\n\
+                       hint: raise the limit (ulimit -l unlimited, docker run --ulimit memlock=-1) or grant \
+                       CAP_IPC_LOCK\n";
+        assert_eq!((status.code(), stdout.as_str(), stderr.as_str()), (Some(125), "", message), "{limit}");
+        assert_eq!(fake.requests().len(), asked, "nobody is asked for what cannot be kept");
+    }
+}
