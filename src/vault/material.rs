@@ -25,7 +25,7 @@ const LARGEST: u64 = 1024 * 1024;
 pub(super) fn credential(material: &Material, deadline: &Deadline) -> anyhow::Result<Secret> {
     match material {
         Material::Value { secret, .. } => checked(secret, &source(material)),
-        Material::File(file) => checked(&read(file, deadline)?, &source(material)),
+        Material::File(file) => checked(&read_private(file, deadline)?, &source(material)),
     }
 }
 
@@ -54,11 +54,19 @@ pub(super) fn checked(secret: &Secret, from: &str) -> anyhow::Result<Secret> {
 /// # Errors
 /// When it cannot be read.
 pub(super) fn read(Setting { value, from }: &Setting, deadline: &Deadline) -> anyhow::Result<Secret> {
-    let looks_like_a_token = ["hvs.", "hvb.", "hvr.", "s.", "b."].iter().any(|start| value.starts_with(start));
+    read_file(value, deadline).map_err(|error| unreadable(value, &error)).with_context(|| from.clone())
+}
+
+/// A whole file that holds a secret. What names no file may be the secret itself, given where its file is wanted.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn read_private(Setting { value, from }: &Setting, deadline: &Deadline) -> anyhow::Result<Secret> {
+    let is_place = ["/", "./", "../"].iter().any(|start| value.starts_with(start));
     let failure = |error: io::Error| match error.kind() {
-        ErrorKind::NotFound if looks_like_a_token && !value.contains('/') => {
-            Failure::new("it wants the name of a file, but looks like a token")
-                .hint("write the token into a file, or into the variable VAULT_TOKEN")
+        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename if !is_place => {
+            Failure::new("it wants the name of a file, and there is none of this name")
+                .hint("check the name, which is not repeated here: it may be the secret itself")
         }
         _ => unreadable(value, &error),
     };

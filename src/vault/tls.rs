@@ -72,7 +72,7 @@ fn identity(
     let chain =
         CertificateDer::pem_slice_iter(material::read(certificate, deadline)?.expose()).collect::<Result<Vec<_>, _>>();
     let chain = chain.ok().filter(|chain| !chain.is_empty()).ok_or_else(|| no_authority(&certificate.to_string()))?;
-    let key = PrivateKeyDer::from_pem_slice(material::read(key, deadline)?.expose()).map_err(|_| {
+    let key = PrivateKeyDer::from_pem_slice(material::read_private(key, deadline)?.expose()).map_err(|_| {
         Failure::new(format!("{key}: it holds no private key"))
             .hint("it must hold PEM text such as -----BEGIN PRIVATE KEY-----, not encrypted")
     })?;

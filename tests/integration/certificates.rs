@@ -293,7 +293,7 @@ fn a_client_certificate_that_cannot_be_used_is_an_error_before_anything_is_sent(
     let missing = "No such file or directory\n\
                    hint: check that it is there, and that the user vault-exec runs as may read it\n";
     with("none.pem", &key).fails(&format!("vault-exec: --client-cert: none.pem: {missing}"));
-    with(&me, "none.key").fails(&format!("vault-exec: VAULT_CLIENT_KEY: none.key: {missing}"));
+    with(&me, "/none.key").fails(&format!("vault-exec: VAULT_CLIENT_KEY: /none.key: {missing}"));
     bed.clone().args(["--client-cert", &me]).fails("vault-exec: --client-cert: it needs --client-key as well\n");
     bed.env("VAULT_CLIENT_KEY", &key).fails("vault-exec: VAULT_CLIENT_KEY: it needs --client-cert as well\n");
     assert_eq!(tap.names(), []);

@@ -125,6 +125,23 @@ fn a_file_that_cannot_be_read_is_an_error() {
 }
 
 #[test]
+fn a_secret_in_the_place_of_its_files_name_is_not_repeated() {
+    let message = |from: &str| {
+        format!(
+            "vault-exec: {from}: it wants the name of a file, and there is none of this name\n\
+             hint: check the name, which is not repeated here: it may be the secret itself\n"
+        )
+    };
+    let bed = without_token().overheard();
+    for secret in ["hvs.hunter2", "3f1c2a9e-hunter2", "hunter2/hunter2", &"hunter2".repeat(100), "BEGIN\nhunter2"] {
+        bed.clone().args(["--token-file", secret]).fails(&message("--token-file")).asked([]);
+        bed.clone().env("BAO_TOKEN_PATH", secret).fails(&message("BAO_TOKEN_PATH")).asked([]);
+        let login = bed.clone().args(["--auth", "approle", "--role-id", "me", "--secret-id-file", secret]);
+        login.fails(&message("log in at auth/approle: --secret-id-file")).asked([]);
+    }
+}
+
+#[test]
 fn without_any_the_ways_to_give_one_are_told() {
     let bed = without_token().overheard();
     bed.fails(NONE).asked([]);
