@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser};
 
 use crate::failure::{Exit, Report};
@@ -321,7 +321,11 @@ pub fn voice(line: &[OsString]) -> Args {
 #[must_use]
 pub fn report(error: &clap::Error) -> Report {
     let rendered = error.render().to_string();
-    let message = rendered.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    let message = match (error.kind(), error.get(ContextKind::InvalidArg)) {
+        // What was given may be a secret: some switches are named after one.
+        (ErrorKind::TooManyValues, Some(ContextValue::String(switch))) => format!("{switch}: it takes no value"),
+        _ => rendered.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned(),
+    };
     let hint = match error.get(ContextKind::SuggestedArg) {
         Some(ContextValue::String(similar)) => {
             format!("did you mean {similar}? A program's own options stand behind --")

@@ -191,15 +191,18 @@ fn without_version(mut url: Url) -> Url {
     url
 }
 
-/// An address without what may be a secret in it: user name and password, query and fragment.
+/// An address without what may be a secret in it: user name and password, query and fragment. An `@` behind a `?` or a
+/// `#` may end a password that holds one, or be a part of a query: nothing around it is shown.
 fn harmless(address: &str) -> String {
-    let end = address.find(['?', '#']).unwrap_or(address.len());
-    let (address, rest) = address.split_at(end);
-    let rest = if rest.is_empty() { "" } else { "…" };
-    let start = address.find("://").map_or(0, |scheme| scheme + 3);
-    match address.rfind('@') {
-        Some(at) if at >= start => format!("{}…{}{rest}", &address[..start], &address[at..]),
-        _ => format!("{address}{rest}"),
+    let (scheme, rest) = address.split_at(address.find("://").map_or(0, |scheme| scheme + 3));
+    let (place, end) = match rest.find(['?', '#']) {
+        Some(end) => (&rest[..end], "…"),
+        None => (rest, ""),
+    };
+    match rest.rfind('@') {
+        Some(at) if at < place.len() => format!("{scheme}…{}{end}", &place[at..]),
+        Some(_) => format!("{scheme}…"),
+        None => format!("{scheme}{place}{end}"),
     }
 }
 

@@ -128,7 +128,8 @@ impl Given<'_> {
             Some(Setting { value, from }) => match value.as_str() {
                 "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
                 "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-                _ => Err(Error::NotABoolean { from, value }),
+                // Some switches are named after a secret, and so somebody may write one here.
+                _ => Err(Error::NotABoolean { from }),
             },
         }
     }
@@ -222,7 +223,7 @@ mod tests {
         };
         assert_eq!((skip("True"), skip("1"), skip("F"), skip("")), (Ok(true), Ok(true), Ok(false), Ok(false)));
         for wrong in ["yes", "on", "tRUE", " true", "2"] {
-            let error = Error::NotABoolean { from: "VAULT_SKIP_VERIFY".into(), value: wrong.into() };
+            let error = Error::NotABoolean { from: "VAULT_SKIP_VERIFY".into() };
             assert_eq!(skip(wrong), Err(error));
         }
     }

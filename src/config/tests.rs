@@ -83,6 +83,9 @@ fn addresses_are_checked_before_anything_is_sent() {
     assert_eq!(fault("127.0.0.1:8200"), "it is no URL");
     assert_eq!(fault("ftp://vault"), "it starts with none of https://, http:// and unix:///");
     assert_eq!(fault("https://vault?x"), "it has a `?` or a `#`");
+    assert_eq!(fault("https://me:a#hunter2@vault"), "it is no URL");
+    assert_eq!(fault("https://me:1#hunter2@vault"), "it has a `?` or a `#`");
+    assert_eq!(fault("https://vault?a=b@hunter2"), "it has a `?` or a `#`");
 }
 
 #[test]
@@ -119,7 +122,10 @@ fn templates_are_read_before_anything_is_asked() {
     assert_eq!(shown(&["--set", "A={b|uri}"]), "--set A: column 1: no filter is called `uri`");
     assert_eq!(shown(&["--file", "A={b"]), "--file A: column 1: a { without its }");
     assert_eq!(shown(&["--set", "A"]), "--set: there is no = in it");
-    assert_eq!(shown(&["--set", "A-B=x"]), "--set: `A-B` is a name with a character outside A-Z, a-z, 0-9 and _");
+    assert_eq!(
+        shown(&["--set", "A-B=x"]),
+        "--set: in front of the = stands a name with a character outside A-Z, a-z, 0-9 and _"
+    );
     assert_eq!(shown(&["--set", "A=x", "--file", "A=y"]), "A is given twice by --set and --file");
     for wrong in ["0o400", "1400", "rw", "0222", ""] {
         let line = ["--file-mode", wrong];

@@ -142,9 +142,10 @@ impl Setting {
     fn assignment(self) -> Result<Assignment, Error> {
         let from = self.from;
         let Some((name, template)) = self.value.split_once('=') else { return Err(Error::NotAnAssignment { from }) };
+        // Without a name it may be a part of the template, and so of a secret, that stands in front of the first =.
         let name = match EnvName::parse(name) {
             Ok(name) => name,
-            Err(fault) => return Err(Error::NotAName { from, value: name.to_owned(), fault }),
+            Err(fault) => return Err(Error::NotAnAssignedName { from, fault }),
         };
         match Template::parse(template) {
             Ok(template) => Ok(Assignment { name, template, from }),

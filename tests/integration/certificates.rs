@@ -377,7 +377,7 @@ fn checking_stays_on_with_what_go_takes_for_false_and_with_nothing() {
         ("VAULT_EXEC_TLS_SKIP_VERIFY", "y"),
     ] {
         bed("theirs").env(variable, odd).fails(&format!(
-            "vault-exec: {variable}: `{odd}` is neither true nor false\n\
+            "vault-exec: {variable}: it is neither true nor false\n\
              hint: 1, t, true or 0, f, false; empty is false\n"
         ));
     }

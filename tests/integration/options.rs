@@ -86,11 +86,34 @@ fn an_address_that_is_none_is_an_error() {
 
 #[test]
 fn a_password_in_an_address_is_never_repeated() {
-    for address in
-        ["https://me:hunter2@vault:port", "ftp://me:hunter2@vault", "me:hunter2@vault:8200", "http://v/?hunter2"]
-    {
+    for address in [
+        "https://me:hunter2@vault:port",
+        "ftp://me:hunter2@vault",
+        "me:hunter2@vault:8200",
+        "http://v/?hunter2",
+        "https://me:1#hunter2@vault",
+        "https://v/?a=b@hunter2",
+    ] {
         let outcome = typed(["--path", "a/b"]).env("VAULT_ADDR", address).run(["true"]).exits(125);
         assert!(!outcome.stderr.contains("hunter2"), "{outcome}");
+    }
+}
+
+#[test]
+fn a_secret_in_the_place_of_a_switch_or_a_name_is_never_repeated() {
+    let hint = "hint: vault-exec --help lists the options; a program's own stand behind --\n";
+    for switch in ["--unwrap-token", "--keep-token", "--secret-id-wrapped"] {
+        typed(["--path", "a/b", &format!("{switch}=hunter2")])
+            .fails(&format!("vault-exec: {switch}: it takes no value\n{hint}"));
+        let variable = format!("VAULT_EXEC_{}", switch.trim_start_matches("--").replace('-', "_").to_uppercase());
+        let bed = typed(["--path", "a/b", "--auth", "approle", "--role-id", "me"]);
+        let stderr = bed.env(variable, "hunter2").run(["true"]).exits(125).stderr;
+        assert!(!stderr.contains("hunter2"), "{stderr}");
+    }
+    for option in ["--set", "--file"] {
+        typed(["--path", "a/b", option, "postgres://me:hunter2@db/x?a=b"]).fails(&format!(
+            "vault-exec: {option}: in front of the = stands a name with a character outside A-Z, a-z, 0-9 and _\n"
+        ));
     }
 }
 
@@ -104,10 +127,10 @@ fn a_switch_follows_go() {
         bed.clone().env("VAULT_EXEC_PRISTINE", no).environ().has("A", "1");
     }
     for wrong in ["yes", "on", "tRUE", " 1"] {
-        bed.clone().env("VAULT_SKIP_VERIFY", wrong).fails(&format!(
-            "vault-exec: VAULT_SKIP_VERIFY: `{wrong}` is neither true nor false\n\
-             hint: 1, t, true or 0, f, false; empty is false\n"
-        ));
+        bed.clone().env("VAULT_SKIP_VERIFY", wrong).fails(
+            "vault-exec: VAULT_SKIP_VERIFY: it is neither true nor false\n\
+             hint: 1, t, true or 0, f, false; empty is false\n",
+        );
     }
 }
 
