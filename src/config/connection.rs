@@ -194,7 +194,8 @@ fn without_version(mut url: Url) -> Url {
 /// An address without what may be a secret in it: user name and password, query and fragment. An `@` behind a `?` or a
 /// `#` may end a password that holds one, or be a part of a query: nothing around it is shown.
 fn harmless(address: &str) -> String {
-    let (scheme, rest) = address.split_at(address.find("://").map_or(0, |scheme| scheme + 3));
+    let scheme = address.find("://").filter(|&end| address[..end].bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    let (scheme, rest) = address.split_at(scheme.map_or(0, |end| end + "://".len()));
     let (place, end) = match rest.find(['?', '#']) {
         Some(end) => (&rest[..end], "…"),
         None => (rest, ""),
