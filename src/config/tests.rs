@@ -88,6 +88,7 @@ fn addresses_are_checked_before_anything_is_sent() {
     assert_eq!(fault("https://vault?a=b@hunter2"), "it has a `?` or a `#`");
     assert_eq!(fault("https://me:hunter2?x@vault/?y@z"), "it is no URL");
     assert_eq!(fault("me:hunter2@vault://x"), "it starts with none of https://, http:// and unix:///");
+    assert_eq!(fault("https://Vé"), "it is no URL", "only its xn-- form is a host");
 }
 
 #[test]
