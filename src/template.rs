@@ -8,7 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use crate::env_name::EnvName;
 use crate::failure::Failure;
-use crate::kv::KvSecret;
+use crate::kv::{KvSecret, LONGEST_SHOWN};
 use crate::printable::printable;
 use crate::secret::Secret;
 
@@ -200,10 +200,13 @@ impl Filter {
     }
 }
 
-/// What was probably meant: at most a third of the letters differ.
+/// What was probably meant: at most a third of the letters differ. To compare two texts takes memory for each pair of
+/// their letters, and whoever writes a secret decides how long a key is.
 #[must_use]
 pub fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+    let is_short = |text: &str| text.len() <= LONGEST_SHOWN;
     known
+        .filter(|known| is_short(typed) && is_short(known))
         .map(|known| (strsim::damerau_levenshtein(&typed.to_lowercase(), &known.to_lowercase()), known))
         .filter(|(distance, known)| *distance * 3 <= known.len().max(3))
         .min()
@@ -300,6 +303,13 @@ mod tests {
         assert_eq!(fault("{zzz}"), (1, FaultKind::UnknownKey { key: "zzz".into(), near: None }));
         assert_eq!(fault("{s/c#user}"), (1, FaultKind::UnknownPath { path: "s/c".into(), near: Some("s/a".into()) }));
         assert_eq!(fault("{none}"), (1, FaultKind::Null { key: "none".into() }));
+    }
+
+    #[test]
+    fn what_nobody_types_is_compared_with_nothing() {
+        let (one, other) = ("k".repeat(1 << 20), "k".repeat((1 << 20) + 1));
+        assert_eq!(nearest(&one, [other.as_str()].into_iter()), None);
+        assert_eq!(nearest("key", [other.as_str(), "keys"].into_iter()), Some("keys".into()));
     }
 
     proptest! {
