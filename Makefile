@@ -1,7 +1,7 @@
 # What a person types. Everything else is cargo's.
 release := $(or $(CARGO_TARGET_DIR),target)/$(shell rustc -vV | sed -n 's/^host: //p')/release/vault-exec
 
-.PHONY: all demo test prove-memory lint generate release clean
+.PHONY: all demo test prove-memory lint generate release fuzz clean
 
 all: release
 
@@ -30,5 +30,8 @@ lint: generate ## Formatting, lints, documentation, and whether what is generate
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
 
+fuzz: ## Every fuzz target for FUZZ_SECONDS (60) each; needs a nightly compiler
+	fuzz/run.sh
+
 clean:
-	rm -rf target tests/.tools
+	rm -rf target tests/.tools fuzz/target

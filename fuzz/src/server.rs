@@ -1,0 +1,179 @@
+//! A server on a socket that answers as it is told to, and what it was asked.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::{fs, io, panic, process, thread};
+
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
+use nix::unistd::{dup, dup2_stderr};
+
+/// One request, as it came over the wire.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub method: String,
+    /// With the query.
+    pub target: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, Vec<u8>)>,
+    pub body: Vec<u8>,
+}
+
+/// A request and the bytes that answered it.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    pub request: Request,
+    pub answer: Vec<u8>,
+}
+
+/// Listens on a socket without a name, so that nothing is left behind however the fuzzer ends.
+pub struct Server {
+    /// For `VAULT_ADDR`.
+    pub address: String,
+    listener: UnixListener,
+    socket: OwnedFd,
+    stderr: Arc<OwnedFd>,
+    nowhere: fs::File,
+}
+
+struct State<F> {
+    answer: F,
+    exchanges: Vec<Exchange>,
+}
+
+impl Server {
+    pub fn start() -> Self {
+        let path = std::env::temp_dir().join(format!("vault-exec-fuzz.{}", process::id()));
+        let listener = UnixListener::bind(&path).unwrap();
+        let socket = open(&path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).unwrap();
+        fs::remove_file(&path).unwrap();
+        let stderr = Arc::new(dup(io::stderr()).unwrap());
+        let (loud, hook) = (Arc::clone(&stderr), panic::take_hook());
+        panic::set_hook(Box::new(move |panic| {
+            let _ = dup2_stderr(&loud);
+            hook(panic);
+        }));
+        let address = format!("unix:///proc/self/fd/{}", socket.as_raw_fd());
+        Self { address, listener, socket, stderr, nowhere: fs::File::options().write(true).open("/dev/null").unwrap() }
+    }
+
+    /// Does something that talks to the server, which answers as told, or hangs up where that gives nothing. What is said
+    /// on standard error meanwhile, warnings on purpose, is not shown.
+    pub fn with<T>(
+        &self,
+        answer: impl FnMut(&Request) -> Option<Vec<u8>> + Send,
+        work: impl FnOnce() -> T,
+    ) -> (T, Vec<Exchange>) {
+        let state = Mutex::new(State { answer, exchanges: Vec::new() });
+        let over = AtomicBool::new(false);
+        // Whatever was asked is answered before this is over: no request is taken for one of the next input.
+        let done = thread::scope(|scope| {
+            scope.spawn(|| {
+                for stream in self.listener.incoming().map_while(Result::ok) {
+                    if over.load(Ordering::SeqCst) {
+                        break;
+                    }
+                    scope.spawn(|| serve(stream, &state));
+                }
+            });
+            dup2_stderr(&self.nowhere).unwrap();
+            let done = work();
+            dup2_stderr(&self.stderr).unwrap();
+            over.store(true, Ordering::SeqCst);
+            UnixStream::connect(format!("/proc/self/fd/{}", self.socket.as_raw_fd())).unwrap();
+            done
+        });
+        (done, state.into_inner().unwrap().exchanges)
+    }
+}
+
+fn serve<F: FnMut(&Request) -> Option<Vec<u8>>>(stream: UnixStream, state: &Mutex<State<F>>) {
+    let mut reader = BufReader::new(stream);
+    while let Some(request) = read(&mut reader) {
+        let mut state = state.lock().unwrap();
+        let Some(answer) = (state.answer)(&request) else { return };
+        state.exchanges.push(Exchange { request, answer: answer.clone() });
+        drop(state);
+        if answer.starts_with(b"HTTP/") {
+            let _ = reader.get_mut().write_all(&answer);
+            return;
+        }
+        // A status and the body, from which everything around them follows.
+        let (status, body) = parts(&answer);
+        let head = format!("HTTP/1.1 {status} -\r\ncontent-length: {}\r\n\r\n", body.len());
+        if reader.get_mut().write_all(&[head.as_bytes(), body].concat()).is_err() {
+            return;
+        }
+    }
+}
+
+/// The status and the body of an answer that is not spelt out.
+pub fn parts(answer: &[u8]) -> (u16, &[u8]) {
+    let end = answer.iter().position(|&byte| byte == b'\n').unwrap_or(answer.len());
+    let status = str::from_utf8(&answer[..end]).ok().and_then(|status| status.trim().parse().ok());
+    (status.filter(|status| (200..=599).contains(status)).unwrap_or(200), answer.get(end + 1..).unwrap_or_default())
+}
+
+/// A request, which must be one: what stands in a setting makes no second one.
+fn read(reader: &mut impl BufRead) -> Option<Request> {
+    let mut line = || {
+        let mut line = Vec::new();
+        reader.read_until(b'\n', &mut line).ok()?;
+        line.strip_suffix(b"\r\n").map(<[u8]>::to_vec)
+    };
+    let first = String::from_utf8(line()?).expect("a request line is ASCII");
+    let [method, target, "HTTP/1.1"] = first.split(' ').collect::<Vec<_>>()[..] else { panic!("{first:?}") };
+    let (method, target) = (method.to_owned(), target.to_owned());
+    let mut headers = Vec::new();
+    loop {
+        let header = line()?;
+        if header.is_empty() {
+            break;
+        }
+        let colon = header.iter().position(|&byte| byte == b':').expect("a header has a colon");
+        let name = str::from_utf8(&header[..colon]).expect("a name is ASCII").to_ascii_lowercase();
+        assert!(!name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{name:?}");
+        headers.push((name, header[colon + 1..].trim_ascii().to_vec()));
+    }
+    let mut request = Request { method, target, headers, body: Vec::new() };
+    let length = request.header("content-length").map_or(0, |length| str::from_utf8(length).unwrap().parse().unwrap());
+    request.body.resize(length, 0);
+    reader.read_exact(&mut request.body).ok()?;
+    Some(request)
+}
+
+impl Request {
+    /// A header, of which there must not be two.
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        let mut values = self.headers.iter().filter(|(header, _)| header == name).map(|(_, value)| value.as_slice());
+        let value = values.next();
+        assert!(values.next().is_none(), "{name} twice");
+        value
+    }
+
+    /// The path without the query, its segments decoded.
+    pub fn path(&self) -> Vec<Vec<u8>> {
+        let path = self.target.split_once('?').map_or(self.target.as_str(), |(path, _)| path);
+        path.strip_prefix('/').expect("a path starts with a slash").split('/').map(decode).collect()
+    }
+}
+
+/// Undoes percent-encoding.
+fn decode(segment: &str) -> Vec<u8> {
+    let mut bytes = segment.bytes();
+    let mut decoded = Vec::new();
+    while let Some(byte) = bytes.next() {
+        decoded.push(match byte {
+            b'%' => {
+                let mut digit = || char::from(bytes.next()?).to_digit(16);
+                let (high, low) = (digit().expect("a digit behind %"), digit().expect("two digits behind %"));
+                u8::try_from(high * 16 + low).unwrap()
+            }
+            byte => byte,
+        });
+    }
+    decoded
+}

@@ -1,0 +1,188 @@
+//! Whatever keys and values a secret holds and whatever was inherited: the environment is one that `execve` takes, each
+//! name once, none that could run code unless it was allowed, and no value is lost, changed or told.
+#![no_main]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use libfuzzer_sys::fuzz_target;
+use vault_exec::config::{Naming, OnConflict, Policy};
+use vault_exec::entry::is_ours;
+use vault_exec::env_name::{Case, EnvName};
+use vault_exec::environment::{Environment, MAX_STRING, Outcome};
+use vault_exec::failure::{Failure, Report};
+use vault_exec::kv::KvSecret;
+use vault_exec::mapping::{self, Source, Variable};
+use vault_exec::secret::Secret;
+use vault_exec_fuzz::{inherited, plain};
+
+const VALUE: &str = "hunter2";
+
+#[derive(Default)]
+struct Input {
+    naming: Naming,
+    policy: Policy,
+    secrets: Vec<KvSecret>,
+    composed: Vec<Variable>,
+    inherited: Vec<String>,
+    token: Option<Secret>,
+}
+
+// A word and what belongs to it on each line; see `read`.
+fuzz_target!(|text: &str| {
+    let Input { naming, policy, secrets, composed, inherited: lines, token } = read(text);
+    let before: Vec<(Vec<u8>, Vec<u8>)> = entries(&lines);
+    let sent: Vec<(String, Vec<(String, Option<Vec<u8>>)>)> = secrets.iter().map(copy).collect();
+    let set: BTreeMap<EnvName, Vec<u8>> =
+        composed.iter().map(|variable| (variable.name.clone(), variable.value.expose().to_vec())).collect();
+
+    let (mapped, refused) = mapping::map(secrets, composed, &naming);
+    let errors: Vec<Failure> = refused.into_iter().map(Failure::from).collect();
+    let is_sound = errors.is_empty();
+    errors.into_iter().for_each(|failure| says_no_value(failure, text));
+    let (environment, refused) =
+        Environment::compose(inherited(lines.iter().map(String::as_str)), mapped, token.as_ref(), &policy);
+    let is_whole = refused.is_empty();
+    refused.into_iter().map(Failure::from).for_each(|failure| says_no_value(failure, text));
+
+    let mut block: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+    for entry in &environment.entries {
+        let (name, value, whole) = (entry.name(), entry.value(), entry.with_nul());
+        assert_eq!(whole, [name, b"=", value, b"\0"].concat());
+        assert_eq!(whole.iter().position(|&byte| byte == 0), Some(whole.len() - 1), "a NUL ends an entry");
+        assert!(!name.is_empty() && !name[1..].contains(&b'='));
+        assert!(block.insert(name.to_vec(), value.to_vec()).is_none(), "a name twice");
+    }
+
+    // What the program gets under each name, by the rules.
+    let mut expected: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+    let kept = |name: &[u8]| policy.keep.as_ref().is_none_or(|keep| keep.iter().any(|kept| kept.as_bytes() == name));
+    for (name, value) in before.into_iter().filter(|(name, _)| !is_ours(name) && kept(name)) {
+        expected.entry(name).or_insert(value);
+    }
+    expected.extend(token.map(|token| (b"VAULT_TOKEN".to_vec(), token.expose().to_vec())));
+    let mut from_secrets = chosen(&sent, &naming, &set);
+    from_secrets.extend(set.clone());
+    if is_sound {
+        for (name, value) in from_secrets {
+            let name = name.as_str().as_bytes().to_vec();
+            if policy.on_conflict == OnConflict::Vault || !expected.contains_key(&name) {
+                expected.insert(name, value);
+            }
+        }
+        assert_eq!(block, expected);
+    }
+    if is_whole {
+        assert!(policy.require.iter().all(|name| block.get(name.as_bytes()).is_some_and(|value| !value.is_empty())));
+    }
+
+    for decision in &environment.decisions {
+        let name = &decision.name;
+        assert_eq!(EnvName::parse(name.as_str()).as_ref(), Ok(name));
+        let from_a_key = matches!(decision.source, Source::Key(_));
+        let is_used = matches!(decision.outcome, Outcome::Set | Outcome::ReplacedInherited);
+        assert!(!from_a_key || !is_used || !name.is_dangerous() || naming.allow.contains(name), "{name}");
+    }
+    sizes(&environment);
+});
+
+/// What the keys become, the later path on top, where nothing was wrong with any.
+fn chosen(
+    sent: &[(String, Vec<(String, Option<Vec<u8>>)>)],
+    naming: &Naming,
+    set: &BTreeMap<EnvName, Vec<u8>>,
+) -> BTreeMap<EnvName, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for (_, data) in sent.iter().filter(|_| !naming.explicit) {
+        let mut names = BTreeSet::new();
+        for (key, value) in data {
+            if naming.skip.contains(key) || (!naming.only.is_empty() && !naming.only.contains(key)) {
+                continue;
+            }
+            let letters = key.bytes().map(|byte| match byte {
+                b'a'..=b'z' if naming.case == Case::Upper => char::from(byte - 32),
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte),
+                _ => '_',
+            });
+            let Ok(name) = EnvName::parse(&naming.prefix.chars().chain(letters).collect::<String>()) else { continue };
+            let is_new = names.insert(name.clone());
+            if let Some(value) = value
+                && is_new
+                && (!name.is_dangerous() || naming.allow.contains(&name) || set.contains_key(&name))
+            {
+                all.insert(name, value.clone());
+            }
+        }
+    }
+    all
+}
+
+/// The check of sizes agrees with what execve(2) says of each string and of all of them.
+fn sizes(environment: &Environment) {
+    let lengths = || environment.entries.iter().map(|entry| entry.with_nul().len());
+    let total: usize = lengths().map(|length| length + 8).sum();
+    let fits = lengths().all(|length| length <= MAX_STRING);
+    assert_eq!(environment.check_size(0, total).is_ok(), fits);
+    assert!(environment.check_size(1, total).is_err());
+}
+
+/// No message holds a value, unless the same text is a name as well.
+fn says_no_value(failure: Failure, text: &str) {
+    let Report { message, hint, .. } = Report::from(&anyhow::Error::from(failure));
+    let told = format!("{message} {}", hint.unwrap_or_default());
+    let name = |line: &'_ str| match line.split_once('=') {
+        Some((name, _)) if ["key ", "set ", "env "].iter().any(|word| name.starts_with(word)) => name.len(),
+        _ => line.len(),
+    };
+    let is_name = text.lines().any(|line| line[..name(line)].contains(VALUE));
+    assert!(is_name || !told.contains(VALUE), "{told}");
+}
+
+fn copy(secret: &KvSecret) -> (String, Vec<(String, Option<Vec<u8>>)>) {
+    let pair =
+        |(key, value): &(String, Option<Secret>)| (key.clone(), value.as_ref().map(|value| value.expose().to_vec()));
+    (secret.path.clone(), secret.data.iter().map(pair).collect())
+}
+
+fn entries(lines: &[String]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let block = inherited(lines.iter().map(String::as_str)).into_entries();
+    block.iter().map(|entry| (entry.name().to_vec(), entry.value().to_vec())).collect()
+}
+
+fn read(text: &str) -> Input {
+    let mut case = Input::default();
+    for line in text.lines() {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let owned = plain(rest);
+        match word {
+            "only" => case.naming.only.push(owned),
+            "skip" => case.naming.skip.push(owned),
+            "keep" => case.naming.case = Case::Keep,
+            "explicit" => case.naming.explicit = true,
+            "prefix" if EnvName::parse(rest).is_ok() => case.naming.prefix = owned,
+            "allow" => case.naming.allow.extend(EnvName::parse(rest)),
+            "conflict" => case.policy.on_conflict = if rest == "env" { OnConflict::Env } else { OnConflict::Error },
+            "pristine" => case.policy.keep.get_or_insert_default().push(owned),
+            "require" => case.policy.require.push(owned),
+            "token" => case.token = Some(Secret::new(rest.bytes().filter(u8::is_ascii_graphic).collect())),
+            "env" => case.inherited.push(rest.to_owned()),
+            "path" => case.secrets.push(KvSecret { path: owned, version: Some(1), data: Vec::new(), lease: None }),
+            "key" | "null" => {
+                let Some(secret) = case.secrets.last_mut() else { continue };
+                let (key, value) = rest.split_once('=').unwrap_or((rest, ""));
+                let value = (word == "key").then(|| Secret::new(plain(value).into_bytes()));
+                secret.data.push((plain(key), value));
+            }
+            "set" => {
+                let (name, value) = rest.split_once('=').unwrap_or((rest, ""));
+                let (Ok(name), value) = (EnvName::parse(name), Secret::new(plain(value).into_bytes())) else {
+                    continue;
+                };
+                if case.composed.iter().all(|other| other.name != name) {
+                    case.composed.extend(Variable::composed(name, value, Source::Set));
+                }
+            }
+            _ => {}
+        }
+    }
+    case
+}

@@ -1,0 +1,50 @@
+//! A project file that was found decides nothing about where credentials go or which code runs; and what is wrong with a
+//! file is said with a place that is in it.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use vault_exec::config::{Credential, Project, ProjectError, Roots};
+use vault_exec_fuzz::{inherited, resolve};
+
+const NAME: &str = "p.toml";
+
+fuzz_target!(|text: &str| {
+    let named = Project::parse(text, NAME, false);
+    let found = Project::parse(text, NAME, true);
+    for error in named.iter().map(|_| None).chain([named.as_ref().err(), found.as_ref().err()]).flatten() {
+        points_into(error, text);
+    }
+    if let Ok(found) = &found {
+        assert_eq!(named.as_ref(), Ok(found), "that a file was found only takes away");
+        decides_nothing_of_weight(found);
+    }
+    if let Ok(named) = &named {
+        let _ = resolve(&inherited([]), named);
+    }
+});
+
+fn points_into(error: &ProjectError, text: &str) {
+    let place: Vec<usize> = error.place.split(':').skip(1).map(|number| number.parse().expect("a number")).collect();
+    let [line, column] = place[..] else { panic!("{}", error.place) };
+    assert!(error.place.starts_with("p.toml:"));
+    let line = text.split('\n').nth(line - 1).expect("the line is there");
+    assert!((1..=line.chars().count() + 1).contains(&column), "{}", error.place);
+}
+
+/// With nothing else given, whatever the file may not say is as it is without a file.
+fn decides_nothing_of_weight(project: &Project) {
+    let variables = ["VAULT_TOKEN=t", "VAULT_EXEC_PATH=s/a"];
+    let Ok(config) = resolve(&inherited(variables), project) else { return };
+    let plain = resolve(&inherited(variables), &Project::default()).expect("it is enough");
+    let (connection, before) = (&config.connection, &plain.connection);
+    assert_eq!(connection.address, before.address);
+    assert_eq!(connection.tls, before.tls);
+    assert!(connection.tls.verify && matches!(connection.tls.roots, Roots::System { file: None, directories: None }));
+    assert_eq!((&connection.proxy, &connection.namespace), (&None, &None));
+    assert!(connection.redirects);
+    let Credential::Token { token: Some(_), wrapped: false, .. } = config.credential else { panic!("another login") };
+    assert!(!config.keep_token && config.revoke);
+    assert!(config.naming.allow.is_empty() && config.shape.file_dir.is_none());
+    let composed = config.shape.set.iter().chain(&config.shape.files);
+    assert!(composed.into_iter().all(|assignment| !assignment.name.is_dangerous()));
+}

@@ -1,0 +1,119 @@
+//! Whatever stands in the variables: an address, a proxy, a path, a mount or a namespace that is accepted is what it looks
+//! like, and one that is refused is refused without its password.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use url::Url;
+use vault_exec::config::{self, Address, Config, PathFault, Project, SecretPath};
+use vault_exec::entry::{Inherited, is_ours};
+use vault_exec::failure::Failure;
+use vault_exec_fuzz::{inherited, resolve, shown};
+
+const VALUE: &str = "hunter2";
+
+// An environment, one `NAME=value` a line.
+fuzz_target!(|text: &str| {
+    let environment = || inherited(text.lines());
+    let _ = config::voice(&Default::default(), &environment());
+    let _ = config::which(&Default::default(), &environment());
+    text.lines().filter_map(|line| line.split_once('=')).for_each(|(_, value)| path(value));
+    match resolve(&environment(), &Project::default()) {
+        Err(error) => {
+            let told = shown(&Failure::from(error).into());
+            assert!(!told.contains(VALUE) || text.lines().any(may_be_told), "{told}");
+        }
+        Ok(config) => {
+            address(&config.connection.address);
+            proxy(&config, &environment());
+            let namespace = config.connection.namespace.iter();
+            assert!(namespace.flat_map(|namespace| namespace.bytes()).all(|byte| byte.is_ascii_graphic()));
+            for read in &config.reads {
+                assert!(read.path.depth() >= 2);
+                path(&read.path.plain());
+                assert!(config.mount_len.is_none_or(|length| read.path.in_kv2(length).is_some()));
+            }
+        }
+    }
+});
+
+/// Whether the canary is where a message may show it: in no credential, no proxy, and of an address only in what is
+/// neither a user nor a query.
+fn may_be_told(line: &str) -> bool {
+    let Some((name, value)) = line.split_once('=').filter(|(_, value)| value.contains(VALUE)) else { return false };
+    let is_credential = is_ours(name.as_bytes()) && !name.starts_with("VAULT_EXEC_");
+    if is_credential || name.to_uppercase().contains("PROXY") || name == "ACTIONS_ID_TOKEN_REQUEST_TOKEN" {
+        return false;
+    }
+    if !name.contains("ADDR") && !name.ends_with("_URL") {
+        return true;
+    }
+    let before_query = |text: &str| text.split(['?', '#']).next().is_some_and(|text| text.contains(VALUE));
+    match value.rsplit_once('@') {
+        None => before_query(value),
+        Some((front, host)) if !front.contains(['?', '#']) => before_query(host),
+        Some(_) => false,
+    }
+}
+
+fn address(address: &Address) {
+    let Address { url, socket, .. } = address;
+    assert!(matches!(url.scheme(), "http" | "https") && url.host_str().is_some_and(|host| !host.is_empty()));
+    assert!(url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none());
+    assert!(socket.as_ref().is_none_or(|socket| socket.starts_with('/')));
+    // As it is shown it means the same once more.
+    let again =
+        resolve(&inherited([format!("VAULT_ADDR={address}").as_str(), "VAULT_EXEC_PATH=s/a"]), &Project::default());
+    let again = again.expect("it is an address").connection.address;
+    let base = |url: &Url| (url.scheme().to_owned(), url.host_str().map(str::to_owned), url.port_or_known_default());
+    let is_plain = |text: &str| !text.contains(['\n', '\0']) && text.trim() == text;
+    if is_plain(&address.to_string()) {
+        assert_eq!((base(url), socket), (base(&again.url), &again.socket));
+        let path = |url: &Url| url.path().trim_end_matches('/').to_owned();
+        assert!(path(url) == path(&again.url) || path(url).ends_with("/v1"));
+    }
+}
+
+fn proxy(config: &Config, environment: &Inherited) {
+    let Some(proxy) = &config.connection.proxy else { return };
+    let host = config.connection.address.url.host_str().unwrap();
+    assert!(!matches!(host, "localhost" | "127.0.0.1" | "[::1]") && config.connection.address.socket.is_none());
+    assert!(matches!(proxy.url.scheme(), "http" | "https") && proxy.url.has_host());
+    if proxy.from.to_uppercase() == "HTTPS_PROXY" {
+        assert_eq!(config.connection.address.url.scheme(), "https");
+        let lower = environment.get("no_proxy").filter(|hosts| !hosts.is_empty());
+        let hosts = str::from_utf8(lower.or(environment.get("NO_PROXY")).unwrap_or_default()).unwrap();
+        assert!(!hosts.split([',', ' ']).any(|entry| entry == "*" || entry.eq_ignore_ascii_case(host)), "{hosts}");
+    }
+}
+
+/// A path is made of segments that no server and no proxy reads as another path, and says so once more.
+fn path(text: &str) {
+    let digits = text
+        .rsplit_once('@')
+        .map(|(_, digits)| digits)
+        .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()));
+    let parsed = match SecretPath::parse(text) {
+        Ok(parsed) => parsed,
+        Err(PathFault::Version) => {
+            assert!(digits.is_some());
+            return;
+        }
+        Err(_) => return,
+    };
+    assert_eq!(parsed.version, digits.map(|digits| digits.parse().expect("a number")));
+    let plain = parsed.plain();
+    assert!(plain.split('/').all(|segment| !matches!(segment, "" | "." | "..")), "{plain}");
+    assert!(!plain.contains(char::is_control));
+    assert_eq!(plain.split('/').count(), parsed.depth());
+    assert!(text.contains(&plain));
+    // Behind a `v1/`, which is dropped, and with a version, whatever is read is read as it stands.
+    let again = SecretPath::parse(&format!("/v1/{plain}@7")).expect("it is a path");
+    assert_eq!((again.plain(), again.version), (plain, Some(7)));
+    for length in 1..parsed.depth() {
+        let (mount, secret) = parsed.in_kv2(length).expect("something is left");
+        let whole = format!("{mount}/{secret}");
+        assert!(whole == parsed.plain() || format!("{mount}/data/{secret}") == parsed.plain(), "{whole}");
+        let mount = SecretPath::parse(&format!("v1/{mount}@1")).expect("a mount is a path");
+        assert_eq!(parsed.clone().below(&mount).plain(), parsed.plain());
+    }
+}
