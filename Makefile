@@ -1,7 +1,7 @@
 # What a person types. Everything else is cargo's.
 release := $(or $(CARGO_TARGET_DIR),target)/$(shell rustc -vV | sed -n 's/^host: //p')/release/vault-exec
 
-.PHONY: all demo test prove-memory lint generate release fuzz clean
+.PHONY: all demo test prove-memory lint generate release fuzz supply clean
 
 all: release
 
@@ -29,6 +29,9 @@ lint: generate ## Formatting, lints, documentation, and whether what is generate
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+
+supply: ## Licences and sources of what the binary is made of, nothing twice, nothing unused
+	tests/supply.sh
 
 fuzz: ## Every fuzz target for FUZZ_SECONDS (60) each; needs a nightly compiler
 	fuzz/run.sh
