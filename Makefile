@@ -1,7 +1,7 @@
 # What a person types. Everything else is cargo's.
 release := $(or $(CARGO_TARGET_DIR),target)/$(shell rustc -vV | sed -n 's/^host: //p')/release/vault-exec
 
-.PHONY: all demo test prove-memory lint generate release fuzz supply clean
+.PHONY: all demo test prove-memory lint generate release fuzz supply reproducible clean
 
 all: release
 
@@ -32,6 +32,9 @@ lint: generate ## Formatting, lints, documentation, and whether what is generate
 
 supply: ## Licences and sources of what the binary is made of, nothing twice, nothing unused
 	tests/supply.sh
+
+reproducible: ## Two builds in two folders, by two users: the same binary
+	tests/reproducible.sh
 
 fuzz: ## Every fuzz target for FUZZ_SECONDS (60) each; needs a nightly compiler
 	fuzz/run.sh
