@@ -20,6 +20,9 @@ use crate::vault::retry::{Deadline, GiveUp};
 use crate::vault::transport::Transport;
 use crate::vault::trouble::{Trouble, is_authority};
 
+/// A try with less time than this says nothing about the server when the end of the deadline cuts it short.
+const FAIR: Duration = Duration::from_secs(1);
+
 /// A server and a deadline.
 pub(super) struct Client<'a> {
     transport: Transport<'a>,
@@ -71,14 +74,16 @@ impl<'a> Client<'a> {
         exchange: impl AsyncFn() -> Result<Response<Vec<u8>>, Trouble>,
     ) -> Result<Response<Vec<u8>>, Failure> {
         let mut tries = 0;
+        let mut met = None;
         loop {
             tries += 1;
             let asked = Instant::now();
             let exchanged =
                 tokio::time::timeout(self.deadline.request(), exchange()).await.unwrap_or(Err(Trouble::Slow));
             self.tell(path, &exchanged, asked.elapsed());
-            let answered = exchanged.is_ok();
-            let (why, retry_after) = match exchanged {
+            let mut answered = exchanged.is_ok();
+            let cut_short = matches!(exchanged, Err(Trouble::Slow)) && asked.elapsed() < FAIR;
+            let (mut why, retry_after) = match exchanged {
                 Ok(answer) => match passing(answer.status()) {
                     None => return Ok(answer),
                     Some(why) => (format!("{why} ({})", answer.status().as_u16()), retry_after(&answer)),
@@ -86,10 +91,14 @@ impl<'a> Client<'a> {
                 Err(trouble) if trouble.may_pass() => (trouble.to_string(), None),
                 Err(trouble) => return Err(self.explain(&trouble)),
             };
+            if let Some(before) = met.take().filter(|_| cut_short) {
+                (why, answered) = before;
+            }
             match self.deadline.wait(tries, retry_after) {
                 Ok(wait) => {
                     self.announce(&why);
                     tokio::time::sleep(wait).await;
+                    met = Some((why, answered));
                 }
                 Err(reason) => return Err(self.give_up(&why, answered, reason, tries)),
             }
