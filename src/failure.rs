@@ -24,6 +24,9 @@ pub enum Exit {
     NotFound = 127,
 }
 
+/// What to do where no descriptor is left.
+pub const MORE_FILES: &str = "raise the limit on open files (ulimit -n, docker run --ulimit nofile=1024)";
+
 /// What went wrong, in words for the person who has to mend it. Never holds a value, a token or a response body.
 ///
 /// What was being done when it went wrong is added in front with [`anyhow::Context`].
@@ -41,18 +44,19 @@ impl Failure {
         Self { why: why.to_string(), hint: None, exit: Exit::Failed }
     }
 
-    /// A file that cannot be read, in the words of the C library.
+    /// A file that cannot be read or written, in the words of the C library.
     #[must_use]
     pub fn of_file(path: &str, error: &io::Error) -> Self {
-        let why =
-            error.raw_os_error().map_or_else(|| error.to_string(), |code| Errno::from_raw(code).desc().to_owned());
-        Self::new(format!("{path}: {why}"))
+        let errno = error.raw_os_error().map(Errno::from_raw);
+        let why = errno.map_or_else(|| error.to_string(), |errno| errno.desc().to_owned());
+        let failure = Self::new(format!("{path}: {why}"));
+        if errno == Some(Errno::EMFILE) { failure.hint(MORE_FILES) } else { failure }
     }
 
-    /// Adds the way out.
+    /// Adds the way out, unless a nearer one is known.
     #[must_use]
     pub fn hint(mut self, hint: impl fmt::Display) -> Self {
-        self.hint = Some(hint.to_string());
+        self.hint.get_or_insert_with(|| hint.to_string());
         self
     }
 

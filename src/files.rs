@@ -45,7 +45,7 @@ impl Files {
     /// a file already.
     pub fn put(&mut self, name: &EnvName, value: &Secret) -> anyhow::Result<Secret> {
         match &self.directory {
-            None => seal(name, value, self.mode.unwrap_or(0o400)),
+            None => Ok(seal(name, value, self.mode.unwrap_or(0o400))?),
             Some(directory) => {
                 in_memory(directory)?;
                 // The program may go to another directory before it opens the file.
@@ -74,15 +74,34 @@ impl Drop for Files {
 
 /// A sealed file in memory that the program inherits: `/proc/self/fd/64`. Opened by that name it is read from its start
 /// every time, see `memfd_create(2)`.
-fn seal(name: &EnvName, value: &Secret, mode: u32) -> anyhow::Result<Secret> {
+fn seal(name: &EnvName, value: &Secret, mode: u32) -> Result<Secret, Failure> {
+    let failed = |error: io::Error| unstored("a file in memory", &error);
     let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
-    let mut file: File = memfd_create(name.as_str(), flags).context("make a file in memory")?.into();
-    file.write_all(value.expose()).and_then(|()| file.rewind()).context("write to a file in memory")?;
-    file.set_permissions(Permissions::from_mode(mode)).context("set the mode of a file in memory")?;
+    let mut file: File = memfd_create(name.as_str(), flags).map_err(|errno| failed(errno.into()))?.into();
+    file.write_all(value.expose()).and_then(|()| file.rewind()).map_err(failed)?;
+    file.set_permissions(Permissions::from_mode(mode)).map_err(failed)?;
     let seals = SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_SEAL;
-    fcntl(&file, FcntlArg::F_ADD_SEALS(seals)).context("seal a file in memory")?;
-    let inherited = inherit(&file).context("leave a file in memory open")?;
-    Ok(Secret::new(format!("/proc/self/fd/{inherited}").into_bytes()))
+    fcntl(&file, FcntlArg::F_ADD_SEALS(seals)).map_err(|errno| failed(errno.into()))?;
+    let inherited = inherit(&file).map_err(|errno| failed(errno.into()))?;
+    let name = format!("/proc/self/fd/{inherited}");
+    // The program would look for it in vain.
+    if Path::new(&name).symlink_metadata().is_err() {
+        return Err(Failure::new("/proc is not there, and the file in memory would have its name in it")
+            .hint("mount /proc, or name a --file-dir on tmpfs"));
+    }
+    Ok(Secret::new(name.into_bytes()))
+}
+
+/// A value that found no place.
+fn unstored(place: &str, error: &io::Error) -> Failure {
+    let failure = Failure::of_file(place, error);
+    match error.kind() {
+        io::ErrorKind::FileTooLarge => failure.hint("raise the limit on the size of files (ulimit -f)"),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::OutOfMemory => {
+            failure.hint("make room: it takes as much memory as the value is long")
+        }
+        _ => failure,
+    }
 }
 
 /// A duplicate that `execve` leaves open, at a low number where the limit allows no high one.
@@ -110,7 +129,7 @@ fn writable(directory: &Path) -> io::Result<()> {
 
 fn absent(path: &Path) -> Result<(), Failure> {
     match path.symlink_metadata() {
-        Ok(_) => Err(unwritable(path, &io::ErrorKind::AlreadyExists.into())),
+        Ok(_) => Err(unwritable(path, &Errno::EEXIST.into())),
         Err(_) => Ok(()),
     }
 }
@@ -126,7 +145,7 @@ fn write(path: &Path, value: &Secret, mode: u32) -> io::Result<()> {
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    let failure = Failure::new(format!("{}: {}", path.display(), error.kind()));
+    let failure = unstored(&path.display().to_string(), error);
     match error.kind() {
         io::ErrorKind::AlreadyExists => failure.hint("it is not overwritten: remove it, or name another --file-dir"),
         _ => failure.hint("the user vault-exec runs as must be able to write there"),

@@ -59,6 +59,16 @@ fn fail(text: &'static [u8]) -> ! {
     }
 }
 
+/// Far more than is ever used, debug builds included.
+const STACK: rlim_t = 1024 * 1024;
+
+/// Ends the process where its stack may not grow as large as it is going to: the kernel would, without a word.
+pub fn require_stack() {
+    if getrlimit(Resource::RLIMIT_STACK).is_ok_and(|(soft, _)| soft < STACK) {
+        fail(b"vault-exec: the stack is too small\nhint: raise the limit (ulimit -s 8192)\n");
+    }
+}
+
 /// Makes a panic, which would be a defect of ours, end as every other failure. What it says may quote a value, so it is
 /// not told; where it happened is.
 pub fn guard_panics() {

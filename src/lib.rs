@@ -97,7 +97,7 @@ fn tell_help(text: &str, story: &Story) -> i32 {
     match story.tell(text) {
         Ok(()) => 0,
         Err(error) => {
-            let report = Report::from(&anyhow::Error::from(error).context("standard output"));
+            let report = Report::from(&error.into());
             story.failure(&report);
             report.exit as i32
         }
@@ -142,7 +142,7 @@ pub fn run(args: Args, inherited: Inherited, hardened: &Hardened, story: &Story)
             locked: hardened.locked,
             problems: problems.met.iter().map(Report::from).collect(),
         };
-        story.tell(&check.show(format)).context("standard output")?;
+        story.tell(&check.show(format))?;
         return Ok(check.exit());
     }
     let Some(program) = program else { return Err(Failure::from(config::Error::NoCommand).into()) };

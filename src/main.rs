@@ -17,8 +17,9 @@ static ALLOCATOR: WipingAllocator = WipingAllocator;
 /// `arguments` are `count` C strings that live as long as the process, as the C library passes them.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn main(count: c_int, arguments: *const *const c_char) -> c_int {
+    hygiene::require_stack();
     vault_exec::exec::reserve_standard_descriptors();
-    vault_exec::signals::ignore_broken_pipes();
+    vault_exec::signals::let_writes_fail();
     hygiene::guard_panics();
     let hardened = hygiene::harden();
     let inherited = hygiene::take_environment();

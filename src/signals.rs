@@ -9,10 +9,17 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction
 
 use crate::config::LogFormat;
 
-/// Keeps a server that hangs up, and a reader of our messages that is gone, from ending the process with `SIGPIPE`.
-pub fn ignore_broken_pipes() {
+/// Keeps a server that hangs up, and a reader of our messages that is gone, from ending the process with `SIGPIPE`, and a
+/// limit on the size of files from ending it with `SIGXFSZ`: what is written fails, and that is told.
+pub fn let_writes_fail() {
     set(Signal::SIGPIPE, &SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty()));
+    if !is_ignored(Signal::SIGXFSZ) {
+        // Not ignored, which the program would inherit.
+        set(Signal::SIGXFSZ, &SigAction::new(SigHandler::Handler(nothing), SaFlags::SA_RESTART, SigSet::empty()));
+    }
 }
+
+extern "C" fn nothing(_: c_int) {}
 
 /// Ends the process with 128 + n when one of `SIGTERM`, `SIGINT`, `SIGHUP` arrives, unless it was ignored before
 /// (`nohup`).

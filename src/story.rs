@@ -4,10 +4,12 @@ use std::fmt;
 use std::io::Write;
 use std::time::Instant;
 
+use nix::errno::Errno;
+use nix::unistd::write;
 use serde::Serialize;
 
 use crate::config::LogFormat;
-use crate::failure::Report;
+use crate::failure::{Failure, Report};
 use crate::printable::printable;
 
 /// Tells what happens, as loudly as was asked for.
@@ -61,9 +63,17 @@ impl Story {
     ///
     /// # Errors
     /// When it cannot be written there.
-    pub fn tell(&self, text: &str) -> std::io::Result<()> {
-        let mut stdout = std::io::stdout();
-        stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
+    pub fn tell(&self, text: &str) -> Result<(), Failure> {
+        let mut rest = text.as_bytes();
+        while !rest.is_empty() {
+            // Rust's own takes it for a success where standard output is closed.
+            match write(std::io::stdout(), rest) {
+                Ok(written) => rest = &rest[written..],
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(Failure::of_file("standard output", &errno.into())),
+            }
+        }
+        Ok(())
     }
 
     /// Something the person should know although the program starts.

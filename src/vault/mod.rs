@@ -12,12 +12,11 @@ mod tls;
 mod transport;
 mod trouble;
 
-use anyhow::Context;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use crate::about::About;
 use crate::config::Config;
-use crate::failure::Problems;
+use crate::failure::{Failure, Problems};
 use crate::kv::KvSecret;
 use crate::secret::Secret;
 use crate::story::Story;
@@ -44,11 +43,9 @@ pub struct Answer {
 /// # Errors
 /// The first failure, with the path or the stage it belongs to.
 pub fn fetch(config: &Config, story: &Story, problems: &mut Problems) -> anyhow::Result<Answer> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .max_io_events_per_tick(4 * AT_ONCE)
-        .build()
-        .context("start the network part")?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().max_io_events_per_tick(4 * AT_ONCE).build();
+    let runtime = runtime.map_err(|error| Failure::of_file("start the network part", &error))?;
     let deadline = Deadline::new(config.connection.timeout, config.connection.attempts);
     let client = Client::new(&config.connection, deadline, story)?;
     runtime.block_on(async {

@@ -335,7 +335,7 @@ fn nothing_is_written_and_what_would_be_in_the_way_is_told() {
 
     fs::write(format!("{}/B", memory.path()), "theirs").unwrap();
     let told = bed.json(125);
-    let message = format!("--file B: {}/B: entity already exists", memory.path());
+    let message = format!("--file B: {}/B: File exists", memory.path());
     assert_eq!(told["problems"][0]["message"], json!(message), "{told}");
     assert_eq!(memory.names(), ["B"]);
 
@@ -353,7 +353,7 @@ fn a_directory_that_may_not_be_written_to_is_told() {
     let memory = Memory::new();
     let bed = app().args(["--explicit", "--file", "A={user}", "--file-dir", memory.path()]);
     let problem = format!(
-        "\n--file A: {}/A: permission denied\nhint: the user vault-exec runs as must be able to write there\n",
+        "\n--file A: {}/A: Permission denied\nhint: the user vault-exec runs as must be able to write there\n",
         memory.path()
     );
     as_somebody(bed, 65534, ".").checks(125, &format!("{}{problem}", rest("1")));

@@ -226,7 +226,7 @@ fn a_directory_gets_no_file_that_is_there_and_none_on_a_disk() {
     let path = format!("{}/B", memory.path());
     let bed = app().args(["--file", "A={user}", "--file", "B={user}", "--file-dir", memory.path()]);
     let taken = format!(
-        "vault-exec: --file B: {path}: entity already exists\n\
+        "vault-exec: --file B: {path}: File exists\n\
          hint: it is not overwritten: remove it, or name another --file-dir\n"
     );
     fs::write(&path, "theirs").unwrap();
