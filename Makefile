@@ -1,12 +1,15 @@
 # What a person types. Everything else is cargo's.
 release := $(or $(CARGO_TARGET_DIR),target)/$(shell rustc -vV | sed -n 's/^host: //p')/release/vault-exec
+# The sources of dependencies are called by their packages: the folder they are in, and with it the name of a user, would
+# stand in the binary.
+nameless := --config 'target."cfg(all())".rustflags = ["--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src="]'
 
 .PHONY: all demo test prove-memory lint generate release fuzz supply reproducible clean
 
 all: release
 
-release: ## The static binary
-	cargo build --release --locked
+release: ## The static binary, the same wherever it is built
+	cargo build --release --locked $(nameless)
 
 demo: release ## A real server, a real program, cleaned up afterwards
 	@tests/demo.sh $(release)

@@ -13,7 +13,7 @@ built() {
     # What was downloaded need not be again; its path is another one all the same.
     ln -s "$registry" "$home/registry"
     git ls-files -z | tar --create --null --files-from - | tar --extract --directory "$place/$1/src"
-    (cd "$place/$1/src" && CARGO_HOME=$home CARGO_TARGET_DIR=target cargo build --release --locked --quiet)
+    (cd "$place/$1/src" && CARGO_HOME=$home CARGO_TARGET_DIR=target make release) >&2
     echo "$place/$1/src/target/$host/release/vault-exec"
 }
 one=$(built one)
