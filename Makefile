@@ -4,7 +4,7 @@ release := $(or $(CARGO_TARGET_DIR),target)/$(shell rustc -vV | sed -n 's/^host:
 # stand in the binary.
 nameless := --config 'target."cfg(all())".rustflags = ["--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src="]'
 
-.PHONY: all demo test prove-memory lint generate release fuzz supply reproducible clean
+.PHONY: all demo test prove-memory lint generate release fuzz supply reproducible bench clean
 
 all: release
 
@@ -23,6 +23,10 @@ prove-memory: release ## What is in memory when the program is about to start; n
 	tests/tools.sh
 	tests/openbao.sh
 	VAULT_EXEC_TEST_BINARY=$(abspath $(release)) cargo test --locked --test integration memory:: -- --show-output
+
+bench: release ## What a start costs, next to others: benches/RESULTS.md
+	tests/tools.sh
+	cargo bench --profile dev --locked --bench launch -- $(abspath $(release)) $(or $(n),30)
 
 generate: ## Completions and the manual page
 	cargo run --locked --quiet --example generate
