@@ -4,7 +4,7 @@ release := $(or $(CARGO_TARGET_DIR),target)/$(shell rustc -vV | sed -n 's/^host:
 # stand in the binary.
 nameless := --config 'target."cfg(all())".rustflags = ["--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src="]'
 
-.PHONY: all demo test prove-memory lint generate release fuzz supply reproducible bench clean
+.PHONY: all demo test prove-memory lint generate release fuzz supply reproducible bench prove-silence clean
 
 all: release
 
@@ -27,6 +27,10 @@ prove-memory: release ## What is in memory when the program is about to start; n
 bench: release ## What a start costs, next to others: benches/RESULTS.md
 	tests/tools.sh
 	cargo bench --profile dev --locked --bench launch -- $(abspath $(release)) $(or $(n),30)
+
+prove-silence: release ## Says everything the program can say, and finds no secret in it
+	tests/tools.sh
+	VAULT_EXEC_TEST_BINARY=$(abspath $(release)) cargo test --locked --test integration -- --nocapture silence::
 
 generate: ## Completions and the manual page
 	cargo run --locked --quiet --example generate

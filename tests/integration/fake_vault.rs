@@ -361,7 +361,7 @@ impl Shared {
     }
 }
 
-/// `None` at the end of the connection. A body is not expected.
+/// `None` at the end of the connection. A body is read and forgotten.
 fn read_request(stream: &mut dyn Stream) -> io::Result<Option<Request>> {
     let mut text = Vec::new();
     let mut byte = [0];
@@ -376,7 +376,10 @@ fn read_request(stream: &mut dyn Stream) -> io::Result<Option<Request>> {
     let mut lines = text.trim_end().split("\r\n");
     let line = lines.next().unwrap_or_default().to_owned();
     let header = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_owned(), value.to_owned()));
-    Ok(Some(Request { line, headers: lines.filter_map(header).collect(), at }))
+    let request = Request { line, headers: lines.filter_map(header).collect(), at };
+    let length = request.header("Content-Length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    io::copy(&mut stream.take(length), &mut io::sink())?;
+    Ok(Some(request))
 }
 
 /// Makes closing a reset.

@@ -39,3 +39,4 @@ mod memory;
 mod resolver;
 mod retry;
 mod signals;
+mod silence;
