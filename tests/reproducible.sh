@@ -4,6 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
+trap 'exit 1' HUP INT TERM
 registry=${CARGO_HOME:-$HOME/.cargo}/registry
 mkdir -p "$registry"
 host=$(rustc -vV | sed -n 's/^host: //p')

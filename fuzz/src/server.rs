@@ -72,12 +72,12 @@ impl Server {
         // Whatever was asked is answered before this is over: no request is taken for one of the next input.
         let done = thread::scope(|scope| {
             scope.spawn(|| {
-                for stream in self.listener.incoming().map_while(Result::ok) {
-                    if over.load(Ordering::SeqCst) {
-                        break;
-                    }
+                while let Ok((stream, _)) = self.listener.accept() {
                     scope.spawn(|| serve(stream, &state));
+                    // The last to come is our own call below; who came before it is not left for the next input.
+                    self.listener.set_nonblocking(over.load(Ordering::SeqCst)).unwrap();
                 }
+                self.listener.set_nonblocking(false).unwrap();
             });
             dup2_stderr(&self.nowhere).unwrap();
             let done = work();

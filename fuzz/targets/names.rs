@@ -15,7 +15,8 @@ use vault_exec::mapping::{self, Source, Variable};
 use vault_exec::secret::Secret;
 use vault_exec_fuzz::{inherited, plain};
 
-const VALUE: &str = "hunter2";
+/// No name of a variable has a dash.
+const VALUE: &str = "hunter-2";
 
 #[derive(Default)]
 struct Input {

@@ -7,7 +7,7 @@ use url::Url;
 use vault_exec::config::{self, Address, Config, PathFault, Project, SecretPath};
 use vault_exec::entry::{Inherited, is_ours};
 use vault_exec::failure::Failure;
-use vault_exec_fuzz::{inherited, resolve, shown};
+use vault_exec_fuzz::{inherited, plain, resolve, shown};
 
 const VALUE: &str = "hunter2";
 
@@ -39,6 +39,8 @@ fuzz_target!(|text: &str| {
 /// Whether the canary is where a message may show it: in no credential, no proxy, and of an address only in what is
 /// neither a user nor a query.
 fn may_be_told(line: &str) -> bool {
+    let line = plain(line);
+    let line = line.split('\0').next().unwrap_or_default();
     let Some((name, value)) = line.split_once('=').filter(|(_, value)| value.contains(VALUE)) else { return false };
     let is_credential = is_ours(name.as_bytes()) && !name.starts_with("VAULT_EXEC_");
     if is_credential || name.to_uppercase().contains("PROXY") || name == "ACTIONS_ID_TOKEN_REQUEST_TOKEN" {
