@@ -17,7 +17,7 @@ use super::scene::{Scene, prove_all};
 /// What is done with values, and a scene of it in a bed.
 type Way = (&'static str, fn(Bed) -> Scene);
 
-const WAYS: [Way; 16] = [
+const WAYS: [Way; 17] = [
     ("two keys", |bed| {
         let [user, password] = secrets();
         let bed = bed.secret("app", with(&[("user", &user), ("password", &password)])).path("app");
@@ -80,6 +80,14 @@ const WAYS: [Way; 16] = [
         let keys = json!({"long": long, "escaped": escaped, "object": {"inner": inner}});
         let scene = Scene::of(bed.secret("app", keys).path("app")).once("LONG", long).once("ESCAPED", escaped);
         scene.once("OBJECT", format!(r#"{{"inner":"{inner}"}}"#))
+    }),
+    ("values of all lengths", |bed| {
+        let values: [String; 6] = array::from_fn(|number| random(40 << number));
+        let name = |number: usize| format!("a{number}");
+        let keys = values.iter().enumerate().map(|(number, value)| (name(number), value.as_str().into()));
+        let scene = Scene::of(bed.secret("app", Value::Object(keys.collect())).path("app"));
+        let numbered = values.iter().enumerate();
+        numbered.fold(scene, |scene, (number, value)| scene.once(&name(number).to_uppercase(), value))
     }),
     ("a story, in text", |bed| told(bed, "text")),
     ("a story, in JSON", |bed| told(bed, "json")),
