@@ -184,7 +184,8 @@ impl From<Error> for Failure {
         let hint = match &error {
             Error::Conflict { .. } => "unset them, --skip their keys, or choose --on-conflict vault or env",
             Error::Missing { .. } => "add the keys to a secret that --path names, or set the variables",
-            Error::TooLong { .. } | Error::TooMuch { .. } => "leave keys out with --skip, or start from --pristine",
+            Error::TooLong { .. } => "leave it out with --skip, or make it a file with --file",
+            Error::TooMuch { .. } => "leave keys out with --skip, or start from --pristine",
         };
         Self::new(&error).hint(hint)
     }

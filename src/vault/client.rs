@@ -153,6 +153,7 @@ impl<'a> Client<'a> {
 
     fn explain(&self, trouble: &Trouble) -> Failure {
         let failure = Failure::new(format!("{}: {trouble}", self.address));
+        let trouble = if let Trouble::Elsewhere(_, trouble) = trouble { trouble } else { trouble };
         if let Trouble::Unprepared(error) = trouble {
             return match Report::from(error).hint {
                 Some(hint) => failure.hint(hint),
@@ -204,6 +205,7 @@ impl<'a> Client<'a> {
             }
             Trouble::NotHttp => failure.hint(format!("is this Vault's port? The address is from {from}")),
             Trouble::Redirect(..) => failure.hint("give the address of the active server"),
+            Trouble::Exhausted(_, way_out) => failure.hint(way_out),
             Trouble::TooLarge => failure.hint("spread the secret over several paths"),
             _ => failure,
         }

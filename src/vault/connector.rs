@@ -1,5 +1,6 @@
 //! `[net]` How a connection is made: an address that accepts, a proxy in between, TLS on top.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -8,8 +9,9 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use http::header::{HOST, InvalidHeaderValue, PROXY_AUTHORIZATION};
-use http::{HeaderValue, Method, Request, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use percent_encoding::percent_decode_str;
@@ -22,9 +24,11 @@ use tokio_rustls::TlsConnector;
 use url::{Position, Url};
 
 use crate::config::{Connection, Proxy};
+use crate::vault::bounded::{Allowance, Bounded};
+use crate::vault::dns::Lookups;
 use crate::vault::retry::Deadline;
+use crate::vault::tls;
 use crate::vault::trouble::Trouble;
-use crate::vault::{dns, tls};
 
 /// A connection has at most this long.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -36,12 +40,16 @@ const SILENCE: Duration = Duration::from_millis(300);
 pub(super) struct Connector<'a> {
     connection: &'a Connection,
     deadline: Deadline,
+    lookups: Lookups,
     /// Made when it is first needed: it takes files to be read.
     tls: OnceLock<(Arc<ClientConfig>, String)>,
 }
 
 /// The end of a connection that requests go into.
-pub(super) type Sender = SendRequest<Full<Bytes>>;
+pub(super) struct Sender {
+    http: SendRequest<Full<Bytes>>,
+    allowance: Allowance,
+}
 
 /// What bytes go through, whatever is below it.
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -51,8 +59,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 type Wire = Box<dyn Stream>;
 
 impl<'a> Connector<'a> {
-    pub(super) const fn new(connection: &'a Connection, deadline: Deadline) -> Self {
-        Self { connection, deadline, tls: OnceLock::new() }
+    pub(super) fn new(connection: &'a Connection, deadline: Deadline) -> Self {
+        Self { connection, deadline, lookups: Lookups::default(), tls: OnceLock::new() }
     }
 
     /// Whom the server's certificate must be from, in words. Reads files.
@@ -82,14 +90,26 @@ impl<'a> Connector<'a> {
 
     /// A connection that requests for this URL go into.
     pub(super) async fn connect(&self, url: &Url) -> Result<Sender, Trouble> {
-        timeout(CONNECT, async { sender(self.wire(url).await?).await }).await.unwrap_or(Err(Trouble::Slow))
+        let Connection { address, proxy, .. } = self.connection;
+        // A name may take longer: a name server that is gone is no fault of the server's.
+        let addresses = match (&address.socket, proxy) {
+            (Some(_), _) => Vec::new(),
+            (None, Some(proxy)) => self.lookups.addresses(&proxy.url).await.map_err(Trouble::of_proxy)?,
+            (None, None) => self.lookups.addresses(url).await?,
+        };
+        let connected = async {
+            let allowance = Allowance::new();
+            let wire = Bounded::new(self.wire(url, addresses).await?, allowance.clone());
+            Ok(Sender { http: http(wire).await?, allowance })
+        };
+        timeout(CONNECT, connected).await.unwrap_or(Err(Trouble::Slow))
     }
 
-    async fn wire(&self, url: &Url) -> Result<Wire, Trouble> {
+    async fn wire(&self, url: &Url, addresses: Vec<SocketAddr>) -> Result<Wire, Trouble> {
         let wire = match (&self.connection.address.socket, &self.connection.proxy) {
             (Some(socket), _) => Box::new(UnixStream::connect(socket).await?),
-            (None, Some(proxy)) => self.through(proxy, url).await.map_err(Trouble::of_proxy)?,
-            (None, None) => tcp(url).await?,
+            (None, Some(proxy)) => self.through(proxy, url, addresses).await.map_err(Trouble::of_proxy)?,
+            (None, None) => tcp(addresses).await?,
         };
         match (url.scheme(), &self.connection.tls.server_name) {
             ("https", Some(name)) => self.secure(wire, name).await,
@@ -99,8 +119,8 @@ impl<'a> Connector<'a> {
     }
 
     /// To the proxy, and through it if the server is to be spoken to in TLS.
-    async fn through(&self, proxy: &Proxy, url: &Url) -> Result<Wire, Trouble> {
-        let mut wire = tcp(&proxy.url).await?;
+    async fn through(&self, proxy: &Proxy, url: &Url, addresses: Vec<SocketAddr>) -> Result<Wire, Trouble> {
+        let mut wire = tcp(addresses).await?;
         if proxy.url.scheme() == "https" {
             wire = self.secure(wire, host(&proxy.url)).await?;
         }
@@ -122,14 +142,29 @@ impl<'a> Connector<'a> {
     }
 }
 
+impl Sender {
+    /// Whether the server left the connection open.
+    pub(super) async fn is_open(&mut self) -> bool {
+        // The task that holds the connection sees now whether the server closed it.
+        tokio::task::yield_now().await;
+        self.http.ready().await.is_ok()
+    }
+
+    /// Sends a request, and waits for the head of the answer.
+    pub(super) async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Trouble> {
+        self.allowance.renew();
+        Ok(self.http.send_request(request).await?)
+    }
+}
+
 /// The host as a certificate names it.
 fn host(url: &Url) -> &str {
     url.host_str().unwrap_or_default().trim_matches(['[', ']'])
 }
 
 /// The first address that accepts. One that refuses is followed by the next at once, one that is silent soon.
-async fn tcp(url: &Url) -> Result<Wire, Trouble> {
-    let mut addresses = dns::look_up(url).await?.into_iter().peekable();
+async fn tcp(addresses: Vec<SocketAddr>) -> Result<Wire, Trouble> {
+    let mut addresses = addresses.into_iter().peekable();
     let mut attempts = FuturesUnordered::new();
     loop {
         attempts.extend(addresses.next().map(TcpStream::connect));
@@ -155,7 +190,7 @@ async fn tunnel(wire: Wire, proxy: &Proxy, url: &Url) -> Result<Wire, Trouble> {
     *request.uri_mut() = authority.try_into().map_err(|_| Trouble::Request)?;
     *request.method_mut() = Method::CONNECT;
     log_in(&mut request, proxy)?;
-    let answer = sender(wire).await?.send_request(request).await?;
+    let answer = http(wire).await?.send_request(request).await?;
     match answer.status() {
         status if status.is_success() => Ok(Box::new(TokioIo::new(hyper::upgrade::on(answer).await?))),
         StatusCode::PROXY_AUTHENTICATION_REQUIRED => Err(Trouble::ProxyLogin),
@@ -177,7 +212,7 @@ fn log_in(request: &mut Request<Full<Bytes>>, Proxy { url, .. }: &Proxy) -> Resu
 }
 
 /// Speaks HTTP over a connection. It ends with what uses it.
-async fn sender(wire: Wire) -> Result<Sender, Trouble> {
+async fn http(wire: impl Stream + 'static) -> Result<SendRequest<Full<Bytes>>, Trouble> {
     let (sender, connection) = http1::handshake(TokioIo::new(wire)).await?;
     // Whoever waits for an answer is told of its errors.
     tokio::spawn(connection.with_upgrades());

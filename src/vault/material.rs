@@ -86,7 +86,9 @@ pub(super) fn why(error: &io::Error) -> String {
     }
     let kind = error.kind().to_string();
     match error.raw_os_error() {
-        Some(code) if matches!(kind.as_str(), "uncategorized error" | "operation would block") => {
+        Some(code)
+            if matches!(kind.as_str(), "uncategorized error" | "operation would block" | "invalid input parameter") =>
+        {
             Errno::from_raw(code).desc().to_lowercase()
         }
         _ => kind,

@@ -1,5 +1,6 @@
 //! `[net]` Everything that goes over the network, within one deadline.
 
+mod bounded;
 mod client;
 mod connector;
 mod dns;

@@ -74,7 +74,8 @@ impl<'a> Transport<'a> {
                 return Err(Trouble::Redirect(format!("{scheme}:"), "that is neither https:// nor http://"));
             }
         }
-        let second = self.ask(&target, request).await?;
+        let elsewhere = |trouble| Trouble::Elsewhere(target.origin().ascii_serialization(), Box::new(trouble));
+        let second = self.ask(&target, request).await.map_err(elsewhere)?;
         match redirect(&second, &target) {
             None => Ok(second),
             Some(third) => {
@@ -87,7 +88,7 @@ impl<'a> Transport<'a> {
     async fn ask(&self, url: &Url, mut request: Request<Full<Bytes>>) -> Result<Response<Vec<u8>>, Trouble> {
         self.connector.address(&mut request, url)?;
         let mut sender = self.sender(url).await?;
-        let answer = whole(sender.send_request(request).await?).await?;
+        let answer = whole(sender.send(request).await?).await?;
         if answer.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED && self.connector.plain_proxy(url).is_some() {
             return Err(Trouble::ProxyLogin);
         }
@@ -98,9 +99,7 @@ impl<'a> Transport<'a> {
     /// A connection to the server, one that is there already if it is still good.
     async fn sender(&self, url: &Url) -> Result<Sender, Trouble> {
         while let Some(mut sender) = self.take_idle(url) {
-            // The task that holds the connection sees now whether the server closed it.
-            tokio::task::yield_now().await;
-            if sender.ready().await.is_ok() {
+            if sender.is_open().await {
                 return Ok(sender);
             }
         }

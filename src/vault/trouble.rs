@@ -6,9 +6,11 @@ use std::io;
 
 use http::StatusCode;
 use http::header::InvalidHeaderValue;
+use nix::errno::Errno;
 use rustify::errors::ClientError;
 use rustls::{AlertDescription, CertificateError};
 
+use crate::failure::MORE_FILES;
 use crate::vault::material;
 use crate::vault::transport::LARGEST;
 
@@ -43,8 +45,12 @@ pub(super) enum Trouble {
     TooLarge,
     /// The server sent us to this address, and we do not go there for the reason given.
     Redirect(String, &'static str),
+    /// The server sent us to this address, where that happened.
+    Elsewhere(String, Box<Trouble>),
     /// The request itself could not be made.
     Request,
+    /// A limit of this process is used up, and what to do about it.
+    Exhausted(&'static str, &'static str),
     /// The server we were sent to cannot be asked, for a reason of its own.
     Unprepared(anyhow::Error),
 }
@@ -55,7 +61,7 @@ impl Trouble {
         match self {
             Self::Lookup(_) | Self::Connection(_) | Self::Incomplete | Self::Slow => true,
             Self::ProxyRefused(status) => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
-            Self::Proxy(trouble) => trouble.may_pass(),
+            Self::Proxy(trouble) | Self::Elsewhere(_, trouble) => trouble.may_pass(),
             _ => false,
         }
     }
@@ -90,10 +96,14 @@ impl From<&io::Error> for Trouble {
             return tls.into();
         }
         match error.kind() {
+            _ if error.raw_os_error() == Some(Errno::EMFILE as i32) => {
+                Self::Exhausted("too many open files", MORE_FILES)
+            }
+            io::ErrorKind::FileTooLarge => Self::TooLarge,
             io::ErrorKind::TimedOut => Self::Slow,
             io::ErrorKind::UnexpectedEof | io::ErrorKind::Other => Self::Incomplete,
             // A chunk that is none.
-            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => Self::NotHttp,
+            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData if error.raw_os_error().is_none() => Self::NotHttp,
             _ => Self::Connection(material::why(error)),
         }
     }
@@ -146,7 +156,9 @@ impl fmt::Display for Trouble {
             Self::NotHttp => f.write_str("the server does not speak HTTP"),
             Self::TooLarge => write!(f, "the answer is larger than {} MiB", LARGEST / 1024 / 1024),
             Self::Redirect(target, why) => write!(f, "redirected to {target}, but {why}"),
+            Self::Elsewhere(target, trouble) => write!(f, "redirected to {target}: {trouble}"),
             Self::Request => f.write_str("the request could not be made"),
+            Self::Exhausted(what, _) => f.write_str(what),
             Self::Unprepared(error) => write!(f, "{error:#}"),
         }
     }

@@ -381,7 +381,7 @@ fn a_redirect_to_another_kind_of_address_is_refused() {
 fn a_redirect_to_a_server_that_is_not_there_is_waited_for() {
     let gone = FakeVault::answering([secret()]).url();
     let fake = FakeVault::answering([Reply::redirect(307, &format!("{gone}/v1/{CANARY}"))]);
-    let why = "connection refused";
+    let why = format!("redirected to {gone}: connection refused");
     let stderr = format!(
         "vault-exec: waiting for {{addr}}: {why} (for 1m at most)\n\
          vault-exec: read secret/app: {{addr}}: {why}; gave up after 2 tries (--attempts)\n{UNREACHABLE}"

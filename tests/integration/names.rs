@@ -154,7 +154,7 @@ fn a_string_may_be_as_long_as_the_kernel_takes() {
         bed.clone().path("fits").environ().has("BIG", &fits);
         bed.path("over").fails(
             "vault-exec: longer than the 128 KiB the kernel takes: BIG (129 KiB)\n\
-             hint: leave keys out with --skip, or start from --pristine\n",
+             hint: leave it out with --skip, or make it a file with --file\n",
         );
     }
 }
@@ -165,7 +165,7 @@ fn the_largest_of_several_too_long_strings_comes_first() {
     let bed = Bed::kv2().secret("a", [("middle", middle.as_str()), ("large", &large), ("small", &small)]);
     bed.path("a").fails(
         "vault-exec: longer than the 128 KiB the kernel takes: LARGE (200 KiB), MIDDLE (150 KiB)\n\
-         hint: leave keys out with --skip, or start from --pristine\n",
+         hint: leave it out with --skip, or make it a file with --file\n",
     );
 }
 
