@@ -4,7 +4,7 @@ release := $(or $(CARGO_TARGET_DIR),target)/$(shell rustc -vV | sed -n 's/^host:
 # stand in the binary.
 nameless := --config 'target."cfg(all())".rustflags = ["--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src="]'
 
-.PHONY: all demo test prove-memory lint generate release fuzz supply reproducible bench prove-silence clean
+.PHONY: all demo test prove-memory lint generate release fuzz supply reproducible bench prove-silence prove-faults clean
 
 all: release
 
@@ -31,6 +31,12 @@ bench: release ## What a start costs, next to others: benches/RESULTS.md
 prove-silence: release ## Says everything the program can say, and finds no secret in it
 	tests/tools.sh
 	VAULT_EXEC_TEST_BINARY=$(abspath $(release)) cargo test --locked --test integration -- --nocapture silence::
+
+prove-faults: release ## Every fault of tests/FAULTS.md, and the page itself; WRITE_FAULTS=1 writes it anew
+	tests/tools.sh
+	tests/openbao.sh
+	VAULT_EXEC_TEST_BINARY=$(abspath $(release)) cargo test --locked --test integration faults::
+	@cat tests/FAULTS.md
 
 generate: ## Completions and the manual page
 	cargo run --locked --quiet --example generate

@@ -143,7 +143,7 @@ impl Reply {
     }
 
     pub(crate) fn reset() -> Self {
-        Self { then: Then::Reset, ..Self::raw("") }
+        Self::raw("").then_reset()
     }
 
     pub(crate) fn silence() -> Self {
@@ -173,6 +173,16 @@ impl Reply {
     /// Says nothing more behind what it sends, but stays.
     pub(crate) fn then_silence(self) -> Self {
         Self { then: Then::Silence, ..self }
+    }
+
+    /// Closes behind what it sends so that the other side sees a reset.
+    pub(crate) fn then_reset(self) -> Self {
+        Self { then: Then::Reset, ..self }
+    }
+
+    /// Stays for the next request.
+    pub(crate) fn then_listen(self) -> Self {
+        Self { then: Then::Listen, ..self }
     }
 
     fn bytes(&self) -> Vec<u8> {
@@ -361,7 +371,7 @@ impl Shared {
     }
 }
 
-/// `None` at the end of the connection. A body is read and forgotten.
+/// `None` at the end of the connection. What was not read of a body would make closing a reset.
 fn read_request(stream: &mut dyn Stream) -> io::Result<Option<Request>> {
     let mut text = Vec::new();
     let mut byte = [0];
@@ -378,13 +388,13 @@ fn read_request(stream: &mut dyn Stream) -> io::Result<Option<Request>> {
     let header = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_owned(), value.to_owned()));
     let request = Request { line, headers: lines.filter_map(header).collect(), at };
     let length = request.header("Content-Length").and_then(|length| length.parse().ok()).unwrap_or(0);
-    io::copy(&mut stream.take(length), &mut io::sink())?;
+    stream.read_exact(&mut vec![0; length])?;
     Ok(Some(request))
 }
 
 /// Makes closing a reset.
 #[allow(unsafe_code, reason = "the standard library has no stable way to set it")]
-fn linger_not(socket: libc::c_int) {
+pub(crate) fn linger_not(socket: libc::c_int) {
     let at_once = libc::linger { l_onoff: 1, l_linger: 0 };
     let length = libc::socklen_t::try_from(mem::size_of_val(&at_once)).expect("a small size");
     // SAFETY: the option is of this type and this length, and only read.
@@ -452,7 +462,7 @@ impl Running {
             if let Some(status) = self.child.try_wait().expect("a child of ours") {
                 break status;
             }
-            assert!(start.elapsed() < PATIENCE, "it does not end; {:?}", self.stderr.lock().unwrap().escape_ascii());
+            assert!(start.elapsed() < PATIENCE, "it does not end; {}", self.stderr.lock().unwrap().escape_ascii());
             thread::sleep(Duration::from_millis(2));
         };
         if let Some(reader) = self.reader.take() {

@@ -11,9 +11,12 @@ use std::sync::{LazyLock, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use crate::bed::{Bed, free_port, new_dir};
+use crate::fake_vault::Running;
 use crate::tls_bed::{Authority, Helper, Tap, api, eventually, listener, must, needs_root, write};
 
 /// One of the cluster.
@@ -351,23 +354,52 @@ fn a_dead_node_alone_is_waited_for_until_the_timeout() {
 }
 
 /// A single server that is not unsealed, or not even initialized, yet.
-fn lonely() -> (Helper, String) {
-    let dir = new_dir("lonely");
-    let (port, peers) = (free_port(), free_port());
-    let config = format!(
-        "storage \"inmem\" {{}}\nlistener \"tcp\" {{\n  address = \"127.0.0.1:{port}\"\n  \
-         cluster_address = \"127.0.0.1:{peers}\"\n  tls_disable = true\n}}\n"
-    );
-    let helper = Helper::bao(&dir, &config);
-    let origin = format!("http://127.0.0.1:{port}");
-    eventually("a server", || api(&origin, "", "GET", "sys/seal-status", &Value::Null).is_ok());
-    (helper, origin)
+struct Lonely {
+    dir: PathBuf,
+    config: String,
+    origin: String,
 }
 
-#[test]
-fn a_sealed_server_is_waited_for() {
-    let (_helper, origin) = lonely();
-    let bed = Bed::bare().env("VAULT_ADDR", &origin).args(["--path", "secret/a"]);
+impl Lonely {
+    fn new() -> (Self, Helper) {
+        let dir = new_dir("lonely");
+        let (port, peers) = (free_port(), free_port());
+        let config = format!(
+            "storage \"raft\" {{\n  path = \"{}\"\n  node_id = \"alone\"\n  performance_multiplier = 1\n}}\n\
+             api_addr = \"http://127.0.0.1:{port}\"\ncluster_addr = \"http://127.0.0.1:{peers}\"\n\
+             listener \"tcp\" {{\n  address = \"127.0.0.1:{port}\"\n  \
+             cluster_address = \"127.0.0.1:{peers}\"\n  tls_disable = true\n}}\n",
+            dir.display()
+        );
+        let lonely = Self { dir, config, origin: format!("http://127.0.0.1:{port}") };
+        let helper = lonely.start();
+        (lonely, helper)
+    }
+
+    fn start(&self) -> Helper {
+        let helper = Helper::bao(&self.dir, &self.config);
+        eventually("a server", || api(&self.origin, "", "GET", "sys/seal-status", &Value::Null).is_ok());
+        helper
+    }
+
+    fn unseal(&self, key: &Value) {
+        must(&self.origin, "", "PUT", "sys/unseal", key);
+        let health = || api(&self.origin, "", "GET", "sys/health", &Value::Null);
+        eventually("a server that leads", || health().is_ok_and(|(code, _)| code == 200));
+    }
+
+    /// Makes it ready for the first time: the key that unseals it, and the root token.
+    fn initialize(&self) -> (Value, String) {
+        let answer = must(&self.origin, "", "PUT", "sys/init", &json!({"secret_shares": 1, "secret_threshold": 1}));
+        (json!({ "key": answer["keys_base64"][0] }), answer["root_token"].as_str().unwrap().to_owned())
+    }
+}
+
+/// A row of [`crate::faults`].
+pub(crate) fn a_sealed_server_is_waited_for() {
+    let (lonely, _helper) = Lonely::new();
+    let origin = &lonely.origin;
+    let bed = Bed::bare().env("VAULT_ADDR", origin).args(["--path", "secret/a"]);
     let why = "{addr}: sealed or not ready (503)";
     let end = "gave up after 1s (--timeout)\n\
                hint: `bao status` and the server's log tell more; the address is from VAULT_ADDR\n";
@@ -378,24 +410,75 @@ fn a_sealed_server_is_waited_for() {
     };
     fails(&bed.clone().env("VAULT_TOKEN", "of-nobody"));
 
-    let answer = must(&origin, "", "PUT", "sys/init", &json!({"secret_shares": 1, "secret_threshold": 1}));
-    let (key, root) = (&answer["keys_base64"][0], answer["root_token"].as_str().unwrap());
-    let bed = bed.env("VAULT_TOKEN", root);
+    let (key, root) = lonely.initialize();
+    let bed = bed.env("VAULT_TOKEN", &root);
     fails(&bed);
-    must(&origin, "", "PUT", "sys/unseal", &json!({ "key": key }));
-    must(&origin, root, "POST", "sys/mounts/secret", &json!({"type": "kv"}));
-    must(&origin, root, "POST", "secret/a", &json!({"k": "v"}));
+    lonely.unseal(&key);
+    must(origin, &root, "POST", "sys/mounts/secret", &json!({"type": "kv"}));
+    must(origin, &root, "POST", "secret/a", &json!({"k": "v"}));
     bed.environ().has("K", "v").stderr_is("");
-    must(&origin, root, "PUT", "sys/seal", &Value::Null);
+    must(origin, &root, "PUT", "sys/seal", &Value::Null);
 
     let mut command = bed.command(["printenv", "K"]);
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut waiting = String::new();
     BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut waiting).unwrap();
     assert_eq!(waiting, bed.fill(&format!("vault-exec: waiting for {why} (for 1m at most)\n")));
-    must(&origin, "", "PUT", "sys/unseal", &json!({ "key": key }));
+    lonely.unseal(&key);
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), &output.stdout[..]), (Some(0), &b"v\n"[..]));
+}
+
+/// A row of [`crate::faults`].
+pub(crate) fn a_server_that_is_killed_in_an_answer_is_waited_for() {
+    let (lonely, mut helper) = Lonely::new();
+    let origin = &lonely.origin;
+    let (key, root) = lonely.initialize();
+    let value = "x".repeat(40_000);
+    lonely.unseal(&key);
+    must(origin, &root, "POST", "sys/mounts/secret", &json!({"type": "kv"}));
+    must(origin, &root, "POST", "secret/a", &json!({"k": value}));
+
+    let relay = killing(origin.trim_start_matches("http://").to_owned(), helper.pid());
+    let bed = Bed::bare().env("VAULT_ADDR", format!("http://127.0.0.1:{relay}")).env("VAULT_TOKEN", &root);
+    let bed = bed.args(["--path", "secret/a", "--kv", "1"]);
+    let running = Running::start(bed.command(["printenv", "K"]));
+    let cut = "the connection was closed before the answer was complete";
+    let waiting = bed.fill(&format!("vault-exec: waiting for {{addr}}: {cut} (for 1m at most)\n"));
+    running.await_stderr(&waiting);
+    helper = {
+        drop(helper);
+        lonely.start()
+    };
+    lonely.unseal(&key);
+    let (status, stdout, stderr) = running.end();
+    assert_eq!((status.code(), stderr), (Some(0), waiting));
+    assert!(stdout == value + "\n", "{} bytes", stdout.len());
+    drop(helper);
+}
+
+/// A relay to a server that is killed when the first part of its first answer has gone through. Tells its port.
+fn killing(target: String, server: Pid) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        let mut alive = true;
+        for mut client in listener.incoming().flatten() {
+            let Ok(mut server_side) = TcpStream::connect(&target) else { continue };
+            let (mut from, mut to) = (client.try_clone().unwrap(), server_side.try_clone().unwrap());
+            thread::spawn(move || io::copy(&mut from, &mut to));
+            if std::mem::take(&mut alive) {
+                let mut piece = [0; 4096];
+                server_side.read_exact(&mut piece).unwrap();
+                client.write_all(&piece).unwrap();
+                kill(server, Signal::SIGKILL).unwrap();
+                let _ = client.shutdown(Shutdown::Both);
+            } else {
+                thread::spawn(move || io::copy(&mut server_side, &mut client));
+            }
+        }
+    });
+    port
 }
 
 #[test]

@@ -34,6 +34,7 @@ mod shape;
 mod shape_real;
 
 mod fake_vault;
+mod faults;
 mod hostile;
 mod memory;
 mod resolver;

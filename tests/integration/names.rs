@@ -146,8 +146,8 @@ fn strings_are_passed_byte_for_byte() {
 /// `MAX_ARG_STRLEN`, which the name, the `=` and the NUL count towards.
 const LONGEST: usize = 131_072;
 
-#[test]
-fn a_string_may_be_as_long_as_the_kernel_takes() {
+/// A row of [`crate::faults`].
+pub(crate) fn a_string_may_be_as_long_as_the_kernel_takes() {
     let fits = "x".repeat(LONGEST - "BIG=\0".len());
     for bed in Bed::each() {
         let bed = bed.secret("fits", [("big", fits.as_str())]).secret("over", [("big", &*format!("{fits}x"))]);
@@ -159,8 +159,8 @@ fn a_string_may_be_as_long_as_the_kernel_takes() {
     }
 }
 
-#[test]
-fn the_largest_of_several_too_long_strings_comes_first() {
+/// A row of [`crate::faults`].
+pub(crate) fn the_largest_of_several_too_long_strings_comes_first() {
     let [middle, large, small] = [150, 200, 10].map(|kib| "x".repeat(kib * 1024 - 10));
     let bed = Bed::kv2().secret("a", [("middle", middle.as_str()), ("large", &large), ("small", &small)]);
     bed.path("a").fails(
@@ -169,8 +169,8 @@ fn the_largest_of_several_too_long_strings_comes_first() {
     );
 }
 
-#[test]
-fn a_block_may_be_as_large_as_the_kernel_takes() {
+/// A row of [`crate::faults`].
+pub(crate) fn a_block_may_be_as_large_as_the_kernel_takes() {
     let limit = 1024 * 1024 / 4;
     let pointer = size_of::<usize>();
     let program = 2 * "/bin/true\0".len() + pointer;

@@ -4,10 +4,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
 use crate::bed::{Bed, Outcome};
-use crate::fake_vault::{CANARY, Discreet, FakeVault, NOT_READY, ODD, Reply, Running, TOKEN, UNREACHABLE};
+use crate::fake_vault::{CANARY, Discreet, FakeVault, NOT_READY, Reply, Running, TOKEN, UNREACHABLE};
 
 const APP: &str = "/v1/secret/data/app";
-const LOOK_UP: &str = "/v1/auth/token/lookup-self";
 
 fn secret() -> Reply {
     Reply::secret(&[("a", CANARY)])
@@ -20,71 +19,6 @@ fn fails_soon(bed: &Bed, stderr: &str) -> Outcome {
     let outcome = bed.fails(stderr).discreet();
     assert!(start.elapsed() < Duration::from_secs(10), "it took {:?}", start.elapsed());
     outcome
-}
-
-#[test]
-fn a_status_that_may_pass_is_tried_again_and_announced_once() {
-    for (status, why) in [
-        (412, "the server has not caught up with its leader yet"),
-        (429, "too many requests, or a standby"),
-        (472, "a disaster-recovery standby"),
-        (473, "a performance standby"),
-        (500, "the server has a problem"),
-        (502, "the server has a problem"),
-        (503, "sealed or not ready"),
-        (504, "the server has a problem"),
-        (599, "the server has a problem"),
-    ] {
-        let fake = FakeVault::answering([Reply::status(status), Reply::status(status), secret()]);
-        let waiting = format!("vault-exec: waiting for {{addr}}: {why} ({status}) (for 1m at most)\n");
-        fake.bed().environ().has("A", CANARY).stderr_is(&waiting).discreet();
-        assert_eq!(fake.asked(), [APP; 3], "{status}");
-    }
-}
-
-#[test]
-fn any_other_status_ends_at_once() {
-    for (status, why) in [
-        (400, format!("{{addr}}: the server answered 400 (bad request)\n{ODD}")),
-        (
-            404,
-            "no such secret\nhint: `bao kv list secret` shows what is there; --optional-path lets it be absent; \
-             --kv auto finds out which engine it is\n"
-                .to_owned(),
-        ),
-        (405, format!("{{addr}}: the server answered 405 (method not allowed)\n{ODD}")),
-        (499, format!("{{addr}}: the server answered 499 (a status of its own)\n{ODD}")),
-        (501, format!("{{addr}}: the server answered 501 (not implemented)\n{ODD}")),
-    ] {
-        let fake = FakeVault::answering([Reply::status(status), secret()]);
-        fake.bed().args(["--kv", "2"]).fails(&format!("vault-exec: read secret/app: {why}")).discreet();
-        assert_eq!(fake.asked(), [APP], "{status}");
-    }
-}
-
-#[test]
-fn a_refusal_ends_at_once_and_tells_a_policy_from_a_dead_token() {
-    let stanza = "hint: a policy of the token must hold\npath \"secret/data/app\" {\n  capabilities = [\"read\"]\n}\n";
-    let refused = format!("vault-exec: read secret/app: permission denied (403)\n{stanza}");
-    let stanza = stanza.trim_start_matches("hint: ");
-    let doubted = format!(
-        "vault-exec: read secret/app: permission denied (403): the token may not read it, or is expired, revoked or \
-         unknown to this server\nhint: log in again if it should be valid; else {stanza}"
-    );
-    for (look_up, stderr) in [(Reply::answer(200, "{}"), refused), (Reply::status(403), doubted)] {
-        let fake = FakeVault::answering([Reply::status(403)]).and_at("auth/token/lookup-self", [look_up]);
-        fake.bed().args(["--kv", "2"]).fails(&stderr).discreet();
-        assert_eq!(fake.asked(), [APP, LOOK_UP]);
-    }
-}
-
-#[test]
-fn a_refusal_does_not_wait_for_a_server_that_will_not_say_why() {
-    let stanza = "hint: a policy of the token must hold\npath \"secret/data/app\" {\n  capabilities = [\"read\"]\n}\n";
-    let fake = FakeVault::answering([Reply::status(403)]).and_at("auth/token/lookup-self", [Reply::status(503)]);
-    let bed = fake.bed().args(["--kv", "2", "--timeout", "3s"]);
-    fails_soon(&bed, &format!("vault-exec: read secret/app: permission denied (403)\n{stanza}"));
-    assert_eq!(fake.asked(), [APP, LOOK_UP]);
 }
 
 #[test]
@@ -149,26 +83,6 @@ fn attempts_cap_the_tries() {
     );
     fails_soon(&fake.bed().args(["--attempts", "3"]), &stderr);
     assert_eq!(fake.asked(), [APP; 3]);
-}
-
-#[test]
-fn a_single_attempt_waits_for_nothing() {
-    let fake = FakeVault::answering([Reply::status(503)]);
-    let why = "{addr}: sealed or not ready (503); gave up after 1 try (--attempts)";
-    fails_soon(&fake.bed().args(["--attempts", "1"]), &format!("vault-exec: read secret/app: {why}\n{NOT_READY}"));
-    assert_eq!(fake.asked(), [APP]);
-}
-
-#[test]
-fn the_timeout_ends_it() {
-    let fake = FakeVault::answering([Reply::status(503)]);
-    let why = "{addr}: sealed or not ready (503)";
-    let stderr = format!(
-        "vault-exec: waiting for {why} (for 1s at most)\n\
-         vault-exec: read secret/app: {why}; gave up after 1s (--timeout)\n{NOT_READY}"
-    );
-    fails_soon(&fake.bed().args(["--timeout", "1s"]), &stderr);
-    assert!(fake.requests().len() >= 2);
 }
 
 #[test]

@@ -1,0 +1,179 @@
+//! What can go wrong around a start, as a table: `tests/FAULTS.md`. Every row is tried in all its cells, and the table is
+//! made of the very data that they are tried with.
+//!
+//! `make prove-faults` runs it; with `WRITE_FAULTS=1` in the environment it writes the table anew.
+
+mod bodies;
+mod environment;
+mod network;
+mod seccomp;
+mod server;
+mod statuses;
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::bed::{Bed, Outcome};
+
+/// A part of the table.
+struct Section {
+    title: &'static str,
+    /// What its rows have in common, and what is tried with each.
+    about: &'static str,
+    columns: &'static [&'static str],
+    rows: Vec<Row>,
+}
+
+/// One fault.
+struct Row {
+    /// What the table says of it; the name comes first.
+    columns: Vec<String>,
+    trials: Vec<Trial>,
+}
+
+/// One cell: the fault under certain circumstances. It panics where something is not as the table says.
+struct Trial {
+    name: String,
+    /// Whether it does little but wait.
+    waits: bool,
+    check: Box<dyn Fn() + Send + Sync>,
+}
+
+/// What would start the program, and shows what it got.
+const PROGRAM: [&str; 2] = ["cat", "/proc/self/environ"];
+
+/// What a machine that is busy with something else may add to a time.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How many trials that wait go on at the same time, and how many that compute.
+const WORKERS: [(bool, usize); 2] = [(true, 24), (false, 3)];
+
+impl Section {
+    /// Tries everything, and tells all that was not as it should be.
+    fn prove(self) {
+        let failed = Mutex::new(Vec::new());
+        let (waiting, computing): (VecDeque<_>, VecDeque<_>) =
+            self.rows.into_iter().flat_map(|row| row.trials).partition(|trial| trial.waits);
+        let [waiting, computing] = [waiting, computing].map(Mutex::new);
+        let work = |trials: &Mutex<VecDeque<Trial>>| {
+            loop {
+                let Some(trial) = trials.lock().unwrap().pop_front() else { break };
+                if catch_unwind(AssertUnwindSafe(|| (trial.check)())).is_err() {
+                    failed.lock().unwrap().push(trial.name);
+                }
+            }
+        };
+        thread::scope(|scope| {
+            for (waits, workers) in WORKERS {
+                for _ in 0..workers {
+                    let trials = if waits { &waiting } else { &computing };
+                    scope.spawn(|| work(trials));
+                }
+            }
+        });
+        let failed = failed.into_inner().unwrap();
+        assert!(failed.is_empty(), "{} not as the table says:\n{}", failed.len(), failed.join("\n"));
+    }
+
+    fn markdown(&self) -> String {
+        let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+        let columns: Vec<_> = self.columns.iter().map(|column| (*column).to_owned()).collect();
+        let rule: Vec<_> = columns.iter().map(|_| "---".to_owned()).collect();
+        let rows: String = self.rows.iter().map(|row| line(&row.columns)).collect();
+        format!("## {}\n\n{}\n\n{}{}{rows}", self.title, self.about, line(&columns), line(&rule))
+    }
+}
+
+/// A text as it is printed, in a cell of the table.
+fn cell(text: &str) -> String {
+    let line = |line: &str| format!("`{}`", line.replace('|', "\\|"));
+    text.lines().map(line).collect::<Vec<_>>().join("<br>")
+}
+
+/// Runs it within the time.
+#[track_caller]
+fn run_within(bed: &Bed, time: Duration) -> Outcome {
+    let start = Instant::now();
+    let outcome = bed.run(PROGRAM);
+    let took = start.elapsed();
+    assert!(took < time + PATIENCE, "it took {took:?}: {outcome}");
+    outcome
+}
+
+fn sections() -> Vec<Section> {
+    vec![
+        server::connections(),
+        server::answers(),
+        statuses::section(),
+        bodies::section(),
+        network::section(),
+        network::certificates(),
+        environment::limits(),
+        environment::surroundings(),
+    ]
+}
+
+#[test]
+fn whatever_happens_to_the_connection() {
+    server::connections().prove();
+}
+
+#[test]
+fn whatever_the_server_answers() {
+    server::answers().prove();
+}
+
+#[test]
+fn whatever_status_it_is() {
+    statuses::section().prove();
+}
+
+#[test]
+fn whatever_is_in_the_body() {
+    bodies::section().prove();
+}
+
+#[test]
+fn whatever_happens_in_the_network() {
+    network::section().prove();
+}
+
+#[test]
+fn whatever_the_certificate_says() {
+    network::certificates().prove();
+}
+
+#[test]
+fn whatever_the_limits() {
+    environment::limits().prove();
+}
+
+#[test]
+fn whatever_the_surroundings() {
+    environment::surroundings().prove();
+}
+
+#[test]
+fn the_document_is_the_table() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/FAULTS.md");
+    let sections = sections().iter().map(|section| format!("\n{}", section.markdown())).collect::<Vec<_>>();
+    let table = format!("{HEAD}{}", sections.concat());
+    if std::env::var_os("WRITE_FAULTS").is_some() {
+        std::fs::write(file, &table).unwrap();
+    }
+    let written = std::fs::read_to_string(file).unwrap_or_default();
+    let same = written.lines().zip(table.lines()).take_while(|(written, table)| written == table).count();
+    assert!(written == table, "tests/FAULTS.md: line {} is not of the table; WRITE_FAULTS=1 writes it anew", same + 1);
+}
+
+const HEAD: &str = "\
+# What goes wrong, and what vault-exec does then
+
+`make prove-faults` tries each row and compares this page with what it tried. In all of them a program is started with
+exactly the right values or not at all, within the time that is said, and nothing that is said holds a value or a token.
+
+`{addr}` stands for the server's address. Where nothing else is said the exit code is 125 and the program is not started.
+";

@@ -1,0 +1,277 @@
+//! A network in between that does not carry, names that are not found, and a server that cannot prove who it is.
+
+use std::any::Any;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crate::bed::Bed;
+use crate::certificates::{CLOCK, NAME, UNKNOWN, refuses};
+use crate::fake_vault::{CANARY, FakeVault, Reply, TOKEN, UNREACHABLE, linger_not, needs_root};
+use crate::faults::server::{Ends, Step, again, at_once, cut, expected, reset};
+use crate::faults::{Row, Section, Trial, run_within};
+use crate::ha;
+use crate::resolver::{HOSTS, NSSWITCH, NameServer, answer, with_resolv_conf};
+
+/// A call, and what must be there while it runs.
+type Scene = (Bed, Vec<Box<dyn Any>>);
+
+/// A fault that a read meets, with one try and with as many as the time allows.
+fn row(name: &str, ends: &Ends, scene: impl Fn() -> Scene + Send + Sync + Clone + 'static) -> Row {
+    let trial = |one_try: bool| {
+        let (expected, scene, understood) =
+            (expected(Step::Read, ends, one_try), scene.clone(), matches!(ends, Ends::Understood));
+        Trial {
+            name: format!("{name}, one try: {one_try}"),
+            waits: true,
+            check: Box::new(move || {
+                let (bed, _guards) = scene();
+                let timeout = format!("{}s", expected.timeout.as_secs());
+                let bed = bed.args(["--timeout", &timeout]).args(one_try.then_some("--attempts=1"));
+                let outcome = run_within(&bed, Duration::from_secs(if expected.is_short() { 2 } else { 10 }));
+                let outcome = outcome.stderr_is(&expected.stderr);
+                if understood {
+                    let _ = outcome.exits(0).has("A", CANARY);
+                } else {
+                    let _ = outcome.exits(125).stdout_is("");
+                }
+            }),
+        }
+    };
+    let [when, said] = ends.columns();
+    Row { columns: vec![name.to_owned(), when, said], trials: vec![trial(true), trial(false)] }
+}
+
+/// A row of which only this is tried.
+fn single(name: &str, when: &str, said: &str, waits: bool, check: impl Fn() + Send + Sync + 'static) -> Row {
+    let trial = Trial { name: name.to_owned(), waits, check: Box::new(check) };
+    Row { columns: vec![name.to_owned(), when.to_owned(), super::cell(said)], trials: vec![trial] }
+}
+
+/// Calls for the secret of every other row, at this address.
+fn at(address: impl Into<String>) -> Bed {
+    Bed::bare().env("VAULT_ADDR", address.into()).env("VAULT_TOKEN", TOKEN).args(["--path", "secret/app", "--kv", "2"])
+}
+
+/// In a network namespace of its own, which has the loopback and what a line of shell adds.
+fn alone(bed: Bed, more: &str) -> Bed {
+    needs_root();
+    let script = format!("ip link set lo up && {more} && exec \"$@\"");
+    bed.under(["unshare", "--net", "--mount", "sh", "-c", &script, "sh"])
+}
+
+/// A network whose only neighbour takes every packet and never answers.
+const HOLE: &str = "ip link add hole0 type veth peer name hole1 && ip addr add 10.9.0.1/24 dev hole0 && \
+                    ip link set hole0 up && ip link set hole1 up && \
+                    ip neigh add 10.9.0.2 lladdr 02:00:00:00:00:02 dev hole0";
+
+/// A number for a name server that no other one has.
+fn last() -> u8 {
+    static NEXT: AtomicU8 = AtomicU8::new(100);
+    NEXT.fetch_add(1, Ordering::SeqCst)
+}
+
+/// Looks `vault.test` up with these name servers.
+fn named(name: &str, servers: Vec<NameServer>, options: &str) -> Scene {
+    let fake = FakeVault::answering([Reply::secret(&[("a", CANARY)])]);
+    let bed = at(format!("http://{name}:{}", fake.port()));
+    let lines = servers.iter().map(|server| format!("nameserver {}\n", server.address)).collect::<Vec<_>>().concat();
+    let bed = with_resolv_conf(bed, HOSTS, &format!("{lines}options {options}\n"), NSSWITCH);
+    let mut guards: Vec<Box<dyn Any>> = vec![Box::new(fake)];
+    guards.extend(servers.into_iter().map(|server| Box::new(server) as Box<dyn Any>));
+    (bed, guards)
+}
+
+/// `answer` with another code and without its addresses.
+fn coded(query: &[u8], code: u8) -> Vec<u8> {
+    let mut reply = answer(query);
+    reply[3] = 0x80 | code;
+    reply[7] = 0;
+    let name_end = reply[12..].iter().position(|&byte| byte == 0).expect("the end of the name");
+    reply.truncate(12 + name_end + 5);
+    reply
+}
+
+fn names() -> Vec<Row> {
+    const USUAL: &str = "timeout:5 attempts:5";
+    let unknown = |name: &str| again(&format!("{name}: Name or service not known"));
+    let failed = again("vault.test: Temporary failure in name resolution");
+    let nobody = again("vault.test: No address associated with hostname");
+    let replying = |reply: fn(&[u8]) -> Option<Vec<u8>>| {
+        move || named("vault.test", vec![NameServer::new(last(), Duration::ZERO, reply)], "timeout:1 attempts:1")
+    };
+    vec![
+        row("a name that nobody knows (NXDOMAIN)", &unknown("vault.invalid"), || {
+            named("vault.invalid", vec![NameServer::knowing_vault_test(last())], USUAL)
+        }),
+        row("a name that has no address", &nobody, replying(|query| Some(coded(query, 0)))),
+        row("SERVFAIL", &failed, replying(|query| Some(coded(query, 2)))),
+        row("a name server that refuses (REFUSED)", &failed, replying(|query| Some(coded(query, 5)))),
+        row("a name server that answers nonsense", &failed, replying(|_| Some(b"canary".to_vec()))),
+        row("a name server that is not there", &failed, || {
+            let (bed, mut guards) = named("vault.test", vec![NameServer::silent(last())], USUAL);
+            let _gone = guards.pop();
+            (bed, guards)
+        }),
+        row("no name server", &failed, || named("vault.test", vec![], "timeout:1 attempts:1")),
+        row("a name server that never answers", &Ends::Slow, || {
+            named("vault.test", vec![NameServer::silent(last())], USUAL)
+        }),
+        row("the first of two name servers never answers", &Ends::Understood, || {
+            named("vault.test", vec![NameServer::silent(last()), NameServer::knowing_vault_test(last())], USUAL)
+        }),
+        single("a name server that answers after 12 s", "understood", LATE, true, || {
+            let late = NameServer::new(last(), Duration::from_secs(12), |query| Some(answer(query)));
+            let (bed, _guards) = named("vault.test", vec![late], "timeout:30 attempts:1");
+            let outcome = run_within(&bed, Duration::from_secs(12));
+            let _ = outcome.exits(0).has("A", CANARY).stderr_is(&format!("{LATE}\n"));
+        }),
+        row("a name server in a network that carries nothing", &Ends::Slow, || {
+            let bed = at("http://vault.test:8200");
+            let bed = with_resolv_conf(bed, HOSTS, &format!("nameserver 10.9.0.2\noptions {USUAL}\n"), NSSWITCH);
+            let inner = "for file in hosts resolv.conf nsswitch.conf; do mount --bind \"$HOME/$file\" /etc/$file; done";
+            (alone(bed, &format!("{HOLE} && {inner}")), vec![])
+        }),
+    ]
+}
+
+const LATE: &str = "vault-exec: waiting for {addr}: no answer in time (for 1m at most)";
+
+/// Reads once and then does this, as something that speaks no HTTP would.
+fn peer(then: fn(TcpStream)) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("bind to the loopback");
+    let port = listener.local_addr().expect("a bound socket has an address").port();
+    thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let _ = client.read(&mut [0; 4096]);
+            then(client);
+        }
+    });
+    port
+}
+
+fn tls(name: &str, ends: &Ends, then: fn(TcpStream)) -> Row {
+    row(name, ends, move || (at(format!("https://127.0.0.1:{}", peer(then))), vec![]))
+}
+
+fn handshakes() -> Vec<Row> {
+    let not_tls = at_once(
+        "the server does not speak TLS",
+        "if it is meant to speak plain HTTP, write http:// (the address is from VAULT_ADDR)",
+    );
+    let alert = at_once(
+        "the server refused the TLS handshake (HandshakeFailure)",
+        "TLS 1.2 or 1.3 is needed, and the server may want a --client-cert and --client-key",
+    );
+    vec![
+        tls("closed instead of a handshake", &cut(), |client| drop(client.shutdown(Shutdown::Both))),
+        tls("reset instead of a handshake", &reset(), |client| {
+            linger_not(client.as_raw_fd());
+        }),
+        tls("silence instead of a handshake", &Ends::Slow, |mut client| {
+            thread::spawn(move || client.read_to_end(&mut Vec::new()));
+        }),
+        tls("HTTP instead of a handshake", &not_tls, |mut client| {
+            let _ = client.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+        }),
+        tls("SSH instead of a handshake", &not_tls, |mut client| {
+            let _ = client.write_all(b"SSH-2.0-OpenSSH_9.9 canary\r\n");
+        }),
+        tls("an alert instead of a handshake", &alert, |mut client| {
+            let _ = client.write_all(b"\x15\x03\x03\x00\x02\x02\x28");
+        }),
+        tls("closed in the handshake", &cut(), |mut client| {
+            let _ = client.write_all(b"\x16\x03\x03\x00\x7a\x02\x00");
+            let _ = client.shutdown(Shutdown::Write);
+        }),
+    ]
+}
+
+pub(super) fn section() -> Section {
+    let refused = again("connection refused");
+    let unreachable = |why: &str| again(why);
+    let mut rows = vec![
+        row("nobody listens", &refused, || (at("http://127.0.0.1:1"), vec![])),
+        row("nobody listens, TLS", &refused, || (at("https://127.0.0.1:1"), vec![])),
+        row("nobody listens at an IPv6 address", &refused, || (alone(at("http://[::1]:1"), "true"), vec![])),
+        row("no network", &unreachable("network unreachable"), || (alone(at("http://10.9.0.2:8200"), "true"), vec![])),
+        row("a router that knows no way", &unreachable("host unreachable"), || {
+            (alone(at("http://10.9.0.2:8200"), "ip route add unreachable 10.9.0.0/24"), vec![])
+        }),
+        row("a router that forbids it", &unreachable("permission denied"), || {
+            (alone(at("http://10.9.0.2:8200"), "ip route add prohibit 10.9.0.0/24"), vec![])
+        }),
+        row("a black hole in the routes", &unreachable("invalid argument"), || {
+            (alone(at("http://10.9.0.2:8200"), "ip route add blackhole 10.9.0.0/24"), vec![])
+        }),
+        row("every packet is lost", &Ends::Slow, || (alone(at("http://10.9.0.2:8200"), HOLE), vec![])),
+        row("every packet is lost, TLS", &Ends::Slow, || (alone(at("https://10.9.0.2:8200"), HOLE), vec![])),
+        single("every packet is lost: a connection has 5 s", "tried again", PATIENCE_OVER, true, || {
+            let bed = alone(at("http://10.9.0.2:8200"), HOLE).args(["--attempts", "1"]);
+            let outcome = run_within(&bed, Duration::from_secs(5)).exits(125).stdout_is("");
+            let _ = outcome.stderr_is(&format!("{PATIENCE_OVER}\n{UNREACHABLE}"));
+        }),
+        single("silence: a request has 10 s", "tried again", PATIENCE_OVER, true, || {
+            let fake = FakeVault::answering([Reply::silence()]);
+            let bed = at(fake.url()).args(["--attempts", "1"]);
+            let outcome = run_within(&bed, Duration::from_secs(10)).exits(125).stdout_is("");
+            let _ = outcome.stderr_is(&format!("{PATIENCE_OVER}\n{UNREACHABLE}"));
+        }),
+        row("a socket that is not there", &again("no such socket"), || (at("unix:///nowhere/agent.sock"), vec![])),
+        row("a socket that nobody listens at", &refused, || {
+            let bed = at("unix:///nowhere").file("agent.sock", "");
+            (bed.env("VAULT_ADDR", "unix://{home}/agent.sock"), vec![])
+        }),
+    ];
+    let sealed = "vault-exec: waiting for {addr}: sealed or not ready (503) (for 1m at most)";
+    rows.push(single("a real server is not initialized, or sealed", "tried again", sealed, true, || {
+        ha::a_sealed_server_is_waited_for();
+    }));
+    let killed =
+        "vault-exec: waiting for {addr}: the connection was closed before the answer was complete (for 1m at most)";
+    rows.push(single("a real server is killed in an answer, and started again", "tried again", killed, true, || {
+        ha::a_server_that_is_killed_in_an_answer_is_waited_for();
+    }));
+    rows.extend(names());
+    rows.extend(handshakes());
+    Section {
+        title: "The network",
+        about: "Met by a read with `--attempts 1` and with `--timeout 2s`, in namespaces of its own where it takes a \
+                network or a name server. What is said is told as above.",
+        columns: &["the network", "ends", "what is said"],
+        rows,
+    }
+}
+
+const PATIENCE_OVER: &str = "vault-exec: read secret/app: {addr}: no answer in time; gave up after 1 try (--attempts)";
+
+/// A certificate that proves nothing ends it at once, over one connection to a real server.
+fn certificate(name: &str, listener: &'static str, host: &'static str, why: &str, hint: &str) -> Row {
+    let stderr = format!("{why}\n{hint}");
+    let said = stderr.clone();
+    single(name, "at once", &said, false, move || refuses(listener, host, &stderr))
+}
+
+pub(super) fn certificates() -> Section {
+    let other = |names: &str, host: &str| format!("the server's certificate is for {names}, not for {host}");
+    let unknown = "the server's certificate is from an unknown authority";
+    Section {
+        title: "The certificate",
+        about: "Shown by a real server; one connection is made. A clock that is wrong is met as a certificate that is out \
+                of its time.",
+        columns: &["the certificate is", "ends", "what is said"],
+        rows: vec![
+            certificate("from an unknown authority", "theirs", "127.0.0.1", unknown, UNKNOWN),
+            certificate("its own authority", "leaf", "127.0.0.1", unknown, UNKNOWN),
+            certificate("expired", "expired", "127.0.0.1", "the server's certificate has expired", CLOCK),
+            certificate("not valid yet", "early", "127.0.0.1", "the server's certificate is not valid yet", CLOCK),
+            certificate("for another name", "other", "127.0.0.1", &other("other.test", "127.0.0.1"), NAME),
+            certificate("for another name than a name", "other", "localhost", &other("other.test", "localhost"), NAME),
+            certificate("for an address", "address", "localhost", &other("127.0.0.1", "localhost"), NAME),
+            certificate("for no name", "nameless", "localhost", &other("no name at all", "localhost"), NAME),
+        ],
+    }
+}
