@@ -1,0 +1,12 @@
+#!/bin/sh
+# As the public image's: a server gets its configuration folder, the dev server its token; what is no program is a
+# command of bao.
+set -eu
+if [ "$1" = server ]; then
+    shift
+    set -- bao server -config=/openbao/config -dev-root-token-id="${BAO_DEV_ROOT_TOKEN_ID-}" \
+        -dev-listen-address="${BAO_DEV_LISTEN_ADDRESS:-0.0.0.0:8200}" "$@"
+elif ! which "$1" >/dev/null; then
+    set -- bao "$@"
+fi
+exec "$@"
