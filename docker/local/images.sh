@@ -20,6 +20,7 @@ python     python:3.11-slim-bookworm                   bookworm
 minio      minio/minio:RELEASE.2025-04-22T22-12-26Z    python
 prometheus prom/prometheus:v2.42.0                     bookworm
 rust       rust:1.95-slim-bookworm                     bookworm
+airflow    apache/airflow:3.3.2-python3.11             python
 '
 
 # What changes when an image has to be made again.
