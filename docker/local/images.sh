@@ -8,6 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 DOCKER_CONFIG=$("$here/engine.sh")
 export DOCKER_CONFIG DOCKER_BUILDKIT=1
 label=vault-exec.local
+authorities=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
 
 # NAME, image, and what its Dockerfile starts from
 table='
@@ -23,9 +24,25 @@ rust       rust:1.95-slim-bookworm                     bookworm
 airflow    apache/airflow:3.3.2-python3.11             python
 '
 
-# What changes when an image has to be made again.
+# The columns of a NAME.
+row() {
+    echo "$table" | grep "^$1 " || { echo "images: no image is called $1" >&2 && exit 1; }
+}
+
+# What changes when an image has to be made again: its files, or what it is made from.
 version() {
-    if [ -d "$here/$1" ]; then cat "$here/$1"/* | sha256sum | cut -c 1-12; else echo 1; fi
+    {
+        case $1 in
+            bookworm | trixie) cat "$authorities" ;;
+            rust) rustc -vV ;;
+        esac
+        if [ -d "$here/$1" ]; then
+            cat "$here/$1"/*
+            # shellcheck disable=SC2046 # the columns
+            set -- $(row "$1")
+            version "$3"
+        fi
+    } | sha256sum | cut -c 1-12
 }
 
 # Debian's own tool makes a small system; the authorities that this machine trusts are added to it, because whatever is
@@ -36,7 +53,6 @@ debian() {
         DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=600 install --yes \
             --no-install-recommends mmdebstrap
     fi
-    authorities=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
     root=$(mktemp)
     trap 'rm -f "$root"' EXIT
     # shellcheck disable=SC2016 # mmdebstrap fills in $1
@@ -50,7 +66,7 @@ debian() {
     docker import --change "LABEL $label=$(version "$1")" --change 'CMD ["bash"]' "$root" "$2"
 }
 
-# The folder of the same name is the build's context, with these files and folders beside it: DIR/./PATH becomes PATH.
+# The folder of the same name is the build's context, with more beside it that is named as tar takes it.
 from_folder() {
     name=$1 image=$2
     shift 2
@@ -68,15 +84,15 @@ make_image() {
 
 # Two may want the same image at once: the first one makes it, the other waits.
 need() (
-    found=$(echo "$table" | grep "^$1 ") || { echo "images: no image is called $1" >&2 && exit 1; }
-    # shellcheck disable=SC2086 # the columns
-    set -- $found
+    columns=$(row "$1")
+    # shellcheck disable=SC2086 # as they are
+    set -- $columns
     [ "$3" = - ] || need "$3"
     exec 9>"/run/lock/vault-exec-image-$1"
     flock 9
-    there=$(docker image inspect --format "{{index .Config.Labels \"$label\"}}|" "$2" 2>/dev/null || true)
+    there=$(docker image inspect --format "{{index .Config.Labels \"$label\"}}" "$2" 2>/dev/null || echo none)
     case $there in
-        "|" | "$(version "$1")|") ;;
+        "" | "$(version "$1")") ;;
         *) echo "images: making $2" >&2 && make_image "$1" "$2" >&2 9>&- ;;
     esac
 )
