@@ -6,3 +6,4 @@ mod compose;
 mod docker;
 
 mod container;
+mod development;

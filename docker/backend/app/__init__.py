@@ -1,0 +1,1 @@
+"""A small backend that proves each of its credentials at work."""

@@ -1,0 +1,4 @@
+# What PostgreSQL may do: read its own secret, nothing else.
+path "secret/data/postgres" {
+  capabilities = ["read"]
+}

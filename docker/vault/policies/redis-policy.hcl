@@ -1,0 +1,4 @@
+# What Redis may do: read its own secret, nothing else.
+path "secret/data/redis" {
+  capabilities = ["read"]
+}

@@ -1,0 +1,74 @@
+# shellcheck shell=sh
+# Every secret of the system, made once; a part of the scripts that set Vault up. What is there is left alone, above all a
+# secret that somebody rotated.
+
+# random BYTES [FORMAT]: from the server.
+random() {
+    bao write -field=random_bytes "sys/tools/random/$1" format="${2:-base64}"
+}
+
+get() {
+    bao kv get -mount=secret -field="$2" "$1"
+}
+
+# put NAME [KEY VALUE]...: a secret that has never been there. Check-and-set makes the server see to that, too. The values
+# travel through a pipe: arguments are for everybody to see. No value needs quoting.
+put() {
+    name=$1
+    shift
+    if bao kv metadata get -mount=secret "$name" >/dev/null 2>&1; then
+        echo "secret/$name: exists"
+        return
+    fi
+    pairs=
+    while [ $# -gt 0 ]; do
+        # "set -e" does not look into the command substitutions that these come from.
+        [ -n "$2" ] || { echo "secret/$name: no value for $1" >&2; exit 1; }
+        pairs="$pairs,\"$1\":\"$2\""
+        shift 2
+    done
+    printf '{%s}' "${pairs#,}" | bao kv put -mount=secret -cas=0 "$name" - >/dev/null
+    echo "secret/$name: made"
+}
+
+# A server in dev mode has it already.
+bao secrets list | grep -q '^secret/ ' || bao secrets enable -path=secret -version=2 kv
+
+# First what the databases start with, then who uses them.
+put postgres \
+    postgres_password "$(random 24)" \
+    airflow_password "$(random 24)" \
+    backend_password "$(random 24)" \
+    mlflow_password "$(random 24)"
+put redis \
+    redis_password "$(random 24)"
+put minio \
+    minio_root_user "$(random 12 hex)" \
+    minio_root_password "$(random 24)"
+put backend \
+    postgres_user backend \
+    postgres_password "$(get postgres backend_password)" \
+    postgres_db backend \
+    minio_access_key "$(get minio minio_root_user)" \
+    minio_secret_key "$(get minio minio_root_password)" \
+    jwt_algorithm HS256 \
+    jwt_secret_key "$(random 64)"
+# A Fernet key is the URL's Base64 of 32 bytes.
+put airflow \
+    postgres_user airflow \
+    postgres_password "$(get postgres airflow_password)" \
+    postgres_db airflow \
+    redis_password "$(get redis redis_password)" \
+    minio_access_key "$(get minio minio_root_user)" \
+    minio_secret_key "$(get minio minio_root_password)" \
+    fernet_key "$(random 32 | tr +/ -_)" \
+    webserver_secret_key "$(random 32)" \
+    jwt_secret "$(random 64)" \
+    admin_user admin \
+    admin_password "$(random 24)"
+put mlflow \
+    postgres_user mlflow \
+    postgres_password "$(get postgres mlflow_password)" \
+    postgres_db mlflow \
+    minio_access_key "$(get minio minio_root_user)" \
+    minio_secret_key "$(get minio minio_root_password)"
