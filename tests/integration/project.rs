@@ -214,7 +214,7 @@ fn values_that_mean_nothing_are_told_with_the_line() {
         ":3: set A",
         "column 1: no key is called `usr`\nhint: did you mean `user`?",
     );
-    fails("path = \"a/b\"\n[set]\n1A = \"x\"", ":3: set", "`1A` is a name that starts with a digit");
+    fails("path = \"a/b\"\n[set]\n1A = \"x\"", ":3: set", "in front of the = stands a name that starts with a digit");
     fails(
         "path = \"a/b\"\nset = [\"A\"]",
         ":2: set",
