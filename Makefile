@@ -41,7 +41,8 @@ stack-images: ## An engine, and the images that docker/ names, unless they are t
 	tests/tools.sh
 	docker/local/images.sh
 
-stack-test: stack-images ## The images and systems of docker/, looked at from outside
+stack-test: stack-images ## The images and systems of docker/, looked at from outside; the manifests for Kubernetes
+	tests/kubernetes.sh
 	cargo test --locked --test stack
 
 bench: release ## What a start costs, next to others: benches/RESULTS.md

@@ -7,3 +7,4 @@ mod docker;
 
 mod container;
 mod development;
+mod production;

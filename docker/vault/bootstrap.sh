@@ -1,0 +1,52 @@
+#!/bin/sh
+# Initialises the cluster, once, and sets it up with root's token, which is revoked then. What the operator must have, the
+# recovery keys and a first password, goes to a volume in memory. With a token of the operator's (BAO_TOKEN), it brings
+# the set-up up to date instead.
+set -eu
+umask 077
+here=$(dirname "$0")
+init=/run/handover/init
+handover=/run/handover/handover
+
+if [ -n "${BAO_TOKEN-}" ]; then
+    exec sh "$here/configure.sh"
+fi
+
+# A node whose volume was lost looks new, and to make a second cluster of it would be a disaster. So all must answer, and
+# none may know of a cluster.
+is_new() {
+    until [ "${new-}" = 3 ]; do
+        new=0
+        for node in vault-1 vault-2 vault-3; do
+            code=0
+            BAO_ADDR=https://$node:8200 bao operator init -status >/dev/null 2>&1 || code=$?
+            case $code in
+                0) return 1 ;;
+                2) new=$((new + 1)) ;;
+                *) sleep 1 ;;
+            esac
+        done
+    done
+}
+
+if ! [ -e "$init" ]; then
+    is_new || { echo 'there is a cluster'; exit 0; }
+    # Straight into the file: whatever happens next, the keys are there.
+    BAO_ADDR=https://vault-1:8200 bao operator init -recovery-shares=3 -recovery-threshold=2 >"$init"
+fi
+BAO_TOKEN=$(sed -n 's/^Initial Root Token: //p' "$init")
+export BAO_TOKEN
+if ! [ -e "$handover" ]; then
+    for node in vault-1 vault-2 vault-3; do
+        until BAO_ADDR=https://$node:8200 bao status >/dev/null 2>&1; do sleep 1; done
+    done
+    sh "$here/configure.sh"
+    password=$(bao write -field=random_bytes sys/tools/random/24 format=base64)
+    printf '{"password":"%s","token_policies":"operator","token_ttl":"1h"}' "$password" \
+        | bao write auth/userpass/users/operator - >/dev/null
+    { grep '^Recovery Key' "$init"; echo "User: operator"; echo "Password: $password"; } >"$handover.part"
+    mv "$handover.part" "$handover"
+fi
+bao token revoke -self >/dev/null || ! bao token lookup >/dev/null 2>&1
+rm "$init"
+echo "root's token is revoked, recovery keys and the operator's password wait to be collected"

@@ -1,0 +1,87 @@
+#!/bin/sh
+# Makes what the cluster needs before it can start: an authority of its own, a certificate for each node and for each
+# job that logs in with one, and the key of the seal. What is there stays; a certificate is made anew when it is half
+# way through its life. Runs without a network, and needs no tool but bao, whose PKI engine runs in memory for a moment.
+set -eu
+umask 077
+
+nodes='vault-1 vault-2 vault-3'
+jobs='secret-id-issuer snapshot'
+# Of the user that OpenBao has in its image, and of the one that has nothing.
+vault=100:1000
+nobody=65534:65534
+
+owner() {
+    case $1 in
+        secret-id-issuer) echo "$nobody" ;;
+        *) echo "$vault" ;;
+    esac
+}
+
+is_fresh() {
+    [ -n "$(find "$1" -mtime -180 2>/dev/null)" ]
+}
+
+# A file is made beside its place, so that it is whole or not there. It belongs to root until the last moment: root has
+# no right here to touch what belongs to others.
+put() {
+    cat >"$1.part"
+    [ -s "$1.part" ]
+    chmod "$2" "$1.part"
+    chown "$3" "$1.part"
+    mv "$1.part" "$1"
+}
+
+start_engine() {
+    [ -z "${BAO_ADDR-}" ] || return 0
+    export BAO_ADDR=http://127.0.0.1:8200 BAO_TOKEN=pki
+    bao server -dev -dev-no-store-token -dev-root-token-id="$BAO_TOKEN" >/dev/null 2>&1 &
+    until bao status >/dev/null 2>&1; do sleep 0.1; done
+    bao secrets enable -max-lease-ttl=87600h pki
+    if [ -e /pki/authority/ca.pem ]; then
+        bao write pki/config/ca pem_bundle=@/pki/authority/ca.pem
+    else
+        bao write -field=certificate pki/root/generate/exported common_name='vault-exec demo authority' \
+            key_type=ec ttl=87600h format=pem_bundle 2>/dev/null | put /pki/authority/ca.pem 400 0:0
+    fi
+    bao write pki/roles/node key_type=ec allow_any_name=true client_flag=false max_ttl=8760h
+    bao write pki/roles/job key_type=ec allow_any_name=true server_flag=false enforce_hostnames=false max_ttl=8760h
+} >/dev/null
+
+# Key and certificate in one file: every program here reads both out of it.
+issue() {
+    start_engine
+    role=$1 file=$2 name=$3
+    shift 3
+    bao write -field=certificate "pki/issue/$role" common_name="$name" ttl=8760h format=pem_bundle "$@" \
+        | put "$file" 400 "$(owner "$name")"
+    echo "pki: a certificate for $name"
+}
+
+# A new volume belongs to root. Which user shall have it tells the path that it is mounted at here.
+for volume in /pki/for/*/*; do
+    user=${volume%/*}
+    chown "${user##*/}" "$volume"
+done
+
+if ! [ -e /pki/seal/1.key ]; then
+    head -c 32 /dev/urandom | put /pki/seal/1.key 400 "$vault"
+    echo 'pki: a key for the seal'
+fi
+for node in $nodes; do
+    for own in raft audit; do
+        [ -d "/pki/nodes/$node/$own" ] || mkdir "/pki/nodes/$node/$own"
+        chown "$vault" "/pki/nodes/$node/$own"
+    done
+    [ -d "/pki/nodes/$node/tls" ] || mkdir -m 755 "/pki/nodes/$node/tls"
+    file=/pki/nodes/$node/tls/server.pem
+    is_fresh "$file" || issue node "$file" "$node" alt_names=vault,localhost ip_sans=127.0.0.1
+done
+for job in $jobs; do
+    file=/pki/identity/$job/client.pem
+    is_fresh "$file" || issue job "$file" "$job"
+done
+if ! [ -e /pki/trust/ca.pem ]; then
+    start_engine
+    bao read -field=certificate pki/cert/ca | put /pki/trust/ca.pem 444 0:0
+fi
