@@ -1,11 +1,8 @@
 //! The process as a whole where it hands everything to the kernel.
 #![allow(unsafe_code, reason = "registers are filled and read by name")]
 
-use std::arch::{asm, is_x86_feature_detected};
-
 use nix::libc;
 use rustls::version::TLS13;
-use vault_exec::hygiene::wipe_registers;
 
 use crate::fake_vault::{FakeVault, Reply};
 
@@ -40,6 +37,9 @@ fn nothing_is_left_of_what_was_on_the_stack() {
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn no_vector_register_keeps_anything() {
+    use std::arch::{asm, is_x86_feature_detected};
+    use vault_exec::hygiene::wipe_registers;
+
     let mut kept = [1_u8; 32 * 64];
     // SAFETY: the instructions are there, the registers are named as lost, and each has its place in `kept`.
     unsafe {
