@@ -58,6 +58,7 @@ const UNSAID: [(&[&str], &str); 8] = [
             "failed to lookup address information: ",
             "uncategorized error",
             "operation would block",
+            "invalid input parameter",
         ],
         "others say it, and it is recognized",
     ),
@@ -83,7 +84,7 @@ const UNSAID: [(&[&str], &str); 8] = [
 ];
 
 /// What fails without a word of its own, and the words of others by which it is known to have happened.
-const WORDLESS: [(&str, &str); 29] = [
+const WORDLESS: [(&str, &str); 30] = [
     ("config/error.rs: Error::Template", "--set A: column "),
     ("config/error.rs: Self::new(&error)", "no program to start"),
     ("config/error.rs: Self::new(error)", "--client-cert: it needs --client-key as well"),
@@ -114,6 +115,7 @@ const WORDLESS: [(&str, &str); 29] = [
     ("vault/tls.rs: with_context(|| file.to_string())", "vault-exec: --ca-cert: ca: it is no PEM text"),
     ("vault/tls.rs: with_context(|| pem.from.clone())", "vault-exec: VAULT_CACERT_BYTES: it is no PEM text"),
     ("vault/trouble.rs: Trouble::Connection", "connection refused"),
+    ("vault/trouble.rs: Trouble::Exhausted", ": too many open files"),
     ("vault/trouble.rs: Trouble::Lookup", "Name or service not known"),
     ("vault/trouble.rs: Trouble::Unprepared", "read secret/app: http{}: --ca-cert: ca: it holds no certificate"),
 ];

@@ -128,6 +128,7 @@ fn process(cases: &mut Cases) {
         cases.fake([reply], move |bed| bed.under(["prlimit", &format!("--as={limit}")]));
     }
     cases.fake([secret()], |bed| bed.under(["prlimit", "--stack=262144"]));
+    cases.fake([secret()], |bed| bed.under(injected("socket:error=EMFILE")));
     // Neither the standard library nor the event loop can go on without these: they panic.
     for call in ["getrandom", "epoll_wait,epoll_pwait"] {
         cases.fake([secret()], move |bed| bed.under(injected(&format!("{call}:error=EIO"))));
