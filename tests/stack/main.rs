@@ -7,4 +7,5 @@ mod docker;
 
 mod container;
 mod development;
+mod kubernetes;
 mod production;
