@@ -77,7 +77,7 @@ impl<'a> Client<'a> {
         let mut met = None;
         loop {
             tries += 1;
-            let asked = Instant::now();
+            let (asked, turn) = (Instant::now(), self.transport.turn());
             let exchanged =
                 tokio::time::timeout(self.deadline.request(), exchange()).await.unwrap_or(Err(Trouble::Slow));
             self.tell(path, &exchanged, asked.elapsed());
@@ -97,6 +97,7 @@ impl<'a> Client<'a> {
             match self.deadline.wait(tries, retry_after) {
                 Ok(wait) => {
                     self.announce(&why);
+                    self.transport.end_turn(turn);
                     tokio::time::sleep(wait).await;
                     met = Some((why, answered));
                 }

@@ -1,6 +1,7 @@
 //! `[net]` How a connection is made: an address that accepts, a proxy in between, TLS on top.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -41,6 +42,7 @@ pub(super) struct Connector<'a> {
     connection: &'a Connection,
     deadline: Deadline,
     lookups: Lookups,
+    turn: AtomicUsize,
     /// Made when it is first needed: it takes files to be read.
     tls: OnceLock<(Arc<ClientConfig>, String)>,
 }
@@ -60,7 +62,7 @@ type Wire = Box<dyn Stream>;
 
 impl<'a> Connector<'a> {
     pub(super) fn new(connection: &'a Connection, deadline: Deadline) -> Self {
-        Self { connection, deadline, lookups: Lookups::default(), tls: OnceLock::new() }
+        Self { connection, deadline, lookups: Lookups::default(), turn: AtomicUsize::new(0), tls: OnceLock::new() }
     }
 
     /// Whom the server's certificate must be from, in words. Reads files.
@@ -88,15 +90,27 @@ impl<'a> Connector<'a> {
         self.connection.proxy.as_ref().filter(|_| url.scheme() == "http")
     }
 
+    /// Which of several addresses is the first to be connected to, counted on past the last one.
+    pub(super) fn turn(&self) -> usize {
+        self.turn.load(Ordering::Relaxed)
+    }
+
+    /// Has the next connection begin at the next address, unless a request at the same time as this one has seen to that.
+    pub(super) fn end_turn(&self, turn: usize) {
+        let _ = self.turn.compare_exchange(turn, turn + 1, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
     /// A connection that requests for this URL go into.
     pub(super) async fn connect(&self, url: &Url) -> Result<Sender, Trouble> {
         let Connection { address, proxy, .. } = self.connection;
         // A name may take longer: a name server that is gone is no fault of the server's.
-        let addresses = match (&address.socket, proxy) {
+        let mut addresses = match (&address.socket, proxy) {
             (Some(_), _) => Vec::new(),
             (None, Some(proxy)) => self.lookups.addresses(&proxy.url).await.map_err(Trouble::of_proxy)?,
             (None, None) => self.lookups.addresses(url).await?,
         };
+        let first = self.turn().checked_rem(addresses.len()).unwrap_or(0);
+        addresses.rotate_left(first);
         let connected = async {
             let allowance = Allowance::new();
             let wire = Bounded::new(self.wire(url, addresses).await?, allowance.clone());

@@ -53,6 +53,18 @@ impl<'a> Transport<'a> {
         Ok(Self { connector, redirects, idle, base: base.into(), prefix, trust })
     }
 
+    /// See [`Connector::turn`].
+    pub(super) fn turn(&self) -> usize {
+        self.connector.turn()
+    }
+
+    /// Whoever was asked in this turn cannot help now: the next try is made at the next address of the server's name, and
+    /// not over a connection that is there.
+    pub(super) fn end_turn(&self, turn: usize) {
+        self.idle().clear();
+        self.connector.end_turn(turn);
+    }
+
     /// Gets one URL, which nobody prepared for vaultrs.
     pub(super) async fn get(&self, url: &Url, bearer: &Secret) -> Result<Response<Vec<u8>>, Trouble> {
         let mut request = Request::default();

@@ -340,6 +340,21 @@ fn starts_go_on_while_the_leader_is_killed() {
 }
 
 #[test]
+fn a_sealed_node_is_left_for_the_next_address() {
+    let cluster = cluster();
+    let leader = cluster.leader().unwrap();
+    let [sealed, other] = [1, 2].map(|next| &cluster.nodes[(leader + next) % 3]);
+    must(&sealed.origin, &cluster.root, "PUT", "sys/seal", &json!({}));
+    let bed = cluster.named([&sealed.host, &other.host]).args(["--timeout", "20s"]);
+    for bed in [bed.clone(), logging_in(bed)] {
+        let waiting = bed.fill("vault-exec: waiting for {addr}: sealed or not ready (503) (for 20s at most)\n");
+        bed.environ().has("ONE", "1").has("TWO", "2").has("THREE", "3").stderr_is(&waiting);
+    }
+    cluster.unseal(sealed);
+    cluster.settle();
+}
+
+#[test]
 fn a_dead_node_alone_is_waited_for_until_the_timeout() {
     let cluster = cluster();
     let why = "{addr}: connection refused";
