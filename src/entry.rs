@@ -68,7 +68,13 @@ impl Inherited {
     /// The value of a variable, if it is set, empty or not.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.0.iter().find(|entry| entry.name() == name.as_bytes()).map(Entry::value)
+        self.find(|own| own == name.as_bytes()).map(Entry::value)
+    }
+
+    /// The first entry with such a name.
+    #[must_use]
+    pub fn find(&self, is_it: impl Fn(&[u8]) -> bool) -> Option<&Entry> {
+        self.0.iter().find(|entry| is_it(entry.name()))
     }
 
     /// The entries, for the block the program gets.

@@ -60,7 +60,7 @@ use crate::template::Assignment;
 /// Runs with the given command line and environment, and returns only when no program was started: the exit code.
 #[must_use]
 pub fn main(line: &[OsString], inherited: Inherited, hardened: &Hardened) -> i32 {
-    let args = match Args::parse_line(line.iter().cloned()) {
+    let args = match Args::parse_line(line) {
         Ok(args) => args,
         Err(error) => {
             let (verbosity, format) = config::voice(&args::voice(line), &inherited).unwrap_or_default();

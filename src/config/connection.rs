@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use url::{Host, Position, Url};
 
-use crate::args::Args;
 use crate::config::given::{Given, Setting};
 use crate::config::{Error, Proxy};
 
@@ -70,23 +69,23 @@ pub enum Roots {
 }
 
 impl Connection {
-    pub(super) fn resolve(args: &Args, given: Given) -> Result<Self, Error> {
-        let timeout = given.one(args.timeout.as_deref(), "--timeout", &[])?;
-        let attempts = given.one(args.attempts.as_deref(), "--attempts", &[])?;
-        let address = Address::resolve(args, given)?;
-        let namespace = given.one(args.namespace.as_deref(), "--namespace", &["NAMESPACE"])?;
-        let proxy = Proxy::resolve(args, given, &address)?;
+    pub(super) fn resolve(given: Given) -> Result<Self, Error> {
+        let timeout = given.one("--timeout", &[])?;
+        let attempts = given.one("--attempts", &[])?;
+        let address = Address::resolve(given)?;
+        let namespace = given.one("--namespace", &["NAMESPACE"])?;
+        let proxy = Proxy::resolve(given, &address)?;
         Ok(Self {
             proxy,
             address,
             namespace: namespace.map(Setting::namespace).transpose()?,
             tls: Tls {
-                roots: Roots::resolve(args, given)?,
-                verify: !given.switch(args.tls_skip_verify, "--tls-skip-verify", &["SKIP_VERIFY"])?,
-                server_name: server_name(args, given)?,
-                client: client(args, given)?,
+                roots: Roots::resolve(given)?,
+                verify: !given.switch("--tls-skip-verify", &["SKIP_VERIFY"])?,
+                server_name: server_name(given)?,
+                client: client(given)?,
             },
-            redirects: !given.switch(args.disable_redirects, "--disable-redirects", &["DISABLE_REDIRECTS"])?,
+            redirects: !given.switch("--disable-redirects", &["DISABLE_REDIRECTS"])?,
             timeout: timeout.map_or(Ok(Duration::from_secs(60)), duration)?,
             attempts: attempts.map(Setting::number).transpose()?,
         })
@@ -116,9 +115,9 @@ impl Connection {
 }
 
 impl Address {
-    fn resolve(args: &Args, given: Given) -> Result<Self, Error> {
+    fn resolve(given: Given) -> Result<Self, Error> {
         let default = || Setting { value: "https://127.0.0.1:8200".into(), from: "the default".into() };
-        let setting = given.one(args.address.as_deref(), "--address", &["AGENT_ADDR", "ADDR"])?.unwrap_or_else(default);
+        let setting = given.one("--address", &["AGENT_ADDR", "ADDR"])?.unwrap_or_else(default);
         if let Some(socket) = setting.value.strip_prefix("unix://").filter(|socket| socket.starts_with('/')) {
             let socket = Some(socket.to_owned());
             return Ok(Self { url: setting.url("http://localhost")?, socket, from: setting.from });
@@ -164,14 +163,14 @@ impl std::fmt::Display for Address {
 
 impl Roots {
     /// The order is that of Vault's own client: a file, then a text, then a directory.
-    fn resolve(args: &Args, given: Given) -> Result<Self, Error> {
-        if let Some(file) = given.one(args.ca_cert.as_deref(), "--ca-cert", &["CACERT"])? {
+    fn resolve(given: Given) -> Result<Self, Error> {
+        if let Some(file) = given.one("--ca-cert", &["CACERT"])? {
             return Ok(Self::File(file));
         }
         if let Some(pem) = given.shared("CACERT_BYTES")? {
             return Ok(Self::Pem(pem));
         }
-        if let Some(directory) = given.one(args.ca_path.as_deref(), "--ca-path", &["CAPATH"])? {
+        if let Some(directory) = given.one("--ca-path", &["CAPATH"])? {
             return Ok(Self::Directory(directory));
         }
         Self::system(given)
@@ -208,8 +207,8 @@ fn harmless(address: &str) -> String {
 }
 
 /// The name must be one that a certificate can be for.
-fn server_name(args: &Args, given: Given) -> Result<Option<String>, Error> {
-    let name = given.one(args.tls_server_name.as_deref(), "--tls-server-name", &["TLS_SERVER_NAME"])?;
+fn server_name(given: Given) -> Result<Option<String>, Error> {
+    let name = given.one("--tls-server-name", &["TLS_SERVER_NAME"])?;
     let Some(Setting { value, from }) = name else { return Ok(None) };
     match Host::parse(&value) {
         Ok(Host::Domain(name)) => Ok(Some(name)),
@@ -218,9 +217,9 @@ fn server_name(args: &Args, given: Given) -> Result<Option<String>, Error> {
 }
 
 /// The certificate and the key, of which neither is worth anything alone.
-fn client(args: &Args, given: Given) -> Result<Option<(Setting, Setting)>, Error> {
-    let certificate = given.one(args.client_cert.as_deref(), "--client-cert", &["CLIENT_CERT"])?;
-    let key = given.one(args.client_key.as_deref(), "--client-key", &["CLIENT_KEY"])?;
+fn client(given: Given) -> Result<Option<(Setting, Setting)>, Error> {
+    let certificate = given.one("--client-cert", &["CLIENT_CERT"])?;
+    let key = given.one("--client-key", &["CLIENT_KEY"])?;
     match (certificate, key) {
         (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
         (None, None) => Ok(None),

@@ -1,6 +1,5 @@
 //! `[pure]` How to get in.
 
-use crate::args::Args;
 use crate::config::given::{Given, Setting};
 use crate::config::{Connection, Error, SecretPath};
 use crate::secret::Secret;
@@ -102,26 +101,26 @@ impl Credential {
     ///
     /// # Errors
     /// When a part of it is missing or malformed.
-    pub(super) fn resolve(args: &Args, given: Given, namespace: Option<&String>) -> Result<Self, Error> {
-        let found = Found::look(args, given)?;
-        let auth = given.one(args.auth.as_deref(), "--auth", &[])?;
+    pub(super) fn resolve(given: Given, namespace: Option<&String>) -> Result<Self, Error> {
+        let found = Found::look(given)?;
+        let auth = given.one("--auth", &[])?;
         let choices = "token, approle, kubernetes, jwt, userpass, ldap or cert";
         let auth = match auth {
             None => found.first(),
             Some(setting) => setting.choose(choices, &Auth::NAMES)?,
         };
-        let role = given.one(args.role.as_deref(), "--role", &[])?.map(|role| role.value);
+        let role = given.one("--role", &[])?.map(|role| role.value);
         let method = match auth {
             Auth::Token => {
                 let home = given.variable("HOME")?.filter(|home| home.value.starts_with('/'));
                 let home = home.map(|home| format!("{}/.vault-token", home.value.trim_end_matches('/')));
-                let wrapped = given.switch(args.unwrap_token, "--unwrap-token", &[])?;
+                let wrapped = given.switch("--unwrap-token", &[])?;
                 return Ok(Self::Token { token: found.token, home, wrapped });
             }
             Auth::AppRole => Method::AppRole {
                 role_id: found.role_id.ok_or(Error::Lacks { auth: "approle", what: "--role-id or VAULT_ROLE_ID" })?,
                 secret_id: found.secret_id,
-                wrapped: given.switch(args.secret_id_wrapped, "--secret-id-wrapped", &[])?,
+                wrapped: given.switch("--secret-id-wrapped", &[])?,
             },
             Auth::Kubernetes => Method::Jwt {
                 role: Some(role.ok_or(Error::Lacks { auth: "kubernetes", what: "--role" })?),
@@ -134,7 +133,7 @@ impl Credential {
                 let what = "VAULT_JWT, --jwt-file or a GitHub Actions job with `id-token: write`";
                 let jwt = match found.jwt.or(found.jwt_file) {
                     Some(jwt) => Some(Jwt::Given(jwt)),
-                    None => github(args, given)?,
+                    None => github(given)?,
                 };
                 Method::Jwt { role, jwt: jwt.ok_or(Error::Lacks { auth: "jwt", what })? }
             }
@@ -150,8 +149,8 @@ impl Credential {
             }
             Auth::Cert => Method::Cert { role },
         };
-        let mount = given.one(args.auth_mount.as_deref(), "--auth-mount", &[])?;
-        let own_namespace = given.one(args.auth_namespace.as_deref(), "--auth-namespace", &[])?;
+        let mount = given.one("--auth-mount", &[])?;
+        let own_namespace = given.one("--auth-namespace", &[])?;
         Ok(Self::Login(Login {
             method,
             mount: match mount {
@@ -229,36 +228,27 @@ struct Found {
 }
 
 impl Found {
-    fn look(args: &Args, given: Given) -> Result<Self, Error> {
+    fn look(given: Given) -> Result<Self, Error> {
         let value = |name| Ok(given.shared(name)?.map(Material::from));
-        let file =
-            |typed: Option<&str>, option, shared: &[&str]| Ok(given.one(typed, option, shared)?.map(Material::File));
+        let file = |option, shared: &[&str]| Ok(given.one(option, shared)?.map(Material::File));
         let shared_file = |name| Ok(given.shared(name)?.map(Material::File));
-        let token_file = match given.one(args.token_file.as_deref(), "--token-file", &[])? {
+        let token_file = match given.one("--token-file", &[])? {
             None => given.variable("BAO_TOKEN_PATH")?,
             typed => typed,
         };
         Ok(Self {
             token: value("TOKEN")?.or(token_file.map(Material::File)).or(shared_file("TOKEN_FILE")?),
-            role_id: match given.one(args.role_id.as_deref(), "--role-id", &["ROLE_ID"])? {
+            role_id: match given.one("--role-id", &["ROLE_ID"])? {
                 Some(role_id) => Some(role_id.into()),
                 None => shared_file("ROLE_ID_FILE")?,
             },
-            secret_id: value("SECRET_ID")?.or(file(
-                args.secret_id_file.as_deref(),
-                "--secret-id-file",
-                &["SECRET_ID_FILE"],
-            )?),
+            secret_id: value("SECRET_ID")?.or(file("--secret-id-file", &["SECRET_ID_FILE"])?),
             jwt: value("JWT")?.or(value("ID_TOKEN")?),
-            jwt_file: file(args.jwt_file.as_deref(), "--jwt-file", &["JWT_FILE"])?,
+            jwt_file: file("--jwt-file", &["JWT_FILE"])?,
             github: given.inherited.get("ACTIONS_ID_TOKEN_REQUEST_URL").is_some_and(|url| !url.is_empty()),
-            role: given.one(args.role.as_deref(), "--role", &[])?.is_some(),
-            username: given.one(args.username.as_deref(), "--username", &["USERNAME"])?,
-            password: value("PASSWORD")?.or(file(
-                args.password_file.as_deref(),
-                "--password-file",
-                &["PASSWORD_FILE"],
-            )?),
+            role: given.one("--role", &[])?.is_some(),
+            username: given.one("--username", &["USERNAME"])?,
+            password: value("PASSWORD")?.or(file("--password-file", &["PASSWORD_FILE"])?),
         })
     }
 
@@ -279,10 +269,10 @@ impl Found {
     }
 }
 
-fn github(args: &Args, given: Given) -> Result<Option<Jwt>, Error> {
+fn github(given: Given) -> Result<Option<Jwt>, Error> {
     let url = given.variable("ACTIONS_ID_TOKEN_REQUEST_URL")?;
     let bearer = given.variable("ACTIONS_ID_TOKEN_REQUEST_TOKEN")?;
-    let audience = given.one(args.jwt_audience.as_deref(), "--jwt-audience", &[])?;
+    let audience = given.one("--jwt-audience", &[])?;
     let Some((url, bearer)) = url.zip(bearer) else { return Ok(None) };
     let mut service = Connection::elsewhere(&url, given)?;
     if let Some(audience) = audience {

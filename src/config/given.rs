@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use crate::args::Args;
 use crate::config::{Error, Project, SecretPath};
-use crate::entry::Inherited;
+use crate::entry::{Entry, Inherited};
 
 /// A setting and the place to mend it: `--kv` or the name of a variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +55,7 @@ impl fmt::Display for Setting {
 /// Looks settings up.
 #[derive(Clone, Copy)]
 pub(super) struct Given<'a> {
+    pub(super) args: &'a Args,
     pub(super) inherited: &'a Inherited,
     pub(super) project: &'a Project,
 }
@@ -64,11 +66,11 @@ impl Given<'_> {
     ///
     /// # Errors
     /// When a variable is not UTF-8.
-    pub(super) fn one(self, typed: Option<&str>, option: &str, shared: &[&str]) -> Result<Option<Setting>, Error> {
-        if let Some(value) = typed.filter(|value| !value.is_empty()) {
+    pub(super) fn one(self, option: &str, shared: &[&str]) -> Result<Option<Setting>, Error> {
+        if let Some(value) = self.args.last(option) {
             return Ok(Some(Setting { value: value.to_owned(), from: option.to_owned() }));
         }
-        if let Some(own) = self.variable(&own_variable(option))? {
+        if let Some(own) = self.own(option)? {
             return Ok(Some(own));
         }
         for name in shared {
@@ -84,34 +86,46 @@ impl Given<'_> {
     /// # Errors
     /// When it is not UTF-8.
     pub(super) fn shared(self, name: &str) -> Result<Option<Setting>, Error> {
-        let bao = format!("BAO_{name}");
-        if self.inherited.get(&bao).is_some() { self.variable(&bao) } else { self.variable(&format!("VAULT_{name}")) }
+        let of = |product: &str| {
+            self.inherited.find(|variable| variable.strip_prefix(product.as_bytes()) == Some(name.as_bytes()))
+        };
+        setting(of("BAO_").or_else(|| of("VAULT_")))
+    }
+
+    /// The variable `VAULT_EXEC_SOME_NAME` for the option `--some-name`.
+    ///
+    /// # Errors
+    /// When it is not UTF-8.
+    fn own(self, option: &str) -> Result<Option<Setting>, Error> {
+        let as_variable = |letter: u8| if letter == b'-' { b'_' } else { letter.to_ascii_uppercase() };
+        let name = option.trim_start_matches('-').bytes().map(as_variable);
+        let is_it = |rest: &[u8]| name.clone().eq(rest.iter().copied());
+        setting(self.inherited.find(|variable| variable.strip_prefix(b"VAULT_EXEC_").is_some_and(is_it)))
     }
 
     /// A list: the command line's, else the variable's, whose items a newline or a comma separates.
     ///
     /// # Errors
     /// When the variable is not UTF-8.
-    pub(super) fn list(self, typed: &[String], option: &str) -> Result<Vec<Setting>, Error> {
-        self.separated(typed, option, &['\n', ','])
+    pub(super) fn list(self, option: &str) -> Result<Vec<Setting>, Error> {
+        self.separated(option, &['\n', ','])
     }
 
     /// A list whose items may hold commas.
     ///
     /// # Errors
     /// When the variable is not UTF-8.
-    pub(super) fn lines(self, typed: &[String], option: &str) -> Result<Vec<Setting>, Error> {
-        self.separated(typed, option, &['\n'])
+    pub(super) fn lines(self, option: &str) -> Result<Vec<Setting>, Error> {
+        self.separated(option, &['\n'])
     }
 
-    fn separated(self, typed: &[String], option: &str, separators: &[char]) -> Result<Vec<Setting>, Error> {
+    fn separated(self, option: &str, separators: &[char]) -> Result<Vec<Setting>, Error> {
         let setting = |value: &str, from: &str| Setting { value: value.to_owned(), from: from.to_owned() };
-        let typed: Vec<_> =
-            typed.iter().filter(|value| !value.is_empty()).map(|value| setting(value, option)).collect();
+        let typed: Vec<_> = self.args.all(option).map(|value| setting(value, option)).collect();
         if !typed.is_empty() {
             return Ok(typed);
         }
-        let Some(Setting { value, from }) = self.variable(&own_variable(option))? else {
+        let Some(Setting { value, from }) = self.own(option)? else {
             return Ok(self.project.get(option).iter().filter(|setting| !setting.value.is_empty()).cloned().collect());
         };
         let items = value.split(separators).map(str::trim).filter(|item| !item.is_empty());
@@ -122,8 +136,8 @@ impl Given<'_> {
     ///
     /// # Errors
     /// When a variable is something else.
-    pub(super) fn switch(self, typed: bool, option: &str, shared: &[&str]) -> Result<bool, Error> {
-        match self.one(typed.then_some("true"), option, shared)? {
+    pub(super) fn switch(self, option: &str, shared: &[&str]) -> Result<bool, Error> {
+        match self.one(option, shared)? {
             None => Ok(false),
             Some(Setting { value, from }) => match value.as_str() {
                 "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
@@ -139,87 +153,85 @@ impl Given<'_> {
     /// # Errors
     /// When it is not UTF-8.
     pub(super) fn variable(self, name: &str) -> Result<Option<Setting>, Error> {
-        match self.inherited.get(name).map(str::from_utf8) {
-            None | Some(Ok("")) => Ok(None),
-            Some(Ok(value)) => Ok(Some(Setting { value: value.to_owned(), from: name.to_owned() })),
-            Some(Err(_)) => Err(Error::NotUtf8 { from: name.to_owned() }),
-        }
+        setting(self.inherited.find(|variable| variable == name.as_bytes()))
     }
 }
 
-/// `--some-name` is `VAULT_EXEC_SOME_NAME`.
-fn own_variable(option: &str) -> String {
-    format!("VAULT_EXEC_{}", option.trim_start_matches('-').replace('-', "_").to_ascii_uppercase())
+fn setting(variable: Option<&Entry>) -> Result<Option<Setting>, Error> {
+    let Some(variable) = variable else { return Ok(None) };
+    let from = String::from_utf8_lossy(variable.name()).into_owned();
+    match str::from_utf8(variable.value()) {
+        Ok("") => Ok(None),
+        Ok(value) => Ok(Some(Setting { value: value.to_owned(), from })),
+        Err(_) => Err(Error::NotUtf8 { from }),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
     use super::*;
-    use crate::entry::Entry;
 
-    fn inherited(variables: &[&str]) -> Inherited {
-        Inherited::new(variables.iter().filter_map(|text| Entry::parse(text.as_bytes())).collect())
+    /// Looks something up for a command line, an environment and a project file.
+    fn look<T>(typed: &[&str], variables: &[&str], project: &str, up: impl FnOnce(Given) -> T) -> T {
+        let line: Vec<_> = ["vault-exec"].iter().chain(typed).map(OsString::from).collect();
+        let variables = variables.iter().filter_map(|text| Entry::parse(text.as_bytes())).collect();
+        up(Given {
+            args: &Args::parse_line(&line).unwrap(),
+            inherited: &Inherited::new(variables),
+            project: &Project::parse(project, "p.toml", true).unwrap(),
+        })
     }
 
-    fn given(inherited: &Inherited) -> Given<'_> {
-        static NOTHING: std::sync::LazyLock<Project> = std::sync::LazyLock::new(Project::default);
-        Given { inherited, project: &NOTHING }
-    }
-
-    fn address(typed: Option<&str>, variables: &[&str]) -> Option<String> {
-        let inherited = inherited(variables);
-        let setting = given(&inherited).one(typed, "--address", &["ADDR"]).unwrap();
+    fn address(typed: &[&str], variables: &[&str]) -> Option<String> {
+        let setting = look(typed, variables, "", |given| given.one("--address", &["ADDR"])).unwrap();
         setting.map(|Setting { value, from }| format!("{from}={value}"))
     }
 
     #[test]
     fn the_command_line_wins_then_our_variable_then_bao_then_vault() {
         let all = ["VAULT_ADDR=v", "BAO_ADDR=b", "VAULT_EXEC_ADDRESS=e"];
-        assert_eq!(address(Some("t"), &all).unwrap(), "--address=t");
-        assert_eq!(address(None, &all).unwrap(), "VAULT_EXEC_ADDRESS=e");
-        assert_eq!(address(None, &all[..2]).unwrap(), "BAO_ADDR=b");
-        assert_eq!(address(None, &all[..1]).unwrap(), "VAULT_ADDR=v");
+        assert_eq!(address(&["--address=t"], &all).unwrap(), "--address=t");
+        assert_eq!(address(&[], &all).unwrap(), "VAULT_EXEC_ADDRESS=e");
+        assert_eq!(address(&[], &all[..2]).unwrap(), "BAO_ADDR=b");
+        assert_eq!(address(&[], &all[..1]).unwrap(), "VAULT_ADDR=v");
     }
 
     #[test]
     fn empty_means_not_given_but_an_empty_bao_variable_hides_vaults() {
-        assert_eq!(address(Some(""), &["VAULT_EXEC_ADDRESS=", "VAULT_ADDR=v"]).unwrap(), "VAULT_ADDR=v");
-        assert_eq!(address(None, &["BAO_ADDR=", "VAULT_ADDR=v"]), None);
+        assert_eq!(address(&["--address="], &["VAULT_EXEC_ADDRESS=", "VAULT_ADDR=v"]).unwrap(), "VAULT_ADDR=v");
+        assert_eq!(address(&[], &["BAO_ADDR=", "VAULT_ADDR=v"]), None);
     }
 
     #[test]
     fn lists_replace_each_other_and_split_only_in_variables() {
-        let inherited = inherited(&["VAULT_EXEC_ONLY=a, b\n\nc,"]);
         let list = |typed: &[&str]| -> Vec<String> {
-            let typed: Vec<String> = typed.iter().map(ToString::to_string).collect();
-            let list = given(&inherited).list(&typed, "--only").unwrap();
+            let list = look(typed, &["VAULT_EXEC_ONLY=a, b\n\nc,"], "", |given| given.list("--only")).unwrap();
             list.into_iter().map(|setting| setting.value).collect()
         };
         assert_eq!(list(&[]), ["a", "b", "c"]);
-        assert_eq!(list(&["x,y"]), ["x,y"]);
+        assert_eq!(list(&["--only", "x,y"]), ["x,y"]);
     }
 
     #[test]
     fn the_project_file_comes_last() {
-        let project = Project::parse("only = [\"p\"]\nkv = 2\npristine = true", "p.toml", true).unwrap();
-        let value = |variables: &[&str], typed| {
-            let inherited = inherited(variables);
-            Given { inherited: &inherited, project: &project }.one(typed, "--kv", &[]).unwrap().unwrap().value
+        let project = "only = [\"p\"]\nkv = 2\npristine = true";
+        let value = |typed: &[&str], variables: &[&str]| {
+            look(typed, variables, project, |given| given.one("--kv", &[])).unwrap().unwrap().value
         };
-        assert_eq!(value(&[], None), "2");
-        assert_eq!(value(&["VAULT_EXEC_KV=1"], None), "1");
-        assert_eq!(value(&["VAULT_EXEC_KV=1"], Some("auto")), "auto");
-        let inherited = inherited(&[]);
-        let given = Given { inherited: &inherited, project: &project };
-        assert_eq!(given.list(&[], "--only").unwrap()[0].value, "p");
-        assert_eq!(given.switch(false, "--pristine", &[]), Ok(true));
+        assert_eq!(value(&[], &[]), "2");
+        assert_eq!(value(&[], &["VAULT_EXEC_KV=1"]), "1");
+        assert_eq!(value(&["--kv=auto"], &["VAULT_EXEC_KV=1"]), "auto");
+        assert_eq!(look(&[], &[], project, |given| given.list("--only")).unwrap()[0].value, "p");
+        assert_eq!(look(&[], &[], project, |given| given.switch("--pristine", &[])), Ok(true));
     }
 
     #[test]
     fn switches_follow_go() {
         let skip = |value: &str| {
-            let inherited = inherited(&[&format!("VAULT_SKIP_VERIFY={value}")]);
-            given(&inherited).switch(false, "--tls-skip-verify", &["SKIP_VERIFY"])
+            let variable = format!("VAULT_SKIP_VERIFY={value}");
+            look(&[], &[&variable], "", |given| given.switch("--tls-skip-verify", &["SKIP_VERIFY"]))
         };
         assert_eq!((skip("True"), skip("1"), skip("F"), skip("")), (Ok(true), Ok(true), Ok(false), Ok(false)));
         for wrong in ["yes", "on", "tRUE", " true", "2"] {

@@ -102,32 +102,32 @@ impl Config {
     /// # Errors
     /// When a setting is missing, malformed or contradicts another.
     pub fn resolve(args: Args, inherited: &Inherited, project: &Project) -> Result<Self, Error> {
-        let given = Given { inherited, project };
-        let check = check(&args, given)?;
+        let given = Given { args: &args, inherited, project };
+        let check = check(given)?;
         if args.command.is_empty() && check.is_none() {
             return Err(Error::NoCommand);
         }
-        let (kv, mount) = (kv(&args, given)?, mount(&args, given)?);
-        let keep_token = given.switch(args.keep_token, "--keep-token", &[])?;
-        let connection = Connection::resolve(&args, given)?;
-        let credential = Credential::resolve(&args, given, connection.namespace.as_ref())?;
+        let (kv, mount) = (kv(given)?, mount(given)?);
+        let keep_token = given.switch("--keep-token", &[])?;
+        let connection = Connection::resolve(given)?;
+        let credential = Credential::resolve(given, connection.namespace.as_ref())?;
         if let (Credential::Login(Login { method: Method::Cert { .. }, .. }), None) =
             (&credential, &connection.tls.client)
         {
             return Err(Error::Lacks { auth: "cert", what: "--client-cert and --client-key" });
         }
         Ok(Self {
-            reads: reads(&args, given, kv, mount.as_ref())?,
+            reads: reads(given, kv, mount.as_ref())?,
             kv,
             mount_len: mount.map(|mount| mount.depth()),
-            naming: naming(&args, given)?,
-            shape: shape(&args, given)?,
-            policy: policy(&args, given)?,
+            naming: naming(given)?,
+            shape: shape(given)?,
+            policy: policy(given)?,
             keep_token,
-            revoke: !keep_token && !given.switch(args.no_revoke, "--no-revoke", &[])?,
+            revoke: !keep_token && !given.switch("--no-revoke", &[])?,
             credential,
             connection,
-            require_mlock: given.switch(args.require_mlock, "--require-mlock", &[])?,
+            require_mlock: given.switch("--require-mlock", &[])?,
             check,
             command: args.command,
         })
@@ -150,8 +150,8 @@ pub enum Which {
 /// # Errors
 /// When `--config` and `--no-config` are both given, or a variable is malformed.
 pub fn which(args: &Args, inherited: &Inherited) -> Result<Which, Error> {
-    let given = Given { inherited, project: &Project::default() };
-    match (given.one(args.config.as_deref(), "--config", &[])?, given.switch(args.no_config, "--no-config", &[])?) {
+    let given = Given { args, inherited, project: &Project::default() };
+    match (given.one("--config", &[])?, given.switch("--no-config", &[])?) {
         (Some(setting), false) => Ok(Which::Named(setting)),
         (None, false) => Ok(Which::Nearest),
         (None, true) => Ok(Which::Nothing),
@@ -165,13 +165,14 @@ pub fn which(args: &Args, inherited: &Inherited) -> Result<Which, Error> {
 /// # Errors
 /// When either is malformed.
 pub fn voice(args: &Args, inherited: &Inherited) -> Result<(u8, LogFormat), Error> {
-    let given = Given { inherited, project: &Project::default() };
-    let format = match given.one(args.log_format.as_deref(), "--log-format", &[])? {
+    let given = Given { args, inherited, project: &Project::default() };
+    let format = match given.one("--log-format", &[])? {
         None => LogFormat::Text,
         Some(setting) => setting.choose("text or json", &[("text", LogFormat::Text), ("json", LogFormat::Json)])?,
     };
-    let verbosity = match given.one(None, "--verbose", &[])? {
-        _ if args.verbose > 0 => args.verbose,
+    let typed = args.all("--verbose").count();
+    let verbosity = match given.one("--verbose", &[])? {
+        _ if typed > 0 => typed.try_into().unwrap_or(u8::MAX),
         None => 0,
         Some(setting) => match setting.value.as_str() {
             "true" => 1,
@@ -182,28 +183,28 @@ pub fn voice(args: &Args, inherited: &Inherited) -> Result<(u8, LogFormat), Erro
     Ok((verbosity, format))
 }
 
-fn check(args: &Args, given: Given) -> Result<Option<CheckFormat>, Error> {
-    let format = given.one(args.format.as_deref(), "--format", &[])?;
-    match (given.switch(args.check, "--check", &[])?, format) {
+fn check(given: Given) -> Result<Option<CheckFormat>, Error> {
+    let format = given.one("--format", &[])?;
+    match (given.switch("--check", &[])?, format) {
         (true, None) => Ok(Some(CheckFormat::Text)),
         (true, Some(format)) => {
             format.choose("text or json", &[("text", CheckFormat::Text), ("json", CheckFormat::Json)]).map(Some)
         }
-        (false, Some(Setting { from, .. })) if args.format.is_some() => Err(Error::Alone { from, other: "--check" }),
+        (false, Some(Setting { from, .. })) if from == "--format" => Err(Error::Alone { from, other: "--check" }),
         // A variable may say how checks are told where there are none.
         (false, _) => Ok(None),
     }
 }
 
-fn kv(args: &Args, given: Given) -> Result<Kv, Error> {
-    match given.one(args.kv.as_deref(), "--kv", &[])? {
+fn kv(given: Given) -> Result<Kv, Error> {
+    match given.one("--kv", &[])? {
         None => Ok(Kv::Auto),
         Some(setting) => setting.choose("auto, 1 or 2", &[("auto", Kv::Auto), ("1", Kv::V1), ("2", Kv::V2)]),
     }
 }
 
-fn mount(args: &Args, given: Given) -> Result<Option<SecretPath>, Error> {
-    let Some(setting) = given.one(args.mount.as_deref(), "--mount", &[])? else { return Ok(None) };
+fn mount(given: Given) -> Result<Option<SecretPath>, Error> {
+    let Some(setting) = given.one("--mount", &[])? else { return Ok(None) };
     let Setting { value, from } = setting.clone();
     match setting.path()? {
         mount if mount.version.is_some() => Err(Error::NotAPath { from, value, fault: PathFault::Version }),
@@ -211,9 +212,9 @@ fn mount(args: &Args, given: Given) -> Result<Option<SecretPath>, Error> {
     }
 }
 
-fn reads(args: &Args, given: Given, kv: Kv, mount: Option<&SecretPath>) -> Result<Vec<Read>, Error> {
-    let mut required = given.list(&args.path, "--path")?.into_iter();
-    let mut optional = given.list(&args.optional_path, "--optional-path")?.into_iter();
+fn reads(given: Given, kv: Kv, mount: Option<&SecretPath>) -> Result<Vec<Read>, Error> {
+    let mut required = given.list("--path")?.into_iter();
+    let mut optional = given.list("--optional-path")?.into_iter();
     let read = |optional: bool, setting: Setting| {
         let from = setting.from.clone();
         let path = setting.path()?;
@@ -225,7 +226,7 @@ fn reads(args: &Args, given: Given, kv: Kv, mount: Option<&SecretPath>) -> Resul
         }
     };
     let mut typed = Vec::new();
-    for &is_optional in &args.path_order {
+    for is_optional in given.args.order(["--path", "--optional-path"]) {
         let next = if is_optional { optional.next() } else { required.next() };
         if let Some(setting) = next {
             typed.push(read(is_optional, setting)?);

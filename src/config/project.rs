@@ -5,7 +5,7 @@ use std::fmt;
 
 use toml_span::value::{Table, Value, ValueInner};
 
-use crate::args::{self, Kind};
+use crate::args::options::{self, Kind, Opt};
 use crate::config::given::Setting;
 use crate::env_name::EnvName;
 use crate::template::nearest;
@@ -76,19 +76,18 @@ impl Project {
         let mut root = toml_span::parse(text)
             .map_err(|error| reader.error(error.span.start, ProjectFault::Toml { message: error.to_string() }))?;
         let ValueInner::Table(table) = root.take() else { return Ok(Self::default()) };
-        let options = args::options();
         let mut settings = BTreeMap::new();
         for (key, value) in table {
             let at = key.span.start;
             let key = key.name.into_owned();
-            let Some((_, kind)) = options.iter().find(|(option, _)| *option == key) else {
-                let near = nearest(&key, options.iter().map(|(option, _)| option.as_str()));
+            let Some(option) = options::of_projects().find(|option| option.key() == key) else {
+                let near = nearest(&key, options::of_projects().map(Opt::key));
                 return Err(reader.error(at, ProjectFault::UnknownKey { key, near }));
             };
             if found && REFUSED.contains(&key.as_str()) {
                 return Err(reader.error(at, ProjectFault::Refused { key }));
             }
-            let values = reader.values(&key, *kind, value)?;
+            let values = reader.values(&key, option.kind, value)?;
             settings.insert(key, values);
         }
         Ok(Self(settings))
@@ -116,8 +115,8 @@ impl Reader<'_> {
         let at = value.span.start;
         let wrong = |wanted| Err(self.error(at, ProjectFault::WrongType { key: key.to_owned(), wanted }));
         match (kind, value.take()) {
-            (Kind::Switch, ValueInner::Boolean(on)) => Ok(vec![self.setting(at, key, on.to_string())]),
-            (Kind::Switch, _) => wrong("true or false"),
+            (Kind::Switch | Kind::Count, ValueInner::Boolean(on)) => Ok(vec![self.setting(at, key, on.to_string())]),
+            (Kind::Switch | Kind::Count, _) => wrong("true or false"),
             (Kind::One, ValueInner::Integer(number)) => Ok(vec![self.setting(at, key, number.to_string())]),
             (Kind::One, ValueInner::String(text)) => Ok(vec![self.setting(at, key, text.into_owned())]),
             (Kind::Many, ValueInner::String(text)) => Ok(vec![self.item(at, key, text.into_owned())?]),
@@ -250,9 +249,8 @@ mod tests {
     #[test]
     fn a_file_that_was_found_decides_nothing_of_weight() {
         for key in &REFUSED {
-            let options = args::options();
-            let (_, kind) = options.iter().find(|(option, _)| option == key).unwrap();
-            let value = if *kind == Kind::Switch { "true" } else { "\"x\"" };
+            let option = options::of_projects().find(|option| option.key() == *key).unwrap();
+            let value = if option.kind == Kind::Switch { "true" } else { "\"x\"" };
             let text = format!("{key} = {value}");
             assert_eq!(
                 shown(&text, true),

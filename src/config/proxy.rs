@@ -4,7 +4,6 @@ use core::net::IpAddr;
 
 use url::Url;
 
-use crate::args::Args;
 use crate::config::given::{Given, Setting};
 use crate::config::{Address, Error};
 
@@ -19,8 +18,8 @@ pub struct Proxy {
 
 impl Proxy {
     /// A proxy that is named for Vault is used for every host, as Vault's own client does.
-    pub(super) fn resolve(args: &Args, given: Given, address: &Address) -> Result<Option<Self>, Error> {
-        match given.one(args.proxy.as_deref(), "--proxy", &["PROXY_ADDR", "HTTP_PROXY"])? {
+    pub(super) fn resolve(given: Given, address: &Address) -> Result<Option<Self>, Error> {
+        match given.one("--proxy", &["PROXY_ADDR", "HTTP_PROXY"])? {
             _ if address.is_loopback() => Ok(None),
             Some(own) => Self::parse(own).map(Some),
             None => Self::everybodys(given, address),

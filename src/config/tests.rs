@@ -1,10 +1,15 @@
 use super::*;
+use crate::args::options::{self, Kind, Opt};
 use crate::entry::Entry;
+
+fn args(line: &[&str]) -> Args {
+    let line: Vec<_> = ["vault-exec"].iter().chain(line).map(OsString::from).collect();
+    Args::parse_line(&line).unwrap()
+}
 
 fn resolve_with(variables: &[&str], line: &[&str]) -> Result<Config, Error> {
     let inherited = Inherited::new(variables.iter().filter_map(|text| Entry::parse(text.as_bytes())).collect());
-    let line = ["vault-exec"].iter().chain(line).map(OsString::from);
-    Config::resolve(Args::parse_line(line).unwrap(), &inherited, &Project::default())
+    Config::resolve(args(line), &inherited, &Project::default())
 }
 
 fn resolve(line: &[&str]) -> Result<Config, Error> {
@@ -109,7 +114,7 @@ fn a_given_authority_is_the_only_one() {
 fn the_voice_is_known_before_anything_else() {
     let voice = |variables: &[&str], line: &[&str]| {
         let inherited = Inherited::new(variables.iter().filter_map(|text| Entry::parse(text.as_bytes())).collect());
-        voice(&Args::parse_line(["vault-exec"].iter().chain(line).map(OsString::from)).unwrap(), &inherited)
+        voice(&args(line), &inherited)
     };
     assert_eq!(voice(&[], &["-vv", "--log-format", "json"]), Ok((2, LogFormat::Json)));
     assert_eq!(voice(&["VAULT_EXEC_VERBOSE=true"], &[]), Ok((1, LogFormat::Text)));
@@ -249,7 +254,6 @@ fn proxies_follow_the_rules_of_vaults_own_client() {
 /// The contract: every option `--some-name` has the variable `VAULT_EXEC_SOME_NAME`, and it means the same.
 #[test]
 fn every_option_has_its_variable() {
-    use clap::CommandFactory;
     // Each option must change something in one of these situations.
     let situations = [
         ("token", ["A=b", "VAULT_ADDR=https://vault", "VAULT_CLIENT_KEY=k", "VAULT_CLIENT_CERT=c"]),
@@ -258,14 +262,13 @@ fn every_option_has_its_variable() {
         ("userpass", ["VAULT_USERNAME=u", "A=b", "A=b", "VAULT_PASSWORD_FILE=f"]),
     ];
     // The last one says how something is told, and only where it was asked for.
-    let silent = ["help", "version", "verbose", "log-format", "config", "no-config", "format"];
-    let command = Args::command();
+    let silent = ["--verbose", "--log-format", "--config", "--no-config", "--format"];
     let mut count = 0;
-    for argument in command.get_arguments() {
-        let Some(option) = argument.get_long().filter(|option| !silent.contains(option)) else { continue };
+    for Opt { name, kind, .. } in options::all().filter(|option| !silent.contains(&option.name)) {
+        let option = name.trim_start_matches('-');
         count += 1;
         let variable = format!("VAULT_EXEC_{}", option.to_uppercase().replace('-', "_"));
-        let takes_value = argument.get_action().takes_values();
+        let takes_value = *kind != Kind::Switch;
         let value = if takes_value { "a/b%" } else { "true" };
         let typed = if takes_value { format!("--{option}={value}") } else { format!("--{option}") };
         let mut changes = false;

@@ -2,7 +2,6 @@
 
 use super::given::Given;
 use super::{Error, Setting};
-use crate::args::Args;
 use crate::entry::is_ours;
 use crate::env_name::{Case, EnvName};
 use crate::template::{Assignment, Template};
@@ -60,13 +59,13 @@ pub enum OnConflict {
     Error,
 }
 
-pub(super) fn naming(args: &Args, given: Given) -> Result<Naming, Error> {
+pub(super) fn naming(given: Given) -> Result<Naming, Error> {
     let values = |list: Vec<Setting>| list.into_iter().map(|setting| setting.value).collect();
-    let case = given.one(args.case.as_deref(), "--case", &[])?;
-    let prefix = given.one(args.prefix.as_deref(), "--prefix", &[])?;
+    let case = given.one("--case", &[])?;
+    let prefix = given.one("--prefix", &[])?;
     Ok(Naming {
-        only: values(given.list(&args.only, "--only")?),
-        skip: values(given.list(&args.skip, "--skip")?),
+        only: values(given.list("--only")?),
+        skip: values(given.list("--skip")?),
         case: match case {
             None => Case::Upper,
             Some(setting) => setting.choose("upper or keep", &[("upper", Case::Upper), ("keep", Case::Keep)])?,
@@ -79,32 +78,32 @@ pub(super) fn naming(args: &Args, given: Given) -> Result<Naming, Error> {
             Some(setting) => setting.value,
         },
         allow: given
-            .list(&args.allow_name, "--allow-name")?
+            .list("--allow-name")?
             .into_iter()
             .map(|Setting { value, from }| {
                 EnvName::parse(&value).map_err(|fault| Error::NotAName { from, value, fault })
             })
             .collect::<Result<_, _>>()?,
-        explicit: given.switch(args.explicit, "--explicit", &[])?,
+        explicit: given.switch("--explicit", &[])?,
     })
 }
 
-pub(super) fn shape(args: &Args, given: Given) -> Result<Shape, Error> {
-    let assignments = |typed: &[String], option: &str| {
-        let list = given.lines(typed, option)?;
+pub(super) fn shape(given: Given) -> Result<Shape, Error> {
+    let assignments = |option: &str| {
+        let list = given.lines(option)?;
         list.into_iter().map(Setting::assignment).collect::<Result<Vec<_>, _>>()
     };
     let shape = Shape {
-        set: assignments(&args.set, "--set")?,
-        files: assignments(&args.file, "--file")?,
-        file_mode: match given.one(args.file_mode.as_deref(), "--file-mode", &[])? {
+        set: assignments("--set")?,
+        files: assignments("--file")?,
+        file_mode: match given.one("--file-mode", &[])? {
             None => None,
             Some(Setting { value, from }) => match u32::from_str_radix(&value, 8) {
                 Ok(mode) if mode & !0o777 == 0 && mode & 0o400 != 0 => Some(mode),
                 _ => return Err(Error::NotAMode { from, value }),
             },
         },
-        file_dir: given.one(args.file_dir.as_deref(), "--file-dir", &[])?.map(|directory| directory.value),
+        file_dir: given.one("--file-dir", &[])?.map(|directory| directory.value),
     };
     let names: Vec<&EnvName> = shape.set.iter().chain(&shape.files).map(|assignment| &assignment.name).collect();
     match names.iter().enumerate().find(|(place, name)| names[..*place].contains(name)) {
@@ -113,9 +112,9 @@ pub(super) fn shape(args: &Args, given: Given) -> Result<Shape, Error> {
     }
 }
 
-pub(super) fn policy(args: &Args, given: Given) -> Result<Policy, Error> {
-    let pristine = given.switch(args.pristine, "--pristine", &[])?;
-    let keep: Vec<_> = given.list(&args.keep_env, "--keep-env")?;
+pub(super) fn policy(given: Given) -> Result<Policy, Error> {
+    let pristine = given.switch("--pristine", &[])?;
+    let keep: Vec<_> = given.list("--keep-env")?;
     let keep: Vec<_> = keep.into_iter().map(|setting| setting.value).collect();
     if !keep.is_empty() && !pristine {
         return Err(Error::KeepWithoutPristine);
@@ -123,9 +122,9 @@ pub(super) fn policy(args: &Args, given: Given) -> Result<Policy, Error> {
     if let Some(name) = keep.iter().find(|name| is_ours(name.as_bytes())) {
         return Err(Error::KeepsCredential { name: name.clone() });
     }
-    let require = given.list(&args.require, "--require")?;
+    let require = given.list("--require")?;
     Ok(Policy {
-        on_conflict: match given.one(args.on_conflict.as_deref(), "--on-conflict", &[])? {
+        on_conflict: match given.one("--on-conflict", &[])? {
             None => OnConflict::Vault,
             Some(setting) => setting.choose(
                 "vault, env or error",

@@ -40,7 +40,7 @@ const VOICES: [&[(&str, &str)]; 6] = [
 ];
 
 /// What is in the source, but in no output, and why.
-const UNSAID: [(&[&str], &str); 8] = [
+const UNSAID: [(&[&str], &str); 9] = [
     (
         &["an argument holds a NUL byte", "a variable holds a NUL byte"],
         "no C string holds one, and nothing else comes so far",
@@ -62,6 +62,7 @@ const UNSAID: [(&[&str], &str); 8] = [
         ],
         "others say it, and it is recognized",
     ),
+    (&["Program to start, looked up in PATH, and its arguments"], "completions say it, which are made while we build"),
     (&["Bearer ", "Basic {}"], "they are sent"),
     (
         &[
