@@ -52,7 +52,11 @@ impl Entry {
 
 /// The environment vault-exec was started with, read once; each name once, the first as `getenv` finds it.
 #[derive(Debug, Default)]
-pub struct Inherited(Vec<Entry>);
+pub struct Inherited {
+    entries: Vec<Entry>,
+    /// Where those stand that Vault, `OpenBao` or vault-exec may be set up with.
+    settings: Vec<usize>,
+}
 
 impl Inherited {
     /// Takes the entries of a block over and drops those a program could not reach.
@@ -62,25 +66,34 @@ impl Inherited {
         let first: Vec<bool> = entries.iter().map(|entry| seen.insert(entry.name())).collect();
         let mut first = first.into_iter();
         entries.retain(|_| first.next() == Some(true));
-        Self(entries)
+        let is_setting = |entry: &Entry| entry.name().starts_with(b"VAULT_") || entry.name().starts_with(b"BAO_");
+        let settings = (0..entries.len()).filter(|&place| is_setting(&entries[place])).collect();
+        Self { entries, settings }
     }
 
     /// The value of a variable, if it is set, empty or not.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.find(|own| own == name.as_bytes()).map(Entry::value)
+        self.entry(name).map(Entry::value)
     }
 
-    /// The first entry with such a name.
+    /// The entry of a variable.
     #[must_use]
-    pub fn find(&self, is_it: impl Fn(&[u8]) -> bool) -> Option<&Entry> {
-        self.0.iter().find(|entry| is_it(entry.name()))
+    pub fn entry(&self, name: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.name() == name.as_bytes())
+    }
+
+    /// The entry of a variable whose name starts with `prefix`, which is `VAULT_`, `BAO_` or longer, and goes on as told.
+    #[must_use]
+    pub fn setting(&self, prefix: &str, is_rest: impl Fn(&[u8]) -> bool) -> Option<&Entry> {
+        let is_it = |entry: &&Entry| entry.name().strip_prefix(prefix.as_bytes()).is_some_and(&is_rest);
+        self.settings.iter().map(|&place| &self.entries[place]).find(is_it)
     }
 
     /// The entries, for the block the program gets.
     #[must_use]
     pub fn into_entries(self) -> Vec<Entry> {
-        self.0
+        self.entries
     }
 }
 
