@@ -73,8 +73,9 @@ pub fn fetch(config: &Config, story: &Story, problems: &mut Problems) -> anyhow:
     })
 }
 
-/// As many paths are read at the same time, each over a connection of its own.
-const AT_ONCE: usize = 16;
+/// As many paths are read at the same time, and over as many connections. The next ones go over the same: to make one
+/// takes longer than an answer, for us and, in TLS above all, for the server.
+const AT_ONCE: usize = 4;
 
 async fn read(session: &Session<'_>, config: &Config, problems: &mut Problems) -> anyhow::Result<Vec<KvSecret>> {
     let reads = config.reads.iter().map(|read| read::read(session, config, read));

@@ -29,7 +29,7 @@ pub(super) struct Transport<'a> {
     /// Connections that no request uses at the moment, and the scheme, host and port they lead to.
     idle: Mutex<Vec<(String, Sender)>>,
     /// Scheme, host and port.
-    base: String,
+    base: Url,
     /// What the address puts in front of `/v1`, without a slash at its end.
     prefix: String,
     /// Whom the server's certificate must be from, in words.
@@ -50,7 +50,7 @@ impl<'a> Transport<'a> {
         }
         story.debug(format_args!("trust {trust}"));
         let (idle, redirects) = (Mutex::default(), connection.redirects);
-        Ok(Self { connector, redirects, idle, base: base.into(), prefix, trust })
+        Ok(Self { connector, redirects, idle, base, prefix, trust })
     }
 
     /// See [`Connector::turn`].
@@ -161,16 +161,14 @@ async fn whole(answer: Response<Incoming>) -> Result<Response<Vec<u8>>, Trouble>
 #[async_trait]
 impl rustify::client::Client for Transport<'_> {
     fn base(&self) -> &str {
-        &self.base
+        self.base.as_str()
     }
 
     async fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, ClientError> {
         let exchanged = async {
-            let mut url = Url::parse(&request.uri().to_string()).map_err(|_| Trouble::Request)?;
-            url.set_path(&format!("{}{}", self.prefix, url.path()));
-            if url.query() == Some("") {
-                url.set_query(None);
-            }
+            let mut url = self.base.clone();
+            url.set_path(&format!("{}{}", self.prefix, request.uri().path()));
+            url.set_query(request.uri().query().filter(|query| !query.is_empty()));
             self.exchange(&url, request.map(|body| Full::new(body.into()))).await
         };
         exchanged.await.map_err(|trouble| ClientError::GenericError { source: trouble.into() })
