@@ -101,7 +101,9 @@ pub(super) fn why(error: &io::Error) -> String {
 /// As the kernel says, when it is too large, or when nobody wrote to the pipe in time.
 pub(super) fn read_file(path: &str, deadline: &Deadline) -> io::Result<Secret> {
     let file = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path)?;
-    let mut bytes = Vec::new();
+    let size = file.metadata().map_or(0, |about| about.len().min(LARGEST));
+    // One more, to see its end.
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
     let mut file = file.take(LARGEST + 1);
     loop {
         let wait = PollTimeout::try_from(deadline.left()).unwrap_or(PollTimeout::MAX);
