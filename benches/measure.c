@@ -26,5 +26,6 @@ int main(int argc, char **argv) {
     if (child < 0 || wait4(child, &status, 0, &used) != child) return 2;
     clock_gettime(CLOCK_MONOTONIC, &end);
     fprintf(out, "%lld %lld %ld\n", ns(&end) - ns(&start), us(&used.ru_utime) + us(&used.ru_stime), used.ru_maxrss);
-    return fclose(out) || !WIFEXITED(status) ? 2 : WEXITSTATUS(status);
+    if (fclose(out)) return 2;
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
