@@ -1,7 +1,7 @@
 //! Names become addresses, and a name server that does not answer keeps nobody waiting.
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use nix::libc;
 use nix::sys::signal::Signal;
+use socket2::{Domain, Socket, Type};
 
 use crate::bed::Bed;
 use crate::fake_vault::{CANARY, FakeVault, Reply, Running, eventually, needs_root};
@@ -175,19 +176,31 @@ fn a_signal_does_not_wait_for_a_name_server() {
     assert_eq!((status.code(), stdout.as_str(), stderr.as_str()), expected);
 }
 
+/// A server at 127.0.0.2, and something else at the same port of 127.0.0.1, which another test may have at the moment.
+fn at_two_addresses<T>(other: impl Fn(SocketAddr) -> Option<T>) -> (FakeVault, T) {
+    let pair = || {
+        let fake = FakeVault::answering_at(([127, 0, 0, 2], 0).into(), [Reply::secret(&[("a", CANARY)])]);
+        other(([127, 0, 0, 1], fake.port()).into()).map(|other| (fake, other))
+    };
+    (0..20).find_map(|_| pair()).expect("a port that is free at both addresses")
+}
+
 const ADDRESSES: &str = "::1 vault.test\n127.0.0.1 vault.test\n127.0.0.2 vault.test\n";
 
 #[test]
 fn an_address_that_refuses_is_followed_by_the_next() {
-    let fake = FakeVault::answering_at(([127, 0, 0, 2], 0).into(), [Reply::secret(&[("a", CANARY)])]);
+    // Nobody listens, and nobody else can.
+    let (fake, _refusing) = at_two_addresses(|address| {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).ok()?;
+        socket.bind(&address.into()).ok().map(|()| socket)
+    });
     with_files(at_name(&fake, "vault.test"), ADDRESSES, None, NSSWITCH).environ().has("A", CANARY).stderr_is("");
 }
 
 #[test]
 #[allow(unsafe_code, reason = "the standard library has no way to set the room of a listener")]
 fn an_address_that_is_silent_does_not_hold_up_the_next() {
-    let fake = FakeVault::answering_at(([127, 0, 0, 2], 0).into(), [Reply::secret(&[("a", CANARY)])]);
-    let full = TcpListener::bind(("127.0.0.1", fake.port())).expect("the same port of another address");
+    let (fake, full) = at_two_addresses(|address| TcpListener::bind(address).ok());
     // Room for one that waits to be accepted, which takes it; the kernel drops what others send.
     // SAFETY: the socket is open.
     assert_eq!(unsafe { libc::listen(full.as_raw_fd(), 0) }, 0);
