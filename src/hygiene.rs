@@ -118,55 +118,37 @@ pub fn take_environment() -> Inherited {
     Inherited::new(entries)
 }
 
-/// The stack below whoever calls.
-struct Below {
-    /// The lowest page that is mapped.
-    end: usize,
-    /// The lowest page that was ever touched.
-    touched: usize,
-}
-
+/// Wipes what was on the stack and is no longer in use: the keys of a connection, and a private key on its way, pass
+/// through there by value. To be called when nothing but the start of the program follows.
 #[inline(never)]
-fn stack_below() -> Below {
+pub fn wipe_stack() {
     /// A kernel that calls all of a stack mapped, up to its limit, is not believed for ever.
     const DEEPEST: usize = 1024 * 1024;
     const WINDOW: usize = 16;
-    let page = page_size();
+    // SAFETY: only asks.
+    let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
     let here = 0_u8;
     let current = (&raw const here).addr() & !(page - 1);
-    let mut below = Below { end: current, touched: current };
+    let (mut below, mut lowest) = (current, current);
     let (mut pages, mut all_there) = (WINDOW, true);
-    while pages > 0 && current - below.end < DEEPEST {
-        let start = below.end.saturating_sub(pages * page);
+    while pages > 0 && current - below < DEEPEST {
+        let start = below.saturating_sub(pages * page);
         let mut states = [0_u8; WINDOW];
         // SAFETY: asks about pages, whether they are there or not, and is answered in a byte of ours for each.
         let there =
             unsafe { libc::mincore(std::ptr::without_provenance_mut(start), pages * page, states.as_mut_ptr()) == 0 };
         if there {
-            below.end = start;
+            below = start;
             if let Some(first) = states[..pages].iter().position(|state| state & 1 == 1) {
-                below.touched = start + first * page;
+                lowest = start + first * page;
             }
         }
-        // Where some are missing, the end is among them, nearer each time.
+        // Where some are missing, the end of the stack is among them, nearer each time.
         all_there &= there;
         if !all_there {
             pages /= 2;
         }
     }
-    below
-}
-
-fn page_size() -> usize {
-    // SAFETY: only asks.
-    usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
-}
-
-/// Wipes what was on the stack and is no longer in use: the keys of a connection, and a private key on its way, pass
-/// through there by value. To be called when nothing but the start of the program follows.
-#[inline(never)]
-pub fn wipe_stack() {
-    let lowest = stack_below().touched;
     // SAFETY: all from there to the stack pointer is of our own stack, and nothing is kept below that pointer: without
     // `nostack` the compiler does not use the red zone either.
     #[cfg(target_arch = "x86_64")]
@@ -309,30 +291,15 @@ fn lock_memory() -> bool {
     let may_be_refused = getrlimit(Resource::RLIMIT_MEMLOCK).is_ok_and(small);
     // Pages are locked when they are first touched, not all at once.
     let on_fault = MlockAllFlags::from_bits_retain(libc::MCL_ONFAULT);
-    let locked = mlockall(MlockAllFlags::MCL_FUTURE | on_fault).is_ok() && lock_heap_and_stack();
+    if mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE | on_fault).is_err() {
+        return false;
+    }
     // A small limit does not hold for a process with CAP_IPC_LOCK: only a trial tells.
-    if !locked || may_be_refused && !has_headroom() {
+    if may_be_refused && !has_headroom() {
         let _ = munlockall();
         return false;
     }
     true
-}
-
-/// Locks what is there already and what secrets will be written to. `MCL_CURRENT` would do the same for the code, which
-/// holds none, and would cost more than all else that is done about memory.
-fn lock_heap_and_stack() -> bool {
-    let page = page_size();
-    let lock = |first: usize, last: usize| {
-        let start = first & !(page - 1);
-        let length = last.next_multiple_of(page) - start;
-        // SAFETY: it changes nothing about what the pages hold.
-        unsafe { libc::syscall(libc::SYS_mlock2, start, length, libc::MLOCK_ONFAULT) == 0 }
-    };
-    let heap = Box::new(0_u8);
-    let here = 0_u8;
-    // SAFETY: only asks where the heap ends.
-    let heap_end = unsafe { libc::sbrk(0) }.addr();
-    lock((&raw const *heap).addr(), heap_end) && lock(stack_below().end, (&raw const here).addr() + 1)
 }
 
 fn has_headroom() -> bool {
