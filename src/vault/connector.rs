@@ -1,6 +1,5 @@
 //! `[net]` How a connection is made: an address that accepts, a proxy in between, TLS on top.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -19,9 +18,8 @@ use hyper_util::rt::TokioIo;
 use percent_encoding::percent_decode_str;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpSocket, TcpStream, UnixStream};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use url::{Position, Url};
@@ -183,24 +181,18 @@ async fn tcp(addresses: Vec<SocketAddr>) -> Result<Wire, Trouble> {
     let mut addresses = addresses.into_iter().peekable();
     let mut attempts = FuturesUnordered::new();
     loop {
-        attempts.extend(addresses.next().map(dial));
+        attempts.extend(addresses.next().map(TcpStream::connect));
         let patience = if addresses.peek().is_some() { SILENCE } else { CONNECT };
         match timeout(patience, attempts.next()).await {
-            Ok(Some(Ok(stream))) => return Ok(Box::new(stream)),
+            Ok(Some(Ok(stream))) => {
+                stream.set_nodelay(true)?;
+                return Ok(Box::new(stream));
+            }
             Ok(Some(Err(error))) if attempts.is_empty() && addresses.peek().is_none() => return Err(error.into()),
             Ok(None) => return Err(Trouble::Slow),
             _ => {}
         }
     }
-}
-
-/// Connects so that the last packet of the handshake goes out together with the first one of ours (`TCP_QUICKACK`,
-/// tcp(7)). A server that is woken without anything to read goes to sleep again, and is late for what comes next.
-async fn dial(address: SocketAddr) -> io::Result<TcpStream> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    socket.set_nodelay(true)?;
-    SockRef::from(&socket).set_tcp_quickack(false)?;
-    socket.connect(address).await
 }
 
 /// Has the proxy connect us to the server.
