@@ -9,6 +9,8 @@ use http::{Response, StatusCode};
 use rustify::Endpoint;
 use rustls::{AlertDescription, CertificateError};
 use serde::Deserialize;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use vaultrs::api::EndpointMiddleware;
 use vaultrs::api::kv1::requests::{GetSecretRequest, SetSecretRequest};
 
@@ -23,6 +25,13 @@ use crate::vault::trouble::{Trouble, is_authority};
 /// A try with less time than this says nothing about the server when the end of the deadline cuts it short.
 const FAIR: Duration = Duration::from_secs(1);
 
+/// So many requests are under way at the same time. The next ones go over the same connections: to make one takes longer
+/// than an answer, for us and, in TLS above all, for the server.
+const PLACES: usize = 4;
+
+/// Nobody waits longer for one of these places.
+const PATIENCE: Duration = Duration::from_millis(200);
+
 /// A server and a deadline.
 pub(super) struct Client<'a> {
     transport: Transport<'a>,
@@ -32,6 +41,8 @@ pub(super) struct Client<'a> {
     proxy: Option<&'a str>,
     pub(super) story: &'a Story,
     announced: Cell<bool>,
+    /// One for each request that may be under way, and so for each connection.
+    places: Semaphore,
 }
 
 /// Requests in the name of one token, or of nobody, in one namespace.
@@ -47,7 +58,8 @@ impl<'a> Client<'a> {
     pub(super) fn new(connection: &'a Connection, deadline: Deadline, story: &'a Story) -> anyhow::Result<Self> {
         let transport = Transport::new(connection, &deadline, story)?;
         let proxy = connection.proxy.as_ref().map(|proxy| proxy.from.as_str());
-        Ok(Self { transport, deadline, address: &connection.address, proxy, story, announced: Cell::new(false) })
+        let (address, places) = (&connection.address, Semaphore::new(PLACES));
+        Ok(Self { transport, deadline, address, proxy, story, announced: Cell::new(false), places })
     }
 
     /// The token must be ASCII, or nobody will know it.
@@ -77,9 +89,11 @@ impl<'a> Client<'a> {
         let mut met = None;
         loop {
             tries += 1;
+            // Whoever waits for the next try holds no place, and a server that is slow is no reason to wait for one.
+            let place = timeout(PATIENCE, self.places.acquire()).await;
             let (asked, turn) = (Instant::now(), self.transport.turn());
-            let exchanged =
-                tokio::time::timeout(self.deadline.request(), exchange()).await.unwrap_or(Err(Trouble::Slow));
+            let exchanged = timeout(self.deadline.request(), exchange()).await.unwrap_or(Err(Trouble::Slow));
+            drop(place);
             self.tell(path, &exchanged, asked.elapsed());
             let mut answered = exchanged.is_ok();
             let cut_short = matches!(exchanged, Err(Trouble::Slow)) && asked.elapsed() < FAIR;

@@ -13,7 +13,7 @@ mod tls;
 mod transport;
 mod trouble;
 
-use futures_util::stream::{self, StreamExt, TryStreamExt};
+use futures_util::stream::{self, StreamExt};
 
 use crate::about::About;
 use crate::config::Config;
@@ -73,22 +73,21 @@ pub fn fetch(config: &Config, story: &Story, problems: &mut Problems) -> anyhow:
     })
 }
 
-/// As many paths are read at the same time, and over as many connections. The next ones go over the same: to make one
-/// takes longer than an answer, for us and, in TLS above all, for the server.
-const AT_ONCE: usize = 4;
+/// As many paths are read at the same time.
+const AT_ONCE: usize = 16;
 
 async fn read(session: &Session<'_>, config: &Config, problems: &mut Problems) -> anyhow::Result<Vec<KvSecret>> {
     let reads = config.reads.iter().map(|read| read::read(session, config, read));
-    let secrets = if problems.collects() {
-        let results: Vec<_> = stream::iter(reads).buffered(AT_ONCE).collect().await;
-        results.into_iter().map(|result| problems.meet(result)).collect::<anyhow::Result<Vec<_>>>()?
-    } else {
+    let numbered = reads.enumerate().map(|(number, read)| async move { (number, read.await) });
+    let mut results = Vec::with_capacity(config.reads.len());
+    let mut next = stream::iter(numbered).buffer_unordered(AT_ONCE);
+    while let Some((number, result)) = next.next().await {
         // The first failure ends it, whichever path it is of.
-        let numbered = reads.enumerate().map(|(number, read)| async move { read.await.map(|secret| (number, secret)) });
-        let mut secrets: Vec<_> = stream::iter(numbered).buffer_unordered(AT_ONCE).try_collect().await?;
-        secrets.sort_by_key(|(number, _)| *number);
-        secrets.into_iter().map(|(_, secret)| Some(secret)).collect()
-    };
+        results.push((number, if problems.collects() { result } else { Ok(result?) }));
+    }
+    results.sort_unstable_by_key(|(number, _)| *number);
+    let secrets: Vec<_> =
+        results.into_iter().map(|(_, result)| problems.meet(result)).collect::<anyhow::Result<_>>()?;
     Ok(secrets.into_iter().flatten().flatten().collect())
 }
 

@@ -139,3 +139,35 @@ fn several_paths_announce_one_wait() {
         .stderr_is("vault-exec: waiting for {addr}: sealed or not ready (503) (for 1m at most)\n");
     assert_eq!(fake.requests().len(), 6);
 }
+
+/// Four, since so many requests are under way at the same time.
+const OTHERS: [&str; 6] = ["--path", "secret/b", "--path", "secret/c", "--path", "secret/d"];
+
+#[test]
+fn paths_that_wait_do_not_hold_up_a_refusal() {
+    for reply in [|| Reply::status(503), Reply::silence] {
+        let refusal = || Reply::answer(403, r#"{"errors":["permission denied"]}"#);
+        let fake = FakeVault::answering([reply()])
+            .and_at("secret/data/e", [refusal()])
+            .and_at("auth/token/lookup-self", [refusal()]);
+        let start = Instant::now();
+        let bed = fake.bed().args(["--kv=2", "--timeout=20s"]).args(OTHERS).args(["--path", "secret/e"]);
+        let outcome = bed.run(["true"]).exits(125).discreet();
+        assert!(outcome.stderr.contains("read secret/e: permission denied (403)"), "{outcome}");
+        assert!(start.elapsed() < Duration::from_secs(10), "it took {:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn a_check_asks_for_every_path_whichever_waits() {
+    let fake = FakeVault::answering([Reply::status(503)]);
+    let fake =
+        ["e", "f", "g", "h"].iter().fold(fake, |fake, path| fake.and_at(&format!("secret/data/{path}"), [secret()]));
+    let healthy = ["--path=secret/e", "--path=secret/f", "--path=secret/g", "--path=secret/h"];
+    let bed = fake.bed().args(["--kv=2", "--timeout=3s", "--check"]).args(OTHERS).args(healthy);
+    let outcome = bed.alone().exits(125).discreet();
+    let table = String::from_utf8_lossy(&outcome.stdout);
+    let told = |path: &str| table.contains(&format!("read secret/{path}:"));
+    assert!(["app", "b", "c", "d"].into_iter().all(told), "{outcome}");
+    assert!(!["e", "f", "g", "h"].into_iter().any(told), "{outcome}");
+}
