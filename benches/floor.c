@@ -20,6 +20,10 @@ static void ask(int to, const char *format, ...) {
     if (write(to, text, length) != length) exit(125);
 }
 
+static void ask_for(int path, int to, const char *token) {
+    ask(to, "GET /v1/secret/data/bench%d HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Vault-Token: %s\r\n\r\n", path, token);
+}
+
 // Reads an answer: it is complete with the line's end behind its JSON text, or behind the head if there is no text.
 static void answer(int from) {
     size_t length = 0;
@@ -55,7 +59,7 @@ int main(int argc, char **argv) {
             answer(sockets[0]);
             given = strcpy(token, value("client_token"));
         }
-        ask(sockets[i], "GET /v1/secret/data/bench%d HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Vault-Token: %s\r\n\r\n", i + 1, given);
+        ask_for(i + 1, sockets[i], given);
     }
     for (int i = 0; i < paths; i++) {
         answer(sockets[i % count]);
@@ -63,8 +67,7 @@ int main(int argc, char **argv) {
         char *secret = value(name);
         snprintf(name, sizeof name, "PASSWORD%d", i + 1);
         setenv(name, secret, 1);
-        if (i + count < paths)
-            ask(sockets[i % count], "GET /v1/secret/data/bench%d HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Vault-Token: %s\r\n\r\n", i + count + 1, given);
+        if (i + count < paths) ask_for(i + count + 1, sockets[i % count], given);
     }
     if (role) {
         ask(sockets[0], "POST /v1/auth/token/revoke-self HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\nX-Vault-Token: %s\r\n\r\n", given);

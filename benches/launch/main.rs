@@ -5,19 +5,20 @@
 #![allow(clippy::print_stdout, reason = "it is a report")]
 #![allow(clippy::cast_precision_loss, reason = "nothing here needs more than 15 digits")]
 
-use std::fmt::Write as _;
+mod report;
+mod site;
+
 use std::fs;
-use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::Command;
 
 use anyhow::{Context, bail, ensure};
 
+use report::{goals, heading};
+use site::{Site, TOKEN, text};
+
 const BENCHES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches");
 const TOOLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/.tools");
-const TOKEN: &str = "bench-root";
 
 /// What takes less than so many milliseconds is run so many times in turn for each run of the others: little differences
 /// want many numbers.
@@ -43,25 +44,6 @@ struct Run {
     wall: f64,
     busy: f64,
     peak: f64,
-}
-
-/// The server, its secrets, and a directory that ends with it.
-struct Site {
-    room: PathBuf,
-    bao: String,
-    plain: u16,
-    tls: u16,
-    server: Option<Child>,
-}
-
-impl Drop for Site {
-    fn drop(&mut self) {
-        if let Some(server) = &mut self.server {
-            let _ = server.kill();
-            let _ = server.wait();
-        }
-        let _ = fs::remove_dir_all(&self.room);
-    }
 }
 
 fn main() -> anyhow::Result<()> {
@@ -273,152 +255,4 @@ impl Launcher {
         let total = text.lines().last().and_then(|line| line.split_whitespace().next()).context("du")?;
         Ok(total.parse::<f64>()? / 1e6)
     }
-}
-
-impl Site {
-    fn new() -> anyhow::Result<Self> {
-        let room = PathBuf::from(text(Command::new("mktemp").args(["--directory"]))?);
-        let bao = text(&mut Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/openbao.sh")))?;
-        let mut site = Self { room, bao, plain: free_port()?, tls: free_port()?, server: None };
-        let place = site.room.display().to_string();
-        for program in ["floor", "measure", "target"] {
-            let source = format!("{BENCHES}/{program}.c");
-            text(site.command("cc").args(["-O2", "-static", "-Wall", "-o", program, &source]))?;
-        }
-        fs::write(site.room.join("no-program"), "")?;
-        fs::set_permissions(site.room.join("no-program"), PermissionsExt::from_mode(0o755))?;
-        let new_key = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 9";
-        text(site.command("sh").arg("-c").arg(format!(
-            "{new_key} -subj /CN=ca -keyout ca.key -out ca.pem &&
-             {new_key} -subj /CN=server -CA ca.pem -CAkey ca.key -addext subjectAltName=IP:127.0.0.1 \
-             -addext basicConstraints=CA:FALSE -keyout server.key -out server.pem"
-        )))?;
-        let files = format!("tls_cert_file = \"{place}/server.pem\"\ntls_key_file = \"{place}/server.key\"");
-        let listener = format!("listener \"tcp\" {{\naddress = \"127.0.0.1:{}\"\n{files}\n}}\n", site.tls);
-        fs::write(site.room.join("server.hcl"), listener)?;
-        fs::write(site.room.join("token"), TOKEN)?;
-        fs::write(
-            site.room.join("agent.hcl"),
-            format!(
-                "vault {{\naddress = \"http://127.0.0.1:{}\"\n}}\nauto_auth {{\nmethod \"token_file\" {{\nconfig = {{\n\
-                 token_file_path = \"{place}/token\"\n}}\n}}\n}}\nenv_template \"PASSWORD1\" {{\ncontents = \
-                 \"{{{{ with secret \\\"secret/data/bench1\\\" }}}}{{{{ .Data.data.password1 }}}}{{{{ end }}}}\"\n}}\n\
-                 exec {{\ncommand = [\"{place}/target\"]\n}}\n",
-                site.plain
-            ),
-        )?;
-        let manifest = "[project]\nname = \"bench\"\nrevision = \"1.0\"\n[profiles.default]\n\
-                        PASSWORD1 = { description = \"a password\" }\n";
-        fs::write(site.room.join("secretspec.toml"), manifest)?;
-        let mut server = site.command(&site.bao);
-        server.args(["server", "-dev", "-dev-no-store-token", &format!("-dev-root-token-id={TOKEN}")]);
-        server.args([&format!("-dev-listen-address=127.0.0.1:{}", site.plain), "-config=server.hcl"]);
-        site.server = Some(server.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?);
-        let mut tries = 0;
-        while let Err(error) = site.bao(&["status"]) {
-            tries += 1;
-            ensure!(tries < 100, "the server does not start: {error}");
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        for path in 1..=10 {
-            let pairs = [format!("user{path}=someone"), format!("password{path}=value{path}")];
-            site.bao(&["kv", "put", "-mount=secret", &format!("bench{path}"), &pairs[0], &pairs[1]])?;
-        }
-        site.bao(&["kv", "put", "-mount=secret", "secretspec/bench/default/PASSWORD1", "value=value1"])?;
-        site.bao(&["secrets", "enable", "-path=kv1", "-version=1", "kv"])?;
-        site.bao(&["kv", "put", "-mount=kv1", "bench1", "password1=value1"])?;
-        fs::write(site.room.join("policy.hcl"), "path \"secret/data/*\" {\ncapabilities = [\"read\"]\n}\n")?;
-        site.bao(&["policy", "write", "bench", "policy.hcl"])?;
-        site.bao(&["auth", "enable", "approle"])?;
-        site.bao(&["write", "auth/approle/role/bench", "token_policies=bench"])?;
-        Ok(site)
-    }
-
-    /// In the directory, and in an environment with nothing of the caller's.
-    fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
-        command.current_dir(&self.room).env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").env("HOME", &self.room);
-        command
-    }
-
-    fn bao(&self, line: &[&str]) -> anyhow::Result<String> {
-        let address = format!("http://127.0.0.1:{}", self.plain);
-        text(self.command(&self.bao).args(line).env("BAO_ADDR", address).env("BAO_TOKEN", TOKEN))
-    }
-}
-
-/// What a command prints, without the end of the line.
-fn text(command: &mut Command) -> anyhow::Result<String> {
-    let output = command.output().with_context(|| format!("{command:?}"))?;
-    ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
-}
-
-fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
-}
-
-fn heading(site: &Site, binary: &str, rounds: usize) -> anyhow::Result<String> {
-    let first = |text: String| text.lines().next().unwrap_or_default().to_owned();
-    let cpu = fs::read_to_string("/proc/cpuinfo")?;
-    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("\t: unknown");
-    let load = fs::read_to_string("/proc/loadavg")?;
-    let versions = [
-        first(text(Command::new(binary).arg("--version"))?),
-        first(text(Command::new(&site.bao).arg("version"))?).split(',').next().unwrap_or_default().to_owned(),
-        first(text(Command::new("curl").arg("--version"))?).split(" (").next().unwrap_or_default().to_owned(),
-        text(Command::new("jq").arg("--version"))?,
-        text(Command::new("python3").arg("--version"))?,
-        text(Command::new("valgrind").arg("--version"))?,
-    ];
-    let mut report = String::from("# What a start costs\n\nWritten by `make bench`.\n\n");
-    writeln!(
-        report,
-        "* {}, {rounds} runs each, in turn, and {} of what takes less than {FAST} ms",
-        text(Command::new("date").args(["-u", "+%F"]))?,
-        rounds * TURNS
-    )?;
-    writeln!(
-        report,
-        "* {} × {}, Linux {}, load {}",
-        std::thread::available_parallelism()?,
-        model.trim_start_matches(['\t', ':', ' ']),
-        fs::read_to_string("/proc/sys/kernel/osrelease")?.trim_end(),
-        load.split(' ').next().unwrap_or_default()
-    )?;
-    writeln!(report, "* {}", versions.join(", "))?;
-    Ok(report)
-}
-
-fn goals(launchers: &[Launcher]) -> String {
-    let wall = |name: &str| {
-        let launcher = launchers.iter().find(|launcher| launcher.name == name);
-        launcher.map_or(f64::NAN, |launcher| launcher.median(|run| run.wall))
-    };
-    let ours = || launchers.iter().filter(|launcher| launcher.name.starts_with("vault-exec"));
-    let peak = ours().map(|launcher| launcher.median(|run| run.peak)).fold(0.0, f64::max);
-    let size = ours().filter_map(|launcher| launcher.size().ok()).fold(0.0, f64::max);
-    let mut report = String::from("\n| goal | at most | measured |\n|---|---|---|\n");
-    for (goal, most, measured) in [
-        ("one path, of the C floor", 1.25, wall("vault-exec") / wall("C floor")),
-        ("ten paths, of one", 1.3, wall("vault-exec, ten paths") / wall("vault-exec")),
-        ("AppRole, of a token", 2.0, wall("vault-exec, AppRole") / wall("vault-exec")),
-        ("TLS with a given authority, of HTTP", 1.8, wall("vault-exec, TLS") / wall("vault-exec")),
-        ("peak, MB", 3.5, peak),
-        ("on disk, MB", 3.0, size),
-    ] {
-        let verdict = if measured <= most { "" } else { ", missed" };
-        let _ = writeln!(report, "| {goal} | {most} | {measured:.2}{verdict} |");
-    }
-    let _ = writeln!(
-        report,
-        "\nWhat the server takes for ten paths, and for a login and the revocation of its token, is not ours to save: the C \
-         floor takes {:.2} × and {:.2} × its time for one path. vault-exec takes {:.2} × and {:.2} × the floor's time for \
-         the same.",
-        wall("C floor, ten paths") / wall("C floor"),
-        wall("C floor, AppRole") / wall("C floor"),
-        wall("vault-exec, ten paths") / wall("C floor, ten paths"),
-        wall("vault-exec, AppRole") / wall("C floor, AppRole"),
-    );
-    report
 }
