@@ -50,6 +50,9 @@ impl Entry {
     }
 }
 
+/// How the names of variables begin that set up Vault or `OpenBao`, and vault-exec.
+const PRODUCTS: [&[u8]; 2] = [b"VAULT_", b"BAO_"];
+
 /// The environment vault-exec was started with, read once; each name once, the first as `getenv` finds it.
 #[derive(Debug, Default)]
 pub struct Inherited {
@@ -66,7 +69,7 @@ impl Inherited {
         let first: Vec<bool> = entries.iter().map(|entry| seen.insert(entry.name())).collect();
         let mut first = first.into_iter();
         entries.retain(|_| first.next() == Some(true));
-        let is_setting = |entry: &Entry| entry.name().starts_with(b"VAULT_") || entry.name().starts_with(b"BAO_");
+        let is_setting = |entry: &Entry| PRODUCTS.iter().any(|product| entry.name().starts_with(product));
         let settings = (0..entries.len()).filter(|&place| is_setting(&entries[place])).collect();
         Self { entries, settings }
     }
@@ -102,10 +105,7 @@ impl Inherited {
 pub fn is_ours(name: &[u8]) -> bool {
     const CREDENTIALS: [&[u8]; 5] = [b"TOKEN", b"SECRET_ID", b"JWT", b"ID_TOKEN", b"PASSWORD"];
     name.starts_with(b"VAULT_EXEC_")
-        || [&b"VAULT_"[..], b"BAO_"]
-            .iter()
-            .filter_map(|product| name.strip_prefix(*product))
-            .any(|rest| CREDENTIALS.contains(&rest))
+        || PRODUCTS.iter().filter_map(|product| name.strip_prefix(*product)).any(|rest| CREDENTIALS.contains(&rest))
 }
 
 #[cfg(test)]

@@ -231,14 +231,13 @@ pub fn wipe_registers() {
 /// Linux 5.16 and later tell (`ARCH_GET_XCOMP_SUPP`, <https://docs.kernel.org/arch/x86/xstate.html>). To ask the processor
 /// costs a virtual machine some microseconds for each `cpuid`, of which Rust's own detection spends a dozen.
 #[cfg(target_arch = "x86_64")]
-fn vector_states() -> u32 {
+fn vector_states() -> u64 {
     const ARCH_GET_XCOMP_SUPP: libc::c_int = 0x1021;
     const OSXSAVE: u32 = 1 << 27;
     let mut told = 0_u64;
     // SAFETY: the kernel writes 8 bytes, to a place that is ours.
     if unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_GET_XCOMP_SUPP, &raw mut told) } == 0 {
-        // The states that count are among the lower ones.
-        return (told & u64::from(u32::MAX)).try_into().unwrap_or(0);
+        return told;
     }
     #[allow(unused_unsafe, reason = "newer versions of Rust call it safe")]
     // SAFETY: every x86-64 has the instruction and this leaf.
@@ -246,10 +245,10 @@ fn vector_states() -> u32 {
     if features & OSXSAVE == 0 {
         return 0;
     }
-    let states;
+    let states: u32;
     // SAFETY: `OSXSAVE` says that the instruction is there.
     unsafe { std::arch::asm!("xgetbv", in("ecx") 0, out("eax") states, out("edx") _, options(nomem, nostack)) };
-    states
+    u64::from(states)
 }
 
 /// What was changed about the process and is put back for the program.

@@ -4,7 +4,6 @@ pub mod options;
 
 use std::ffi::OsString;
 
-use clap::builder::ValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -62,10 +61,9 @@ pub fn definition() -> Command {
 
 fn argument(option: &'static Opt) -> Arg {
     let argument = Arg::new(option.name).long(option.key()).help(option.help);
-    let text = |action| argument.clone().value_name(option.value).value_parser(ValueParser::string()).action(action);
     match option.kind {
-        Kind::One => text(ArgAction::Set),
-        Kind::Many => text(ArgAction::Append),
+        Kind::One(value) => argument.value_name(value).action(ArgAction::Set),
+        Kind::Many(value) => argument.value_name(value).action(ArgAction::Append),
         Kind::Switch => argument.action(ArgAction::SetTrue),
         Kind::Count => argument.short('v').action(ArgAction::Count),
     }
@@ -102,10 +100,12 @@ impl Args {
                 Some((name, value)) => (name, Some(value)),
                 None => (word.to_str()?, None),
             };
-            let option = options::all().find(|option| option.name == name)?;
+            let option = options::named(name)?;
             let value = match (option.kind, value) {
-                (Kind::One | Kind::Many, Some(value)) => value,
-                (Kind::One | Kind::Many, None) => words.next()?.to_str().filter(|value| !value.starts_with('-'))?,
+                (Kind::One(_) | Kind::Many(_), Some(value)) => value,
+                (Kind::One(_) | Kind::Many(_), None) => {
+                    words.next()?.to_str().filter(|value| !value.starts_with('-'))?
+                }
                 (Kind::Switch | Kind::Count, None) => "true",
                 (Kind::Switch | Kind::Count, Some(_)) => return None,
             };
@@ -148,7 +148,7 @@ impl From<ArgMatches> for Args {
             }
             let places: Vec<usize> = matches.indices_of(option.name).into_iter().flatten().collect();
             let values: Vec<String> = match option.kind {
-                Kind::One | Kind::Many => matches.remove_many(option.name).into_iter().flatten().collect(),
+                Kind::One(_) | Kind::Many(_) => matches.remove_many(option.name).into_iter().flatten().collect(),
                 Kind::Switch => vec!["true".to_owned()],
                 Kind::Count => vec!["true".to_owned(); matches.get_count(option.name).into()],
             };
@@ -169,8 +169,10 @@ pub fn voice(line: &[OsString]) -> Args {
     let words: Vec<&str> = ours.collect();
     let apart = words.windows(2).find(|pair| pair[0] == "--log-format").map(|pair| pair[1]);
     let joined = words.iter().find_map(|word| word.strip_prefix("--log-format="));
-    let option = options::all().find(|option| option.name == "--log-format");
-    Args { typed: option.zip(apart.or(joined).map(str::to_owned)).into_iter().collect(), command: Vec::new() }
+    Args {
+        typed: options::named("--log-format").zip(apart.or(joined).map(str::to_owned)).into_iter().collect(),
+        command: Vec::new(),
+    }
 }
 
 /// What was wrong with a command line, in the words of every other failure.
@@ -217,8 +219,8 @@ mod tests {
                 let by_clap = Args::from(definition().try_get_matches_from(&line).unwrap());
                 let meaning = |args: &Args| {
                     let option = |option: &'static Opt| match option.kind {
-                        Kind::One | Kind::Switch => args.last(option.name).map(str::to_owned).into_iter().collect(),
-                        Kind::Many | Kind::Count => args.all(option.name).map(str::to_owned).collect::<Vec<_>>(),
+                        Kind::One(_) | Kind::Switch => args.last(option.name).map(str::to_owned).into_iter().collect(),
+                        Kind::Many(_) | Kind::Count => args.all(option.name).map(str::to_owned).collect::<Vec<_>>(),
                     };
                     let order: Vec<_> = args.order(["--path", "--optional-path"]).collect();
                     (options::all().map(option).collect::<Vec<_>>(), order, args.command.clone())

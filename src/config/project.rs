@@ -117,16 +117,16 @@ impl Reader<'_> {
         match (kind, value.take()) {
             (Kind::Switch | Kind::Count, ValueInner::Boolean(on)) => Ok(vec![self.setting(at, key, on.to_string())]),
             (Kind::Switch | Kind::Count, _) => wrong("true or false"),
-            (Kind::One, ValueInner::Integer(number)) => Ok(vec![self.setting(at, key, number.to_string())]),
-            (Kind::One, ValueInner::String(text)) => Ok(vec![self.setting(at, key, text.into_owned())]),
-            (Kind::Many, ValueInner::String(text)) => Ok(vec![self.item(at, key, text.into_owned())?]),
-            (Kind::Many, ValueInner::Array(items)) => {
+            (Kind::One(_), ValueInner::Integer(number)) => Ok(vec![self.setting(at, key, number.to_string())]),
+            (Kind::One(_), ValueInner::String(text)) => Ok(vec![self.setting(at, key, text.into_owned())]),
+            (Kind::Many(_), ValueInner::String(text)) => Ok(vec![self.item(at, key, text.into_owned())?]),
+            (Kind::Many(_), ValueInner::Array(items)) => {
                 let item = |item: Value| self.text(key, item).and_then(|(at, text)| self.item(at, key, text));
                 items.into_iter().map(item).collect()
             }
-            (Kind::Many, ValueInner::Table(table)) if is_assignment(key) => self.assignments(key, table),
-            (Kind::Many, _) => wrong("a string or a list of strings"),
-            (Kind::One, _) => wrong("a string or a number"),
+            (Kind::Many(_), ValueInner::Table(table)) if is_assignment(key) => self.assignments(key, table),
+            (Kind::Many(_), _) => wrong("a string or a list of strings"),
+            (Kind::One(_), _) => wrong("a string or a number"),
         }
     }
 

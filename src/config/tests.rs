@@ -1,5 +1,5 @@
 use super::*;
-use crate::args::options::{self, Kind, Opt};
+use crate::args::options::{self, Kind};
 use crate::entry::Entry;
 
 fn args(line: &[&str]) -> Args {
@@ -264,11 +264,11 @@ fn every_option_has_its_variable() {
     // The last one says how something is told, and only where it was asked for.
     let silent = ["--verbose", "--log-format", "--config", "--no-config", "--format"];
     let mut count = 0;
-    for Opt { name, kind, .. } in options::all().filter(|option| !silent.contains(&option.name)) {
-        let option = name.trim_start_matches('-');
+    for opt in options::all().filter(|option| !silent.contains(&option.name)) {
+        let option = opt.key();
         count += 1;
         let variable = format!("VAULT_EXEC_{}", option.to_uppercase().replace('-', "_"));
-        let takes_value = *kind != Kind::Switch;
+        let takes_value = opt.kind != Kind::Switch;
         let value = if takes_value { "a/b%" } else { "true" };
         let typed = if takes_value { format!("--{option}={value}") } else { format!("--{option}") };
         let mut changes = false;
