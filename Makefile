@@ -52,8 +52,9 @@ bench: release ## What a start costs, next to others: benches/RESULTS.md
 fuzz: ## Every fuzz target for FUZZ_SECONDS (60) each; needs a nightly compiler
 	fuzz/run.sh
 
-lint: generate ## Formatting, lints, documentation, and whether what is generated is up to date
+lint: generate ## Formatting, lints, documentation, and whether what is generated and the lock of fuzz/ are up to date
 	git diff --exit-code -- completions man
+	cargo metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --test stack -- -D warnings
