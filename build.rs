@@ -7,7 +7,7 @@ use std::process::Command;
 const FIRST_GLIBC: (u32, u32) = (2, 36);
 
 /// Leaves out the tables for unwinding a stack, which the release profile, that aborts at a panic, has no use for
-/// once `RUST_BACKTRACE` is out of sight: see `hygiene::take_environment`.
+/// once `RUST_BACKTRACE` is out of sight: see `process::take_environment`.
 const UNWIND_TABLES: &str = "SECTIONS { /DISCARD/ : { *(.eh_frame) } }\nINSERT AFTER .rodata;\n";
 
 fn main() -> std::io::Result<()> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// How the server was reached and who asked it.
 #[derive(Debug)]
-pub struct About {
+pub struct ConnectionReport {
     /// Where it is.
     pub server: String,
     /// Whom its certificate must be from, in words.
@@ -12,12 +12,12 @@ pub struct About {
     /// How we got in, in words.
     pub login: String,
     /// What the server says of the token, if it says anything.
-    pub token: Option<TokenLife>,
+    pub token: Option<TokenInfo>,
 }
 
 /// What a token may do, and for how long.
 #[derive(Debug, PartialEq, Eq)]
-pub struct TokenLife {
+pub struct TokenInfo {
     /// How long it lives; `None` is for ever.
     pub ttl: Option<Duration>,
     /// The names of its policies.

@@ -4,12 +4,12 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::about::{About, TokenLife};
+use crate::about::{ConnectionReport, TokenInfo};
 use crate::config::CheckFormat;
 use crate::environment::{Decision, Outcome};
-use crate::failure::{Exit, Report};
+use crate::error::{Diagnostic, ExitCode};
+use crate::escape::{printable, printable_json};
 use crate::mapping::Source;
-use crate::printable::{printable, printable_json};
 
 /// Everything that a check found out. Names only: no values, no lengths.
 #[derive(Debug)]
@@ -19,11 +19,11 @@ pub struct Check {
     /// The file that would be executed, if a command was given and it was found.
     pub program: Option<String>,
     /// How the server was reached, if it was.
-    pub about: Option<About>,
+    pub about: Option<ConnectionReport>,
     /// Whether memory is locked against swapping.
     pub locked: bool,
     /// Everything that keeps the program from being started.
-    pub problems: Vec<Report>,
+    pub problems: Vec<Diagnostic>,
 }
 
 /// The JSON of `--format json`.
@@ -71,7 +71,7 @@ impl Check {
     /// The code that a check ends with.
     #[must_use]
     pub const fn exit(&self) -> i32 {
-        if self.problems.is_empty() { 0 } else { Exit::Failed as i32 }
+        if self.problems.is_empty() { 0 } else { ExitCode::Failed as i32 }
     }
 
     /// The whole, ready to be printed.
@@ -95,7 +95,7 @@ impl Check {
             server: about.map(|about| about.server.as_str()),
             trust: about.map(|about| about.trust.as_str()),
             login: about.map(|about| about.login.as_str()),
-            token: token.map(|TokenLife { ttl, policies }| JsonToken { ttl: ttl.map(|ttl| ttl.as_secs()), policies }),
+            token: token.map(|TokenInfo { ttl, policies }| JsonToken { ttl: ttl.map(|ttl| ttl.as_secs()), policies }),
             memory_locked: self.locked,
             problems: self
                 .problems
@@ -115,8 +115,8 @@ fn variable(Decision { name, source, outcome }: &Decision) -> JsonVariable<'_> {
     let (outcome, by) = match outcome {
         Outcome::Set => ("set", None),
         Outcome::ReplacedInherited => ("replaces_inherited", None),
-        Outcome::LostToInherited => ("kept_inherited", None),
-        Outcome::LostTo(winner) => ("overridden", Some(winner.to_string())),
+        Outcome::KeptInherited => ("kept_inherited", None),
+        Outcome::Overridden(winner) => ("overridden", Some(winner.to_string())),
     };
     JsonVariable {
         name: name.as_str(),
@@ -143,8 +143,8 @@ impl fmt::Display for Check {
             match outcome {
                 Outcome::Set => writeln!(f, "{name:width$}  {source}")?,
                 Outcome::ReplacedInherited => writeln!(f, "{name:width$}  {source}, replaces the inherited one")?,
-                Outcome::LostToInherited => writeln!(f, "{name:width$}  inherited, {source} is not used")?,
-                Outcome::LostTo(winner) => {
+                Outcome::KeptInherited => writeln!(f, "{name:width$}  inherited, {source} is not used")?,
+                Outcome::Overridden(winner) => {
                     writeln!(f, "{name:width$}  ({source} is not used: {} wins)", line(winner))?;
                 }
             }
@@ -155,13 +155,13 @@ impl fmt::Display for Check {
         if let Some(program) = &self.program {
             writeln!(f, "program   {}", line(program))?;
         }
-        if let Some(About { server, trust, login, token }) = &self.about {
+        if let Some(ConnectionReport { server, trust, login, token }) = &self.about {
             writeln!(f, "server    {}", line(server))?;
             writeln!(f, "trust     {}", line(trust))?;
             writeln!(f, "login     {}", line(login))?;
             match token {
                 None => writeln!(f, "token     the server does not tell about it")?,
-                Some(TokenLife { ttl, policies }) => {
+                Some(TokenInfo { ttl, policies }) => {
                     let life = ttl.map_or("for ever".into(), |ttl| format!("{} more", humantime::format_duration(ttl)));
                     writeln!(f, "token     lives {life}; policies {}", line(policies.join(", ")))?;
                 }
@@ -173,7 +173,7 @@ impl fmt::Display for Check {
             "problems  {}",
             if self.problems.is_empty() { "none".into() } else { self.problems.len().to_string() }
         )?;
-        for Report { message, hint, .. } in &self.problems {
+        for Diagnostic { message, hint, .. } in &self.problems {
             writeln!(f, "\n{}", line(message))?;
             if let Some(hint) = hint {
                 writeln!(f, "hint: {}", printable(hint, true))?;

@@ -9,7 +9,7 @@ pub struct EnvName(String);
 
 /// Why a text is not a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NameFault {
+pub enum NameError {
     /// Nothing is left to be a name.
     Empty,
     /// A digit stands first.
@@ -33,11 +33,11 @@ impl EnvName {
     ///
     /// # Errors
     /// When it is not a valid name.
-    pub fn parse(text: &str) -> Result<Self, NameFault> {
+    pub fn parse(text: &str) -> Result<Self, NameError> {
         match text.as_bytes() {
-            [] => Err(NameFault::Empty),
-            [b'0'..=b'9', ..] => Err(NameFault::StartsWithDigit),
-            bytes if !bytes.iter().all(|&byte| is_name_byte(byte)) => Err(NameFault::ForbiddenCharacter),
+            [] => Err(NameError::Empty),
+            [b'0'..=b'9', ..] => Err(NameError::StartsWithDigit),
+            bytes if !bytes.iter().all(|&byte| is_name_byte(byte)) => Err(NameError::ForbiddenCharacter),
             _ => Ok(Self(text.to_owned())),
         }
     }
@@ -46,7 +46,7 @@ impl EnvName {
     ///
     /// # Errors
     /// When nothing is left or a digit stands first.
-    pub fn from_key(key: &str, prefix: &str, case: Case) -> Result<Self, NameFault> {
+    pub fn from_key(key: &str, prefix: &str, case: Case) -> Result<Self, NameError> {
         let letter = |byte: u8| match (is_name_byte(byte), case) {
             (false, _) => '_',
             (true, Case::Upper) => byte.to_ascii_uppercase().into(),
@@ -95,7 +95,7 @@ impl fmt::Debug for EnvName {
     }
 }
 
-impl fmt::Display for NameFault {
+impl fmt::Display for NameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Empty => "an empty name",
@@ -151,7 +151,7 @@ const DANGEROUS: &[&str] = &[
 mod tests {
     use super::*;
 
-    fn upper(key: &str) -> Result<String, NameFault> {
+    fn upper(key: &str) -> Result<String, NameError> {
         EnvName::from_key(key, "", Case::Upper).map(|name| name.as_str().to_owned())
     }
 
@@ -172,10 +172,10 @@ mod tests {
 
     #[test]
     fn what_is_no_name_is_an_error() {
-        assert_eq!(upper(""), Err(NameFault::Empty));
-        assert_eq!(upper("1st"), Err(NameFault::StartsWithDigit));
-        assert_eq!(EnvName::parse("A-B"), Err(NameFault::ForbiddenCharacter));
-        assert_eq!(EnvName::parse("A=B"), Err(NameFault::ForbiddenCharacter));
+        assert_eq!(upper(""), Err(NameError::Empty));
+        assert_eq!(upper("1st"), Err(NameError::StartsWithDigit));
+        assert_eq!(EnvName::parse("A-B"), Err(NameError::ForbiddenCharacter));
+        assert_eq!(EnvName::parse("A=B"), Err(NameError::ForbiddenCharacter));
     }
 
     #[test]

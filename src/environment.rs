@@ -2,18 +2,18 @@
 
 use std::fmt;
 
-use crate::config::{OnConflict, Policy};
-use crate::entry::{Entry, Inherited, is_ours};
+use crate::config::{EnvPolicy, OnConflict};
+use crate::env_block::{EnvEntry, InheritedEnv, is_withheld};
 use crate::env_name::EnvName;
-use crate::failure::Failure;
-use crate::mapping::{Mapped, Source};
+use crate::error::CliError;
+use crate::mapping::{MappedVariables, Source};
 use crate::secret::Secret;
 
 /// The whole environment of the program, each name once.
 #[derive(Debug, Default)]
 pub struct Environment {
     /// The block, as `execve` takes it.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<EnvEntry>,
     /// Which of it came from a secret, and what each replaced, for whoever asks with `-v`.
     pub decisions: Vec<Decision>,
 }
@@ -37,9 +37,9 @@ pub enum Outcome {
     /// It replaced an inherited variable.
     ReplacedInherited,
     /// An inherited variable was kept instead.
-    LostToInherited,
+    KeptInherited,
     /// Something later had the name too.
-    LostTo(Source),
+    Overridden(Source),
 }
 
 /// Why there is no environment to start a program with.
@@ -49,7 +49,7 @@ pub enum Error {
     Conflict { names: Vec<String> },
     Missing { names: Vec<String> },
     TooLong { offenders: Vec<(String, usize)> },
-    TooMuch { total: usize, limit: usize, largest: Vec<(String, usize)> },
+    BlockTooLarge { total: usize, limit: usize, largest: Vec<(String, usize)> },
 }
 
 /// Bytes of one string, its NUL included, that Linux takes: `MAX_ARG_STRLEN`, 32 pages, see `execve(2)`.
@@ -60,14 +60,14 @@ impl Environment {
     /// is left out; `token` goes into `VAULT_TOKEN`.
     #[must_use]
     pub fn compose(
-        inherited: Inherited,
-        mapped: Mapped,
+        inherited: InheritedEnv,
+        mapped: MappedVariables,
         token: Option<&Secret>,
-        policy: &Policy,
+        policy: &EnvPolicy,
     ) -> (Self, Vec<Error>) {
         let mut entries = inherited.into_entries();
-        entries.retain(|entry| !is_ours(entry.name()) && keeps(policy, entry.name()));
-        entries.extend(token.map(|token| Entry::new(b"VAULT_TOKEN", token.expose())));
+        entries.retain(|entry| !is_withheld(entry.name()) && keeps(policy, entry.name()));
+        entries.extend(token.map(|token| EnvEntry::new(b"VAULT_TOKEN", token.expose())));
 
         let mut environment = Self { entries, decisions: Vec::new() };
         // Where the inherited variable of the same name is. Mapped names differ from each other.
@@ -79,7 +79,7 @@ impl Environment {
         }
         let mut conflicts = Vec::new();
         for (variable, place) in mapped.variables.into_iter().zip(met) {
-            let entry = Entry::new(variable.name.as_str().as_bytes(), variable.value.expose());
+            let entry = EnvEntry::new(variable.name.as_str().as_bytes(), variable.value.expose());
             let earlier = place.map(|place| &mut environment.entries[place]);
             let outcome = match (earlier, policy.on_conflict) {
                 (None, _) => {
@@ -90,15 +90,15 @@ impl Environment {
                     *earlier = entry;
                     Outcome::ReplacedInherited
                 }
-                (Some(_), OnConflict::Env) => Outcome::LostToInherited,
+                (Some(_), OnConflict::Env) => Outcome::KeptInherited,
                 (Some(_), OnConflict::Error) => {
                     conflicts.push(variable.name.to_string());
-                    Outcome::LostToInherited
+                    Outcome::KeptInherited
                 }
             };
             environment.decisions.push(Decision { name: variable.name, source: variable.source, outcome });
         }
-        let lost = |(name, source, winner)| Decision { name, source, outcome: Outcome::LostTo(winner) };
+        let lost = |(name, source, winner)| Decision { name, source, outcome: Outcome::Overridden(winner) };
         environment.decisions.extend(mapped.overridden.into_iter().map(lost));
         let missing = environment.missing(&policy.require);
         let mut errors = Vec::new();
@@ -124,27 +124,27 @@ impl Environment {
     /// # Errors
     /// When it will not, with the largest offenders first.
     pub fn check_size(&self, arguments: usize, limit: usize) -> Result<(), Error> {
-        let length = |entry: &Entry| entry.with_nul().len();
+        let length = |entry: &EnvEntry| entry.with_nul().len();
         let total = arguments + self.entries.iter().map(|entry| length(entry) + size_of::<usize>()).sum::<usize>();
-        let fits = |entry: &Entry| length(entry) <= MAX_STRING;
+        let fits = |entry: &EnvEntry| length(entry) <= MAX_STRING;
         if total <= limit && self.entries.iter().all(fits) {
             return Ok(());
         }
-        let mut largest: Vec<&Entry> = self.entries.iter().collect();
+        let mut largest: Vec<&EnvEntry> = self.entries.iter().collect();
         largest.sort_by_key(|entry| std::cmp::Reverse(length(entry)));
-        let sizes = |entries: &mut dyn Iterator<Item = &&Entry>| -> Vec<(String, usize)> {
+        let sizes = |entries: &mut dyn Iterator<Item = &&EnvEntry>| -> Vec<(String, usize)> {
             entries.take(3).map(|entry| (String::from_utf8_lossy(entry.name()).into_owned(), length(entry))).collect()
         };
         let offenders = sizes(&mut largest.iter().filter(|entry| !fits(entry)));
         if offenders.is_empty() {
-            Err(Error::TooMuch { total, limit, largest: sizes(&mut largest.iter()) })
+            Err(Error::BlockTooLarge { total, limit, largest: sizes(&mut largest.iter()) })
         } else {
             Err(Error::TooLong { offenders })
         }
     }
 }
 
-fn keeps(policy: &Policy, name: &[u8]) -> bool {
+fn keeps(policy: &EnvPolicy, name: &[u8]) -> bool {
     policy.keep.as_ref().is_none_or(|keep| keep.iter().any(|kept| kept.as_bytes() == name))
 }
 
@@ -165,7 +165,7 @@ impl fmt::Display for Error {
             Self::TooLong { offenders } => {
                 write!(f, "longer than the {} KiB the kernel takes: {}", MAX_STRING / 1024, list(offenders))
             }
-            Self::TooMuch { total, limit, largest } => {
+            Self::BlockTooLarge { total, limit, largest } => {
                 let kib = |bytes: usize| bytes.div_ceil(1024);
                 write!(
                     f,
@@ -179,13 +179,13 @@ impl fmt::Display for Error {
     }
 }
 
-impl From<Error> for Failure {
+impl From<Error> for CliError {
     fn from(error: Error) -> Self {
         let hint = match &error {
             Error::Conflict { .. } => "unset them, --skip their keys, or choose --on-conflict vault or env",
             Error::Missing { .. } => "add the keys to a secret that --path names, or set the variables",
             Error::TooLong { .. } => "leave it out with --skip, or make it a file with --file",
-            Error::TooMuch { .. } => "leave keys out with --skip, or start from --pristine",
+            Error::BlockTooLarge { .. } => "leave keys out with --skip, or start from --pristine",
         };
         Self::new(&error).hint(hint)
     }
@@ -201,20 +201,22 @@ mod tests {
     use crate::mapping::Variable;
 
     fn checked(
-        inherited: Inherited,
-        mapped: Mapped,
+        inherited: InheritedEnv,
+        mapped: MappedVariables,
         token: Option<&Secret>,
-        policy: &Policy,
+        policy: &EnvPolicy,
     ) -> Result<Environment, Error> {
         let (environment, errors) = Environment::compose(inherited, mapped, token, policy);
         errors.into_iter().next().map_or(Ok(environment), Err)
     }
 
-    fn inherited(variables: &[(&str, &str)]) -> Inherited {
-        Inherited::new(variables.iter().map(|(name, value)| Entry::new(name.as_bytes(), value.as_bytes())).collect())
+    fn inherited(variables: &[(&str, &str)]) -> InheritedEnv {
+        InheritedEnv::new(
+            variables.iter().map(|(name, value)| EnvEntry::new(name.as_bytes(), value.as_bytes())).collect(),
+        )
     }
 
-    fn mapped(variables: &[(&str, &str)]) -> Mapped {
+    fn mapped(variables: &[(&str, &str)]) -> MappedVariables {
         let variable = |(name, value): &(&str, &str)| Variable {
             name: EnvName::parse(name).unwrap(),
             value: Secret::new(value.as_bytes().to_vec()),
@@ -224,14 +226,14 @@ mod tests {
     }
 
     fn shown(environment: &Environment) -> Vec<String> {
-        let text = |entry: &Entry| String::from_utf8_lossy(entry.with_nul()).trim_end_matches('\0').to_owned();
+        let text = |entry: &EnvEntry| String::from_utf8_lossy(entry.with_nul()).trim_end_matches('\0').to_owned();
         environment.entries.iter().map(text).collect()
     }
 
     #[test]
     fn the_secret_wins_unless_told_otherwise() {
         let compose = |on_conflict| {
-            let policy = Policy { on_conflict, ..Policy::default() };
+            let policy = EnvPolicy { on_conflict, ..EnvPolicy::default() };
             checked(inherited(&[("A", "env"), ("B", "env")]), mapped(&[("A", "vault")]), None, &policy)
         };
         assert_eq!(shown(&compose(OnConflict::Vault).unwrap()), ["A=vault", "B=env"]);
@@ -242,24 +244,24 @@ mod tests {
     #[test]
     fn what_was_for_us_stays_with_us() {
         let before = [("VAULT_TOKEN", "t"), ("BAO_SECRET_ID", "s"), ("VAULT_EXEC_PATH", "p"), ("VAULT_ADDR", "a")];
-        let policy = Policy::default();
+        let policy = EnvPolicy::default();
         let compose = |mapped, token| shown(&checked(inherited(&before), mapped, token, &policy).unwrap());
-        assert_eq!(compose(Mapped::default(), None), ["VAULT_ADDR=a"]);
+        assert_eq!(compose(MappedVariables::default(), None), ["VAULT_ADDR=a"]);
         assert_eq!(compose(mapped(&[("VAULT_TOKEN", "own")]), None), ["VAULT_ADDR=a", "VAULT_TOKEN=own"]);
         let token = Secret::new(b"kept".to_vec());
-        assert_eq!(compose(Mapped::default(), Some(&token)), ["VAULT_ADDR=a", "VAULT_TOKEN=kept"]);
+        assert_eq!(compose(MappedVariables::default(), Some(&token)), ["VAULT_ADDR=a", "VAULT_TOKEN=kept"]);
     }
 
     #[test]
     fn pristine_keeps_what_is_named() {
-        let policy = Policy { keep: Some(vec!["B".into()]), ..Policy::default() };
+        let policy = EnvPolicy { keep: Some(vec!["B".into()]), ..EnvPolicy::default() };
         let before = inherited(&[("A", "1"), ("B", "2")]);
         assert_eq!(shown(&checked(before, mapped(&[("C", "3")]), None, &policy).unwrap()), ["B=2", "C=3"]);
     }
 
     #[test]
     fn all_missing_names_are_told_at_once() {
-        let policy = Policy { require: ["A", "B", "C", "D"].map(String::from).to_vec(), ..Policy::default() };
+        let policy = EnvPolicy { require: ["A", "B", "C", "D"].map(String::from).to_vec(), ..EnvPolicy::default() };
         let before = inherited(&[("A", "1"), ("B", "")]);
         let error = checked(before, mapped(&[("C", "3")]), None, &policy).unwrap_err();
         assert_eq!(error, Error::Missing { names: vec!["B".into(), "D".into()] });
@@ -268,13 +270,14 @@ mod tests {
     #[test]
     fn sizes_are_checked_to_the_byte() {
         let value = "x".repeat(MAX_STRING - "A=\0".len());
-        let compose =
-            |value: &str| checked(inherited(&[("A", value)]), Mapped::default(), None, &Policy::default()).unwrap();
+        let compose = |value: &str| {
+            checked(inherited(&[("A", value)]), MappedVariables::default(), None, &EnvPolicy::default()).unwrap()
+        };
         let fits = compose(&value);
         assert_eq!(fits.check_size(10, 10 + MAX_STRING + 8), Ok(()));
         assert_eq!(
             fits.check_size(11, 10 + MAX_STRING + 8),
-            Err(Error::TooMuch {
+            Err(Error::BlockTooLarge {
                 total: MAX_STRING + 19,
                 limit: MAX_STRING + 18,
                 largest: vec![("A".into(), MAX_STRING)]
@@ -291,21 +294,21 @@ mod tests {
             before in prop::collection::vec(("[A-D]{1,2}|VAULT_TOKEN", prop::collection::vec(1_u8.., 0..9)), 0..9),
             after in prop::collection::btree_map("[A-D]{1,2}", prop::collection::vec(1_u8.., 0..9), 0..9),
         ) {
-            let inherited = Inherited::new(before.iter().map(|(name, value)| Entry::new(name.as_bytes(), value)).collect());
+            let inherited = InheritedEnv::new(before.iter().map(|(name, value)| EnvEntry::new(name.as_bytes(), value)).collect());
             let variables = after.iter().map(|(name, value)| Variable {
                 name: EnvName::parse(name).unwrap(),
                 value: Secret::new(value.clone()),
                 source: Source::Set,
             });
-            let mapped: Mapped = variables.collect();
-            let environment = checked(inherited, mapped, None, &Policy::default()).unwrap();
+            let mapped: MappedVariables = variables.collect();
+            let environment = checked(inherited, mapped, None, &EnvPolicy::default()).unwrap();
 
             let mut expected = BTreeMap::new();
             for (name, value) in before.iter().filter(|(name, _)| name != "VAULT_TOKEN") {
                 expected.entry(name.clone()).or_insert_with(|| value.clone());
             }
             expected.extend(after);
-            let own = |entry: &Entry| (String::from_utf8(entry.name().to_vec()).unwrap(), entry.value().to_vec());
+            let own = |entry: &EnvEntry| (String::from_utf8(entry.name().to_vec()).unwrap(), entry.value().to_vec());
             let mut got: Vec<_> = environment.entries.iter().map(own).collect();
             got.sort();
             prop_assert_eq!(got, expected.into_iter().collect::<Vec<_>>());

@@ -12,9 +12,9 @@ use nix::sys::stat::Mode;
 use nix::unistd::{AccessFlags, access, execve};
 
 use crate::environment::Environment;
-use crate::failure::{Exit, Failure};
-use crate::hygiene::{self, Hardened};
-use crate::signals;
+use crate::error::{CliError, ExitCode};
+use crate::process::signals;
+use crate::process::{self, Hardened};
 
 /// A program that was found and its arguments.
 #[derive(Debug)]
@@ -32,12 +32,12 @@ impl Program {
     ///
     /// # Errors
     /// With exit code 127 when it is not there and 126 when it is but may not be executed.
-    pub fn find(command: Vec<OsString>, path: Option<&[u8]>) -> Result<Self, Failure> {
+    pub fn find(command: Vec<OsString>, path: Option<&[u8]>) -> Result<Self, CliError> {
         let line: Vec<CString> = command
             .into_iter()
             .map(|argument| CString::new(argument.into_vec()))
             .collect::<Result<_, _>>()
-            .map_err(|_| Failure::new("an argument holds a NUL byte"))?;
+            .map_err(|_| CliError::new("an argument holds a NUL byte"))?;
         let name = line.first().map(|name| name.to_bytes()).unwrap_or_default();
         let path = path.unwrap_or(DEFAULT_PATH);
         let places: Vec<Vec<u8>> = if name.contains(&b'/') {
@@ -59,12 +59,12 @@ impl Program {
         let shown = String::from_utf8_lossy(name);
         Err(match refused {
             Some((place, errno)) => cannot_execute(&String::from_utf8_lossy(&place), errno),
-            None if name.contains(&b'/') => Failure::new(format!("{shown}: no such file"))
+            None if name.contains(&b'/') => CliError::new(format!("{shown}: no such file"))
                 .hint("give a path that exists where vault-exec runs")
-                .exit(Exit::NotFound),
-            None => Failure::new(format!("`{shown}` was not found"))
+                .exit(ExitCode::NotFound),
+            None => CliError::new(format!("`{shown}` was not found"))
                 .hint(format!("PATH is {}", String::from_utf8_lossy(path)))
-                .exit(Exit::NotFound),
+                .exit(ExitCode::NotFound),
         })
     }
 
@@ -77,14 +77,14 @@ impl Program {
 
     /// Replaces this process. Comes back only when that failed.
     #[must_use]
-    pub fn start(&self, environment: &Environment, hardened: &Hardened) -> Failure {
+    pub fn start(&self, environment: &Environment, hardened: &Hardened) -> CliError {
         let entries: Result<Vec<&CStr>, _> =
             environment.entries.iter().map(|entry| CStr::from_bytes_with_nul(entry.with_nul())).collect();
-        let Ok(entries) = entries else { return Failure::new("a variable holds a NUL byte") };
+        let Ok(entries) = entries else { return CliError::new("a variable holds a NUL byte") };
         signals::disarm();
         hardened.undo();
-        hygiene::wipe_stack();
-        hygiene::wipe_registers();
+        process::wipe_stack();
+        process::wipe_registers();
         match execve(&self.file, &self.line, &entries) {
             Ok(never) => match never {},
             Err(errno) => cannot_execute(&self.file.to_string_lossy(), errno),
@@ -108,7 +108,7 @@ pub fn size_limit() -> usize {
 
 /// Fills those of the descriptors 0 to 2 that are closed, so that no socket of ours takes their place. What fills them
 /// cannot be read or written either, and the program finds them closed again.
-pub fn reserve_standard_descriptors() {
+pub fn reserve_stdio() {
     let closed = |descriptor| {
         // SAFETY: the number is only asked about.
         fcntl(unsafe { std::os::fd::BorrowedFd::borrow_raw(descriptor) }, FcntlArg::F_GETFD) == Err(Errno::EBADF)
@@ -137,7 +137,7 @@ fn executable(place: &[u8]) -> Result<CString, Errno> {
     }
 }
 
-fn cannot_execute(file: &str, errno: Errno) -> Failure {
+fn cannot_execute(file: &str, errno: Errno) -> CliError {
     let (why, hint) = match errno {
         Errno::EACCES => {
             ("it may not be executed", "chmod +x it, and check that its file system is not mounted noexec")
@@ -151,5 +151,5 @@ fn cannot_execute(file: &str, errno: Errno) -> Failure {
         Errno::ETXTBSY => ("it is being written to", "wait until it is complete"),
         errno => (errno.desc(), "see execve(2)"),
     };
-    Failure::new(format!("{file} cannot be executed: {why}")).hint(hint).exit(Exit::CannotExecute)
+    CliError::new(format!("{file} cannot be executed: {why}")).hint(hint).exit(ExitCode::CannotExecute)
 }

@@ -10,22 +10,23 @@
 //! The modules stand in the order of that flow, and none knows a later one; [`run`] alone knows the order. Files marked
 //! `[pure]` compute, `[net]` talk to the server, `[os]` to the kernel. Before them stand the words the steps share.
 
-pub mod printable;
+pub mod escape;
 pub mod secret;
-pub mod entry;
+pub mod env_block;
 pub mod env_name;
 pub mod kv;
 pub mod about;
-pub mod failure;
+pub mod error;
 pub mod template;
 
 pub mod args;
 pub mod config;
-pub mod project;
-pub mod story;
+pub mod project_file;
+pub mod log;
 
-pub mod hygiene;
-pub mod signals;
+pub mod retry;
+pub mod process;
+pub mod credential_file;
 
 pub mod vault;
 
@@ -34,7 +35,7 @@ pub mod mapping;
 pub mod environment;
 pub mod check;
 
-pub mod files;
+pub mod secret_files;
 pub mod exec;
 
 use std::ffi::{OsStr, OsString};
@@ -45,60 +46,60 @@ use anyhow::Context;
 
 use crate::args::Args;
 use crate::check::Check;
-use crate::config::{Config, LogFormat, Shape};
-use crate::entry::Inherited;
+use crate::config::{Config, LogFormat, Templates};
+use crate::env_block::InheritedEnv;
 use crate::environment::{Decision, Environment, Outcome};
+use crate::error::{CliError, Diagnostic, Diagnostics};
 use crate::exec::Program;
-use crate::failure::{Failure, Problems, Report};
-use crate::files::Files;
-use crate::hygiene::Hardened;
 use crate::kv::KvSecret;
+use crate::log::Logger;
 use crate::mapping::{Source, Variable};
-use crate::story::Story;
+use crate::process::Hardened;
+use crate::secret_files::SecretFiles;
 use crate::template::Assignment;
 
 /// Runs with the given command line and environment, and returns only when no program was started: the exit code.
 #[must_use]
-pub fn main(line: &[OsString], inherited: Inherited, hardened: &Hardened) -> i32 {
+pub fn main(line: &[OsString], inherited: InheritedEnv, hardened: &Hardened) -> i32 {
     let args = match Args::parse_line(line) {
         Ok(args) => args,
         Err(error) => {
             let (verbosity, format) = config::voice(&args::voice(line), &inherited).unwrap_or_default();
-            let story = Story::new(verbosity, format);
+            let logger = Logger::new(verbosity, format);
             if !error.use_stderr() {
-                return tell_help(&error.render().to_string(), &story);
+                return tell_help(&error.render().to_string(), &logger);
             }
             let report = args::report(&error);
-            story.failure(&report);
+            logger.failure(&report);
             return report.exit as i32;
         }
     };
-    let (story, outcome) = match config::voice(&args, &inherited) {
+    let (logger, outcome) = match config::voice(&args, &inherited) {
         Ok((verbosity, format)) => {
-            let story = Story::new(verbosity, format);
-            let outcome = run(args, inherited, hardened, &story);
-            (story, outcome)
+            let logger = Logger::new(verbosity, format);
+            let outcome = run(args, inherited, hardened, &logger);
+            (logger, outcome)
         }
-        Err(error) => (Story::new(0, LogFormat::Text), Err(Failure::from(error).into())),
+        Err(error) => (Logger::new(0, LogFormat::Text), Err(CliError::from(error).into())),
     };
     match outcome {
         Ok(checked) => checked,
         Err(error) => {
-            let report = Report::from(&error);
-            story.failure(&report);
+            let report = Diagnostic::from(&error);
+            logger.failure(&report);
             report.exit as i32
         }
     }
 }
 
 /// Help and version, which a reader may stop reading.
-fn tell_help(text: &str, story: &Story) -> i32 {
-    signals::disarm();
-    match story.tell(text) {
+fn tell_help(text: &str, logger: &Logger) -> i32 {
+    process::signals::disarm();
+    match logger.tell(text) {
         Ok(()) => 0,
         Err(error) => {
-            let report = Report::from(&error.into());
-            story.failure(&report);
+            let report = Diagnostic::from(&error.into());
+            logger.failure(&report);
             report.exit as i32
         }
     }
@@ -108,20 +109,20 @@ fn tell_help(text: &str, story: &Story) -> i32 {
 ///
 /// # Errors
 /// Whatever went wrong, with what was being done in front of it.
-pub fn run(args: Args, inherited: Inherited, hardened: &Hardened, story: &Story) -> anyhow::Result<i32> {
-    signals::arm(story.format());
-    let which = config::which(&args, &inherited).map_err(Failure::from)?;
+pub fn run(args: Args, inherited: InheritedEnv, hardened: &Hardened, logger: &Logger) -> anyhow::Result<i32> {
+    process::signals::arm(logger.format());
+    let which = config::which(&args, &inherited).map_err(CliError::from)?;
     let home = inherited.get("HOME").map(|home| Path::new(OsStr::from_bytes(home)));
-    let project = project::read(which, home)?;
-    let mut config = Config::resolve(args, &inherited, &project).map_err(Failure::from)?;
-    let mut problems = Problems::new(config.check.is_some());
+    let project = project_file::read(which, home)?;
+    let mut config = Config::resolve(args, &inherited, &project).map_err(CliError::from)?;
+    let mut problems = Diagnostics::new(config.check.is_some());
     let program = find(&mut config, &inherited, &mut problems)?;
-    problems.meet(require_lock(&config, hardened, story))?;
+    problems.meet(require_lock(&config, hardened, logger))?;
 
-    let answer = vault::fetch(&config, story, &mut problems);
+    let answer = vault::fetch(&config, logger, &mut problems);
     let mut about = None;
     let mut environment = Environment::default();
-    let mut files = Files::new(config.shape.file_dir.as_deref(), config.shape.file_mode, problems.collects());
+    let mut files = SecretFiles::new(config.shape.file_dir.as_deref(), config.shape.file_mode, problems.collects());
     if let Some(answer) = problems.meet(answer)? {
         let composed = compose(&config.shape, &answer.secrets, &mut files, &mut problems)?;
         let (mapped, errors) = mapping::map(answer.secrets, composed, &config.naming);
@@ -130,7 +131,7 @@ pub fn run(args: Args, inherited: Inherited, hardened: &Hardened, story: &Story)
         let (composed, errors) = Environment::compose(inherited, mapped, token, &config.policy);
         problems.meet_all(errors)?;
         let line = program.as_ref().map_or(0, Program::size);
-        problems.meet(composed.check_size(line, exec::size_limit()).map_err(Failure::from))?;
+        problems.meet(composed.check_size(line, exec::size_limit()).map_err(CliError::from))?;
         (environment, about) = (composed, answer.about);
     }
 
@@ -140,19 +141,19 @@ pub fn run(args: Args, inherited: Inherited, hardened: &Hardened, story: &Story)
             program: program.map(|program| program.file().display().to_string()),
             about,
             locked: hardened.locked,
-            problems: problems.met.iter().map(Report::from).collect(),
+            problems: problems.met.iter().map(Diagnostic::from).collect(),
         };
-        story.tell(&check.show(format))?;
+        logger.tell(&check.show(format))?;
         return Ok(check.exit());
     }
-    let Some(program) = program else { return Err(Failure::from(config::Error::NoCommand).into()) };
+    let Some(program) = program else { return Err(CliError::from(config::Error::NoCommand).into()) };
     drop(config);
-    tell(&environment, story);
-    story.info(format_args!("start {}", program.file().display()));
+    tell(&environment, logger);
+    logger.info(format_args!("start {}", program.file().display()));
     Err(program.start(&environment, hardened).into())
 }
 
-fn find(config: &mut Config, inherited: &Inherited, problems: &mut Problems) -> anyhow::Result<Option<Program>> {
+fn find(config: &mut Config, inherited: &InheritedEnv, problems: &mut Diagnostics) -> anyhow::Result<Option<Program>> {
     if config.command.is_empty() {
         return Ok(None);
     }
@@ -161,10 +162,10 @@ fn find(config: &mut Config, inherited: &Inherited, problems: &mut Problems) -> 
 
 /// The variables of `--set`, and of `--file` the names of the files that hold their values.
 fn compose(
-    shape: &Shape,
+    shape: &Templates,
     secrets: &[KvSecret],
-    files: &mut Files,
-    problems: &mut Problems,
+    files: &mut SecretFiles,
+    problems: &mut Diagnostics,
 ) -> anyhow::Result<Vec<Variable>> {
     let mut composed = Vec::with_capacity(shape.set.len() + shape.files.len());
     for assignment in &shape.set {
@@ -174,37 +175,37 @@ fn compose(
     }
     for assignment in &shape.files {
         let Some(value) = problems.meet(assignment.value(secrets))? else { continue };
-        let Assignment { name, from, .. } = assignment;
-        let file = files.put(name, &value).with_context(|| format!("{from} {name}"));
+        let Assignment { name, source, .. } = assignment;
+        let file = files.put(name, &value).with_context(|| format!("{source} {name}"));
         let Some(file) = problems.meet(file)? else { continue };
         composed.extend(problems.meet(Variable::composed(name.clone(), file, Source::File))?);
     }
     Ok(composed)
 }
 
-fn require_lock(config: &Config, hardened: &Hardened, story: &Story) -> Result<(), Failure> {
+fn require_lock(config: &Config, hardened: &Hardened, logger: &Logger) -> Result<(), CliError> {
     if hardened.locked {
-        story.debug(format_args!("memory is locked against swapping"));
+        logger.debug(format_args!("memory is locked against swapping"));
     } else if config.require_mlock {
-        return Err(Failure::new("--require-mlock: memory cannot be locked")
+        return Err(CliError::new("--require-mlock: memory cannot be locked")
             .hint("raise the limit (ulimit -l unlimited, docker run --ulimit memlock=-1) or grant CAP_IPC_LOCK"));
     } else {
-        story.debug(format_args!("memory is not locked against swapping: the limit is too low"));
+        logger.debug(format_args!("memory is not locked against swapping: the limit is too low"));
     }
     Ok(())
 }
 
-fn tell(environment: &Environment, story: &Story) {
+fn tell(environment: &Environment, logger: &Logger) {
     for Decision { name, source, outcome } in &environment.decisions {
         match outcome {
-            Outcome::Set => story.info(format_args!("{name} from {source}")),
+            Outcome::Set => logger.info(format_args!("{name} from {source}")),
             Outcome::ReplacedInherited => {
-                story.info(format_args!("{name} from {source}, which replaces the inherited variable"));
+                logger.info(format_args!("{name} from {source}, which replaces the inherited variable"));
             }
-            Outcome::LostToInherited => {
-                story.info(format_args!("{name} from {source}, but the inherited variable is kept"));
+            Outcome::KeptInherited => {
+                logger.info(format_args!("{name} from {source}, but the inherited variable is kept"));
             }
-            Outcome::LostTo(winner) => story.info(format_args!("{name} from {source}, but {winner} wins")),
+            Outcome::Overridden(winner) => logger.info(format_args!("{name} from {source}, but {winner} wins")),
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::ffi::{CStr, OsStr, OsString, c_char, c_int};
 use std::os::unix::ffi::OsStrExt;
 
-use vault_exec::hygiene::{self, WipingAllocator};
+use vault_exec::process::{self, WipingAllocator};
 
 #[global_allocator]
 static ALLOCATOR: WipingAllocator = WipingAllocator;
@@ -17,12 +17,12 @@ static ALLOCATOR: WipingAllocator = WipingAllocator;
 /// `arguments` are `count` C strings that live as long as the process, as the C library passes them.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn main(count: c_int, arguments: *const *const c_char) -> c_int {
-    hygiene::require_stack();
-    vault_exec::exec::reserve_standard_descriptors();
-    vault_exec::signals::let_writes_fail();
-    hygiene::guard_panics();
-    let hardened = hygiene::harden();
-    let inherited = hygiene::take_environment();
+    process::require_min_stack();
+    vault_exec::exec::reserve_stdio();
+    vault_exec::process::signals::ignore_write_signals();
+    process::install_panic_hook();
+    let hardened = process::harden();
+    let inherited = process::take_environment();
     let argument = |index| {
         // SAFETY: the index is below `count`; see above.
         let text = unsafe { CStr::from_ptr(*arguments.add(index)) };

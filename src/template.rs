@@ -7,9 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use crate::env_name::EnvName;
-use crate::failure::Failure;
+use crate::error::CliError;
+use crate::escape::printable;
 use crate::kv::{KvSecret, LONGEST_SHOWN};
-use crate::printable::printable;
 use crate::secret::Secret;
 
 /// `NAME=TEMPLATE`
@@ -20,7 +20,7 @@ pub struct Assignment {
     /// What goes into it.
     pub template: Template,
     /// The option or variable that asked for it.
-    pub from: String,
+    pub source: String,
 }
 
 /// A text with places that values go into.
@@ -54,7 +54,7 @@ enum Filter {
 
 const FILTERS: [(&str, Filter); 2] = [("url", Filter::Url), ("base64", Filter::Base64)];
 
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const NOT_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// What is wrong with a template, and at which character, from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,9 +83,9 @@ impl Assignment {
     ///
     /// # Errors
     /// When the template asks for what is not there.
-    pub fn value(&self, secrets: &[KvSecret]) -> Result<Secret, Failure> {
+    pub fn value(&self, secrets: &[KvSecret]) -> Result<Secret, CliError> {
         let failure =
-            |fault: Fault| Failure::new(format!("{} {}: {fault}", self.from, self.name)).hint(fault.kind.hint());
+            |fault: Fault| CliError::new(format!("{} {}: {fault}", self.source, self.name)).hint(fault.kind.hint());
         self.template.render(secrets).map_err(failure)
     }
 }
@@ -189,7 +189,9 @@ impl Filter {
     fn apply(self, value: &[u8], into: &mut Vec<u8>) {
         match self {
             Self::None => into.extend_from_slice(value),
-            Self::Url => percent_encode(value, RESERVED).for_each(|piece| into.extend_from_slice(piece.as_bytes())),
+            Self::Url => {
+                percent_encode(value, NOT_UNRESERVED).for_each(|piece| into.extend_from_slice(piece.as_bytes()));
+            }
             Self::Base64 => {
                 let start = into.len();
                 into.resize(start + value.len().div_ceil(3) * 4, 0);

@@ -6,9 +6,9 @@ mod server;
 use std::ffi::OsString;
 
 use vault_exec::args::Args;
-use vault_exec::config::{Config, Error, Project};
-use vault_exec::entry::{Entry, Inherited};
-use vault_exec::failure::Report;
+use vault_exec::config::{Config, Error, ProjectSettings};
+use vault_exec::env_block::{EnvEntry, InheritedEnv};
+use vault_exec::error::Diagnostic;
 
 pub use server::{Exchange, Request, Server, parts};
 
@@ -18,14 +18,14 @@ pub fn plain(text: &str) -> String {
 }
 
 /// An environment, one `NAME=value` a line.
-pub fn inherited<'a>(lines: impl IntoIterator<Item = &'a str>) -> Inherited {
+pub fn inherited<'a>(lines: impl IntoIterator<Item = &'a str>) -> InheritedEnv {
     // The kernel ends an entry at a NUL.
-    let entry = |line| Entry::parse(plain(line).split('\0').next()?.as_bytes());
-    Inherited::new(lines.into_iter().filter_map(entry).collect())
+    let entry = |line| EnvEntry::parse(plain(line).split('\0').next()?.as_bytes());
+    InheritedEnv::new(lines.into_iter().filter_map(entry).collect())
 }
 
 /// What a run with this environment and project file would do; no option is typed.
-pub fn resolve(inherited: &Inherited, project: &Project) -> Result<Config, Error> {
+pub fn resolve(inherited: &InheritedEnv, project: &ProjectSettings) -> Result<Config, Error> {
     let mut args = Args::default();
     args.command.push(OsString::from("true"));
     Config::resolve(args, inherited, project)
@@ -33,6 +33,6 @@ pub fn resolve(inherited: &Inherited, project: &Project) -> Result<Config, Error
 
 /// All that a person would see of a failure.
 pub fn shown(error: &anyhow::Error) -> String {
-    let Report { message, hint, .. } = Report::from(error);
+    let Diagnostic { message, hint, .. } = Diagnostic::from(error);
     format!("{message}\n{}", hint.unwrap_or_default())
 }

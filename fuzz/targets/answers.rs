@@ -7,10 +7,10 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::value::RawValue;
-use vault_exec::config::{LogFormat, Project};
-use vault_exec::failure::Problems;
+use vault_exec::config::{LogFormat, ProjectSettings};
+use vault_exec::error::Diagnostics;
 use vault_exec::kv::KvSecret;
-use vault_exec::story::Story;
+use vault_exec::log::Logger;
 use vault_exec::vault;
 use vault_exec_fuzz::{Exchange, Server, inherited, parts, resolve, shown};
 
@@ -46,12 +46,12 @@ fuzz_target!(|text: &str| {
     set("approle", &["VAULT_ROLE_ID=r", "VAULT_SECRET_ID=s"]);
     set("wrapped-id", &["VAULT_ROLE_ID=r", "VAULT_SECRET_ID=s", "VAULT_EXEC_SECRET_ID_WRAPPED=1"]);
     set("check", &["VAULT_EXEC_CHECK=1"]);
-    let Ok(config) = resolve(&inherited(variables.iter().map(String::as_str)), &Project::default()) else { return };
+    let Ok(config) = resolve(&inherited(variables.iter().map(String::as_str)), &ProjectSettings::default()) else { return };
 
     let mut script: VecDeque<Vec<u8>> = answers.split("\n%%\n").map(|answer| answer.as_bytes().to_vec()).collect();
-    let mut problems = Problems::new(config.check.is_some());
-    let story = Story::new(0, LogFormat::Text);
-    let (answer, exchanges) = SERVER.with(move |_| script.pop_front(), || vault::fetch(&config, &story, &mut problems));
+    let mut problems = Diagnostics::new(config.check.is_some());
+    let logger = Logger::new(0, LogFormat::Text);
+    let (answer, exchanges) = SERVER.with(move |_| script.pop_front(), || vault::fetch(&config, &logger, &mut problems));
 
     for problem in problems.met.iter().chain(answer.as_ref().err()) {
         let text = shown(problem);

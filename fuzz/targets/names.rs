@@ -5,11 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use libfuzzer_sys::fuzz_target;
-use vault_exec::config::{Naming, OnConflict, Policy};
-use vault_exec::entry::is_ours;
+use vault_exec::config::{KeyMapping, OnConflict, EnvPolicy};
+use vault_exec::env_block::is_withheld;
 use vault_exec::env_name::{Case, EnvName};
 use vault_exec::environment::{Environment, MAX_STRING, Outcome};
-use vault_exec::failure::{Failure, Report};
+use vault_exec::error::{CliError, Diagnostic};
 use vault_exec::kv::KvSecret;
 use vault_exec::mapping::{self, Source, Variable};
 use vault_exec::secret::Secret;
@@ -20,8 +20,8 @@ const VALUE: &str = "hunter-2";
 
 #[derive(Default)]
 struct Input {
-    naming: Naming,
-    policy: Policy,
+    naming: KeyMapping,
+    policy: EnvPolicy,
     secrets: Vec<KvSecret>,
     composed: Vec<Variable>,
     inherited: Vec<String>,
@@ -37,13 +37,13 @@ fuzz_target!(|text: &str| {
         composed.iter().map(|variable| (variable.name.clone(), variable.value.expose().to_vec())).collect();
 
     let (mapped, refused) = mapping::map(secrets, composed, &naming);
-    let errors: Vec<Failure> = refused.into_iter().map(Failure::from).collect();
+    let errors: Vec<CliError> = refused.into_iter().map(CliError::from).collect();
     let is_sound = errors.is_empty();
     errors.into_iter().for_each(|failure| says_no_value(failure, text));
     let (environment, refused) =
         Environment::compose(inherited(lines.iter().map(String::as_str)), mapped, token.as_ref(), &policy);
     let is_whole = refused.is_empty();
-    refused.into_iter().map(Failure::from).for_each(|failure| says_no_value(failure, text));
+    refused.into_iter().map(CliError::from).for_each(|failure| says_no_value(failure, text));
 
     let mut block: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
     for entry in &environment.entries {
@@ -57,7 +57,7 @@ fuzz_target!(|text: &str| {
     // What the program gets under each name, by the rules.
     let mut expected: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
     let kept = |name: &[u8]| policy.keep.as_ref().is_none_or(|keep| keep.iter().any(|kept| kept.as_bytes() == name));
-    for (name, value) in before.into_iter().filter(|(name, _)| !is_ours(name) && kept(name)) {
+    for (name, value) in before.into_iter().filter(|(name, _)| !is_withheld(name) && kept(name)) {
         expected.entry(name).or_insert(value);
     }
     expected.extend(token.map(|token| (b"VAULT_TOKEN".to_vec(), token.expose().to_vec())));
@@ -89,7 +89,7 @@ fuzz_target!(|text: &str| {
 /// What the keys become, the later path on top, where nothing was wrong with any.
 fn chosen(
     sent: &[(String, Vec<(String, Option<Vec<u8>>)>)],
-    naming: &Naming,
+    naming: &KeyMapping,
     set: &BTreeMap<EnvName, Vec<u8>>,
 ) -> BTreeMap<EnvName, Vec<u8>> {
     let mut all = BTreeMap::new();
@@ -127,8 +127,8 @@ fn sizes(environment: &Environment) {
 }
 
 /// No message holds a value, unless the same text is a name as well.
-fn says_no_value(failure: Failure, text: &str) {
-    let Report { message, hint, .. } = Report::from(&anyhow::Error::from(failure));
+fn says_no_value(failure: CliError, text: &str) {
+    let Diagnostic { message, hint, .. } = Diagnostic::from(&anyhow::Error::from(failure));
     let told = format!("{message} {}", hint.unwrap_or_default());
     let name = |line: &'_ str| match line.split_once('=') {
         Some((name, _)) if ["key ", "set ", "env "].iter().any(|word| name.starts_with(word)) => name.len(),

@@ -3,14 +3,14 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use vault_exec::config::{Credential, Project, ProjectError, Roots};
+use vault_exec::config::{Credential, ProjectSettings, ProjectError, TrustAnchors};
 use vault_exec_fuzz::{inherited, resolve};
 
 const NAME: &str = "p.toml";
 
 fuzz_target!(|text: &str| {
-    let named = Project::parse(text, NAME, false);
-    let found = Project::parse(text, NAME, true);
+    let named = ProjectSettings::parse(text, NAME, false);
+    let found = ProjectSettings::parse(text, NAME, true);
     for error in named.iter().map(|_| None).chain([named.as_ref().err(), found.as_ref().err()]).flatten() {
         points_into(error, text);
     }
@@ -32,14 +32,14 @@ fn points_into(error: &ProjectError, text: &str) {
 }
 
 /// With nothing else given, whatever the file may not say is as it is without a file.
-fn decides_nothing_of_weight(project: &Project) {
+fn decides_nothing_of_weight(project: &ProjectSettings) {
     let variables = ["VAULT_TOKEN=t", "VAULT_EXEC_PATH=s/a"];
     let Ok(config) = resolve(&inherited(variables), project) else { return };
-    let plain = resolve(&inherited(variables), &Project::default()).expect("it is enough");
+    let plain = resolve(&inherited(variables), &ProjectSettings::default()).expect("it is enough");
     let (connection, before) = (&config.connection, &plain.connection);
     assert_eq!(connection.address, before.address);
     assert_eq!(connection.tls, before.tls);
-    assert!(connection.tls.verify && matches!(connection.tls.roots, Roots::System { file: None, directories: None }));
+    assert!(connection.tls.verify && matches!(connection.tls.roots, TrustAnchors::System { file: None, directories: None }));
     assert_eq!((&connection.proxy, &connection.namespace), (&None, &None));
     assert!(connection.redirects);
     let Credential::Token { token: Some(_), wrapped: false, .. } = config.credential else { panic!("another login") };

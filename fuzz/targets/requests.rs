@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use vault_exec::config::{Config, Credential, LogFormat, Login, Material, Method, Project};
-use vault_exec::failure::Problems;
-use vault_exec::story::Story;
+use vault_exec::config::{Config, Credential, LogFormat, Login, CredentialSource, Method, ProjectSettings};
+use vault_exec::error::Diagnostics;
+use vault_exec::log::Logger;
 use vault_exec::vault;
 use vault_exec_fuzz::{Exchange, Request, Server, inherited, resolve};
 
@@ -47,7 +47,7 @@ fuzz_target!(|text: &str| {
     let ours =
         [format!("VAULT_ADDR={}", SERVER.address), "VAULT_EXEC_ATTEMPTS=1".into(), "VAULT_EXEC_TIMEOUT=5".into()];
     let theirs = lines.lines().filter(|line| line.split_once('=').is_some_and(|(name, _)| NAMES.contains(&name)));
-    let Ok(config) = resolve(&inherited(ours.iter().map(String::as_str).chain(theirs)), &Project::default()) else {
+    let Ok(config) = resolve(&inherited(ours.iter().map(String::as_str).chain(theirs)), &ProjectSettings::default()) else {
         return;
     };
     let mount = format!(r#"{{"data":{{"path":"{}/","type":"kv","options":{{"version":"2"}}}}}}"#, mount(&config));
@@ -71,9 +71,9 @@ fuzz_target!(|text: &str| {
         };
         Some(answer.into_bytes())
     };
-    let mut problems = Problems::new(config.check.is_some());
-    let story = Story::new(0, LogFormat::Text);
-    let (_, exchanges) = SERVER.with(answer, || vault::fetch(&config, &story, &mut problems));
+    let mut problems = Diagnostics::new(config.check.is_some());
+    let logger = Logger::new(0, LogFormat::Text);
+    let (_, exchanges) = SERVER.with(answer, || vault::fetch(&config, &logger, &mut problems));
     exchanges.iter().for_each(|exchange| is_asked_for(&exchange.request, &config));
     concerns_one_token(&exchanges, &config);
 });
@@ -119,9 +119,9 @@ fn is_asked_for(request: &Request, config: &Config) {
 
 /// A login is proved with what was given; every other request is made with the one token there is, in its namespace.
 fn concerns_one_token(exchanges: &[Exchange], config: &Config) {
-    let trimmed = |material: &Material| match material {
-        Material::Value { secret, .. } => secret.expose().trim_ascii().to_vec(),
-        Material::File(_) => panic!("no file was named"),
+    let trimmed = |material: &CredentialSource| match material {
+        CredentialSource::Value { secret, .. } => secret.expose().trim_ascii().to_vec(),
+        CredentialSource::File(_) => panic!("no file was named"),
     };
     for Exchange { request, .. } in exchanges {
         let (token, namespace) = (request.header("x-vault-token"), request.header("x-vault-namespace"));
@@ -138,7 +138,7 @@ fn concerns_one_token(exchanges: &[Exchange], config: &Config) {
                 assert_eq!(namespace.unwrap_or_default(), login_.namespace.as_deref().unwrap_or_default().as_bytes());
                 assert_eq!(token.unwrap_or_default(), b"");
                 let sent: BTreeMap<String, String> = serde_json::from_slice(&request.body).expect("text fields");
-                let is = |field: &str, expected: &Material| assert_eq!(sent[field].as_bytes(), trimmed(expected));
+                let is = |field: &str, expected: &CredentialSource| assert_eq!(sent[field].as_bytes(), trimmed(expected));
                 match &login_.method {
                     Method::AppRole { role_id, secret_id, wrapped } => {
                         is("role_id", role_id);

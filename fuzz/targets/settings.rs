@@ -4,9 +4,9 @@
 
 use libfuzzer_sys::fuzz_target;
 use url::Url;
-use vault_exec::config::{self, Address, Config, PathFault, Project, SecretPath};
-use vault_exec::entry::{Inherited, is_ours};
-use vault_exec::failure::Failure;
+use vault_exec::config::{self, Address, Config, PathError, ProjectSettings, SecretPath};
+use vault_exec::env_block::{InheritedEnv, is_withheld};
+use vault_exec::error::CliError;
 use vault_exec_fuzz::{inherited, plain, resolve, shown};
 
 const VALUE: &str = "hunter2";
@@ -17,9 +17,9 @@ fuzz_target!(|text: &str| {
     let _ = config::voice(&Default::default(), &environment());
     let _ = config::which(&Default::default(), &environment());
     text.lines().filter_map(|line| line.split_once('=')).for_each(|(_, value)| path(value));
-    match resolve(&environment(), &Project::default()) {
+    match resolve(&environment(), &ProjectSettings::default()) {
         Err(error) => {
-            let told = shown(&Failure::from(error).into());
+            let told = shown(&CliError::from(error).into());
             assert!(!told.contains(VALUE) || text.lines().any(may_be_told), "{told}");
         }
         Ok(config) => {
@@ -42,7 +42,7 @@ fn may_be_told(line: &str) -> bool {
     let line = plain(line);
     let line = line.split('\0').next().unwrap_or_default();
     let Some((name, value)) = line.split_once('=').filter(|(_, value)| value.contains(VALUE)) else { return false };
-    let is_credential = is_ours(name.as_bytes()) && !name.starts_with("VAULT_EXEC_");
+    let is_credential = is_withheld(name.as_bytes()) && !name.starts_with("VAULT_EXEC_");
     if is_credential || name.to_uppercase().contains("PROXY") || name == "ACTIONS_ID_TOKEN_REQUEST_TOKEN" {
         return false;
     }
@@ -64,7 +64,7 @@ fn address(address: &Address) {
     assert!(socket.as_ref().is_none_or(|socket| socket.starts_with('/')));
     // As it is shown it means the same once more.
     let again =
-        resolve(&inherited([format!("VAULT_ADDR={address}").as_str(), "VAULT_EXEC_PATH=s/a"]), &Project::default());
+        resolve(&inherited([format!("VAULT_ADDR={address}").as_str(), "VAULT_EXEC_PATH=s/a"]), &ProjectSettings::default());
     let again = again.expect("it is an address").connection.address;
     let base = |url: &Url| (url.scheme().to_owned(), url.host_str().map(str::to_owned), url.port_or_known_default());
     let is_plain = |text: &str| !text.contains(['\n', '\0']) && text.trim() == text;
@@ -75,12 +75,12 @@ fn address(address: &Address) {
     }
 }
 
-fn proxy(config: &Config, environment: &Inherited) {
+fn proxy(config: &Config, environment: &InheritedEnv) {
     let Some(proxy) = &config.connection.proxy else { return };
     let host = config.connection.address.url.host_str().unwrap();
     assert!(!matches!(host, "localhost" | "127.0.0.1" | "[::1]") && config.connection.address.socket.is_none());
     assert!(matches!(proxy.url.scheme(), "http" | "https") && proxy.url.has_host());
-    if proxy.from.to_uppercase() == "HTTPS_PROXY" {
+    if proxy.source.to_uppercase() == "HTTPS_PROXY" {
         assert_eq!(config.connection.address.url.scheme(), "https");
         let lower = environment.get("no_proxy").filter(|hosts| !hosts.is_empty());
         let hosts = str::from_utf8(lower.or(environment.get("NO_PROXY")).unwrap_or_default()).unwrap();
@@ -96,7 +96,7 @@ fn path(text: &str) {
         .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()));
     let parsed = match SecretPath::parse(text) {
         Ok(parsed) => parsed,
-        Err(PathFault::Version) => {
+        Err(PathError::Version) => {
             assert!(digits.is_some());
             return;
         }

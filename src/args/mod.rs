@@ -8,14 +8,14 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-use crate::args::options::{Kind, OPTIONS, Opt};
-use crate::failure::{Exit, Report};
+use crate::args::options::{Kind, OPTIONS, OptionSpec};
+use crate::error::{Diagnostic, ExitCode};
 
 /// A command line.
 #[derive(Debug, Default)]
 pub struct Args {
     /// The options in the order in which they were typed, a switch with `true`.
-    typed: Vec<(&'static Opt, String)>,
+    typed: Vec<(&'static OptionSpec, String)>,
     /// The program and its arguments.
     pub command: Vec<OsString>,
 }
@@ -29,7 +29,7 @@ Examples:
   vault-exec --path secret/backend --require POSTGRES_PASSWORD -- uvicorn app:app
   vault-exec --path secret/common --optional-path secret/ci --only deploy_key -- ./deploy.sh
 
-Exit codes: the program's own; 125 vault-exec failed; 126 the program cannot be executed;
+ExitCode codes: the program's own; 125 vault-exec failed; 126 the program cannot be executed;
 127 the program was not found; 128+n signal n ended the wait.";
 
 /// The definition for clap, which takes longer to be made than all else before the server is asked.
@@ -37,7 +37,7 @@ Exit codes: the program's own; 125 vault-exec failed; 126 the program cannot be 
 pub fn definition() -> Command {
     let usage =
         "vault-exec [OPTIONS] [--] COMMAND [ARG]...\n       vault-exec --check [OPTIONS] [--] [COMMAND [ARG]...]";
-    let headed = |(heading, options): (&'static str, &'static [Opt])| {
+    let headed = |(heading, options): (&'static str, &'static [OptionSpec])| {
         options.iter().map(move |option| argument(option).help_heading(heading))
     };
     let help = Arg::new("--help").long("help").short('h').action(ArgAction::HelpShort).help("Print help");
@@ -59,7 +59,7 @@ pub fn definition() -> Command {
         )
 }
 
-fn argument(option: &'static Opt) -> Arg {
+fn argument(option: &'static OptionSpec) -> Arg {
     let argument = Arg::new(option.name).long(option.key()).help(option.help);
     match option.kind {
         Kind::One(value) => argument.value_name(value).action(ArgAction::Set),
@@ -177,7 +177,7 @@ pub fn voice(line: &[OsString]) -> Args {
 
 /// What was wrong with a command line, in the words of every other failure.
 #[must_use]
-pub fn report(error: &clap::Error) -> Report {
+pub fn report(error: &clap::Error) -> Diagnostic {
     let rendered = error.render().to_string();
     let message = match (error.kind(), error.get(ContextKind::InvalidArg)) {
         // What was given may be a secret: some switches are named after one.
@@ -190,7 +190,7 @@ pub fn report(error: &clap::Error) -> Report {
         }
         _ => "vault-exec --help lists the options; a program's own stand behind --".to_owned(),
     };
-    Report { message, hint: Some(hint), exit: Exit::Failed }
+    Diagnostic { message, hint: Some(hint), exit: ExitCode::Failed }
 }
 
 #[cfg(test)]
@@ -218,7 +218,7 @@ mod tests {
             if let Some(plain) = Args::plain(&line) {
                 let by_clap = Args::from(definition().try_get_matches_from(&line).unwrap());
                 let meaning = |args: &Args| {
-                    let option = |option: &'static Opt| match option.kind {
+                    let option = |option: &'static OptionSpec| match option.kind {
                         Kind::One(_) | Kind::Switch => args.last(option.name).map(str::to_owned).into_iter().collect(),
                         Kind::Many(_) | Kind::Count => args.all(option.name).map(str::to_owned).collect::<Vec<_>>(),
                     };

@@ -5,7 +5,7 @@ use Kind::{Count, Many, One, Switch};
 
 /// An option.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Opt {
+pub struct OptionSpec {
     /// As it is typed: `--some-name`.
     pub name: &'static str,
     /// How it is used.
@@ -28,7 +28,7 @@ pub enum Kind {
 }
 
 /// What can be typed in front of the program, under the headings of the help.
-pub const OPTIONS: [(&str, &[Opt]); 5] = [
+pub const OPTIONS: [(&str, &[OptionSpec]); 5] = [
     (
         "What to read",
         &[
@@ -111,7 +111,7 @@ pub const OPTIONS: [(&str, &[Opt]); 5] = [
         &[
             opt("--check", Switch, "Do everything but start the program: tell what it would get, and every problem"),
             opt("--format", One("FORMAT"), "Form of what --check tells: text or json [default: text]"),
-            opt("--config", One("FILE"), "Project file [default: the nearest .vault-exec.toml]"),
+            opt("--config", One("FILE"), "ProjectSettings file [default: the nearest .vault-exec.toml]"),
             opt("--no-config", Switch, "Read no project file"),
             opt("--require-mlock", Switch, "Stop if memory cannot be locked against swapping"),
             opt("--verbose", Count, "Tell what is done, twice for details; never a value"),
@@ -120,28 +120,28 @@ pub const OPTIONS: [(&str, &[Opt]); 5] = [
     ),
 ];
 
-const fn opt(name: &'static str, kind: Kind, help: &'static str) -> Opt {
-    Opt { name, kind, help }
+const fn opt(name: &'static str, kind: Kind, help: &'static str) -> OptionSpec {
+    OptionSpec { name, kind, help }
 }
 
 /// All of them.
-pub fn all() -> impl Iterator<Item = &'static Opt> {
+pub fn all() -> impl Iterator<Item = &'static OptionSpec> {
     OPTIONS.iter().flat_map(|(_, options)| *options)
 }
 
 /// The one that is typed like this.
 #[must_use]
-pub fn named(name: &str) -> Option<&'static Opt> {
+pub fn named(name: &str) -> Option<&'static OptionSpec> {
     all().find(|option| option.name == name)
 }
 
 /// Those a project file can give.
-pub fn of_projects() -> impl Iterator<Item = &'static Opt> {
+pub fn of_projects() -> impl Iterator<Item = &'static OptionSpec> {
     const TYPED: [&str; 6] = ["--check", "--format", "--config", "--no-config", "--verbose", "--log-format"];
     all().filter(|option| !TYPED.contains(&option.name))
 }
 
-impl Opt {
+impl OptionSpec {
     /// As a project file calls it.
     #[must_use]
     pub fn key(&self) -> &'static str {

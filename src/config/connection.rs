@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use url::{Host, Position, Url};
 
-use crate::config::given::{Given, Setting};
+use crate::config::sources::{Given, Setting};
 use crate::config::{Error, Proxy};
 
 /// How to reach the server.
@@ -34,14 +34,14 @@ pub struct Address {
     /// The socket that takes the place of host and port, where an agent listens.
     pub socket: Option<String>,
     /// The option or variable it came from.
-    pub from: String,
+    pub source: String,
 }
 
 /// How the server proves who it is.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Tls {
     /// Whose word is taken.
-    pub roots: Roots,
+    pub roots: TrustAnchors,
     /// `false` takes anybody's.
     pub verify: bool,
     /// The name its certificate must be for, instead of the host of the address. Sent as SNI, too.
@@ -52,7 +52,7 @@ pub struct Tls {
 
 /// Which authorities are trusted.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Roots {
+pub enum TrustAnchors {
     /// Those in this PEM file and no others.
     File(Setting),
     /// Those in this PEM text and no others.
@@ -80,7 +80,7 @@ impl Connection {
             address,
             namespace: namespace.map(Setting::namespace).transpose()?,
             tls: Tls {
-                roots: Roots::resolve(given)?,
+                roots: TrustAnchors::resolve(given)?,
                 verify: !given.switch("--tls-skip-verify", &["SKIP_VERIFY"])?,
                 server_name: server_name(given)?,
                 client: client(given)?,
@@ -95,17 +95,18 @@ impl Connection {
 impl Connection {
     /// A service of the public network rather than Vault: none of Vault's settings hold for it.
     pub(super) fn elsewhere(address: &Setting, given: Given) -> Result<Self, Error> {
-        let fault = |fault| Error::NotAnAddress { from: address.from.clone(), value: harmless(&address.value), fault };
+        let fault =
+            |fault| Error::NotAnAddress { source: address.source.clone(), value: harmless(&address.value), fault };
         let url = address.url(&address.value)?;
         if !matches!(url.scheme(), "http" | "https") || !url.username().is_empty() || url.password().is_some() {
             return Err(fault("it is not what GitHub Actions sets"));
         }
-        let address = Address { url, socket: None, from: address.from.clone() };
+        let address = Address { url, socket: None, source: address.source.clone() };
         Ok(Self {
             proxy: Proxy::everybodys(given, &address)?,
             address,
             namespace: None,
-            tls: Tls { roots: Roots::system(given)?, verify: true, server_name: None, client: None },
+            tls: Tls { roots: TrustAnchors::system(given)?, verify: true, server_name: None, client: None },
             // The bearer token is for this service alone.
             redirects: false,
             timeout: Duration::ZERO,
@@ -116,11 +117,11 @@ impl Connection {
 
 impl Address {
     fn resolve(given: Given) -> Result<Self, Error> {
-        let default = || Setting { value: "https://127.0.0.1:8200".into(), from: "the default".into() };
+        let default = || Setting { value: "https://127.0.0.1:8200".into(), source: "the default".into() };
         let setting = given.one("--address", &["AGENT_ADDR", "ADDR"])?.unwrap_or_else(default);
         if let Some(socket) = setting.value.strip_prefix("unix://").filter(|socket| socket.starts_with('/')) {
             let socket = Some(socket.to_owned());
-            return Ok(Self { url: setting.url("http://localhost")?, socket, from: setting.from });
+            return Ok(Self { url: setting.url("http://localhost")?, socket, source: setting.source });
         }
         let url = setting.url(&setting.value)?;
         let fault = match () {
@@ -129,15 +130,15 @@ impl Address {
             }
             () if url.query().is_some() || url.fragment().is_some() => "it has a `?` or a `#`",
             () if !url.username().is_empty() || url.password().is_some() => "it holds a user name",
-            () => return Ok(Self { url: without_version(url), socket: None, from: setting.from }),
+            () => return Ok(Self { url: without_version(url), socket: None, source: setting.source }),
         };
-        Err(Error::NotAnAddress { value: harmless(&setting.value), from: setting.from, fault })
+        Err(Error::NotAnAddress { value: harmless(&setting.value), source: setting.source, fault })
     }
 
     /// Whether an agent that knows a token of its own may be there.
     #[must_use]
     pub fn may_be_agent(&self) -> bool {
-        self.socket.is_some() || self.from.ends_with("_AGENT_ADDR")
+        self.socket.is_some() || self.source.ends_with("_AGENT_ADDR")
     }
 
     /// Whether it is on this machine.
@@ -161,7 +162,7 @@ impl std::fmt::Display for Address {
     }
 }
 
-impl Roots {
+impl TrustAnchors {
     /// The order is that of Vault's own client: a file, then a text, then a directory.
     fn resolve(given: Given) -> Result<Self, Error> {
         if let Some(file) = given.one("--ca-cert", &["CACERT"])? {
@@ -209,10 +210,10 @@ fn harmless(address: &str) -> String {
 /// The name must be one that a certificate can be for.
 fn server_name(given: Given) -> Result<Option<String>, Error> {
     let name = given.one("--tls-server-name", &["TLS_SERVER_NAME"])?;
-    let Some(Setting { value, from }) = name else { return Ok(None) };
+    let Some(Setting { value, source }) = name else { return Ok(None) };
     match Host::parse(&value) {
         Ok(Host::Domain(name)) => Ok(Some(name)),
-        _ => Err(Error::NotAHostName { from, value }),
+        _ => Err(Error::NotAHostName { source, value }),
     }
 }
 
@@ -223,8 +224,8 @@ fn client(given: Given) -> Result<Option<(Setting, Setting)>, Error> {
     match (certificate, key) {
         (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
         (None, None) => Ok(None),
-        (Some(Setting { from, .. }), None) => Err(Error::Alone { from, other: "--client-key" }),
-        (None, Some(Setting { from, .. })) => Err(Error::Alone { from, other: "--client-cert" }),
+        (Some(Setting { source, .. }), None) => Err(Error::Alone { source, other: "--client-key" }),
+        (None, Some(Setting { source, .. })) => Err(Error::Alone { source, other: "--client-cert" }),
     }
 }
 
@@ -234,13 +235,16 @@ impl Setting {
         if self.value.bytes().all(|byte| byte.is_ascii_graphic()) {
             Ok(self.value)
         } else {
-            Err(Error::NotANamespace { from: self.from })
+            Err(Error::NotANamespace { source: self.source })
         }
     }
 
     fn url(&self, text: &str) -> Result<Url, Error> {
-        let fault =
-            |_| Error::NotAnAddress { from: self.from.clone(), value: harmless(&self.value), fault: "it is no URL" };
+        let fault = |_| Error::NotAnAddress {
+            source: self.source.clone(),
+            value: harmless(&self.value),
+            fault: "it is no URL",
+        };
         Url::parse(text).map_err(fault)
     }
 }
@@ -254,5 +258,5 @@ fn duration(setting: Setting) -> Result<Duration, Error> {
     let sensible = Duration::from_millis(1)..=Duration::from_secs(365 * 24 * 60 * 60);
     parsed
         .filter(|duration| sensible.contains(duration))
-        .ok_or(Error::NotADuration { from: setting.from, value: setting.value })
+        .ok_or(Error::NotADuration { source: setting.source, value: setting.value })
 }

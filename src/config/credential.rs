@@ -1,6 +1,6 @@
 //! `[pure]` How to get in.
 
-use crate::config::given::{Given, Setting};
+use crate::config::sources::{Given, Setting};
 use crate::config::{Connection, Error, SecretPath};
 use crate::secret::Secret;
 
@@ -10,7 +10,7 @@ pub enum Credential {
     /// A token that somebody else obtained.
     Token {
         /// The token; without it `home` is looked at.
-        token: Option<Material>,
+        token: Option<CredentialSource>,
         /// Where the Vault CLI leaves a token: `~/.vault-token`.
         home: Option<String>,
         /// Whether it is a wrapping token, to be unwrapped first.
@@ -37,9 +37,9 @@ pub enum Method {
     /// A role and its secret.
     AppRole {
         /// Names the role.
-        role_id: Material,
+        role_id: CredentialSource,
         /// Proves it, unless the role is bound by other means alone.
-        secret_id: Option<Material>,
+        secret_id: Option<CredentialSource>,
         /// Whether `secret_id` is a wrapping token, to be unwrapped first.
         wrapped: bool,
     },
@@ -55,7 +55,7 @@ pub enum Method {
         /// The name.
         username: String,
         /// The password.
-        password: Material,
+        password: CredentialSource,
     },
     /// The certificate that the connection shows.
     Cert {
@@ -68,7 +68,7 @@ pub enum Method {
 #[derive(Debug)]
 pub enum Jwt {
     /// Somebody put it there.
-    Given(Material),
+    Given(CredentialSource),
     /// A job on GitHub Actions asks for it, see
     /// <https://docs.github.com/en/actions/reference/security/oidc#methods-for-requesting-the-oidc-token>.
     GitHub {
@@ -81,13 +81,13 @@ pub enum Jwt {
 
 /// A credential, or where to find it.
 #[derive(Debug)]
-pub enum Material {
+pub enum CredentialSource {
     /// A variable held it.
     Value {
         /// What it held, white space and all.
         secret: Secret,
         /// The variable's name.
-        from: String,
+        source: String,
     },
     /// A file holds it.
     File(Setting),
@@ -125,8 +125,8 @@ impl Credential {
             Auth::Kubernetes => Method::Jwt {
                 role: Some(role.ok_or(Error::Lacks { auth: "kubernetes", what: "--role" })?),
                 jwt: Jwt::Given(found.jwt_file.unwrap_or_else(|| {
-                    let from = "the pod's service account (--jwt-file names another)".into();
-                    Material::File(Setting { value: SERVICE_ACCOUNT_TOKEN.into(), from })
+                    let source = "the pod's service account (--jwt-file names another)".into();
+                    CredentialSource::File(Setting { value: SERVICE_ACCOUNT_TOKEN.into(), source })
                 })),
             },
             Auth::Jwt => {
@@ -214,30 +214,30 @@ impl Auth {
 
 /// Every part of a credential that is there.
 struct Found {
-    token: Option<Material>,
-    role_id: Option<Material>,
-    secret_id: Option<Material>,
-    jwt: Option<Material>,
-    jwt_file: Option<Material>,
+    token: Option<CredentialSource>,
+    role_id: Option<CredentialSource>,
+    secret_id: Option<CredentialSource>,
+    jwt: Option<CredentialSource>,
+    jwt_file: Option<CredentialSource>,
     /// Whether a job on GitHub Actions can ask for one.
     github: bool,
     /// Whether a role was named, without which a job on GitHub Actions may have its token for somebody else.
     role: bool,
     username: Option<Setting>,
-    password: Option<Material>,
+    password: Option<CredentialSource>,
 }
 
 impl Found {
     fn look(given: Given) -> Result<Self, Error> {
-        let value = |name| Ok(given.shared(name)?.map(Material::from));
-        let file = |option, shared: &[&str]| Ok(given.one(option, shared)?.map(Material::File));
-        let shared_file = |name| Ok(given.shared(name)?.map(Material::File));
+        let value = |name| Ok(given.shared(name)?.map(CredentialSource::from));
+        let file = |option, shared: &[&str]| Ok(given.one(option, shared)?.map(CredentialSource::File));
+        let shared_file = |name| Ok(given.shared(name)?.map(CredentialSource::File));
         let token_file = match given.one("--token-file", &[])? {
             None => given.variable("BAO_TOKEN_PATH")?,
             typed => typed,
         };
         Ok(Self {
-            token: value("TOKEN")?.or(token_file.map(Material::File)).or(shared_file("TOKEN_FILE")?),
+            token: value("TOKEN")?.or(token_file.map(CredentialSource::File)).or(shared_file("TOKEN_FILE")?),
             role_id: match given.one("--role-id", &["ROLE_ID"])? {
                 Some(role_id) => Some(role_id.into()),
                 None => shared_file("ROLE_ID_FILE")?,
@@ -287,13 +287,13 @@ impl Setting {
         let name = self.value.trim_ascii();
         match SecretPath::segments(name) {
             Ok(_) => Ok(name.to_owned()),
-            Err(fault) => Err(Error::NotAUser { from: self.from, value: name.to_owned(), fault }),
+            Err(fault) => Err(Error::NotAUser { source: self.source, value: name.to_owned(), fault }),
         }
     }
 }
 
-impl From<Setting> for Material {
-    fn from(Setting { value, from }: Setting) -> Self {
-        Self::Value { secret: Secret::new(value.into_bytes()), from }
+impl From<Setting> for CredentialSource {
+    fn from(Setting { value, source }: Setting) -> Self {
+        Self::Value { secret: Secret::new(value.into_bytes()), source }
     }
 }

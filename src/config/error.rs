@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::config::{PathFault, ProjectError};
-use crate::env_name::{EnvName, NameFault};
-use crate::failure::Failure;
+use crate::config::{PathError, ProjectError};
+use crate::env_name::{EnvName, NameError};
+use crate::error::CliError;
 use crate::template::Fault;
 
 /// What was wrong with a setting; `from` is the option or variable it came from.
@@ -13,31 +13,31 @@ use crate::template::Fault;
 pub enum Error {
     NoCommand,
     NoPath,
-    NotUtf8 { from: String },
-    NotABoolean { from: String },
-    NotAChoice { from: String, value: String, choices: &'static str },
-    NotAPath { from: String, value: String, fault: PathFault },
-    NotAUser { from: String, value: String, fault: PathFault },
-    NotAName { from: String, value: String, fault: NameFault },
-    NotAPrefix { from: String, value: String },
-    NotANumber { from: String, value: String },
-    NotADuration { from: String, value: String },
-    NotAnAssignment { from: String },
-    NotAnAssignedName { from: String, fault: NameFault },
-    NotAMode { from: String, value: String },
-    Template { from: String, name: EnvName, fault: Fault },
+    NotUtf8 { source: String },
+    NotABoolean { source: String },
+    NotAChoice { source: String, value: String, choices: &'static str },
+    NotAPath { source: String, value: String, fault: PathError },
+    NotAUser { source: String, value: String, fault: PathError },
+    NotAName { source: String, value: String, fault: NameError },
+    NotAPrefix { source: String, value: String },
+    NotANumber { source: String, value: String },
+    NotADuration { source: String, value: String },
+    NotAnAssignment { source: String },
+    NotAnAssignedName { source: String, fault: NameError },
+    NotAMode { source: String, value: String },
+    Template { source: String, name: EnvName, fault: Fault },
     Twice { name: EnvName },
-    NotAnAddress { from: String, value: String, fault: &'static str },
-    NotANamespace { from: String },
-    NotAProxy { from: String },
-    NotAHostName { from: String, value: String },
+    NotAnAddress { source: String, value: String, fault: &'static str },
+    NotANamespace { source: String },
+    NotAProxy { source: String },
+    NotAHostName { source: String, value: String },
     ConfigOrNot,
-    Alone { from: String, other: &'static str },
+    Alone { source: String, other: &'static str },
     Lacks { auth: &'static str, what: &'static str },
     KeepWithoutPristine,
     KeepsCredential { name: String },
-    VersionInKv1 { from: String, path: String },
-    MountAlone { from: String, path: String },
+    VersionInKv1 { source: String, path: String },
+    MountAlone { source: String, path: String },
 }
 
 impl fmt::Display for Error {
@@ -45,36 +45,36 @@ impl fmt::Display for Error {
         match self {
             Self::NoCommand => f.write_str("no program to start"),
             Self::NoPath => f.write_str("no path to read"),
-            Self::NotUtf8 { from } => write!(f, "{from}: not UTF-8"),
-            Self::NotABoolean { from } => write!(f, "{from}: it is neither true nor false"),
-            Self::NotAChoice { from, value, choices } => write!(f, "{from}: `{value}` is not {choices}"),
-            Self::NotAPath { from, value, fault } => write!(f, "{from}: `{value}` is not a path: {fault}"),
-            Self::NotAUser { from, value, fault } => write!(f, "{from}: `{value}` is not a user name: {fault}"),
-            Self::NotAName { from, value, fault } => write!(f, "{from}: `{value}` is {fault}"),
-            Self::NotAPrefix { from, value } => write!(f, "{from}: no name can start with `{value}`"),
-            Self::NotANumber { from, value } => write!(f, "{from}: `{value}` is not a number from 1"),
-            Self::NotADuration { from, value } => write!(f, "{from}: `{value}` is not a duration"),
-            Self::NotAnAssignment { from } => write!(f, "{from}: there is no = in it"),
-            Self::NotAnAssignedName { from, fault } => write!(f, "{from}: in front of the = stands {fault}"),
-            Self::NotAMode { from, value } => write!(f, "{from}: `{value}` is not a mode its owner may read with"),
-            Self::Template { from, name, fault } => write!(f, "{from} {name}: {fault}"),
+            Self::NotUtf8 { source } => write!(f, "{source}: not UTF-8"),
+            Self::NotABoolean { source } => write!(f, "{source}: it is neither true nor false"),
+            Self::NotAChoice { source, value, choices } => write!(f, "{source}: `{value}` is not {choices}"),
+            Self::NotAPath { source, value, fault } => write!(f, "{source}: `{value}` is not a path: {fault}"),
+            Self::NotAUser { source, value, fault } => write!(f, "{source}: `{value}` is not a user name: {fault}"),
+            Self::NotAName { source, value, fault } => write!(f, "{source}: `{value}` is {fault}"),
+            Self::NotAPrefix { source, value } => write!(f, "{source}: no name can start with `{value}`"),
+            Self::NotANumber { source, value } => write!(f, "{source}: `{value}` is not a number from 1"),
+            Self::NotADuration { source, value } => write!(f, "{source}: `{value}` is not a duration"),
+            Self::NotAnAssignment { source } => write!(f, "{source}: there is no = in it"),
+            Self::NotAnAssignedName { source, fault } => write!(f, "{source}: in front of the = stands {fault}"),
+            Self::NotAMode { source, value } => write!(f, "{source}: `{value}` is not a mode its owner may read with"),
+            Self::Template { source, name, fault } => write!(f, "{source} {name}: {fault}"),
             Self::Twice { name } => write!(f, "{name} is given twice by --set and --file"),
-            Self::NotAnAddress { from, value, fault } => write!(f, "{from}: `{value}` is not an address: {fault}"),
-            Self::NotANamespace { from } => write!(f, "{from}: a namespace has only visible ASCII characters"),
-            Self::NotAProxy { from } => write!(f, "{from}: not the address of an HTTP proxy"),
-            Self::NotAHostName { from, value } => write!(f, "{from}: `{value}` is not a host name"),
+            Self::NotAnAddress { source, value, fault } => write!(f, "{source}: `{value}` is not an address: {fault}"),
+            Self::NotANamespace { source } => write!(f, "{source}: a namespace has only visible ASCII characters"),
+            Self::NotAProxy { source } => write!(f, "{source}: not the address of an HTTP proxy"),
+            Self::NotAHostName { source, value } => write!(f, "{source}: `{value}` is not a host name"),
             Self::ConfigOrNot => f.write_str("--config and --no-config exclude each other"),
-            Self::Alone { from, other } => write!(f, "{from}: it needs {other} as well"),
+            Self::Alone { source, other } => write!(f, "{source}: it needs {other} as well"),
             Self::Lacks { auth, what } => write!(f, "--auth {auth}: it needs {what}"),
             Self::KeepWithoutPristine => f.write_str("--keep-env: everything is kept without --pristine"),
             Self::KeepsCredential { name } => write!(f, "--keep-env: {name} is for vault-exec and never passed on"),
-            Self::VersionInKv1 { from, path } => write!(f, "{from}: `{path}` pins a version, but --kv 1 has none"),
-            Self::MountAlone { from, path } => write!(f, "{from}: `{path}` is a mount, but no secret in it"),
+            Self::VersionInKv1 { source, path } => write!(f, "{source}: `{path}` pins a version, but --kv 1 has none"),
+            Self::MountAlone { source, path } => write!(f, "{source}: `{path}` is a mount, but no secret in it"),
         }
     }
 }
 
-impl From<Error> for Failure {
+impl From<Error> for CliError {
     fn from(error: Error) -> Self {
         let hint = match &error {
             Error::NoCommand => "vault-exec [OPTIONS] [--] COMMAND [ARG]...",
@@ -97,7 +97,7 @@ impl From<Error> for Failure {
     }
 }
 
-impl From<ProjectError> for Failure {
+impl From<ProjectError> for CliError {
     fn from(error: ProjectError) -> Self {
         Self::new(&error).hint(error.fault.hint())
     }

@@ -3,26 +3,26 @@
 mod connection;
 mod credential;
 mod error;
-mod given;
-mod path;
-mod project;
+mod sources;
+mod secret_path;
+mod project_settings;
 mod proxy;
 mod variables;
 
 use std::ffi::OsString;
 
-pub use connection::{Address, Connection, Roots, Tls};
-pub use credential::{Credential, Jwt, Login, Material, Method};
+pub use connection::{Address, Connection, Tls, TrustAnchors};
+pub use credential::{Credential, CredentialSource, Jwt, Login, Method};
 pub use error::Error;
-pub use given::Setting;
-pub use path::{PathFault, SecretPath};
-pub use project::{Project, ProjectError, ProjectFault};
+pub use project_settings::{ProjectError, ProjectErrorKind, ProjectSettings};
 pub use proxy::Proxy;
-pub use variables::{Naming, OnConflict, Policy, Shape};
+pub use secret_path::{PathError, SecretPath};
+pub use sources::Setting;
+pub use variables::{EnvPolicy, KeyMapping, OnConflict, Templates};
 
 use crate::args::Args;
-use crate::entry::Inherited;
-use given::Given;
+use crate::env_block::InheritedEnv;
+use sources::Given;
 use variables::{naming, policy, shape};
 
 /// What a run does.
@@ -33,15 +33,15 @@ pub struct Config {
     /// The secrets to read, the more important later; at least one.
     pub reads: Vec<Read>,
     /// Which kind of engine they are in.
-    pub kv: Kv,
+    pub kv: KvVersion,
     /// How many leading segments of the paths are their mount.
     pub mount_len: Option<usize>,
     /// How keys become names.
-    pub naming: Naming,
+    pub naming: KeyMapping,
     /// What is put together from values.
-    pub shape: Shape,
+    pub shape: Templates,
     /// How names and the inherited environment become one.
-    pub policy: Policy,
+    pub policy: EnvPolicy,
     /// Whether the program gets the token.
     pub keep_token: bool,
     /// Whether a token that a login obtained is revoked before the program starts.
@@ -76,7 +76,7 @@ pub struct Read {
 
 /// Which kind of engine to expect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Kv {
+pub enum KvVersion {
     /// Ask for version 2 and look the mount up if that fails.
     #[default]
     Auto,
@@ -101,7 +101,7 @@ impl Config {
     ///
     /// # Errors
     /// When a setting is missing, malformed or contradicts another.
-    pub fn resolve(args: Args, inherited: &Inherited, project: &Project) -> Result<Self, Error> {
+    pub fn resolve(args: Args, inherited: &InheritedEnv, project: &ProjectSettings) -> Result<Self, Error> {
         let given = Given { args: &args, inherited, project };
         let check = check(given)?;
         if args.command.is_empty() && check.is_none() {
@@ -136,7 +136,7 @@ impl Config {
 
 /// Which project file is meant.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Which {
+pub enum ProjectFile {
     /// None.
     Nothing,
     /// This one.
@@ -149,12 +149,12 @@ pub enum Which {
 ///
 /// # Errors
 /// When `--config` and `--no-config` are both given, or a variable is malformed.
-pub fn which(args: &Args, inherited: &Inherited) -> Result<Which, Error> {
-    let given = Given { args, inherited, project: &Project::default() };
+pub fn which(args: &Args, inherited: &InheritedEnv) -> Result<ProjectFile, Error> {
+    let given = Given { args, inherited, project: &ProjectSettings::default() };
     match (given.one("--config", &[])?, given.switch("--no-config", &[])?) {
-        (Some(setting), false) => Ok(Which::Named(setting)),
-        (None, false) => Ok(Which::Nearest),
-        (None, true) => Ok(Which::Nothing),
+        (Some(setting), false) => Ok(ProjectFile::Named(setting)),
+        (None, false) => Ok(ProjectFile::Nearest),
+        (None, true) => Ok(ProjectFile::Nothing),
         (Some(_), true) => Err(Error::ConfigOrNot),
     }
 }
@@ -164,8 +164,8 @@ pub fn which(args: &Args, inherited: &Inherited) -> Result<Which, Error> {
 ///
 /// # Errors
 /// When either is malformed.
-pub fn voice(args: &Args, inherited: &Inherited) -> Result<(u8, LogFormat), Error> {
-    let given = Given { args, inherited, project: &Project::default() };
+pub fn voice(args: &Args, inherited: &InheritedEnv) -> Result<(u8, LogFormat), Error> {
+    let given = Given { args, inherited, project: &ProjectSettings::default() };
     let format = match given.one("--log-format", &[])? {
         None => LogFormat::Text,
         Some(setting) => setting.choose("text or json", &[("text", LogFormat::Text), ("json", LogFormat::Json)])?,
@@ -190,38 +190,42 @@ fn check(given: Given) -> Result<Option<CheckFormat>, Error> {
         (true, Some(format)) => {
             format.choose("text or json", &[("text", CheckFormat::Text), ("json", CheckFormat::Json)]).map(Some)
         }
-        (false, Some(Setting { from, .. })) if from == "--format" => Err(Error::Alone { from, other: "--check" }),
+        (false, Some(Setting { source, .. })) if source == "--format" => Err(Error::Alone { source, other: "--check" }),
         // A variable may say how checks are told where there are none.
         (false, _) => Ok(None),
     }
 }
 
-fn kv(given: Given) -> Result<Kv, Error> {
+fn kv(given: Given) -> Result<KvVersion, Error> {
     match given.one("--kv", &[])? {
-        None => Ok(Kv::Auto),
-        Some(setting) => setting.choose("auto, 1 or 2", &[("auto", Kv::Auto), ("1", Kv::V1), ("2", Kv::V2)]),
+        None => Ok(KvVersion::Auto),
+        Some(setting) => {
+            setting.choose("auto, 1 or 2", &[("auto", KvVersion::Auto), ("1", KvVersion::V1), ("2", KvVersion::V2)])
+        }
     }
 }
 
 fn mount(given: Given) -> Result<Option<SecretPath>, Error> {
     let Some(setting) = given.one("--mount", &[])? else { return Ok(None) };
-    let Setting { value, from } = setting.clone();
+    let Setting { value, source } = setting.clone();
     match setting.path()? {
-        mount if mount.version.is_some() => Err(Error::NotAPath { from, value, fault: PathFault::Version }),
+        mount if mount.version.is_some() => Err(Error::NotAPath { source, value, fault: PathError::Version }),
         mount => Ok(Some(mount)),
     }
 }
 
-fn reads(given: Given, kv: Kv, mount: Option<&SecretPath>) -> Result<Vec<Read>, Error> {
+fn reads(given: Given, kv: KvVersion, mount: Option<&SecretPath>) -> Result<Vec<Read>, Error> {
     let mut required = given.list("--path")?.into_iter();
     let mut optional = given.list("--optional-path")?.into_iter();
     let read = |optional: bool, setting: Setting| {
-        let from = setting.from.clone();
+        let source = setting.source.clone();
         let path = setting.path()?;
         let path = if let Some(mount) = mount { path.below(mount) } else { path };
         match path {
-            path if path.version.is_some() && kv == Kv::V1 => Err(Error::VersionInKv1 { from, path: path.plain() }),
-            path if path.depth() < 2 => Err(Error::MountAlone { from, path: path.plain() }),
+            path if path.version.is_some() && kv == KvVersion::V1 => {
+                Err(Error::VersionInKv1 { source, path: path.plain() })
+            }
+            path if path.depth() < 2 => Err(Error::MountAlone { source, path: path.plain() }),
             path => Ok(Read { path, optional }),
         }
     };

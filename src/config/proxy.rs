@@ -4,7 +4,7 @@ use core::net::IpAddr;
 
 use url::Url;
 
-use crate::config::given::{Given, Setting};
+use crate::config::sources::{Given, Setting};
 use crate::config::{Address, Error};
 
 /// What stands between us and the server.
@@ -13,7 +13,7 @@ pub struct Proxy {
     /// `http` or `https`, perhaps with a user name and a password: never to be shown.
     pub url: Url,
     /// The option or variable it came from.
-    pub from: String,
+    pub source: String,
 }
 
 impl Proxy {
@@ -49,9 +49,9 @@ impl Proxy {
             if setting.value.contains("://") { setting.value } else { format!("http://{}", setting.value) };
         match Url::parse(&with_scheme) {
             Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
-                Ok(Self { url, from: setting.from })
+                Ok(Self { url, source: setting.source })
             }
-            _ => Err(Error::NotAProxy { from: setting.from }),
+            _ => Err(Error::NotAProxy { source: setting.source }),
         }
     }
 }

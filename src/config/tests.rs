@@ -1,6 +1,6 @@
 use super::*;
 use crate::args::options::{self, Kind};
-use crate::entry::Entry;
+use crate::env_block::EnvEntry;
 
 fn args(line: &[&str]) -> Args {
     let line: Vec<_> = ["vault-exec"].iter().chain(line).map(OsString::from).collect();
@@ -8,8 +8,8 @@ fn args(line: &[&str]) -> Args {
 }
 
 fn resolve_with(variables: &[&str], line: &[&str]) -> Result<Config, Error> {
-    let inherited = Inherited::new(variables.iter().filter_map(|text| Entry::parse(text.as_bytes())).collect());
-    Config::resolve(args(line), &inherited, &Project::default())
+    let inherited = InheritedEnv::new(variables.iter().filter_map(|text| EnvEntry::parse(text.as_bytes())).collect());
+    Config::resolve(args(line), &inherited, &ProjectSettings::default())
 }
 
 fn resolve(line: &[&str]) -> Result<Config, Error> {
@@ -46,9 +46,9 @@ fn contradictions_are_refused() {
     let error = |line: &[&str]| resolve(&[line, &["--", "true"]].concat()).unwrap_err();
     assert_eq!(
         error(&["--path", "s/a@2", "--kv", "1"]),
-        Error::VersionInKv1 { from: "--path".into(), path: "s/a".into() }
+        Error::VersionInKv1 { source: "--path".into(), path: "s/a".into() }
     );
-    assert_eq!(error(&["--path", "secret"]), Error::MountAlone { from: "--path".into(), path: "secret".into() });
+    assert_eq!(error(&["--path", "secret"]), Error::MountAlone { source: "--path".into(), path: "secret".into() });
     assert_eq!(error(&["--path", "s/a", "--keep-env", "A"]), Error::KeepWithoutPristine);
     assert_eq!(
         error(&["--path", "s/a", "--pristine", "--keep-env", "BAO_TOKEN"]),
@@ -65,7 +65,7 @@ fn durations_are_seconds_or_say_their_unit() {
     assert_eq!(timeout("1m30s").unwrap(), std::time::Duration::from_secs(90));
     assert_eq!(timeout("500ms").unwrap(), std::time::Duration::from_millis(500));
     for wrong in ["0", "0s", "-1s", "soon", "1 fortnight", "99999999999999999999s"] {
-        let error = Error::NotADuration { from: "--timeout".into(), value: wrong.into() };
+        let error = Error::NotADuration { source: "--timeout".into(), value: wrong.into() };
         assert_eq!(timeout(wrong).unwrap_err(), error, "{wrong}");
     }
 }
@@ -74,8 +74,8 @@ fn durations_are_seconds_or_say_their_unit() {
 fn addresses_are_checked_before_anything_is_sent() {
     let fault = |text: &str| match resolve_with(&[&format!("VAULT_ADDR={text}")], &["--path", "a/b", "x"]) {
         Ok(config) => config.connection.address.to_string(),
-        Err(Error::NotAnAddress { from, fault, value }) => {
-            assert!(from == "VAULT_ADDR" && !value.contains("hunter2"));
+        Err(Error::NotAnAddress { source, fault, value }) => {
+            assert!(source == "VAULT_ADDR" && !value.contains("hunter2"));
             fault.to_owned()
         }
         Err(other) => panic!("{other}"),
@@ -101,19 +101,20 @@ fn a_given_authority_is_the_only_one() {
     let roots = |variables: &[&str], line: &[&str]| {
         resolve_with(variables, &[line, &["--path", "a/b", "x"]].concat()).unwrap().connection.tls.roots
     };
-    let setting = |from: &str| Setting { from: from.into(), value: "v".into() };
+    let setting = |from: &str| Setting { source: from.into(), value: "v".into() };
     let all = ["VAULT_CAPATH=v", "VAULT_CACERT_BYTES=v", "VAULT_CACERT=v", "SSL_CERT_FILE=v"];
-    assert_eq!(roots(&all, &["--ca-cert", "v"]), Roots::File(setting("--ca-cert")));
-    assert_eq!(roots(&all, &[]), Roots::File(setting("VAULT_CACERT")));
-    assert_eq!(roots(&all[..2], &[]), Roots::Pem(setting("VAULT_CACERT_BYTES")));
-    assert_eq!(roots(&all[..1], &[]), Roots::Directory(setting("VAULT_CAPATH")));
-    assert_eq!(roots(&all[3..], &[]), Roots::System { file: Some(setting("SSL_CERT_FILE")), directories: None });
+    assert_eq!(roots(&all, &["--ca-cert", "v"]), TrustAnchors::File(setting("--ca-cert")));
+    assert_eq!(roots(&all, &[]), TrustAnchors::File(setting("VAULT_CACERT")));
+    assert_eq!(roots(&all[..2], &[]), TrustAnchors::Pem(setting("VAULT_CACERT_BYTES")));
+    assert_eq!(roots(&all[..1], &[]), TrustAnchors::Directory(setting("VAULT_CAPATH")));
+    assert_eq!(roots(&all[3..], &[]), TrustAnchors::System { file: Some(setting("SSL_CERT_FILE")), directories: None });
 }
 
 #[test]
 fn the_voice_is_known_before_anything_else() {
     let voice = |variables: &[&str], line: &[&str]| {
-        let inherited = Inherited::new(variables.iter().filter_map(|text| Entry::parse(text.as_bytes())).collect());
+        let inherited =
+            InheritedEnv::new(variables.iter().filter_map(|text| EnvEntry::parse(text.as_bytes())).collect());
         voice(&args(line), &inherited)
     };
     assert_eq!(voice(&[], &["-vv", "--log-format", "json"]), Ok((2, LogFormat::Json)));
@@ -195,26 +196,26 @@ fn the_method_may_live_in_another_namespace() {
 
 #[test]
 fn policies_are_written_where_the_token_is_from() {
-    let from = |auth: &str, namespace: &str| {
+    let source = |auth: &str, namespace: &str| {
         let variables = ["VAULT_ROLE_ID=r", &format!("VAULT_NAMESPACE={namespace}")];
         let line = ["--auth-namespace", auth, "--path", "a/b", "x"];
         let config = resolve_with(&variables, &line).unwrap();
-        let from = config.credential.namespace_from(config.connection.namespace.as_deref());
-        from.map_err(str::to_owned)
+        let source = config.credential.namespace_from(config.connection.namespace.as_deref());
+        source.map_err(str::to_owned)
     };
-    assert_eq!(from("", "team"), Ok(String::new()));
-    assert_eq!(from("/team/", "team"), Ok(String::new()));
-    assert_eq!(from("root", "team/a"), Ok("team/a/".into()));
-    assert_eq!(from("team", "team/a/"), Ok("a/".into()));
-    assert_eq!(from("team", "teams"), Err("team".into()));
-    assert_eq!(from("team/a", "team"), Err("team/a".into()));
+    assert_eq!(source("", "team"), Ok(String::new()));
+    assert_eq!(source("/team/", "team"), Ok(String::new()));
+    assert_eq!(source("root", "team/a"), Ok("team/a/".into()));
+    assert_eq!(source("team", "team/a/"), Ok("a/".into()));
+    assert_eq!(source("team", "teams"), Err("team".into()));
+    assert_eq!(source("team/a", "team"), Err("team/a".into()));
 }
 
 #[test]
 fn proxies_follow_the_rules_of_vaults_own_client() {
     let proxy = |variables: &[&str], line: &[&str]| {
         let config = resolve_with(variables, &[line, &["--path", "a/b", "x"]].concat())?;
-        Ok(config.connection.proxy.map(|proxy| format!("{} {}", proxy.url, proxy.from)))
+        Ok(config.connection.proxy.map(|proxy| format!("{} {}", proxy.url, proxy.source)))
     };
     let everybodys = ["VAULT_ADDR=https://vault", "HTTPS_PROXY=http://p:1", "no_proxy=a,b"];
     assert_eq!(proxy(&everybodys, &[]), Ok(Some("http://p:1/ HTTPS_PROXY".into())));
@@ -248,7 +249,7 @@ fn proxies_follow_the_rules_of_vaults_own_client() {
         let variables = [&format!("VAULT_ADDR=https://{host}"), "HTTPS_PROXY=p:1", &format!("NO_PROXY={except}")];
         assert_eq!(proxy(&variables, &[]).map(|proxy| proxy.is_none()), Ok(direct), "{host} {except}");
     }
-    assert_eq!(proxy(&everybodys, &["--proxy", "socks5://q"]), Err(Error::NotAProxy { from: "--proxy".into() }));
+    assert_eq!(proxy(&everybodys, &["--proxy", "socks5://q"]), Err(Error::NotAProxy { source: "--proxy".into() }));
 }
 
 /// The contract: every option `--some-name` has the variable `VAULT_EXEC_SOME_NAME`, and it means the same.

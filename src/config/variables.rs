@@ -1,14 +1,14 @@
 //! `[pure]` Which variables the program gets: how keys are named, what is put together, what is inherited.
 
-use super::given::Given;
+use super::sources::Given;
 use super::{Error, Setting};
-use crate::entry::is_ours;
+use crate::env_block::is_withheld;
 use crate::env_name::{Case, EnvName};
 use crate::template::{Assignment, Template};
 
 /// How keys become names.
 #[derive(Debug, Default)]
-pub struct Naming {
+pub struct KeyMapping {
     /// Take these keys alone; empty takes all.
     pub only: Vec<String>,
     /// Leave these keys out.
@@ -25,7 +25,7 @@ pub struct Naming {
 
 /// What is put together from values.
 #[derive(Debug, Default)]
-pub struct Shape {
+pub struct Templates {
     /// Variables.
     pub set: Vec<Assignment>,
     /// Variables that hold the name of a file with the value.
@@ -38,7 +38,7 @@ pub struct Shape {
 
 /// How names and the inherited environment become one.
 #[derive(Debug, Default)]
-pub struct Policy {
+pub struct EnvPolicy {
     /// Who wins.
     pub on_conflict: OnConflict,
     /// Inherited variables to keep; `None` keeps all.
@@ -59,11 +59,11 @@ pub enum OnConflict {
     Error,
 }
 
-pub(super) fn naming(given: Given) -> Result<Naming, Error> {
+pub(super) fn naming(given: Given) -> Result<KeyMapping, Error> {
     let values = |list: Vec<Setting>| list.into_iter().map(|setting| setting.value).collect();
     let case = given.one("--case", &[])?;
     let prefix = given.one("--prefix", &[])?;
-    Ok(Naming {
+    Ok(KeyMapping {
         only: values(given.list("--only")?),
         skip: values(given.list("--skip")?),
         case: match case {
@@ -72,35 +72,35 @@ pub(super) fn naming(given: Given) -> Result<Naming, Error> {
         },
         prefix: match prefix {
             None => String::new(),
-            Some(Setting { value, from }) if EnvName::parse(&value).is_err() => {
-                return Err(Error::NotAPrefix { from, value });
+            Some(Setting { value, source }) if EnvName::parse(&value).is_err() => {
+                return Err(Error::NotAPrefix { source, value });
             }
             Some(setting) => setting.value,
         },
         allow: given
             .list("--allow-name")?
             .into_iter()
-            .map(|Setting { value, from }| {
-                EnvName::parse(&value).map_err(|fault| Error::NotAName { from, value, fault })
+            .map(|Setting { value, source }| {
+                EnvName::parse(&value).map_err(|fault| Error::NotAName { source, value, fault })
             })
             .collect::<Result<_, _>>()?,
         explicit: given.switch("--explicit", &[])?,
     })
 }
 
-pub(super) fn shape(given: Given) -> Result<Shape, Error> {
+pub(super) fn shape(given: Given) -> Result<Templates, Error> {
     let assignments = |option: &str| {
         let list = given.lines(option)?;
         list.into_iter().map(Setting::assignment).collect::<Result<Vec<_>, _>>()
     };
-    let shape = Shape {
+    let shape = Templates {
         set: assignments("--set")?,
         files: assignments("--file")?,
         file_mode: match given.one("--file-mode", &[])? {
             None => None,
-            Some(Setting { value, from }) => match u32::from_str_radix(&value, 8) {
+            Some(Setting { value, source }) => match u32::from_str_radix(&value, 8) {
                 Ok(mode) if mode & !0o777 == 0 && mode & 0o400 != 0 => Some(mode),
-                _ => return Err(Error::NotAMode { from, value }),
+                _ => return Err(Error::NotAMode { source, value }),
             },
         },
         file_dir: given.one("--file-dir", &[])?.map(|directory| directory.value),
@@ -112,18 +112,18 @@ pub(super) fn shape(given: Given) -> Result<Shape, Error> {
     }
 }
 
-pub(super) fn policy(given: Given) -> Result<Policy, Error> {
+pub(super) fn policy(given: Given) -> Result<EnvPolicy, Error> {
     let pristine = given.switch("--pristine", &[])?;
     let keep: Vec<_> = given.list("--keep-env")?;
     let keep: Vec<_> = keep.into_iter().map(|setting| setting.value).collect();
     if !keep.is_empty() && !pristine {
         return Err(Error::KeepWithoutPristine);
     }
-    if let Some(name) = keep.iter().find(|name| is_ours(name.as_bytes())) {
+    if let Some(name) = keep.iter().find(|name| is_withheld(name.as_bytes())) {
         return Err(Error::KeepsCredential { name: name.clone() });
     }
     let require = given.list("--require")?;
-    Ok(Policy {
+    Ok(EnvPolicy {
         on_conflict: match given.one("--on-conflict", &[])? {
             None => OnConflict::Vault,
             Some(setting) => setting.choose(
@@ -139,16 +139,16 @@ pub(super) fn policy(given: Given) -> Result<Policy, Error> {
 impl Setting {
     /// `NAME=TEMPLATE`
     fn assignment(self) -> Result<Assignment, Error> {
-        let from = self.from;
-        let Some((name, template)) = self.value.split_once('=') else { return Err(Error::NotAnAssignment { from }) };
+        let source = self.source;
+        let Some((name, template)) = self.value.split_once('=') else { return Err(Error::NotAnAssignment { source }) };
         // Without a name it may be a part of the template, and so of a secret, that stands in front of the first =.
         let name = match EnvName::parse(name) {
             Ok(name) => name,
-            Err(fault) => return Err(Error::NotAnAssignedName { from, fault }),
+            Err(fault) => return Err(Error::NotAnAssignedName { source, fault }),
         };
         match Template::parse(template) {
-            Ok(template) => Ok(Assignment { name, template, from }),
-            Err(fault) => Err(Error::Template { from, name, fault }),
+            Ok(template) => Ok(Assignment { name, template, source }),
+            Err(fault) => Err(Error::Template { source, name, fault }),
         }
     }
 }

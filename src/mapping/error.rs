@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::env_name::{Case, EnvName, NameFault};
-use crate::failure::Failure;
+use crate::env_name::{Case, EnvName, NameError};
+use crate::error::CliError;
 use crate::kv::{LONGEST_SHOWN, shown};
 
 /// Why the keys cannot become variables. Holds names of paths, keys and variables, never a value.
@@ -11,13 +11,13 @@ use crate::kv::{LONGEST_SHOWN, shown};
 #[allow(missing_docs, reason = "the messages below say it")]
 pub enum Error {
     NoKeys { path: String },
-    NotAName { path: String, key: String, fault: NameFault },
-    SameName { path: String, keys: [String; 2], name: EnvName },
+    NotAName { path: String, key: String, fault: NameError },
+    NameCollision { path: String, keys: [String; 2], name: EnvName },
     Null { path: String, key: String },
     NulByte { path: String, key: String },
     Dangerous { path: String, key: String, name: EnvName },
     Missing { keys: Vec<String> },
-    NothingChosen,
+    NoKeySelected,
 }
 
 impl fmt::Display for Error {
@@ -25,7 +25,7 @@ impl fmt::Display for Error {
         match self {
             Self::NoKeys { path } => write!(f, "{path}: the secret has no keys"),
             Self::NotAName { path, key, fault } => write!(f, "{path}: key `{}` would become {fault}", shown(key)),
-            Self::SameName { path, keys: [one, other], name } => {
+            Self::NameCollision { path, keys: [one, other], name } => {
                 write!(
                     f,
                     "{path}: keys `{}` and `{}` would both become {}",
@@ -42,21 +42,21 @@ impl fmt::Display for Error {
                 write!(f, "{path}: key `{}` would become {name}, which can make a program run code", shown(key))
             }
             Self::Missing { keys } => write!(f, "--only {}: no path has such a key", keys.join(", ")),
-            Self::NothingChosen => f.write_str("no key is left of what was read"),
+            Self::NoKeySelected => f.write_str("no key is left of what was read"),
         }
     }
 }
 
-impl From<Error> for Failure {
+impl From<Error> for CliError {
     fn from(error: Error) -> Self {
         let hint = match &error {
             Error::NoKeys { .. } => "put a key into it, or leave the path out".to_owned(),
             Error::NotAName { key, .. } if key.is_empty() => "give --prefix, or the key a name".to_owned(),
             Error::NotAName { key, .. } => format!("give --prefix, or leave it out with {}", skip(key)),
-            Error::SameName { keys: [one, other], .. } if !differ_in_case_alone(one, other) => {
+            Error::NameCollision { keys: [one, other], .. } if !differ_in_case_alone(one, other) => {
                 format!("leave one out with {}", skip(one))
             }
-            Error::SameName { keys, .. } => {
+            Error::NameCollision { keys, .. } => {
                 format!("leave one out with {}, or keep both with --case keep", skip(&keys[0]))
             }
             Error::Null { key, .. } => format!("give it a value (\"\" is one), or leave it out with {}", skip(key)),
@@ -66,7 +66,7 @@ impl From<Error> for Failure {
                 format!("leave it out with {skip}; if whoever writes the secret may run code, --allow-name {name}")
             }
             Error::Missing { .. } => "keys are named as the secret has them, before they become variables".to_owned(),
-            Error::NothingChosen => "--only and --skip leave nothing: check them".to_owned(),
+            Error::NoKeySelected => "--only and --skip leave nothing: check them".to_owned(),
         };
         Self::new(&error).hint(hint)
     }

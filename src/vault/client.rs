@@ -15,12 +15,12 @@ use vaultrs::api::EndpointMiddleware;
 use vaultrs::api::kv1::requests::{GetSecretRequest, SetSecretRequest};
 
 use crate::config::{Address, Connection};
-use crate::failure::{Failure, Report};
+use crate::error::{CliError, Diagnostic};
+use crate::log::Logger;
+use crate::retry::{GiveUp, RetryPolicy};
 use crate::secret::Secret;
-use crate::story::Story;
-use crate::vault::retry::{Deadline, GiveUp};
-use crate::vault::transport::Transport;
-use crate::vault::trouble::{Trouble, is_authority};
+use crate::vault::error::{TransportError, is_authority};
+use crate::vault::http::exchange::Transport;
 
 /// A try with less time than this says nothing about the server when the end of the deadline cuts it short.
 const FAIR: Duration = Duration::from_secs(1);
@@ -35,11 +35,11 @@ const PATIENCE: Duration = Duration::from_millis(200);
 /// A server and a deadline.
 pub(super) struct Client<'a> {
     transport: Transport<'a>,
-    pub(super) deadline: Deadline,
+    pub(super) deadline: RetryPolicy,
     pub(super) address: &'a Address,
     /// The option or variable the proxy came from.
     proxy: Option<&'a str>,
-    pub(super) story: &'a Story,
+    pub(super) logger: &'a Logger,
     announced: Cell<bool>,
     /// One for each request that may be under way, and so for each connection.
     places: Semaphore,
@@ -55,11 +55,11 @@ pub(super) struct Session<'a> {
 }
 
 impl<'a> Client<'a> {
-    pub(super) fn new(connection: &'a Connection, deadline: Deadline, story: &'a Story) -> anyhow::Result<Self> {
-        let transport = Transport::new(connection, &deadline, story)?;
-        let proxy = connection.proxy.as_ref().map(|proxy| proxy.from.as_str());
+    pub(super) fn new(connection: &'a Connection, deadline: RetryPolicy, logger: &'a Logger) -> anyhow::Result<Self> {
+        let transport = Transport::new(connection, &deadline, logger)?;
+        let proxy = connection.proxy.as_ref().map(|proxy| proxy.source.as_str());
         let (address, places) = (&connection.address, Semaphore::new(PLACES));
-        Ok(Self { transport, deadline, address, proxy, story, announced: Cell::new(false), places })
+        Ok(Self { transport, deadline, address, proxy, logger, announced: Cell::new(false), places })
     }
 
     /// The token must be ASCII, or nobody will know it.
@@ -75,7 +75,7 @@ impl<'a> Client<'a> {
     }
 
     /// Gets the address itself.
-    pub(super) async fn get_with_bearer(&self, bearer: &Secret) -> Result<Response<Vec<u8>>, Failure> {
+    pub(super) async fn get_with_bearer(&self, bearer: &Secret) -> Result<Response<Vec<u8>>, CliError> {
         self.persist(self.address.url.path(), async || self.transport.get(&self.address.url, bearer).await).await
     }
 
@@ -83,8 +83,8 @@ impl<'a> Client<'a> {
     async fn persist(
         &self,
         path: &str,
-        exchange: impl AsyncFn() -> Result<Response<Vec<u8>>, Trouble>,
-    ) -> Result<Response<Vec<u8>>, Failure> {
+        exchange: impl AsyncFn() -> Result<Response<Vec<u8>>, TransportError>,
+    ) -> Result<Response<Vec<u8>>, CliError> {
         let mut tries = 0;
         let mut met = None;
         loop {
@@ -92,17 +92,17 @@ impl<'a> Client<'a> {
             // Whoever waits for the next try holds no place, and a server that is slow is no reason to wait for one.
             let place = timeout(PATIENCE, self.places.acquire()).await;
             let (asked, turn) = (Instant::now(), self.transport.turn());
-            let exchanged = timeout(self.deadline.request(), exchange()).await.unwrap_or(Err(Trouble::Slow));
+            let exchanged = timeout(self.deadline.request(), exchange()).await.unwrap_or(Err(TransportError::Slow));
             drop(place);
             self.tell(path, &exchanged, asked.elapsed());
             let mut answered = exchanged.is_ok();
-            let cut_short = matches!(exchanged, Err(Trouble::Slow)) && asked.elapsed() < FAIR;
+            let cut_short = matches!(exchanged, Err(TransportError::Slow)) && asked.elapsed() < FAIR;
             let (mut why, retry_after) = match exchanged {
                 Ok(answer) => match passing(answer.status()) {
                     None => return Ok(answer),
                     Some(why) => (format!("{why} ({})", answer.status().as_u16()), retry_after(&answer)),
                 },
-                Err(trouble) if trouble.may_pass() => (trouble.to_string(), None),
+                Err(trouble) if trouble.is_transient() => (trouble.to_string(), None),
                 Err(trouble) => return Err(self.explain(&trouble)),
             };
             if let Some(before) = met.take().filter(|_| cut_short) {
@@ -121,15 +121,17 @@ impl<'a> Client<'a> {
     }
 
     /// What was asked where, and how long the answer took.
-    fn tell(&self, path: &str, exchanged: &Result<Response<Vec<u8>>, Trouble>, took: Duration) {
+    fn tell(&self, path: &str, exchanged: &Result<Response<Vec<u8>>, TransportError>, took: Duration) {
         let micros = took.as_micros();
         let took = format_args!("{}.{} ms", micros / 1000, micros / 100 % 10);
         match exchanged {
             Ok(answer) => {
                 let status = answer.status().as_u16();
-                self.story.debug(format_args!("asked {} for {path}: {status} after {took}", self.address));
+                self.logger.debug(format_args!("asked {} for {path}: {status} after {took}", self.address));
             }
-            Err(trouble) => self.story.debug(format_args!("asked {} for {path}: {trouble} after {took}", self.address)),
+            Err(trouble) => {
+                self.logger.debug(format_args!("asked {} for {path}: {trouble} after {took}", self.address));
+            }
         }
     }
 
@@ -137,11 +139,11 @@ impl<'a> Client<'a> {
     fn announce(&self, why: &str) {
         if !self.announced.replace(true) {
             let total = humantime::format_duration(self.deadline.total());
-            self.story.warn(format_args!("waiting for {}: {why} (for {total} at most)", self.address));
+            self.logger.warn(format_args!("waiting for {}: {why} (for {total} at most)", self.address));
         }
     }
 
-    fn give_up(&self, why: &str, answered: bool, reason: GiveUp, tries: u32) -> Failure {
+    fn give_up(&self, why: &str, answered: bool, reason: GiveUp, tries: u32) -> CliError {
         let address = self.address;
         let total = humantime::format_duration(self.deadline.total());
         let end = match reason {
@@ -152,51 +154,51 @@ impl<'a> Client<'a> {
             GiveUp::Attempts if tries == 1 => "gave up after 1 try (--attempts)".into(),
             GiveUp::Attempts => format!("gave up after {tries} tries (--attempts)"),
         };
-        let from = &self.address.from;
-        let proxy = self.proxy.map_or(String::new(), |from| format!(", the proxy from {from}"));
+        let source = &self.address.source;
+        let proxy = self.proxy.map_or(String::new(), |source| format!(", the proxy from {source}"));
         let advice = if answered {
             "`bao status` and the server's log tell more"
         } else {
             "check that the server runs and is reachable"
         };
-        let mut hint = format!("{advice}; the address is from {from}{proxy}");
+        let mut hint = format!("{advice}; the address is from {source}{proxy}");
         if self.address.url.scheme() == "http" && why == "connection reset" {
             hint.push_str("; if it speaks TLS, write https://");
         }
-        Failure::new(format!("{address}: {why}; {end}")).hint(hint)
+        CliError::new(format!("{address}: {why}; {end}")).hint(hint)
     }
 
-    fn explain(&self, trouble: &Trouble) -> Failure {
-        let failure = Failure::new(format!("{}: {trouble}", self.address));
-        let trouble = if let Trouble::Elsewhere(_, trouble) = trouble { trouble } else { trouble };
-        if let Trouble::Unprepared(error) = trouble {
-            return match Report::from(error).hint {
+    fn explain(&self, trouble: &TransportError) -> CliError {
+        let failure = CliError::new(format!("{}: {trouble}", self.address));
+        let trouble = if let TransportError::AfterRedirect(_, trouble) = trouble { trouble } else { trouble };
+        if let TransportError::TlsSetup(error) = trouble {
+            return match Diagnostic::from(error).hint {
                 Some(hint) => failure.hint(hint),
                 None => failure,
             };
         }
-        let from = &self.address.from;
+        let source = &self.address.source;
         match trouble {
-            Trouble::Certificate(CertificateError::UnknownIssuer) => {
+            TransportError::Certificate(CertificateError::UnknownIssuer) => {
                 failure.hint("give the authority that signed it with --ca-cert or VAULT_CACERT")
             }
-            Trouble::Certificate(
+            TransportError::Certificate(
                 CertificateError::Expired
                 | CertificateError::ExpiredContext { .. }
                 | CertificateError::NotValidYet
                 | CertificateError::NotValidYetContext { .. },
             ) => failure.hint("renew the server's certificate, or set the clock of this machine"),
-            Trouble::Certificate(
+            TransportError::Certificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             ) => failure.hint(format!(
-                "write an address that the certificate is for (this one is from {from}), or say with \
+                "write an address that the certificate is for (this one is from {source}), or say with \
                  --tls-server-name what it is for"
             )),
-            Trouble::Certificate(fault) if is_authority(fault) => {
+            TransportError::Certificate(fault) if is_authority(fault) => {
                 failure.hint("sign another one for the server with it, or make it anew with basicConstraints=CA:FALSE")
             }
-            Trouble::Certificate(_) => failure.hint("give the server a valid certificate, or the right address"),
-            Trouble::Alert(
+            TransportError::Certificate(_) => failure.hint("give the server a valid certificate, or the right address"),
+            TransportError::Alert(
                 AlertDescription::CertificateRequired
                 | AlertDescription::BadCertificate
                 | AlertDescription::UnknownCA
@@ -204,43 +206,42 @@ impl<'a> Client<'a> {
                 | AlertDescription::CertificateUnknown
                 | AlertDescription::UnsupportedCertificate,
             ) => failure.hint("it wants a certificate that it believes: give one with --client-cert and --client-key"),
-            Trouble::Alert(_) | Trouble::Handshake => {
+            TransportError::Alert(_) | TransportError::Handshake => {
                 failure.hint("TLS 1.2 or 1.3 is needed, and the server may want a --client-cert and --client-key")
             }
-            Trouble::ProxyLogin => failure.hint(format!(
+            TransportError::ProxyLogin => failure.hint(format!(
                 "write them into its address, http://user:password@host:port, which is from {}",
                 self.proxy.unwrap_or_default()
             )),
-            Trouble::ProxyRefused(_) => failure.hint(format!(
+            TransportError::ProxyRefused(_) => failure.hint(format!(
                 "have the proxy let us through to the server, or do without it; it is from {}",
                 self.proxy.unwrap_or_default()
             )),
-            Trouble::NotTls => {
-                failure.hint(format!("if it is meant to speak plain HTTP, write http:// (the address is from {from})"))
-            }
-            Trouble::NotHttp => failure.hint(format!("is this Vault's port? The address is from {from}")),
-            Trouble::Redirect(..) => failure.hint("give the address of the active server"),
-            Trouble::Exhausted(_, way_out) => failure.hint(way_out),
-            Trouble::TooLarge => failure.hint("spread the secret over several paths"),
+            TransportError::NotTls => failure
+                .hint(format!("if it is meant to speak plain HTTP, write http:// (the address is from {source})")),
+            TransportError::NotHttp => failure.hint(format!("is this Vault's port? The address is from {source}")),
+            TransportError::Redirect(..) => failure.hint("give the address of the active server"),
+            TransportError::ResourceLimit(_, way_out) => failure.hint(way_out),
+            TransportError::TooLarge => failure.hint("spread the secret over several paths"),
             _ => failure,
         }
     }
 
     /// The failure for a status that nothing here expects.
-    pub(super) fn unexpected(&self, answer: &Response<Vec<u8>>) -> Failure {
+    pub(super) fn unexpected(&self, answer: &Response<Vec<u8>>) -> CliError {
         let status = answer.status();
         if status == StatusCode::BAD_REQUEST
             && answer.body().starts_with(b"Client sent an HTTP request to an HTTPS server")
         {
-            return Failure::new(format!("{}: the server speaks TLS", self.address))
-                .hint(format!("write https:// (the address is from {})", self.address.from));
+            return CliError::new(format!("{}: the server speaks TLS", self.address))
+                .hint(format!("write https:// (the address is from {})", self.address.source));
         }
         if !is_vaults(answer) || status == StatusCode::OK {
             let why = format!("{}: the server answered {}, but not as Vault does", self.address, status.as_u16());
-            return Failure::new(why).hint(format!("is this Vault's address? It is from {}", self.address.from));
+            return CliError::new(why).hint(format!("is this Vault's address? It is from {}", self.address.source));
         }
         let reason = status.canonical_reason().unwrap_or("a status of its own").to_lowercase();
-        Failure::new(format!("{}: the server answered {} ({reason})", self.address, status.as_u16()))
+        CliError::new(format!("{}: the server answered {} ({reason})", self.address, status.as_u16()))
             .hint("check the path, --kv and --mount, and look into the server's log")
     }
 }
@@ -257,23 +258,27 @@ impl<'a> Session<'a> {
     }
 
     /// Sends one of vaultrs' requests until there is an answer that trying again would not change.
-    pub(super) async fn send(&self, endpoint: impl Endpoint) -> Result<Response<Vec<u8>>, Failure> {
+    pub(super) async fn send(&self, endpoint: impl Endpoint) -> Result<Response<Vec<u8>>, CliError> {
         let request = endpoint.with_middleware(&self.middleware);
         self.client.persist(&request.path(), async || self.exchange(&request).await).await
     }
 
     /// Sends it once.
-    pub(super) async fn once(&self, endpoint: impl Endpoint) -> Result<Response<Vec<u8>>, Trouble> {
+    pub(super) async fn once(&self, endpoint: impl Endpoint) -> Result<Response<Vec<u8>>, TransportError> {
         self.within(self.client.deadline.request(), endpoint).await
     }
 
     /// Sends it once, with a time of its own.
-    pub(super) async fn within(&self, limit: Duration, endpoint: impl Endpoint) -> Result<Response<Vec<u8>>, Trouble> {
+    pub(super) async fn within(
+        &self,
+        limit: Duration,
+        endpoint: impl Endpoint,
+    ) -> Result<Response<Vec<u8>>, TransportError> {
         let request = endpoint.with_middleware(&self.middleware);
-        tokio::time::timeout(limit, self.exchange(&request)).await.unwrap_or(Err(Trouble::Slow))
+        tokio::time::timeout(limit, self.exchange(&request)).await.unwrap_or(Err(TransportError::Slow))
     }
 
-    async fn exchange(&self, request: &impl Endpoint) -> Result<Response<Vec<u8>>, Trouble> {
+    async fn exchange(&self, request: &impl Endpoint) -> Result<Response<Vec<u8>>, TransportError> {
         // What the server tells strangers, too, costs nothing.
         if !request.path().starts_with("sys/internal/ui/") {
             self.sent.set(self.sent.get() + 1);

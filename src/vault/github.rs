@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::config::Connection;
-use crate::failure::Failure;
+use crate::error::CliError;
 use crate::secret::Secret;
 use crate::vault::client::Client;
 
@@ -17,10 +17,10 @@ pub(super) async fn id_token(vault: &Client<'_>, service: &Connection, bearer: &
     struct Body {
         value: Secret,
     }
-    let answer = Client::new(service, vault.deadline, vault.story)?.get_with_bearer(bearer).await?;
+    let answer = Client::new(service, vault.deadline, vault.logger)?.get_with_bearer(bearer).await?;
     match serde_json::from_slice(answer.body()) {
         Ok(Body { value }) if answer.status().is_success() => Ok(value),
-        _ => Err(Failure::new(format!("it answered {} and no token", answer.status().as_u16()))
+        _ => Err(CliError::new(format!("it answered {} and no token", answer.status().as_u16()))
             .hint("the job needs `permissions: id-token: write`")
             .into()),
     }

@@ -7,12 +7,13 @@ use anyhow::Context;
 use http::{Response, StatusCode};
 use serde::Deserialize;
 
-use crate::about::TokenLife;
-use crate::config::{Config, Credential, Jwt, Login, Material, Method};
-use crate::failure::Failure;
+use crate::about::TokenInfo;
+use crate::config::{Config, Credential, CredentialSource, Jwt, Login, Method};
+use crate::credential_file;
+use crate::error::CliError;
 use crate::secret::Secret;
 use crate::vault::client::{Client, Session, get, is_vaults, parse, post, says};
-use crate::vault::{github, material};
+use crate::vault::github;
 
 /// A token and whose it is.
 pub(super) enum Token {
@@ -75,16 +76,16 @@ impl Token {
 pub(super) async fn token(client: &Client<'_>, config: &Config) -> anyhow::Result<Token> {
     match &config.credential {
         Credential::Token { token, home, wrapped } => {
-            let Some((secret, from)) = given(client, token.as_ref(), home.as_deref())? else {
+            let Some((secret, source)) = given(client, token.as_ref(), home.as_deref())? else {
                 return Ok(Token::Agents);
             };
-            header(&secret, &from)?;
-            client.story.info(format_args!("token from {from}"));
+            header(&secret, &source)?;
+            client.logger.info(format_args!("token from {source}"));
             if !wrapped {
                 return Ok(Token::Given(secret));
             }
             let session = client.session(Some(&secret), config.connection.namespace.clone());
-            unwrap_token(&session).await.map(Token::Given).with_context(|| format!("unwrap the token ({from})"))
+            unwrap_token(&session).await.map(Token::Given).with_context(|| format!("unwrap the token ({source})"))
         }
         Credential::Login(login) => {
             log_in(client, login).await.map(Token::Obtained).with_context(|| format!("log in at auth/{}", login.mount))
@@ -94,35 +95,35 @@ pub(super) async fn token(client: &Client<'_>, config: &Config) -> anyhow::Resul
 
 fn given(
     client: &Client<'_>,
-    token: Option<&Material>,
+    token: Option<&CredentialSource>,
     home: Option<&str>,
 ) -> anyhow::Result<Option<(Secret, String)>> {
     if let Some(token) = token {
-        return Ok(Some((material::credential(token, &client.deadline)?, material::source(token))));
+        return Ok(Some((credential_file::credential(token, &client.deadline)?, credential_file::source(token))));
     }
-    let why = match home.map(|home| (home, material::read_file(home, &client.deadline))) {
+    let why = match home.map(|home| (home, credential_file::read_file(home, &client.deadline))) {
         None => "HOME is not set".to_owned(),
-        Some((home, Ok(secret))) => return Ok(Some((material::checked(&secret, home)?, home.to_owned()))),
+        Some((home, Ok(secret))) => return Ok(Some((credential_file::checked(&secret, home)?, home.to_owned()))),
         Some((home, Err(error))) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             format!("there is no {home}")
         }
-        Some((home, Err(error))) => return Err(material::unreadable(home, &error).into()),
+        Some((home, Err(error))) => return Err(credential_file::unreadable(home, &error).into()),
     };
     if client.address.may_be_agent() {
-        client.story.info(format_args!("no token: the agent adds its own"));
+        client.logger.info(format_args!("no token: the agent adds its own"));
         return Ok(None);
     }
-    Err(Failure::new(format!("no token: VAULT_TOKEN is not set, --token-file is not given and {why}"))
+    Err(CliError::new(format!("no token: VAULT_TOKEN is not set, --token-file is not given and {why}"))
         .hint("set VAULT_TOKEN, name a --token-file, choose an --auth method, or log in with `bao login` or `vault login`")
         .into())
 }
 
 /// A token travels in a header, where only ASCII is safe.
-fn header(token: &Secret, from: &str) -> anyhow::Result<()> {
+fn header(token: &Secret, source: &str) -> anyhow::Result<()> {
     if token.expose().is_ascii() {
         return Ok(());
     }
-    Err(Failure::new(format!("{from}: it holds a character that no token has"))
+    Err(CliError::new(format!("{source}: it holds a character that no token has"))
         .hint("it was damaged on its way: write it anew, on one line")
         .into())
 }
@@ -151,23 +152,25 @@ async fn log_in(client: &Client<'_>, login: &Login) -> anyhow::Result<Obtained> 
     let mut proofs: Vec<(&str, Secret)> = Vec::new();
     match &login.method {
         Method::AppRole { role_id, secret_id, wrapped } => {
-            proofs.push(("role_id", material::credential(role_id, &client.deadline)?));
+            proofs.push(("role_id", credential_file::credential(role_id, &client.deadline)?));
             match secret_id {
                 Some(secret_id) if *wrapped => {
-                    let token = material::credential(secret_id, &client.deadline)?;
-                    header(&token, &material::source(secret_id))?;
+                    let token = credential_file::credential(secret_id, &client.deadline)?;
+                    header(&token, &credential_file::source(secret_id))?;
                     let wrapping = client.session(Some(&token), login.namespace.clone());
                     let secret_id = unwrap_secret_id(&wrapping).await.context("unwrap the secret_id")?;
                     proofs.push(("secret_id", secret_id));
                 }
-                Some(secret_id) => proofs.push(("secret_id", material::credential(secret_id, &client.deadline)?)),
+                Some(secret_id) => {
+                    proofs.push(("secret_id", credential_file::credential(secret_id, &client.deadline)?));
+                }
                 None => {}
             }
         }
         Method::Jwt { role, jwt } => {
             role_name = role.as_ref().map(|role| ("role", role));
             let jwt = match jwt {
-                Jwt::Given(jwt) => material::credential(jwt, &client.deadline)?,
+                Jwt::Given(jwt) => credential_file::credential(jwt, &client.deadline)?,
                 Jwt::GitHub { service, bearer } => {
                     github::id_token(client, service, bearer).await.context("ask GitHub Actions for a token")?
                 }
@@ -176,7 +179,7 @@ async fn log_in(client: &Client<'_>, login: &Login) -> anyhow::Result<Obtained> 
         }
         Method::Password { username, password } => {
             path = format!("{path}/{username}");
-            proofs.push(("password", material::credential(password, &client.deadline)?));
+            proofs.push(("password", credential_file::credential(password, &client.deadline)?));
         }
         Method::Cert { role } => role_name = role.as_ref().map(|role| ("name", role)),
     }
@@ -186,12 +189,12 @@ async fn log_in(client: &Client<'_>, login: &Login) -> anyhow::Result<Obtained> 
 
     match (answer.status(), parse::<LoggedIn>(&answer)) {
         (StatusCode::OK, Some(LoggedIn { auth })) if auth.client_token.expose().is_empty() => {
-            Err(Failure::new("the server wants a second factor, which nobody is here to give")
+            Err(CliError::new("the server wants a second factor, which nobody is here to give")
                 .hint("exempt this method from login MFA, or choose another one")
                 .into())
         }
         (StatusCode::OK, Some(LoggedIn { auth })) => {
-            client.story.info(format_args!("logged in at auth/{}", login.mount));
+            client.logger.info(format_args!("logged in at auth/{}", login.mount));
             header(&auth.client_token, "the server's answer")?;
             Ok(Obtained {
                 secret: auth.client_token,
@@ -205,13 +208,13 @@ async fn log_in(client: &Client<'_>, login: &Login) -> anyhow::Result<Obtained> 
     }
 }
 
-fn refused(client: &Client<'_>, login: &Login, answer: &Response<Vec<u8>>) -> Failure {
+fn refused(client: &Client<'_>, login: &Login, answer: &Response<Vec<u8>>) -> CliError {
     let status = answer.status().as_u16();
     if says(answer, "no handler for route") {
-        return Failure::new("nothing is mounted there").hint("name the mount of the method with --auth-mount");
+        return CliError::new("nothing is mounted there").hint("name the mount of the method with --auth-mount");
     }
     if says(answer, "namespace not found") {
-        return Failure::new("no such namespace").hint("check --auth-namespace, --namespace or VAULT_NAMESPACE");
+        return CliError::new("no such namespace").hint("check --auth-namespace, --namespace or VAULT_NAMESPACE");
     }
     if !matches!(
         answer.status(),
@@ -231,7 +234,7 @@ fn refused(client: &Client<'_>, login: &Login, answer: &Response<Vec<u8>>) -> Fa
         Method::Password { .. } => "check the user name and the password",
         Method::Cert { .. } => "check that a role trusts the authority of --client-cert, and --role if it is given",
     };
-    let failure = Failure::new(format!("the server refused the credential ({status})"));
+    let failure = CliError::new(format!("the server refused the credential ({status})"));
     if answer.status() == StatusCode::FORBIDDEN {
         // The answer of a server that will not tell strangers what is mounted, and of a few methods themselves.
         return failure.hint(format!("check that the method is mounted there (--auth-mount) and, if it is, {hint}"));
@@ -245,7 +248,7 @@ async fn unwrap(session: &Session<'_>) -> anyhow::Result<Response<Vec<u8>>> {
     match answer.status() {
         StatusCode::OK => Ok(answer),
         StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN if is_vaults(&answer) => {
-            Err(Failure::new("the wrapping token is used up, expired or unknown to this server")
+            Err(CliError::new("the wrapping token is used up, expired or unknown to this server")
                 .hint("get a new one; if nobody should have used this one, treat what it held as stolen")
                 .into())
         }
@@ -267,7 +270,7 @@ async fn unwrap_token(session: &Session<'_>) -> anyhow::Result<Secret> {
     let token = match parse::<Body>(&answer) {
         Some(Body { auth: Some(auth), .. }) => auth.client_token,
         Some(Body { data: Some(data), .. }) => data.token,
-        _ => return Err(Failure::new("no token was wrapped in it").into()),
+        _ => return Err(CliError::new("no token was wrapped in it").into()),
     };
     header(&token, "the wrapped token")?;
     Ok(token)
@@ -284,13 +287,13 @@ async fn unwrap_secret_id(session: &Session<'_>) -> anyhow::Result<Secret> {
     }
     let answer = unwrap(session).await?;
     let body: Option<Body> = parse(&answer);
-    Ok(body.ok_or_else(|| Failure::new("no secret_id was wrapped in it"))?.data.secret_id)
+    Ok(body.ok_or_else(|| CliError::new("no secret_id was wrapped in it"))?.data.secret_id)
 }
 
 /// How we get in, in words.
 pub(super) fn describe(credential: &Credential) -> String {
     match credential {
-        Credential::Token { token: Some(token), .. } => format!("token from {}", material::source(token)),
+        Credential::Token { token: Some(token), .. } => format!("token from {}", credential_file::source(token)),
         Credential::Token { home: Some(home), .. } => format!("token from {home}"),
         Credential::Token { .. } => "no token: the agent adds its own".into(),
         Credential::Login(login) => format!("login at auth/{}", login.mount),
@@ -298,7 +301,7 @@ pub(super) fn describe(credential: &Credential) -> String {
 }
 
 /// What the server says of the token, which a policy may forbid it to say.
-pub(super) async fn look_up(session: &Session<'_>) -> Option<TokenLife> {
+pub(super) async fn look_up(session: &Session<'_>) -> Option<TokenInfo> {
     #[derive(Deserialize)]
     struct Body {
         data: Data,
@@ -310,7 +313,7 @@ pub(super) async fn look_up(session: &Session<'_>) -> Option<TokenLife> {
     }
     let answer = session.once(get("auth/token/lookup-self")).await.ok()?;
     let Body { data: Data { ttl, policies } } = parse(&answer)?;
-    Some(TokenLife { ttl: (ttl > 0).then(|| Duration::from_secs(ttl)), policies })
+    Some(TokenInfo { ttl: (ttl > 0).then(|| Duration::from_secs(ttl)), policies })
 }
 
 /// What a last request gets when nothing is left of the deadline.
@@ -322,10 +325,12 @@ pub(super) async fn revoke(client: &Client<'_>, obtained: &Obtained) {
     // Also where the deadline is over: a token that lives on is worse than a second.
     let why = match session.within(client.deadline.request().max(LAST_WORD), post("auth/token/revoke-self", [])).await {
         Ok(answer) if answer.status().is_success() => {
-            return client.story.info(format_args!("revoked the token of the login"));
+            return client.logger.info(format_args!("revoked the token of the login"));
         }
         Ok(answer) => answer.status().as_u16().to_string(),
         Err(trouble) => trouble.to_string(),
     };
-    client.story.warn(format_args!("the token of the login could not be revoked and lives on until it expires: {why}"));
+    client
+        .logger
+        .warn(format_args!("the token of the login could not be revoked and lives on until it expires: {why}"));
 }

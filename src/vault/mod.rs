@@ -1,29 +1,23 @@
 //! `[net]` Everything that goes over the network, within one deadline.
 
-mod bounded;
 mod client;
-mod connector;
-mod dns;
+mod error;
 mod github;
+mod http;
 mod login;
-mod material;
 mod read;
-mod retry;
-mod tls;
-mod transport;
-mod trouble;
 
 use futures_util::stream::{self, StreamExt};
 
-use crate::about::About;
+use crate::about::ConnectionReport;
 use crate::config::Config;
-use crate::failure::{Failure, Problems};
+use crate::error::{CliError, Diagnostics};
 use crate::kv::KvSecret;
+use crate::log::Logger;
+use crate::retry::RetryPolicy;
 use crate::secret::Secret;
-use crate::story::Story;
 use client::{Client, Session};
 use login::Token;
-use retry::Deadline;
 
 /// What the server gave.
 #[derive(Debug, Default)]
@@ -33,7 +27,7 @@ pub struct Answer {
     /// The token they were read with; an agent may have needed none.
     pub token: Option<Secret>,
     /// How it was reached, where this is a check.
-    pub about: Option<About>,
+    pub about: Option<ConnectionReport>,
 }
 
 /// Logs in, reads every path, concurrently, and revokes the token that the login brought. All or nothing, unless the
@@ -43,12 +37,12 @@ pub struct Answer {
 ///
 /// # Errors
 /// The first failure, with the path or the stage it belongs to.
-pub fn fetch(config: &Config, story: &Story, problems: &mut Problems) -> anyhow::Result<Answer> {
+pub fn fetch(config: &Config, logger: &Logger, problems: &mut Diagnostics) -> anyhow::Result<Answer> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().max_io_events_per_tick(4 * AT_ONCE).build();
-    let runtime = runtime.map_err(|error| Failure::of_file("start the network part", &error))?;
-    let deadline = Deadline::new(config.connection.timeout, config.connection.attempts);
-    let client = Client::new(&config.connection, deadline, story)?;
+    let runtime = runtime.map_err(|error| CliError::file_error("start the network part", &error))?;
+    let deadline = RetryPolicy::new(config.connection.timeout, config.connection.attempts);
+    let client = Client::new(&config.connection, deadline, logger)?;
     runtime.block_on(async {
         let token = login::token(&client, config).await?;
         let session = client.session(token.secret(), config.connection.namespace.clone()).limited_to(token.uses());
@@ -67,7 +61,7 @@ pub fn fetch(config: &Config, story: &Story, problems: &mut Problems) -> anyhow:
         let secrets = secrets?;
         for (secret, lease) in secrets.iter().filter_map(|secret| secret.lease.map(|lease| (secret, lease))) {
             let life = humantime::format_duration(token.limit(lease));
-            story.warn(format_args!("{}: the server takes these values back after {life}", secret.path));
+            logger.warn(format_args!("{}: the server takes these values back after {life}", secret.path));
         }
         Ok(Answer { secrets, token: token.into_secret(), about })
     })
@@ -76,7 +70,7 @@ pub fn fetch(config: &Config, story: &Story, problems: &mut Problems) -> anyhow:
 /// As many paths are read at the same time.
 const AT_ONCE: usize = 16;
 
-async fn read(session: &Session<'_>, config: &Config, problems: &mut Problems) -> anyhow::Result<Vec<KvSecret>> {
+async fn read(session: &Session<'_>, config: &Config, problems: &mut Diagnostics) -> anyhow::Result<Vec<KvSecret>> {
     let reads = config.reads.iter().map(|read| read::read(session, config, read));
     let numbered = reads.enumerate().map(|(number, read)| async move { (number, read.await) });
     let mut results = Vec::with_capacity(config.reads.len());
@@ -91,9 +85,9 @@ async fn read(session: &Session<'_>, config: &Config, problems: &mut Problems) -
     Ok(secrets.into_iter().flatten().flatten().collect())
 }
 
-async fn about(session: &Session<'_>, config: &Config) -> About {
+async fn about(session: &Session<'_>, config: &Config) -> ConnectionReport {
     let client = session.client();
-    About {
+    ConnectionReport {
         server: client.address.to_string(),
         trust: client.trust().to_owned(),
         login: login::describe(&config.credential),

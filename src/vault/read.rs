@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use vaultrs::api::kv2::requests::ReadSecretRequest;
 
-use crate::config::{Config, Kv, Read, SecretPath};
-use crate::failure::Failure;
+use crate::config::{Config, KvVersion, Read, SecretPath};
+use crate::error::CliError;
 use crate::kv::KvSecret;
 use crate::secret::Secret;
 use crate::vault::client::{Session, get, is_vaults, parse, says};
@@ -56,22 +56,22 @@ pub(super) async fn read(session: &Session<'_>, config: &Config, read: &Read) ->
     one(session, config, read).await.with_context(|| format!("read {path}"))
 }
 
-async fn one(session: &Session<'_>, config: &Config, read: &Read) -> Result<Option<KvSecret>, Failure> {
+async fn one(session: &Session<'_>, config: &Config, read: &Read) -> Result<Option<KvSecret>, CliError> {
     let path = &read.path;
     let mount_len = config.mount_len.unwrap_or(1);
     let (reply, unsure) = match config.kv {
-        Kv::V1 => (plain(session, path).await?, false),
-        Kv::V2 => (versioned(session, path, mount_len).await?, false),
-        Kv::Auto => detect(session, path, mount_len).await?,
+        KvVersion::V1 => (plain(session, path).await?, false),
+        KvVersion::V2 => (versioned(session, path, mount_len).await?, false),
+        KvVersion::Auto => detect(session, path, mount_len).await?,
     };
     match reply {
         Reply::Found(secret) => {
             let version = secret.version.map_or(String::new(), |version| format!(" version {version}"));
-            session.client().story.info(format_args!("read {path}{version}, keys: {}", secret.data.len()));
+            session.client().logger.info(format_args!("read {path}{version}, keys: {}", secret.data.len()));
             Ok(Some(secret))
         }
         Reply::Absent(Absence::Nothing | Absence::Deleted(_) | Absence::Destroyed(_)) if read.optional && !unsure => {
-            session.client().story.info(format_args!("read {path}: absent, which is allowed"));
+            session.client().logger.info(format_args!("read {path}: absent, which is allowed"));
             Ok(None)
         }
         Reply::Absent(absence) => Err(absent(path, &absence, config.kv, unsure)),
@@ -82,7 +82,7 @@ async fn one(session: &Session<'_>, config: &Config, read: &Read) -> Result<Opti
 
 /// Asks for KV v2 and, only if that brings no secret, for the kind of the mount. Also tells whether the reply is a
 /// guess because the server would not say.
-async fn detect(session: &Session<'_>, path: &SecretPath, mount_len: usize) -> Result<(Reply, bool), Failure> {
+async fn detect(session: &Session<'_>, path: &SecretPath, mount_len: usize) -> Result<(Reply, bool), CliError> {
     let first = versioned(session, path, mount_len).await?;
     if let Reply::Found(_) | Reply::Absent(Absence::Deleted(_) | Absence::Destroyed(_) | Absence::Namespace) = first {
         return Ok((first, false));
@@ -98,7 +98,7 @@ async fn detect(session: &Session<'_>, path: &SecretPath, mount_len: usize) -> R
 }
 
 /// <https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2#read-secret-version>
-async fn versioned(session: &Session<'_>, path: &SecretPath, mount_len: usize) -> Result<Reply, Failure> {
+async fn versioned(session: &Session<'_>, path: &SecretPath, mount_len: usize) -> Result<Reply, CliError> {
     let Some((mount, secret)) = path.in_kv2(mount_len) else { return Ok(Reply::Absent(Absence::Nothing)) };
     let policy_path = format!("{mount}/data/{secret}");
     let request = ReadSecretRequest { mount, path: secret, version: path.version };
@@ -120,7 +120,7 @@ async fn versioned(session: &Session<'_>, path: &SecretPath, mount_len: usize) -
 }
 
 /// A plain logical read: KV v1, `cubbyhole`, `database/creds/app` and the like.
-async fn plain(session: &Session<'_>, path: &SecretPath) -> Result<Reply, Failure> {
+async fn plain(session: &Session<'_>, path: &SecretPath) -> Result<Reply, CliError> {
     let answer = session.send(get(&path.plain())).await?;
     let body: Option<Body<Data>> = parse(&answer);
     Ok(match (answer.status(), body) {
@@ -146,7 +146,7 @@ fn neither(answer: Response<Vec<u8>>, policy_path: String) -> Reply {
 
 /// The request that the Vault CLI sends to tell KV v1 from v2. It is refused to a token that may do nothing at all in
 /// the mount, and for a mount that does not exist.
-async fn mount(session: &Session<'_>, path: &SecretPath) -> Result<Mount, Failure> {
+async fn mount(session: &Session<'_>, path: &SecretPath) -> Result<Mount, CliError> {
     #[derive(Deserialize)]
     struct Info {
         path: String,
@@ -160,7 +160,7 @@ async fn mount(session: &Session<'_>, path: &SecretPath) -> Result<Mount, Failur
     let answer = session.send(get(&format!("sys/internal/ui/mounts/{path}"))).await?;
     let body: Option<Body<Info>> = parse(&answer);
     let Some(info) = body.and_then(|body| body.data) else { return Ok(Mount::Unknown) };
-    session.client().story.info(format_args!("{path} is in {} of type {}", info.path, info.r#type));
+    session.client().logger.info(format_args!("{path} is in {} of type {}", info.path, info.r#type));
     let version = info.options.and_then(|options| options.version);
     Ok(match (info.r#type.as_str(), version.as_deref()) {
         ("kv", Some("2")) => Mount::Kv2(info.path.trim_matches('/').split('/').count()),
@@ -168,13 +168,13 @@ async fn mount(session: &Session<'_>, path: &SecretPath) -> Result<Mount, Failur
     })
 }
 
-fn no_versions(kind: &str) -> Failure {
-    Failure::new(format!("a version is pinned, but its engine ({kind}) has none"))
+fn no_versions(kind: &str) -> CliError {
+    CliError::new(format!("a version is pinned, but its engine ({kind}) has none"))
         .hint("leave the @ and the version out")
 }
 
-fn absent(path: &SecretPath, absence: &Absence, kv: Kv, unsure: bool) -> Failure {
-    let forced = if kv == Kv::Auto { "" } else { "; --kv auto finds out which engine it is" };
+fn absent(path: &SecretPath, absence: &Absence, kv: KvVersion, unsure: bool) -> CliError {
+    let forced = if kv == KvVersion::Auto { "" } else { "; --kv auto finds out which engine it is" };
     let (why, hint) = match (absence, path.version) {
         (Absence::Nothing, _) if unsure => ("no such secret".into(), UNSURE.into()),
         (Absence::Nothing, Some(version)) => (
@@ -195,17 +195,17 @@ fn absent(path: &SecretPath, absence: &Absence, kv: Kv, unsure: bool) -> Failure
         (Absence::Mount, _) => ("nothing is mounted there".into(), "`bao secrets list` shows the mounts".into()),
         (Absence::Namespace, _) => ("no such namespace".into(), "check --namespace or VAULT_NAMESPACE".into()),
     };
-    Failure::new(why).hint(hint)
+    CliError::new(why).hint(hint)
 }
 
 const UNSURE: &str = "check --kv and --mount: the server did not say which engine holds the path";
 
 /// Says what a policy lacks, or that the token may be worth nothing at all. The server answers 403 to both; the token is
 /// asked to look itself up, once, which the default policy lets every valid one do.
-async fn refused(session: &Session<'_>, config: &Config, policy_path: &str, unsure: bool) -> Failure {
+async fn refused(session: &Session<'_>, config: &Config, policy_path: &str, unsure: bool) -> CliError {
     let left = session.left();
     if left.is_some_and(|left| left < 0) {
-        return Failure::new(
+        return CliError::new(
             "permission denied (403): the token of the login was good for fewer requests than this takes",
         )
         .hint("raise token_num_uses of the role, or save requests with --kv and --mount");
@@ -213,14 +213,14 @@ async fn refused(session: &Session<'_>, config: &Config, policy_path: &str, unsu
     let looked_up = async || session.once(get("auth/token/lookup-self")).await;
     let doubtful = left != Some(0) && looked_up().await.is_ok_and(|answer| answer.status() == StatusCode::FORBIDDEN);
     if doubtful && session.is_anonymous() {
-        return Failure::new("permission denied (403): the agent has no valid token")
+        return CliError::new("permission denied (403): the agent has no valid token")
             .hint("look into its log: it could not log in, or it does not add its token (use_auto_auth_token)");
     }
     let below = match config.credential.namespace_from(config.connection.namespace.as_deref()) {
         Ok(below) => below,
         Err(namespace) => {
             let why = format!("the token is of namespace `{namespace}`, and the secret is outside of it");
-            return Failure::new(format!("permission denied (403): {why}"))
+            return CliError::new(format!("permission denied (403): {why}"))
                 .hint("log in in the namespace of the secret, or in one above it, with --auth-namespace");
         }
     };
@@ -230,7 +230,7 @@ async fn refused(session: &Session<'_>, config: &Config, policy_path: &str, unsu
     if unsure {
         hint = format!("{hint}\n{UNSURE}");
     }
-    Failure::new(if doubtful {
+    CliError::new(if doubtful {
         "permission denied (403): the token may not read it, or is expired, revoked or unknown to this server"
     } else {
         "permission denied (403)"

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use vault_exec::failure::Exit;
+use vault_exec::error::ExitCode;
 
 use crate::bed::vault_exec;
 
@@ -32,9 +32,9 @@ fn the_options_are_the_help() {
 #[test]
 fn the_exit_codes_are_those_of_the_code() {
     for (exit, meaning) in [
-        (Exit::Failed, "vault-exec failed"),
-        (Exit::CannotExecute, "the program was found but cannot be executed"),
-        (Exit::NotFound, "the program was not found"),
+        (ExitCode::Failed, "vault-exec failed"),
+        (ExitCode::CannotExecute, "the program was found but cannot be executed"),
+        (ExitCode::NotFound, "the program was not found"),
     ] {
         let row = format!("\n| {} | {meaning}", exit as i32);
         assert!(README.contains(&row), "{row}");

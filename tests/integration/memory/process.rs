@@ -38,7 +38,7 @@ fn nothing_is_left_of_what_was_on_the_stack() {
 #[test]
 fn no_vector_register_keeps_anything() {
     use std::arch::{asm, is_x86_feature_detected};
-    use vault_exec::hygiene::wipe_registers;
+    use vault_exec::process::wipe_registers;
 
     let mut kept = [1_u8; 32 * 64];
     // SAFETY: the instructions are there, the registers are named as lost, and each has its place in `kept`.

@@ -232,7 +232,7 @@ impl<'a> Visit<'a> for Reader<'_> {
     fn visit_expr_call(&mut self, call: &'a syn::ExprCall) {
         let path = call.func.to_token_stream().to_string().replace(' ', "").replace("Self", &self.subject);
         let path: Vec<_> = path.rsplit("::").take(2).collect();
-        let makes = matches!(path[..], ["new", "Failure" | "Error"] | ["custom", "Error" | "D"] | ["LookupError", ..]);
+        let makes = matches!(path[..], ["new", "CliError" | "Error"] | ["custom", "Error" | "D"] | ["LookupError", ..]);
         if makes && !Self::has_words(call, |reader, call| visit::visit_expr_call(reader, call)) {
             self.call(call.span());
         }

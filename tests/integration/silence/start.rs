@@ -144,7 +144,7 @@ fn a_panic_tells_where_it_was_and_nothing_else() {
     const CHILD: &str = "SILENCE_OF_A_PANIC";
     if let Some(how) = std::env::var_os(CHILD) {
         let value = canary("value").to_owned();
-        vault_exec::hygiene::guard_panics();
+        vault_exec::process::install_panic_hook();
         match how.to_str() {
             Some("text") => panic!("{value}"),
             Some("error") => value.parse().map(|_: u8| ()).map_err(|_| value).unwrap(),

@@ -11,7 +11,7 @@ use crate::config::LogFormat;
 
 /// Keeps a server that hangs up, and a reader of our messages that is gone, from ending the process with `SIGPIPE`, and a
 /// limit on the size of files from ending it with `SIGXFSZ`: what is written fails, and that is told.
-pub fn let_writes_fail() {
+pub fn ignore_write_signals() {
     set(Signal::SIGPIPE, &SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty()));
     if !is_ignored(Signal::SIGXFSZ) {
         // Not ignored, which the program would inherit.

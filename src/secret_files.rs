@@ -15,7 +15,7 @@ use nix::sys::statfs::{TMPFS_MAGIC, statfs};
 use nix::unistd::{AccessFlags, access};
 
 use crate::env_name::EnvName;
-use crate::failure::Failure;
+use crate::error::CliError;
 use crate::secret::Secret;
 
 /// The lowest number a file in memory gets. Scripts use the small ones for redirections of their own (`exec 3<file`).
@@ -23,7 +23,7 @@ const LOWEST: i32 = 64;
 
 /// The files that were made so far. Those in a directory are removed again unless the program starts.
 #[derive(Debug)]
-pub struct Files {
+pub struct SecretFiles {
     directory: Option<PathBuf>,
     mode: Option<u32>,
     /// Whether only to find out if they could be made.
@@ -31,7 +31,7 @@ pub struct Files {
     written: Vec<PathBuf>,
 }
 
-impl Files {
+impl SecretFiles {
     /// Files in memory, or in `directory`.
     #[must_use]
     pub fn new(directory: Option<&str>, mode: Option<u32>, dry: bool) -> Self {
@@ -63,7 +63,7 @@ impl Files {
     }
 }
 
-impl Drop for Files {
+impl Drop for SecretFiles {
     fn drop(&mut self) {
         for path in &self.written {
             // It was ours alone; that it is gone already is as good.
@@ -74,7 +74,7 @@ impl Drop for Files {
 
 /// A sealed file in memory that the program inherits: `/proc/self/fd/64`. Opened by that name it is read from its start
 /// every time, see `memfd_create(2)`.
-fn seal(name: &EnvName, value: &Secret, mode: u32) -> Result<Secret, Failure> {
+fn seal(name: &EnvName, value: &Secret, mode: u32) -> Result<Secret, CliError> {
     let failed = |error: io::Error| unstored("a file in memory", &error);
     let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
     let mut file: File = memfd_create(name.as_str(), flags).map_err(|errno| failed(errno.into()))?.into();
@@ -86,15 +86,15 @@ fn seal(name: &EnvName, value: &Secret, mode: u32) -> Result<Secret, Failure> {
     let name = format!("/proc/self/fd/{inherited}");
     // The program would look for it in vain.
     if Path::new(&name).symlink_metadata().is_err() {
-        return Err(Failure::new("/proc is not there, and the file in memory would have its name in it")
+        return Err(CliError::new("/proc is not there, and the file in memory would have its name in it")
             .hint("mount /proc, or name a --file-dir on tmpfs"));
     }
     Ok(Secret::new(name.into_bytes()))
 }
 
 /// A value that found no place.
-fn unstored(place: &str, error: &io::Error) -> Failure {
-    let failure = Failure::of_file(place, error);
+fn unstored(place: &str, error: &io::Error) -> CliError {
+    let failure = CliError::file_error(place, error);
     match error.kind() {
         io::ErrorKind::FileTooLarge => failure.hint("raise the limit on the size of files (ulimit -f)"),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::OutOfMemory => {
@@ -110,9 +110,9 @@ fn inherit(file: &File) -> nix::Result<i32> {
 }
 
 /// Secrets are not written to a disk.
-fn in_memory(directory: &Path) -> Result<(), Failure> {
+fn in_memory(directory: &Path) -> Result<(), CliError> {
     let failure = |why: &str| {
-        Failure::new(format!("{}: {why}", directory.display()))
+        CliError::new(format!("{}: {why}", directory.display()))
             .hint("name a directory on tmpfs, for example in /dev/shm")
     };
     match statfs(directory) {
@@ -127,7 +127,7 @@ fn writable(directory: &Path) -> io::Result<()> {
     Ok(access(directory, AccessFlags::W_OK | AccessFlags::X_OK)?)
 }
 
-fn absent(path: &Path) -> Result<(), Failure> {
+fn absent(path: &Path) -> Result<(), CliError> {
     match path.symlink_metadata() {
         Ok(_) => Err(unwritable(path, &Errno::EEXIST.into())),
         Err(_) => Ok(()),
@@ -144,7 +144,7 @@ fn write(path: &Path, value: &Secret, mode: u32) -> io::Result<()> {
     written
 }
 
-fn unwritable(path: &Path, error: &io::Error) -> Failure {
+fn unwritable(path: &Path, error: &io::Error) -> CliError {
     let failure = unstored(&path.display().to_string(), error);
     match error.kind() {
         io::ErrorKind::AlreadyExists => failure.hint("it is not overwritten: remove it, or name another --file-dir"),

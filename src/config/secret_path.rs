@@ -13,7 +13,7 @@ pub struct SecretPath {
 
 /// What is wrong with a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PathFault {
+pub enum PathError {
     /// No segment at all.
     Empty,
     /// `a//b`, `a/./b` or `a/../b`, which a server or a proxy on the way would read as another path.
@@ -29,11 +29,11 @@ impl SecretPath {
     /// `@` are a version, any other `@` belongs to the path.
     ///
     /// # Errors
-    /// See [`PathFault`].
-    pub fn parse(text: &str) -> Result<Self, PathFault> {
+    /// See [`PathError`].
+    pub fn parse(text: &str) -> Result<Self, PathError> {
         let (path, version) = match text.rsplit_once('@') {
             Some((path, digits)) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-                let version = digits.parse().ok().filter(|&version| version > 0).ok_or(PathFault::Version)?;
+                let version = digits.parse().ok().filter(|&version| version > 0).ok_or(PathError::Version)?;
                 (path, Some(version))
             }
             _ => (text, None),
@@ -48,13 +48,13 @@ impl SecretPath {
     ///
     /// # Errors
     /// When it would be another path to a server.
-    pub(super) fn segments(path: &str) -> Result<impl Iterator<Item = &str>, PathFault> {
+    pub(super) fn segments(path: &str) -> Result<impl Iterator<Item = &str>, PathError> {
         if path.is_empty() {
-            Err(PathFault::Empty)
+            Err(PathError::Empty)
         } else if path.contains(char::is_control) {
-            Err(PathFault::Unprintable)
+            Err(PathError::Unprintable)
         } else if path.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
-            Err(PathFault::OddSegment)
+            Err(PathError::OddSegment)
         } else {
             Ok(path.split('/'))
         }
@@ -109,7 +109,7 @@ impl fmt::Display for SecretPath {
     }
 }
 
-impl fmt::Display for PathFault {
+impl fmt::Display for PathError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Empty => "it names nothing",
@@ -161,19 +161,19 @@ mod tests {
         assert_eq!((parse("secret/a@b.c").version, parse("secret/a@b.c").plain()), (None, "secret/a@b.c".to_owned()));
         assert_eq!(parse("secret/a@b@12").plain(), "secret/a@b");
         for wrong in ["secret/a@", "secret/a@0", "secret/a@99999999999999999999"] {
-            assert_eq!(SecretPath::parse(wrong), Err(PathFault::Version), "{wrong}");
+            assert_eq!(SecretPath::parse(wrong), Err(PathError::Version), "{wrong}");
         }
     }
 
     #[test]
     fn what_another_program_would_read_differently_is_refused() {
         for (text, fault) in [
-            ("", PathFault::Empty),
-            ("//", PathFault::Empty),
-            ("secret/../sys", PathFault::OddSegment),
-            ("secret//a", PathFault::OddSegment),
-            ("./a", PathFault::OddSegment),
-            ("secret/a\n", PathFault::Unprintable),
+            ("", PathError::Empty),
+            ("//", PathError::Empty),
+            ("secret/../sys", PathError::OddSegment),
+            ("secret//a", PathError::OddSegment),
+            ("./a", PathError::OddSegment),
+            ("secret/a\n", PathError::Unprintable),
         ] {
             assert_eq!(SecretPath::parse(text), Err(fault), "{text:?}");
         }

@@ -10,13 +10,13 @@ use nix::errno::Errno;
 use rustify::errors::ClientError;
 use rustls::{AlertDescription, CertificateError};
 
-use crate::failure::MORE_FILES;
-use crate::vault::material;
-use crate::vault::transport::LARGEST;
+use crate::credential_file;
+use crate::error::RAISE_NOFILE_HINT;
+use crate::vault::http::exchange::LARGEST;
 
 /// Why an exchange brought no response.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(super) enum TransportError {
     /// The name of the server has no address.
     Lookup(String),
     /// No connection was made, or it broke.
@@ -36,7 +36,7 @@ pub(super) enum Trouble {
     /// The proxy does not, or cannot, reach the server.
     ProxyRefused(StatusCode),
     /// The proxy itself cannot be reached, or hangs up.
-    Proxy(Box<Trouble>),
+    Proxy(Box<TransportError>),
     /// The server does not speak TLS.
     NotTls,
     /// The server does not speak HTTP.
@@ -46,22 +46,22 @@ pub(super) enum Trouble {
     /// The server sent us to this address, and we do not go there for the reason given.
     Redirect(String, &'static str),
     /// The server sent us to this address, where that happened.
-    Elsewhere(String, Box<Trouble>),
+    AfterRedirect(String, Box<TransportError>),
     /// The request itself could not be made.
     Request,
     /// A limit of this process is used up, and what to do about it.
-    Exhausted(&'static str, &'static str),
+    ResourceLimit(&'static str, &'static str),
     /// The server we were sent to cannot be asked, for a reason of its own.
-    Unprepared(anyhow::Error),
+    TlsSetup(anyhow::Error),
 }
 
-impl Trouble {
+impl TransportError {
     /// Whether it may pass if one tries again.
-    pub(super) fn may_pass(&self) -> bool {
+    pub(super) fn is_transient(&self) -> bool {
         match self {
             Self::Lookup(_) | Self::Connection(_) | Self::Incomplete | Self::Slow => true,
             Self::ProxyRefused(status) => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
-            Self::Proxy(trouble) | Self::Elsewhere(_, trouble) => trouble.may_pass(),
+            Self::Proxy(trouble) | Self::AfterRedirect(_, trouble) => trouble.is_transient(),
             _ => false,
         }
     }
@@ -75,7 +75,7 @@ impl Trouble {
     }
 }
 
-impl From<ClientError> for Trouble {
+impl From<ClientError> for TransportError {
     fn from(error: ClientError) -> Self {
         match error {
             ClientError::GenericError { source } => source.downcast().unwrap_or(Self::Request),
@@ -84,32 +84,32 @@ impl From<ClientError> for Trouble {
     }
 }
 
-impl From<io::Error> for Trouble {
+impl From<io::Error> for TransportError {
     fn from(error: io::Error) -> Self {
         Self::from(&error)
     }
 }
 
-impl From<&io::Error> for Trouble {
+impl From<&io::Error> for TransportError {
     fn from(error: &io::Error) -> Self {
         if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
             return tls.into();
         }
         match error.kind() {
             _ if error.raw_os_error() == Some(Errno::EMFILE as i32) => {
-                Self::Exhausted("too many open files", MORE_FILES)
+                Self::ResourceLimit("too many open files", RAISE_NOFILE_HINT)
             }
             io::ErrorKind::FileTooLarge => Self::TooLarge,
             io::ErrorKind::TimedOut => Self::Slow,
             io::ErrorKind::UnexpectedEof | io::ErrorKind::Other => Self::Incomplete,
             // A chunk that is none.
             io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData if error.raw_os_error().is_none() => Self::NotHttp,
-            _ => Self::Connection(material::why(error)),
+            _ => Self::Connection(credential_file::why(error)),
         }
     }
 }
 
-impl From<hyper::Error> for Trouble {
+impl From<hyper::Error> for TransportError {
     fn from(error: hyper::Error) -> Self {
         match error.source().and_then(|source| source.downcast_ref::<io::Error>()) {
             Some(io) => io.into(),
@@ -120,13 +120,13 @@ impl From<hyper::Error> for Trouble {
 }
 
 /// Something that was to be sent does not fit into a header.
-impl From<InvalidHeaderValue> for Trouble {
+impl From<InvalidHeaderValue> for TransportError {
     fn from(_: InvalidHeaderValue) -> Self {
         Self::Request
     }
 }
 
-impl From<&rustls::Error> for Trouble {
+impl From<&rustls::Error> for TransportError {
     fn from(error: &rustls::Error) -> Self {
         match error {
             rustls::Error::InvalidCertificate(fault) => Self::Certificate(fault.clone()),
@@ -138,7 +138,7 @@ impl From<&rustls::Error> for Trouble {
     }
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Lookup(why) | Self::Connection(why) => f.write_str(why),
@@ -156,15 +156,15 @@ impl fmt::Display for Trouble {
             Self::NotHttp => f.write_str("the server does not speak HTTP"),
             Self::TooLarge => write!(f, "the answer is larger than {} MiB", LARGEST / 1024 / 1024),
             Self::Redirect(target, why) => write!(f, "redirected to {target}, but {why}"),
-            Self::Elsewhere(target, trouble) => write!(f, "redirected to {target}: {trouble}"),
+            Self::AfterRedirect(target, trouble) => write!(f, "redirected to {target}: {trouble}"),
             Self::Request => f.write_str("the request could not be made"),
-            Self::Exhausted(what, _) => f.write_str(what),
-            Self::Unprepared(error) => write!(f, "{error:#}"),
+            Self::ResourceLimit(what, _) => f.write_str(what),
+            Self::TlsSetup(error) => write!(f, "{error:#}"),
         }
     }
 }
 
-impl Error for Trouble {}
+impl Error for TransportError {}
 
 /// `vault.test` of `DnsName("vault.test")`, which is how rustls tells names.
 fn plain(name: &str) -> &str {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 /// The time and the tries that are left.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Deadline {
+pub(crate) struct RetryPolicy {
     end: Instant,
     total: Duration,
     attempts: Option<u32>,
@@ -23,7 +23,7 @@ const REQUEST: Duration = Duration::from_secs(10);
 
 /// Why there is no next try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum GiveUp {
+pub(crate) enum GiveUp {
     /// The time of `--timeout` does not suffice.
     Time,
     /// The server asks to be left alone for longer than that.
@@ -32,29 +32,29 @@ pub(super) enum GiveUp {
     Attempts,
 }
 
-impl Deadline {
-    pub(super) fn new(total: Duration, attempts: Option<u32>) -> Self {
+impl RetryPolicy {
+    pub(crate) fn new(total: Duration, attempts: Option<u32>) -> Self {
         Self { end: Instant::now() + total, total, attempts }
     }
 
     /// The time of `--timeout`.
-    pub(super) const fn total(&self) -> Duration {
+    pub(crate) const fn total(&self) -> Duration {
         self.total
     }
 
     /// The time that one request may take.
-    pub(super) fn request(&self) -> Duration {
+    pub(crate) fn request(&self) -> Duration {
         self.left().min(REQUEST)
     }
 
     /// The time that is left of it.
-    pub(super) fn left(&self) -> Duration {
+    pub(crate) fn left(&self) -> Duration {
         self.end.saturating_duration_since(Instant::now())
     }
 
     /// How long to wait after `tries` tries: a random part of a doubled delay ("full jitter", so that many that failed
     /// together do not come back together), but no less than the server asked for.
-    pub(super) fn wait(&self, tries: u32, retry_after: Option<Duration>) -> Result<Duration, GiveUp> {
+    pub(crate) fn wait(&self, tries: u32, retry_after: Option<Duration>) -> Result<Duration, GiveUp> {
         if self.attempts.is_some_and(|attempts| tries >= attempts) {
             return Err(GiveUp::Attempts);
         }
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_the_longest_and_vary() {
-        let deadline = Deadline::new(Duration::from_secs(3600), None);
+        let deadline = RetryPolicy::new(Duration::from_secs(3600), None);
         for (tries, ceiling) in [(1, 100), (2, 200), (5, 1600), (6, 2000), (40, 2000), (u32::MAX, 2000)] {
             let waits: Vec<_> = (0..50).map(|_| deadline.wait(tries, None).unwrap()).collect();
             assert!(waits.iter().all(|wait| *wait <= Duration::from_millis(ceiling)), "{tries}: {waits:?}");
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn the_server_may_ask_for_more() {
-        let deadline = Deadline::new(Duration::from_secs(60), None);
+        let deadline = RetryPolicy::new(Duration::from_secs(60), None);
         assert!(deadline.wait(1, Some(Duration::from_secs(30))).unwrap() >= Duration::from_secs(30));
         let long = Duration::from_secs(61);
         assert_eq!(deadline.wait(1, Some(long)), Err(GiveUp::RetryAfter(long)));
@@ -96,8 +96,8 @@ mod tests {
 
     #[test]
     fn time_and_tries_end() {
-        assert_eq!(Deadline::new(Duration::ZERO, None).wait(1, None), Err(GiveUp::Time));
-        assert_eq!(Deadline::new(Duration::from_secs(60), Some(3)).wait(3, None), Err(GiveUp::Attempts));
-        assert!(Deadline::new(Duration::from_secs(60), Some(3)).wait(2, None).is_ok());
+        assert_eq!(RetryPolicy::new(Duration::ZERO, None).wait(1, None), Err(GiveUp::Time));
+        assert_eq!(RetryPolicy::new(Duration::from_secs(60), Some(3)).wait(3, None), Err(GiveUp::Attempts));
+        assert!(RetryPolicy::new(Duration::from_secs(60), Some(3)).wait(2, None).is_ok());
     }
 }

@@ -9,23 +9,23 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::vault::transport::LARGEST;
+use crate::vault::http::exchange::LARGEST;
 
 /// Besides the body there are a head, and the sizes of chunks.
 const MOST: usize = LARGEST + 1024 * 1024;
 
 /// How many bytes the answer may still have.
 #[derive(Clone)]
-pub(super) struct Allowance(Arc<AtomicUsize>);
+pub(in crate::vault) struct ByteBudget(Arc<AtomicUsize>);
 
-impl Allowance {
+impl ByteBudget {
     /// For the first answer.
-    pub(super) fn new() -> Self {
+    pub(in crate::vault) fn new() -> Self {
         Self(Arc::new(MOST.into()))
     }
 
     /// For the next answer.
-    pub(super) fn renew(&self) {
+    pub(in crate::vault) fn renew(&self) {
         self.0.store(MOST, Ordering::Relaxed);
     }
 
@@ -37,18 +37,18 @@ impl Allowance {
 }
 
 /// The wire, and what may still come over it.
-pub(super) struct Bounded<W> {
+pub(in crate::vault) struct LimitedStream<W> {
     wire: W,
-    allowance: Allowance,
+    allowance: ByteBudget,
 }
 
-impl<W> Bounded<W> {
-    pub(super) const fn new(wire: W, allowance: Allowance) -> Self {
+impl<W> LimitedStream<W> {
+    pub(in crate::vault) const fn new(wire: W, allowance: ByteBudget) -> Self {
         Self { wire, allowance }
     }
 }
 
-impl<W: AsyncRead + Unpin> AsyncRead for Bounded<W> {
+impl<W: AsyncRead + Unpin> AsyncRead for LimitedStream<W> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context, buffer: &mut ReadBuf) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.wire).poll_read(cx, buffer))?;
@@ -56,7 +56,7 @@ impl<W: AsyncRead + Unpin> AsyncRead for Bounded<W> {
     }
 }
 
-impl<W: AsyncWrite + Unpin> AsyncWrite for Bounded<W> {
+impl<W: AsyncWrite + Unpin> AsyncWrite for LimitedStream<W> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.wire).poll_write(cx, bytes)
     }

@@ -13,17 +13,17 @@ use rustify::errors::ClientError;
 use url::{Position, Url};
 
 use crate::config::Connection;
+use crate::log::Logger;
+use crate::retry::RetryPolicy;
 use crate::secret::Secret;
-use crate::story::Story;
-use crate::vault::connector::{Connector, Sender};
-use crate::vault::retry::Deadline;
-use crate::vault::trouble::Trouble;
+use crate::vault::error::TransportError;
+use crate::vault::http::connect::{Connector, Sender};
 
 /// A response over this many bytes is refused; Vault's own limit for a request is 32 MiB, for a KV secret 1 MiB.
-pub(super) const LARGEST: usize = 8 * 1024 * 1024;
+pub(in crate::vault) const LARGEST: usize = 8 * 1024 * 1024;
 
 /// HTTP/1.1 under vaultrs' request types, which see [`rustify::client::Client`] alone.
-pub(super) struct Transport<'a> {
+pub(in crate::vault) struct Transport<'a> {
     connector: Connector<'a>,
     redirects: bool,
     /// Connections that no request uses at the moment, and the scheme, host and port they lead to.
@@ -33,11 +33,15 @@ pub(super) struct Transport<'a> {
     /// What the address puts in front of `/v1`, without a slash at its end.
     prefix: String,
     /// Whom the server's certificate must be from, in words.
-    pub(super) trust: String,
+    pub(in crate::vault) trust: String,
 }
 
 impl<'a> Transport<'a> {
-    pub(super) fn new(connection: &'a Connection, deadline: &Deadline, story: &Story) -> anyhow::Result<Self> {
+    pub(in crate::vault) fn new(
+        connection: &'a Connection,
+        deadline: &RetryPolicy,
+        logger: &Logger,
+    ) -> anyhow::Result<Self> {
         let url = &connection.address.url;
         let mut base = url.clone();
         base.set_path("");
@@ -46,27 +50,28 @@ impl<'a> Transport<'a> {
         let connector = Connector::new(connection, *deadline);
         let trust = connector.trust(url)?;
         if url.scheme() == "https" && !connection.tls.verify {
-            story.warn(format_args!("the server's certificate is not checked: anyone in between can read the secrets"));
+            logger
+                .warn(format_args!("the server's certificate is not checked: anyone in between can read the secrets"));
         }
-        story.debug(format_args!("trust {trust}"));
+        logger.debug(format_args!("trust {trust}"));
         let (idle, redirects) = (Mutex::default(), connection.redirects);
         Ok(Self { connector, redirects, idle, base, prefix, trust })
     }
 
     /// See [`Connector::turn`].
-    pub(super) fn turn(&self) -> usize {
+    pub(in crate::vault) fn turn(&self) -> usize {
         self.connector.turn()
     }
 
     /// Whoever was asked in this turn cannot help now: the next try is made at the next address of the server's name, and
     /// not over a connection that is there.
-    pub(super) fn end_turn(&self, turn: usize) {
+    pub(in crate::vault) fn end_turn(&self, turn: usize) {
         self.idle().clear();
         self.connector.end_turn(turn);
     }
 
     /// Gets one URL, which nobody prepared for vaultrs.
-    pub(super) async fn get(&self, url: &Url, bearer: &Secret) -> Result<Response<Vec<u8>>, Trouble> {
+    pub(in crate::vault) async fn get(&self, url: &Url, bearer: &Secret) -> Result<Response<Vec<u8>>, TransportError> {
         let mut request = Request::default();
         let bearer = Bytes::from([b"Bearer ", bearer.expose()].concat());
         request.headers_mut().insert(AUTHORIZATION, HeaderValue::from_maybe_shared(bearer)?);
@@ -74,42 +79,43 @@ impl<'a> Transport<'a> {
     }
 
     /// Asks the server, and whom it sends us to.
-    async fn exchange(&self, url: &Url, request: Request<Full<Bytes>>) -> Result<Response<Vec<u8>>, Trouble> {
+    async fn exchange(&self, url: &Url, request: Request<Full<Bytes>>) -> Result<Response<Vec<u8>>, TransportError> {
         let first = self.ask(url, request.clone()).await?;
         let Some(target) = redirect(&first, url) else { return Ok(first) };
-        let refuse = |why| Err(Trouble::Redirect(target.origin().ascii_serialization(), why));
+        let refuse = |why| Err(TransportError::Redirect(target.origin().ascii_serialization(), why));
         match (target.scheme(), url.scheme()) {
             _ if !self.redirects => return refuse("--disable-redirects is given"),
             ("http", "https") => return refuse("it does not protect what is sent there"),
             ("http" | "https", _) => {}
             (scheme, _) => {
-                return Err(Trouble::Redirect(format!("{scheme}:"), "that is neither https:// nor http://"));
+                return Err(TransportError::Redirect(format!("{scheme}:"), "that is neither https:// nor http://"));
             }
         }
-        let elsewhere = |trouble| Trouble::Elsewhere(target.origin().ascii_serialization(), Box::new(trouble));
+        let elsewhere =
+            |trouble| TransportError::AfterRedirect(target.origin().ascii_serialization(), Box::new(trouble));
         let second = self.ask(&target, request).await.map_err(elsewhere)?;
         match redirect(&second, &target) {
             None => Ok(second),
             Some(third) => {
-                Err(Trouble::Redirect(third.origin().ascii_serialization(), "one redirect was followed already"))
+                Err(TransportError::Redirect(third.origin().ascii_serialization(), "one redirect was followed already"))
             }
         }
     }
 
     /// Asks one server.
-    async fn ask(&self, url: &Url, mut request: Request<Full<Bytes>>) -> Result<Response<Vec<u8>>, Trouble> {
+    async fn ask(&self, url: &Url, mut request: Request<Full<Bytes>>) -> Result<Response<Vec<u8>>, TransportError> {
         self.connector.address(&mut request, url)?;
         let mut sender = self.sender(url).await?;
         let answer = whole(sender.send(request).await?).await?;
         if answer.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED && self.connector.plain_proxy(url).is_some() {
-            return Err(Trouble::ProxyLogin);
+            return Err(TransportError::ProxyLogin);
         }
         self.idle().push((end(url), sender));
         Ok(answer)
     }
 
     /// A connection to the server, one that is there already if it is still good.
-    async fn sender(&self, url: &Url) -> Result<Sender, Trouble> {
+    async fn sender(&self, url: &Url) -> Result<Sender, TransportError> {
         while let Some(mut sender) = self.take_idle(url) {
             if sender.is_open().await {
                 return Ok(sender);
@@ -140,18 +146,18 @@ fn redirect(answer: &Response<Vec<u8>>, asked: &Url) -> Option<Url> {
     matches!(answer.status().as_u16(), 301 | 302 | 307 | 308).then(|| asked.join(location).ok())?
 }
 
-async fn whole(answer: Response<Incoming>) -> Result<Response<Vec<u8>>, Trouble> {
+async fn whole(answer: Response<Incoming>) -> Result<Response<Vec<u8>>, TransportError> {
     let (head, mut body) = answer.into_parts();
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if announced > LARGEST {
-        return Err(Trouble::TooLarge);
+        return Err(TransportError::TooLarge);
     }
     let mut bytes = Vec::with_capacity(announced);
     while let Some(frame) = body.frame().await {
         // Trailers tell nothing.
         let Ok(chunk) = frame?.into_data() else { continue };
         if bytes.len() + chunk.len() > LARGEST {
-            return Err(Trouble::TooLarge);
+            return Err(TransportError::TooLarge);
         }
         bytes.extend_from_slice(&chunk);
     }

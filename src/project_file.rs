@@ -9,8 +9,8 @@ use anyhow::Context;
 use nix::libc::O_NONBLOCK;
 use nix::unistd::geteuid;
 
-use crate::config::{Project, Which};
-use crate::failure::Failure;
+use crate::config::{ProjectFile, ProjectSettings};
+use crate::error::CliError;
 
 /// What it is called.
 pub const NAME: &str = ".vault-exec.toml";
@@ -22,17 +22,17 @@ const LARGEST: u64 = 1024 * 1024;
 ///
 /// # Errors
 /// When it cannot be read, others could have written it, or what it says means nothing.
-pub fn read(which: Which, home: Option<&Path>) -> anyhow::Result<Project> {
+pub fn read(which: ProjectFile, home: Option<&Path>) -> anyhow::Result<ProjectSettings> {
     match which {
-        Which::Nothing => Ok(Project::default()),
-        Which::Named(setting) => {
+        ProjectFile::Nothing => Ok(ProjectSettings::default()),
+        ProjectFile::Named(setting) => {
             let text = File::open(&setting.value).and_then(text);
             let text =
-                text.map_err(|error| unreadable(&setting.value, &error)).with_context(|| setting.from.clone())?;
+                text.map_err(|error| unreadable(&setting.value, &error)).with_context(|| setting.source.clone())?;
             parse(&text, &setting.value, false)
         }
-        Which::Nearest => match nearest(home)? {
-            None => Ok(Project::default()),
+        ProjectFile::Nearest => match nearest(home)? {
+            None => Ok(ProjectSettings::default()),
             Some((path, file)) => {
                 let shown = path.display().to_string();
                 trust(&file).with_context(|| shown.clone())?;
@@ -42,8 +42,8 @@ pub fn read(which: Which, home: Option<&Path>) -> anyhow::Result<Project> {
     }
 }
 
-fn parse(text: &str, name: &str, found: bool) -> anyhow::Result<Project> {
-    Ok(Project::parse(text, name, found).map_err(Failure::from)?)
+fn parse(text: &str, name: &str, found: bool) -> anyhow::Result<ProjectSettings> {
+    Ok(ProjectSettings::parse(text, name, found).map_err(CliError::from)?)
 }
 
 /// Looks in the working directory and those above it, up to the home or the border of the file system.
@@ -72,8 +72,8 @@ fn nearest(home: Option<&Path>) -> anyhow::Result<Option<(PathBuf, File)>> {
 }
 
 /// Only we and root may have written it.
-fn trust(file: &File) -> Result<(), Failure> {
-    let refuse = |why, hint| Err(Failure::new(why).hint(format!("{hint}, or name it with --config if you trust it")));
+fn trust(file: &File) -> Result<(), CliError> {
+    let refuse = |why, hint| Err(CliError::new(why).hint(format!("{hint}, or name it with --config if you trust it")));
     match file.metadata() {
         Ok(metadata) if !metadata.is_file() => refuse("it is no file", "make it one"),
         Ok(metadata) if metadata.uid() != 0 && metadata.uid() != geteuid().as_raw() => {
@@ -94,7 +94,7 @@ fn text(file: File) -> Result<String, Error> {
     Ok(text)
 }
 
-fn unreadable(path: &str, error: &Error) -> Failure {
-    Failure::of_file(path, error)
+fn unreadable(path: &str, error: &Error) -> CliError {
+    CliError::file_error(path, error)
         .hint("it must be there and readable text; --config names another file, --no-config does without")
 }

@@ -25,11 +25,11 @@ use tokio_rustls::TlsConnector;
 use url::{Position, Url};
 
 use crate::config::{Connection, Proxy};
-use crate::vault::bounded::{Allowance, Bounded};
-use crate::vault::dns::Lookups;
-use crate::vault::retry::Deadline;
-use crate::vault::tls;
-use crate::vault::trouble::Trouble;
+use crate::retry::RetryPolicy;
+use crate::vault::error::TransportError;
+use crate::vault::http::dns::Resolver;
+use crate::vault::http::limit::{ByteBudget, LimitedStream};
+use crate::vault::http::tls;
 
 /// A connection has at most this long.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -38,19 +38,19 @@ const CONNECT: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_millis(300);
 
 /// Makes connections to the server, and to whom it sends us.
-pub(super) struct Connector<'a> {
+pub(in crate::vault) struct Connector<'a> {
     connection: &'a Connection,
-    deadline: Deadline,
-    lookups: Lookups,
+    deadline: RetryPolicy,
+    lookups: Resolver,
     turn: AtomicUsize,
     /// Made when it is first needed: it takes files to be read.
     tls: OnceLock<(Arc<ClientConfig>, String)>,
 }
 
 /// The end of a connection that requests go into.
-pub(super) struct Sender {
+pub(in crate::vault) struct Sender {
     http: SendRequest<Full<Bytes>>,
-    allowance: Allowance,
+    allowance: ByteBudget,
 }
 
 /// What bytes go through, whatever is below it.
@@ -61,12 +61,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 type Wire = Box<dyn Stream>;
 
 impl<'a> Connector<'a> {
-    pub(super) fn new(connection: &'a Connection, deadline: Deadline) -> Self {
-        Self { connection, deadline, lookups: Lookups::default(), turn: AtomicUsize::new(0), tls: OnceLock::new() }
+    pub(in crate::vault) fn new(connection: &'a Connection, deadline: RetryPolicy) -> Self {
+        Self { connection, deadline, lookups: Resolver::default(), turn: AtomicUsize::new(0), tls: OnceLock::new() }
     }
 
     /// Whom the server's certificate must be from, in words. Reads files.
-    pub(super) fn trust(&self, url: &Url) -> anyhow::Result<String> {
+    pub(in crate::vault) fn trust(&self, url: &Url) -> anyhow::Result<String> {
         match url.scheme() {
             "https" => Ok(self.tls()?.1.clone()),
             _ => Ok("anybody, over plain HTTP".into()),
@@ -74,10 +74,14 @@ impl<'a> Connector<'a> {
     }
 
     /// Writes on a request where it goes: to the server a path, to a proxy that is to forward it the whole URL.
-    pub(super) fn address(&self, request: &mut Request<Full<Bytes>>, url: &Url) -> Result<(), Trouble> {
+    pub(in crate::vault) fn address(
+        &self,
+        request: &mut Request<Full<Bytes>>,
+        url: &Url,
+    ) -> Result<(), TransportError> {
         let proxy = self.plain_proxy(url);
         let start = if proxy.is_some() { Position::BeforeScheme } else { Position::BeforePath };
-        *request.uri_mut() = url[start..Position::AfterQuery].parse().map_err(|_| Trouble::Request)?;
+        *request.uri_mut() = url[start..Position::AfterQuery].parse().map_err(|_| TransportError::Request)?;
         request.headers_mut().insert(HOST, HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort])?);
         if let Some(proxy) = proxy {
             log_in(request, proxy)?;
@@ -86,43 +90,43 @@ impl<'a> Connector<'a> {
     }
 
     /// The proxy that forwards requests for this URL, rather than bytes.
-    pub(super) fn plain_proxy(&self, url: &Url) -> Option<&Proxy> {
+    pub(in crate::vault) fn plain_proxy(&self, url: &Url) -> Option<&Proxy> {
         self.connection.proxy.as_ref().filter(|_| url.scheme() == "http")
     }
 
     /// Which of several addresses is the first to be connected to, counted on past the last one.
-    pub(super) fn turn(&self) -> usize {
+    pub(in crate::vault) fn turn(&self) -> usize {
         self.turn.load(Ordering::Relaxed)
     }
 
     /// Has the next connection begin at the next address, unless a request at the same time as this one has seen to that.
-    pub(super) fn end_turn(&self, turn: usize) {
+    pub(in crate::vault) fn end_turn(&self, turn: usize) {
         let _ = self.turn.compare_exchange(turn, turn + 1, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// A connection that requests for this URL go into.
-    pub(super) async fn connect(&self, url: &Url) -> Result<Sender, Trouble> {
+    pub(in crate::vault) async fn connect(&self, url: &Url) -> Result<Sender, TransportError> {
         let Connection { address, proxy, .. } = self.connection;
         // A name may take longer: a name server that is gone is no fault of the server's.
         let mut addresses = match (&address.socket, proxy) {
             (Some(_), _) => Vec::new(),
-            (None, Some(proxy)) => self.lookups.addresses(&proxy.url).await.map_err(Trouble::of_proxy)?,
+            (None, Some(proxy)) => self.lookups.addresses(&proxy.url).await.map_err(TransportError::of_proxy)?,
             (None, None) => self.lookups.addresses(url).await?,
         };
         let first = self.turn().checked_rem(addresses.len()).unwrap_or(0);
         addresses.rotate_left(first);
         let connected = async {
-            let allowance = Allowance::new();
-            let wire = Bounded::new(self.wire(url, addresses).await?, allowance.clone());
+            let allowance = ByteBudget::new();
+            let wire = LimitedStream::new(self.wire(url, addresses).await?, allowance.clone());
             Ok(Sender { http: http(wire).await?, allowance })
         };
-        timeout(CONNECT, connected).await.unwrap_or(Err(Trouble::Slow))
+        timeout(CONNECT, connected).await.unwrap_or(Err(TransportError::Slow))
     }
 
-    async fn wire(&self, url: &Url, addresses: Vec<SocketAddr>) -> Result<Wire, Trouble> {
+    async fn wire(&self, url: &Url, addresses: Vec<SocketAddr>) -> Result<Wire, TransportError> {
         let wire = match (&self.connection.address.socket, &self.connection.proxy) {
             (Some(socket), _) => Box::new(UnixStream::connect(socket).await?),
-            (None, Some(proxy)) => self.through(proxy, url, addresses).await.map_err(Trouble::of_proxy)?,
+            (None, Some(proxy)) => self.through(proxy, url, addresses).await.map_err(TransportError::of_proxy)?,
             (None, None) => tcp(addresses).await?,
         };
         match (url.scheme(), &self.connection.tls.server_name) {
@@ -133,7 +137,7 @@ impl<'a> Connector<'a> {
     }
 
     /// To the proxy, and through it if the server is to be spoken to in TLS.
-    async fn through(&self, proxy: &Proxy, url: &Url, addresses: Vec<SocketAddr>) -> Result<Wire, Trouble> {
+    async fn through(&self, proxy: &Proxy, url: &Url, addresses: Vec<SocketAddr>) -> Result<Wire, TransportError> {
         let mut wire = tcp(addresses).await?;
         if proxy.url.scheme() == "https" {
             wire = self.secure(wire, host(&proxy.url)).await?;
@@ -141,9 +145,9 @@ impl<'a> Connector<'a> {
         if url.scheme() == "https" { tunnel(wire, proxy, url).await } else { Ok(wire) }
     }
 
-    async fn secure(&self, wire: Wire, name: &str) -> Result<Wire, Trouble> {
-        let config = Arc::clone(&self.tls().map_err(Trouble::Unprepared)?.0);
-        let name = ServerName::try_from(name.to_owned()).map_err(|_| Trouble::Request)?;
+    async fn secure(&self, wire: Wire, name: &str) -> Result<Wire, TransportError> {
+        let config = Arc::clone(&self.tls().map_err(TransportError::TlsSetup)?.0);
+        let name = ServerName::try_from(name.to_owned()).map_err(|_| TransportError::Request)?;
         Ok(Box::new(TlsConnector::from(config).connect(name, wire).await?))
     }
 
@@ -158,14 +162,17 @@ impl<'a> Connector<'a> {
 
 impl Sender {
     /// Whether the server left the connection open.
-    pub(super) async fn is_open(&mut self) -> bool {
+    pub(in crate::vault) async fn is_open(&mut self) -> bool {
         // The task that holds the connection sees now whether the server closed it.
         tokio::task::yield_now().await;
         self.http.ready().await.is_ok()
     }
 
     /// Sends a request, and waits for the head of the answer.
-    pub(super) async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Trouble> {
+    pub(in crate::vault) async fn send(
+        &mut self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, TransportError> {
         self.allowance.renew();
         Ok(self.http.send_request(request).await?)
     }
@@ -177,7 +184,7 @@ fn host(url: &Url) -> &str {
 }
 
 /// The first address that accepts. One that refuses is followed by the next at once, one that is silent soon.
-async fn tcp(addresses: Vec<SocketAddr>) -> Result<Wire, Trouble> {
+async fn tcp(addresses: Vec<SocketAddr>) -> Result<Wire, TransportError> {
     let mut addresses = addresses.into_iter().peekable();
     let mut attempts = FuturesUnordered::new();
     loop {
@@ -189,26 +196,26 @@ async fn tcp(addresses: Vec<SocketAddr>) -> Result<Wire, Trouble> {
                 return Ok(Box::new(stream));
             }
             Ok(Some(Err(error))) if attempts.is_empty() && addresses.peek().is_none() => return Err(error.into()),
-            Ok(None) => return Err(Trouble::Slow),
+            Ok(None) => return Err(TransportError::Slow),
             _ => {}
         }
     }
 }
 
 /// Has the proxy connect us to the server.
-async fn tunnel(wire: Wire, proxy: &Proxy, url: &Url) -> Result<Wire, Trouble> {
+async fn tunnel(wire: Wire, proxy: &Proxy, url: &Url) -> Result<Wire, TransportError> {
     let port = url.port_or_known_default().unwrap_or_default();
     let authority = format!("{}:{port}", url.host_str().unwrap_or_default());
     let mut request = Request::new(Full::default());
     request.headers_mut().insert(HOST, HeaderValue::from_str(&authority)?);
-    *request.uri_mut() = authority.try_into().map_err(|_| Trouble::Request)?;
+    *request.uri_mut() = authority.try_into().map_err(|_| TransportError::Request)?;
     *request.method_mut() = Method::CONNECT;
     log_in(&mut request, proxy)?;
     let answer = http(wire).await?.send_request(request).await?;
     match answer.status() {
         status if status.is_success() => Ok(Box::new(TokioIo::new(hyper::upgrade::on(answer).await?))),
-        StatusCode::PROXY_AUTHENTICATION_REQUIRED => Err(Trouble::ProxyLogin),
-        status => Err(Trouble::ProxyRefused(status)),
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => Err(TransportError::ProxyLogin),
+        status => Err(TransportError::ProxyRefused(status)),
     }
 }
 
@@ -226,7 +233,7 @@ fn log_in(request: &mut Request<Full<Bytes>>, Proxy { url, .. }: &Proxy) -> Resu
 }
 
 /// Speaks HTTP over a connection. It ends with what uses it.
-async fn http(wire: impl Stream + 'static) -> Result<SendRequest<Full<Bytes>>, Trouble> {
+async fn http(wire: impl Stream + 'static) -> Result<SendRequest<Full<Bytes>>, TransportError> {
     let (sender, connection) = http1::handshake(TokioIo::new(wire)).await?;
     // Whoever waits for an answer is told of its errors.
     tokio::spawn(connection.with_upgrades());

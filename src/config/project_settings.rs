@@ -5,14 +5,14 @@ use std::fmt;
 
 use toml_span::value::{Table, Value, ValueInner};
 
-use crate::args::options::{self, Kind, Opt};
-use crate::config::given::Setting;
+use crate::args::options::{self, Kind, OptionSpec};
+use crate::config::sources::Setting;
 use crate::env_name::EnvName;
 use crate::template::nearest;
 
 /// Settings of a project file; empty where there is none.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Project(BTreeMap<String, Vec<Setting>>);
+pub struct ProjectSettings(BTreeMap<String, Vec<Setting>>);
 
 /// What is wrong with a project file, and where: `.vault-exec.toml:3:1`.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,13 +20,13 @@ pub struct ProjectError {
     /// File, line and column, each from 1.
     pub place: String,
     /// What is wrong there.
-    pub fault: ProjectFault,
+    pub fault: ProjectErrorKind,
 }
 
 /// See [`ProjectError::fault`].
 #[derive(Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the messages below say it")]
-pub enum ProjectFault {
+pub enum ProjectErrorKind {
     Toml { message: String },
     UnknownKey { key: String, near: Option<String> },
     Refused { key: String },
@@ -66,7 +66,7 @@ const REFUSED: [&str; 27] = [
     "keep-token",
 ];
 
-impl Project {
+impl ProjectSettings {
     /// Reads the text of the file called `name`; `found` tells that it was found rather than named.
     ///
     /// # Errors
@@ -74,18 +74,18 @@ impl Project {
     pub fn parse(text: &str, name: &str, found: bool) -> Result<Self, ProjectError> {
         let reader = Reader { text, name, found };
         let mut root = toml_span::parse(text)
-            .map_err(|error| reader.error(error.span.start, ProjectFault::Toml { message: error.to_string() }))?;
+            .map_err(|error| reader.error(error.span.start, ProjectErrorKind::Toml { message: error.to_string() }))?;
         let ValueInner::Table(table) = root.take() else { return Ok(Self::default()) };
         let mut settings = BTreeMap::new();
         for (key, value) in table {
             let at = key.span.start;
             let key = key.name.into_owned();
             let Some(option) = options::of_projects().find(|option| option.key() == key) else {
-                let near = nearest(&key, options::of_projects().map(Opt::key));
-                return Err(reader.error(at, ProjectFault::UnknownKey { key, near }));
+                let near = nearest(&key, options::of_projects().map(OptionSpec::key));
+                return Err(reader.error(at, ProjectErrorKind::UnknownKey { key, near }));
             };
             if found && REFUSED.contains(&key.as_str()) {
-                return Err(reader.error(at, ProjectFault::Refused { key }));
+                return Err(reader.error(at, ProjectErrorKind::Refused { key }));
             }
             let values = reader.values(&key, option.kind, value)?;
             settings.insert(key, values);
@@ -113,7 +113,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn values(&self, key: &str, kind: Kind, mut value: Value) -> Result<Vec<Setting>, ProjectError> {
         let at = value.span.start;
-        let wrong = |wanted| Err(self.error(at, ProjectFault::WrongType { key: key.to_owned(), wanted }));
+        let wrong = |wanted| Err(self.error(at, ProjectErrorKind::WrongType { key: key.to_owned(), wanted }));
         match (kind, value.take()) {
             (Kind::Switch | Kind::Count, ValueInner::Boolean(on)) => Ok(vec![self.setting(at, key, on.to_string())]),
             (Kind::Switch | Kind::Count, _) => wrong("true or false"),
@@ -134,7 +134,7 @@ impl Reader<'_> {
         let at = item.span.start;
         match item.take() {
             ValueInner::String(text) => Ok((at, text.into_owned())),
-            _ => Err(self.error(at, ProjectFault::WrongType { key: key.to_owned(), wanted: "a list of strings" })),
+            _ => Err(self.error(at, ProjectErrorKind::WrongType { key: key.to_owned(), wanted: "a list of strings" })),
         }
     }
 
@@ -160,17 +160,17 @@ impl Reader<'_> {
     /// Whether the file may give this name a value.
     fn judge(&self, at: usize, name: &str) -> Result<(), ProjectError> {
         if self.found && EnvName::parse(name).is_ok_and(|name| name.is_dangerous()) {
-            return Err(self.error(at, ProjectFault::DangerousName { name: name.to_owned() }));
+            return Err(self.error(at, ProjectErrorKind::DangerousName { name: name.to_owned() }));
         }
         Ok(())
     }
 
     fn setting(&self, at: usize, key: &str, value: String) -> Setting {
         let (line, _) = self.line_and_column(at);
-        Setting { value, from: format!("{}:{line}: {key}", self.name) }
+        Setting { value, source: format!("{}:{line}: {key}", self.name) }
     }
 
-    fn error(&self, at: usize, fault: ProjectFault) -> ProjectError {
+    fn error(&self, at: usize, fault: ProjectErrorKind) -> ProjectError {
         let (line, column) = self.line_and_column(at);
         ProjectError { place: format!("{}:{line}:{column}", self.name), fault }
     }
@@ -186,18 +186,18 @@ impl fmt::Display for ProjectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.place)?;
         match &self.fault {
-            ProjectFault::Toml { message } => f.write_str(message),
-            ProjectFault::UnknownKey { key, .. } => write!(f, "no option is called `{key}`"),
-            ProjectFault::Refused { key } => write!(f, "`{key}` is refused in a file that was found, not named"),
-            ProjectFault::DangerousName { name } => {
+            ProjectErrorKind::Toml { message } => f.write_str(message),
+            ProjectErrorKind::UnknownKey { key, .. } => write!(f, "no option is called `{key}`"),
+            ProjectErrorKind::Refused { key } => write!(f, "`{key}` is refused in a file that was found, not named"),
+            ProjectErrorKind::DangerousName { name } => {
                 write!(f, "{name} can make a program run code, which a file that was found, not named, must not")
             }
-            ProjectFault::WrongType { key, wanted } => write!(f, "`{key}` wants {wanted}"),
+            ProjectErrorKind::WrongType { key, wanted } => write!(f, "`{key}` wants {wanted}"),
         }
     }
 }
 
-impl ProjectFault {
+impl ProjectErrorKind {
     /// The way out.
     #[must_use]
     pub fn hint(&self) -> String {
@@ -218,10 +218,10 @@ mod tests {
     use super::*;
 
     fn shown(text: &str, found: bool) -> String {
-        match Project::parse(text, "p.toml", found) {
+        match ProjectSettings::parse(text, "p.toml", found) {
             Err(error) => error.to_string(),
-            Ok(Project(settings)) => {
-                let setting = |Setting { value, from }: &Setting| format!("{from} = {value}");
+            Ok(ProjectSettings(settings)) => {
+                let setting = |Setting { value, source }: &Setting| format!("{source} = {value}");
                 settings.values().flatten().map(setting).collect::<Vec<_>>().join("; ")
             }
         }

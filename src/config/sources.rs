@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::args::Args;
-use crate::config::{Error, Project, SecretPath};
-use crate::entry::{Entry, Inherited};
+use crate::config::{Error, ProjectSettings, SecretPath};
+use crate::env_block::{EnvEntry, InheritedEnv};
 
 /// A setting and the place to mend it: `--kv` or the name of a variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub struct Setting {
     /// What was given, never empty.
     pub value: String,
     /// The option or variable that gave it.
-    pub from: String,
+    pub source: String,
 }
 
 impl Setting {
@@ -22,7 +22,7 @@ impl Setting {
     /// When it is another one.
     pub(super) fn choose<T: Copy>(self, choices: &'static str, values: &[(&str, T)]) -> Result<T, Error> {
         let chosen = values.iter().find(|(name, _)| *name == self.value).map(|(_, value)| *value);
-        chosen.ok_or(Error::NotAChoice { from: self.from, value: self.value, choices })
+        chosen.ok_or(Error::NotAChoice { source: self.source, value: self.value, choices })
     }
 
     /// A number above 0.
@@ -32,7 +32,7 @@ impl Setting {
     pub(super) fn number(self) -> Result<u32, Error> {
         match self.value.parse() {
             Ok(number) if number > 0 => Ok(number),
-            _ => Err(Error::NotANumber { from: self.from, value: self.value }),
+            _ => Err(Error::NotANumber { source: self.source, value: self.value }),
         }
     }
 
@@ -41,14 +41,18 @@ impl Setting {
     /// # Errors
     /// When it is none.
     pub(super) fn path(self) -> Result<SecretPath, Error> {
-        SecretPath::parse(&self.value).map_err(|fault| Error::NotAPath { from: self.from, value: self.value, fault })
+        SecretPath::parse(&self.value).map_err(|fault| Error::NotAPath {
+            source: self.source,
+            value: self.value,
+            fault,
+        })
     }
 }
 
 /// `--ca-cert: /etc/vault/ca.pem`
 impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.from, self.value)
+        write!(f, "{}: {}", self.source, self.value)
     }
 }
 
@@ -56,8 +60,8 @@ impl fmt::Display for Setting {
 #[derive(Clone, Copy)]
 pub(super) struct Given<'a> {
     pub(super) args: &'a Args,
-    pub(super) inherited: &'a Inherited,
-    pub(super) project: &'a Project,
+    pub(super) inherited: &'a InheritedEnv,
+    pub(super) project: &'a ProjectSettings,
 }
 
 impl Given<'_> {
@@ -68,7 +72,7 @@ impl Given<'_> {
     /// When a variable is not UTF-8.
     pub(super) fn one(self, option: &str, shared: &[&str]) -> Result<Option<Setting>, Error> {
         if let Some(value) = self.args.last(option) {
-            return Ok(Some(Setting { value: value.to_owned(), from: option.to_owned() }));
+            return Ok(Some(Setting { value: value.to_owned(), source: option.to_owned() }));
         }
         if let Some(own) = self.own(option)? {
             return Ok(Some(own));
@@ -118,16 +122,16 @@ impl Given<'_> {
     }
 
     fn separated(self, option: &str, separators: &[char]) -> Result<Vec<Setting>, Error> {
-        let setting = |value: &str, from: &str| Setting { value: value.to_owned(), from: from.to_owned() };
+        let setting = |value: &str, source: &str| Setting { value: value.to_owned(), source: source.to_owned() };
         let typed: Vec<_> = self.args.all(option).map(|value| setting(value, option)).collect();
         if !typed.is_empty() {
             return Ok(typed);
         }
-        let Some(Setting { value, from }) = self.own(option)? else {
+        let Some(Setting { value, source }) = self.own(option)? else {
             return Ok(self.project.get(option).iter().filter(|setting| !setting.value.is_empty()).cloned().collect());
         };
         let items = value.split(separators).map(str::trim).filter(|item| !item.is_empty());
-        Ok(items.map(|item| setting(item, &from)).collect())
+        Ok(items.map(|item| setting(item, &source)).collect())
     }
 
     /// A switch; variables follow Go's `strconv.ParseBool`, as Vault's do, and empty is false.
@@ -137,11 +141,11 @@ impl Given<'_> {
     pub(super) fn switch(self, option: &str, shared: &[&str]) -> Result<bool, Error> {
         match self.one(option, shared)? {
             None => Ok(false),
-            Some(Setting { value, from }) => match value.as_str() {
+            Some(Setting { value, source }) => match value.as_str() {
                 "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
                 "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
                 // Some switches are named after a secret, and so somebody may write one here.
-                _ => Err(Error::NotABoolean { from }),
+                _ => Err(Error::NotABoolean { source }),
             },
         }
     }
@@ -155,13 +159,13 @@ impl Given<'_> {
     }
 }
 
-fn setting(variable: Option<&Entry>) -> Result<Option<Setting>, Error> {
+fn setting(variable: Option<&EnvEntry>) -> Result<Option<Setting>, Error> {
     let Some(variable) = variable else { return Ok(None) };
-    let from = String::from_utf8_lossy(variable.name()).into_owned();
+    let source = String::from_utf8_lossy(variable.name()).into_owned();
     match str::from_utf8(variable.value()) {
         Ok("") => Ok(None),
-        Ok(value) => Ok(Some(Setting { value: value.to_owned(), from })),
-        Err(_) => Err(Error::NotUtf8 { from }),
+        Ok(value) => Ok(Some(Setting { value: value.to_owned(), source })),
+        Err(_) => Err(Error::NotUtf8 { source }),
     }
 }
 
@@ -174,17 +178,17 @@ mod tests {
     /// Looks something up for a command line, an environment and a project file.
     fn look<T>(typed: &[&str], variables: &[&str], project: &str, up: impl FnOnce(Given) -> T) -> T {
         let line: Vec<_> = ["vault-exec"].iter().chain(typed).map(OsString::from).collect();
-        let variables = variables.iter().filter_map(|text| Entry::parse(text.as_bytes())).collect();
+        let variables = variables.iter().filter_map(|text| EnvEntry::parse(text.as_bytes())).collect();
         up(Given {
             args: &Args::parse_line(&line).unwrap(),
-            inherited: &Inherited::new(variables),
-            project: &Project::parse(project, "p.toml", true).unwrap(),
+            inherited: &InheritedEnv::new(variables),
+            project: &ProjectSettings::parse(project, "p.toml", true).unwrap(),
         })
     }
 
     fn address(typed: &[&str], variables: &[&str]) -> Option<String> {
         let setting = look(typed, variables, "", |given| given.one("--address", &["ADDR"])).unwrap();
-        setting.map(|Setting { value, from }| format!("{from}={value}"))
+        setting.map(|Setting { value, source }| format!("{source}={value}"))
     }
 
     #[test]
@@ -233,7 +237,7 @@ mod tests {
         };
         assert_eq!((skip("True"), skip("1"), skip("F"), skip("")), (Ok(true), Ok(true), Ok(false), Ok(false)));
         for wrong in ["yes", "on", "tRUE", " true", "2"] {
-            let error = Error::NotABoolean { from: "VAULT_SKIP_VERIFY".into() };
+            let error = Error::NotABoolean { source: "VAULT_SKIP_VERIFY".into() };
             assert_eq!(skip(wrong), Err(error));
         }
     }

@@ -9,12 +9,12 @@ use nix::unistd::write;
 use serde::Serialize;
 
 use crate::config::LogFormat;
-use crate::failure::{Failure, Report};
-use crate::printable::printable;
+use crate::error::{CliError, Diagnostic};
+use crate::escape::printable;
 
 /// Tells what happens, as loudly as was asked for.
 #[derive(Debug)]
-pub struct Story {
+pub struct Logger {
     verbosity: u8,
     format: LogFormat,
     start: Instant,
@@ -41,8 +41,8 @@ struct Line<'a> {
     hint: Option<&'a str>,
 }
 
-impl Story {
-    /// A story that begins now; `verbosity` counts the `-v`.
+impl Logger {
+    /// A logger that begins now; `verbosity` counts the `-v`.
     #[must_use]
     pub fn new(verbosity: u8, format: LogFormat) -> Self {
         Self { verbosity, format, start: Instant::now() }
@@ -55,7 +55,7 @@ impl Story {
     }
 
     /// Why no program was started.
-    pub fn failure(&self, report: &Report) {
+    pub fn failure(&self, report: &Diagnostic) {
         self.print(Level::Error, &report.message, report.hint.as_deref());
     }
 
@@ -63,14 +63,14 @@ impl Story {
     ///
     /// # Errors
     /// When it cannot be written there.
-    pub fn tell(&self, text: &str) -> Result<(), Failure> {
+    pub fn tell(&self, text: &str) -> Result<(), CliError> {
         let mut rest = text.as_bytes();
         while !rest.is_empty() {
             // Rust's own takes it for a success where standard output is closed.
             match write(std::io::stdout(), rest) {
                 Ok(written) => rest = &rest[written..],
                 Err(Errno::EINTR) => {}
-                Err(errno) => return Err(Failure::of_file("standard output", &errno.into())),
+                Err(errno) => return Err(CliError::file_error("standard output", &errno.into())),
             }
         }
         Ok(())

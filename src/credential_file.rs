@@ -10,10 +10,10 @@ use nix::errno::Errno;
 use nix::libc::O_NONBLOCK;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::config::{Material, Setting};
-use crate::failure::Failure;
+use crate::config::{CredentialSource, Setting};
+use crate::error::CliError;
+use crate::retry::RetryPolicy;
 use crate::secret::Secret;
-use crate::vault::retry::Deadline;
 
 /// Far more than any credential has, and little enough for a mistaken file.
 const LARGEST: u64 = 1024 * 1024;
@@ -22,22 +22,22 @@ const LARGEST: u64 = 1024 * 1024;
 ///
 /// # Errors
 /// When it cannot be read, is empty, or was damaged on its way. Nothing has been sent then.
-pub(super) fn credential(material: &Material, deadline: &Deadline) -> anyhow::Result<Secret> {
+pub(crate) fn credential(material: &CredentialSource, deadline: &RetryPolicy) -> anyhow::Result<Secret> {
     match material {
-        Material::Value { secret, .. } => checked(secret, &source(material)),
-        Material::File(file) => checked(&read_private(file, deadline)?, &source(material)),
+        CredentialSource::Value { secret, .. } => checked(secret, &source(material)),
+        CredentialSource::File(file) => checked(&read_private(file, deadline)?, &source(material)),
     }
 }
 
 /// Where the credential comes from: `VAULT_TOKEN` or `--token-file: /run/token`.
-pub(super) fn source(material: &Material) -> String {
+pub(crate) fn source(material: &CredentialSource) -> String {
     match material {
-        Material::Value { from, .. } => from.clone(),
-        Material::File(file) => file.to_string(),
+        CredentialSource::Value { source, .. } => source.clone(),
+        CredentialSource::File(file) => file.to_string(),
     }
 }
 
-pub(super) fn checked(secret: &Secret, from: &str) -> anyhow::Result<Secret> {
+pub(crate) fn checked(secret: &Secret, source: &str) -> anyhow::Result<Secret> {
     let bytes = secret.expose().trim_ascii();
     let damaged = "it was damaged on its way: write it anew, on one line";
     let (fault, hint) = match str::from_utf8(bytes) {
@@ -46,40 +46,40 @@ pub(super) fn checked(secret: &Secret, from: &str) -> anyhow::Result<Secret> {
         Ok(_) => return Ok(Secret::new(bytes.to_vec())),
         Err(_) => ("it is not UTF-8", damaged),
     };
-    Err(Failure::new(format!("{from}: {fault}")).hint(hint).into())
+    Err(CliError::new(format!("{source}: {fault}")).hint(hint).into())
 }
 
 /// A whole file that a setting names.
 ///
 /// # Errors
 /// When it cannot be read.
-pub(super) fn read(Setting { value, from }: &Setting, deadline: &Deadline) -> anyhow::Result<Secret> {
-    read_file(value, deadline).map_err(|error| unreadable(value, &error)).with_context(|| from.clone())
+pub(crate) fn read(Setting { value, source }: &Setting, deadline: &RetryPolicy) -> anyhow::Result<Secret> {
+    read_file(value, deadline).map_err(|error| unreadable(value, &error)).with_context(|| source.clone())
 }
 
 /// A whole file that holds a secret. What names no file may be the secret itself, given where its file is wanted.
 ///
 /// # Errors
 /// When it cannot be read.
-pub(super) fn read_private(Setting { value, from }: &Setting, deadline: &Deadline) -> anyhow::Result<Secret> {
+pub(crate) fn read_private(Setting { value, source }: &Setting, deadline: &RetryPolicy) -> anyhow::Result<Secret> {
     let is_place = ["/", "./", "../"].iter().any(|start| value.starts_with(start));
     let failure = |error: io::Error| match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename if !is_place => {
-            Failure::new("it wants the name of a file, and there is none of this name")
+            CliError::new("it wants the name of a file, and there is none of this name")
                 .hint("check the name, which is not repeated here: it may be the secret itself")
         }
         _ => unreadable(value, &error),
     };
-    read_file(value, deadline).map_err(failure).with_context(|| from.clone())
+    read_file(value, deadline).map_err(failure).with_context(|| source.clone())
 }
 
 /// A file that the user vault-exec runs as cannot read.
-pub(super) fn unreadable(path: &str, error: &io::Error) -> Failure {
-    Failure::of_file(path, error).hint("check that it is there, and that the user vault-exec runs as may read it")
+pub(crate) fn unreadable(path: &str, error: &io::Error) -> CliError {
+    CliError::file_error(path, error).hint("check that it is there, and that the user vault-exec runs as may read it")
 }
 
 /// What the kernel says went wrong, in the words of Rust where it has any, else in those of the C library.
-pub(super) fn why(error: &io::Error) -> String {
+pub(crate) fn why(error: &io::Error) -> String {
     if error.kind() == ErrorKind::NotFound {
         // Only a socket is a file that may be missing.
         return "no such socket".into();
@@ -99,7 +99,7 @@ pub(super) fn why(error: &io::Error) -> String {
 ///
 /// # Errors
 /// As the kernel says, when it is too large, or when nobody wrote to the pipe in time.
-pub(super) fn read_file(path: &str, deadline: &Deadline) -> io::Result<Secret> {
+pub(crate) fn read_file(path: &str, deadline: &RetryPolicy) -> io::Result<Secret> {
     let file = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path)?;
     let size = file.metadata().map_or(0, |about| about.len().min(LARGEST));
     // One more, to see its end.

@@ -13,10 +13,10 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
-use crate::config::{Roots, Setting, Tls};
-use crate::failure::Failure;
-use crate::vault::material;
-use crate::vault::retry::Deadline;
+use crate::config::{Setting, Tls, TrustAnchors};
+use crate::credential_file;
+use crate::error::CliError;
+use crate::retry::RetryPolicy;
 
 /// The files a Linux system keeps its authorities in, in the order in which Go, and so Vault's own client, looks.
 const SYSTEM_FILES: [&str; 6] = [
@@ -32,7 +32,7 @@ const SYSTEM_FILES: [&str; 6] = [
 const SYSTEM_DIRECTORIES: [&str; 2] = ["/etc/ssl/certs", "/etc/pki/tls/certs"];
 
 /// Decides whom to trust and says whom. Reads files.
-pub(super) fn client_config(tls: &Tls, deadline: &Deadline) -> anyhow::Result<(ClientConfig, String)> {
+pub(in crate::vault) fn client_config(tls: &Tls, deadline: &RetryPolicy) -> anyhow::Result<(ClientConfig, String)> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -41,7 +41,7 @@ pub(super) fn client_config(tls: &Tls, deadline: &Deadline) -> anyhow::Result<(C
         let (trusted, from) = choose(&tls.roots, deadline)?;
         (builder.with_root_certificates(trusted), from)
     } else {
-        let anybody = Arc::new(Anybody(provider));
+        let anybody = Arc::new(NoVerification(provider));
         (builder.dangerous().with_custom_certificate_verifier(anybody), "anybody".to_owned())
     };
     let mut config = match &tls.client {
@@ -49,7 +49,7 @@ pub(super) fn client_config(tls: &Tls, deadline: &Deadline) -> anyhow::Result<(C
         Some((certificate, key)) => {
             let (chain, private) = identity(certificate, key, deadline)?;
             let fault = || {
-                Failure::new("the certificate and the key do not belong together")
+                CliError::new("the certificate and the key do not belong together")
                     .hint(format!("the key is from {key}"))
             };
             builder
@@ -67,47 +67,47 @@ pub(super) fn client_config(tls: &Tls, deadline: &Deadline) -> anyhow::Result<(C
 fn identity(
     certificate: &Setting,
     key: &Setting,
-    deadline: &Deadline,
+    deadline: &RetryPolicy,
 ) -> anyhow::Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
-    let chain =
-        CertificateDer::pem_slice_iter(material::read(certificate, deadline)?.expose()).collect::<Result<Vec<_>, _>>();
+    let chain = CertificateDer::pem_slice_iter(credential_file::read(certificate, deadline)?.expose())
+        .collect::<Result<Vec<_>, _>>();
     let chain = chain.ok().filter(|chain| !chain.is_empty()).ok_or_else(|| no_authority(&certificate.to_string()))?;
-    let key = PrivateKeyDer::from_pem_slice(material::read_private(key, deadline)?.expose()).map_err(|_| {
-        Failure::new(format!("{key}: it holds no private key"))
+    let key = PrivateKeyDer::from_pem_slice(credential_file::read_private(key, deadline)?.expose()).map_err(|_| {
+        CliError::new(format!("{key}: it holds no private key"))
             .hint("it must hold PEM text such as -----BEGIN PRIVATE KEY-----, not encrypted")
     })?;
     Ok((chain, key))
 }
 
 /// The authorities, and who they are in words.
-fn choose(roots: &Roots, deadline: &Deadline) -> anyhow::Result<(RootCertStore, String)> {
+fn choose(roots: &TrustAnchors, deadline: &RetryPolicy) -> anyhow::Result<(RootCertStore, String)> {
     let mut trusted = RootCertStore::empty();
-    let (from, count) = match roots {
-        Roots::File(file) => (
+    let (source, count) = match roots {
+        TrustAnchors::File(file) => (
             file.to_string(),
-            add(&mut trusted, material::read(file, deadline)?.expose()).with_context(|| file.to_string())?,
+            add(&mut trusted, credential_file::read(file, deadline)?.expose()).with_context(|| file.to_string())?,
         ),
-        Roots::Pem(pem) => {
-            (pem.from.clone(), add(&mut trusted, pem.value.as_bytes()).with_context(|| pem.from.clone())?)
+        TrustAnchors::Pem(pem) => {
+            (pem.source.clone(), add(&mut trusted, pem.value.as_bytes()).with_context(|| pem.source.clone())?)
         }
-        Roots::Directory(directory) => {
+        TrustAnchors::Directory(directory) => {
             let count =
-                add_directory(&mut trusted, &directory.value, deadline).with_context(|| directory.from.clone())?;
+                add_directory(&mut trusted, &directory.value, deadline).with_context(|| directory.source.clone())?;
             (directory.to_string(), count)
         }
-        Roots::System { file, directories } => return system(file.as_ref(), directories.as_ref(), deadline),
+        TrustAnchors::System { file, directories } => return system(file.as_ref(), directories.as_ref(), deadline),
     };
     if count == 0 {
-        return Err(no_authority(&from));
+        return Err(no_authority(&source));
     }
-    Ok((trusted, format!("{}, from {from} and no others", authorities(count))))
+    Ok((trusted, format!("{}, source {source} and no others", authorities(count))))
 }
 
 /// The system's authorities, or the bundled ones where it has none, as in an image made from scratch.
 fn system(
     file: Option<&Setting>,
     directories: Option<&Setting>,
-    deadline: &Deadline,
+    deadline: &RetryPolicy,
 ) -> anyhow::Result<(RootCertStore, String)> {
     let mut trusted = RootCertStore::empty();
     let mut places = Vec::new();
@@ -116,7 +116,8 @@ fn system(
         None => SYSTEM_FILES.to_vec(),
     };
     if let Some(file) = files.into_iter().find(|file| Path::new(file).exists()) {
-        let pem = material::read_file(file, deadline).map_err(|error| material::unreadable(file, &error))?;
+        let pem =
+            credential_file::read_file(file, deadline).map_err(|error| credential_file::unreadable(file, &error))?;
         add(&mut trusted, pem.expose()).with_context(|| file.to_owned())?;
         places.push(file);
     }
@@ -129,24 +130,24 @@ fn system(
         add_directory(&mut trusted, directory, deadline)?;
         places.push(directory);
     }
-    let from = if trusted.is_empty() {
+    let source = if trusted.is_empty() {
         trusted.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         "the bundled ones, since the system has none".to_owned()
     } else {
-        format!("the system's, from {}", places.join(", "))
+        format!("the system's, source {}", places.join(", "))
     };
     let count = trusted.len();
-    Ok((trusted, format!("{}, {from}", authorities(count))))
+    Ok((trusted, format!("{}, {source}", authorities(count))))
 }
 
-fn add_directory(store: &mut RootCertStore, directory: &str, deadline: &Deadline) -> Result<usize, Failure> {
-    let unreadable = |error: io::Error| material::unreadable(directory, &error);
+fn add_directory(store: &mut RootCertStore, directory: &str, deadline: &RetryPolicy) -> Result<usize, CliError> {
+    let unreadable = |error: io::Error| credential_file::unreadable(directory, &error);
     let mut count = 0;
     for entry in fs::read_dir(directory).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         if path.is_file() {
             // A stray file is no reason to stop: the others may hold what is needed.
-            let pem = path.to_str().and_then(|path| material::read_file(path, deadline).ok());
+            let pem = path.to_str().and_then(|path| credential_file::read_file(path, deadline).ok());
             count += pem.and_then(|pem| add(store, pem.expose()).ok()).unwrap_or(0);
         }
     }
@@ -159,23 +160,23 @@ fn authorities(count: usize) -> String {
 
 /// Adds every certificate in a PEM text. One that is not understood is passed over, as every other client does: old
 /// authorities have odd encodings.
-fn add(store: &mut RootCertStore, pem: &[u8]) -> Result<usize, Failure> {
+fn add(store: &mut RootCertStore, pem: &[u8]) -> Result<usize, CliError> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let certificates = certificates.map_err(|_| Failure::new("it is no PEM text").hint(PEM))?;
+    let certificates = certificates.map_err(|_| CliError::new("it is no PEM text").hint(PEM))?;
     Ok(store.add_parsable_certificates(certificates).0)
 }
 
 const PEM: &str = "it must hold PEM text that starts with -----BEGIN CERTIFICATE-----";
 
-fn no_authority(from: &str) -> anyhow::Error {
-    Failure::new(format!("{from}: it holds no certificate")).hint(PEM).into()
+fn no_authority(source: &str) -> anyhow::Error {
+    CliError::new(format!("{source}: it holds no certificate")).hint(PEM).into()
 }
 
 /// `--tls-skip-verify`: believes every certificate, but still checks that the server holds its key.
 #[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
+struct NoVerification(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Anybody {
+impl ServerCertVerifier for NoVerification {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,

@@ -1,6 +1,8 @@
 //! `[os]` What keeps secrets out of places where they outlive us: freed memory, our own `environ`, core files, swap.
 #![allow(unsafe_code, reason = "memory and process state are its subject")]
 
+pub mod signals;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ffi::{CStr, c_char};
 use std::num::NonZeroUsize;
@@ -11,8 +13,8 @@ use nix::sys::prctl::set_dumpable;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, rlim_t, setrlimit};
 use zeroize::Zeroize;
 
-use crate::entry::{Entry, Inherited, is_ours};
-use crate::failure::Exit;
+use crate::env_block::{EnvEntry, InheritedEnv, is_withheld};
+use crate::error::ExitCode;
 
 /// An allocator that wipes what it takes back, so that no dependency needs to be trusted to do it.
 ///
@@ -55,7 +57,7 @@ fn fail(text: &'static [u8]) -> ! {
     // SAFETY: the text is static; write and _exit touch nothing else.
     unsafe {
         libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len());
-        libc::_exit(Exit::Failed as i32)
+        libc::_exit(ExitCode::Failed as i32)
     }
 }
 
@@ -63,7 +65,7 @@ fn fail(text: &'static [u8]) -> ! {
 const STACK: rlim_t = 1024 * 1024;
 
 /// Ends the process where its stack may not grow as large as it is going to: the kernel would, without a word.
-pub fn require_stack() {
+pub fn require_min_stack() {
     if getrlimit(Resource::RLIMIT_STACK).is_ok_and(|(soft, _)| soft < STACK) {
         fail(b"vault-exec: the stack is too small\nhint: raise the limit (ulimit -s 8192)\n");
     }
@@ -71,7 +73,7 @@ pub fn require_stack() {
 
 /// Makes a panic, which would be a defect of ours, end as every other failure. What it says may quote a value, so it is
 /// not told; where it happened is.
-pub fn guard_panics() {
+pub fn install_panic_hook() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let text = format!("vault-exec: a defect at {place}; the program was not started\nhint: please report it\n");
@@ -91,7 +93,7 @@ unsafe extern "C" {
 ///
 /// To be called once, first thing, while nothing else can be reading it.
 #[must_use]
-pub fn take_environment() -> Inherited {
+pub fn take_environment() -> InheritedEnv {
     let mut entries = Vec::new();
     // SAFETY: `environ` is null or a null-terminated array of writable C strings (environ(7)), and no other thread runs.
     unsafe {
@@ -102,8 +104,8 @@ pub fn take_environment() -> Inherited {
                 *kept = *next;
                 kept = kept.add(1);
             }
-            if let Some(entry) = Entry::parse(text) {
-                if is_ours(entry.name()) {
+            if let Some(entry) = EnvEntry::parse(text) {
+                if is_withheld(entry.name()) {
                     let value = (*next).add(entry.name().len() + 1).cast::<u8>();
                     std::slice::from_raw_parts_mut(value, entry.value().len()).zeroize();
                 }
@@ -115,7 +117,7 @@ pub fn take_environment() -> Inherited {
             *kept = std::ptr::null_mut();
         }
     }
-    Inherited::new(entries)
+    InheritedEnv::new(entries)
 }
 
 /// Wipes what was on the stack and is no longer in use: the keys of a connection, and a private key on its way, pass
@@ -314,7 +316,7 @@ fn has_headroom() -> bool {
 /// Keeps a static glibc from loading the modules that `/etc/nsswitch.conf` names. A module brings a second, dynamic
 /// libc of the image's own version into the process, which then dies of `SIGFPE`. To be called before a name is looked
 /// up; the file, or a DNS server, answers it.
-pub fn keep_name_modules_out() {
+pub fn disable_nss_modules() {
     #[cfg(all(target_os = "linux", target_env = "gnu", target_feature = "crt-static"))]
     {
         unsafe extern "C" {
