@@ -100,7 +100,7 @@ fn choose(roots: &TrustAnchors, deadline: &RetryPolicy) -> anyhow::Result<(RootC
     if count == 0 {
         return Err(no_authority(&source));
     }
-    Ok((trusted, format!("{}, source {source} and no others", authorities(count))))
+    Ok((trusted, format!("{}, from {source} and no others", authorities(count))))
 }
 
 /// The system's authorities, or the bundled ones where it has none, as in an image made from scratch.
@@ -134,7 +134,7 @@ fn system(
         trusted.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         "the bundled ones, since the system has none".to_owned()
     } else {
-        format!("the system's, source {}", places.join(", "))
+        format!("the system's, from {}", places.join(", "))
     };
     let count = trusted.len();
     Ok((trusted, format!("{}, {source}", authorities(count))))
