@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use crate::bed::{Bed, vault_exec};
-use crate::fake_vault::{CANARY, FakeVault, Reply, Running, needs_root};
 use crate::faults::{PROGRAM, Row, Section, Trial, cell, run_within, seccomp};
-use crate::names;
+use crate::mapping::names;
+use crate::support::fake_server::{CANARY, FakeVault, Reply, Running, needs_root};
+use crate::support::vault::{Bed, vault_exec};
 
 /// One bed for all, which is only called on.
 static BED: LazyLock<Bed> = LazyLock::new(|| Bed::kv2().secret("a", [("k", "v")]).path("a"));

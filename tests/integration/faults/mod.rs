@@ -16,7 +16,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::bed::{Bed, Outcome};
+use crate::support::vault::{Bed, Outcome};
 
 /// A part of the table.
 struct Section {

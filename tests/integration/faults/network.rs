@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::bed::Bed;
-use crate::certificates::{CLOCK, NAME, UNKNOWN, refuses};
-use crate::fake_vault::{CANARY, FakeVault, Reply, TOKEN, UNREACHABLE, linger_not, needs_root};
+use crate::connection::certificates::{CLOCK, NAME, UNKNOWN, refuses};
+use crate::connection::ha;
+use crate::connection::resolver::{HOSTS, NSSWITCH, NameServer, answer, with_resolv_conf};
 use crate::faults::server::{Ends, Step, again, at_once, cut, expected, reset};
 use crate::faults::{Row, Section, Trial, run_within};
-use crate::ha;
-use crate::resolver::{HOSTS, NSSWITCH, NameServer, answer, with_resolv_conf};
+use crate::support::fake_server::{CANARY, FakeVault, Reply, TOKEN, UNREACHABLE, linger_not, needs_root};
+use crate::support::vault::Bed;
 
 /// A call, and what must be there while it runs.
 type Scene = (Bed, Vec<Box<dyn Any>>);

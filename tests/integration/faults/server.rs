@@ -3,10 +3,10 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use crate::bed::Bed;
-use crate::fake_vault::{CANARY, Discreet, FakeVault, ODD, Reply, TOKEN, UNREACHABLE, secret_body};
+use crate::connection::redirects::Certificate;
 use crate::faults::{Row, Section, Trial, cell, run_within};
-use crate::hostile::Certificate;
+use crate::support::fake_server::{CANARY, Discreet, FakeVault, ODD, Reply, TOKEN, UNREACHABLE, secret_body};
+use crate::support::vault::Bed;
 
 /// What comes of a request that meets a fault.
 #[derive(Clone)]

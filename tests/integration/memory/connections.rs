@@ -8,8 +8,8 @@ use std::thread;
 
 use rustls::version::{TLS12, TLS13};
 
-use crate::bed::{Bed, new_dir};
-use crate::fake_vault::{FakeVault, Reply, secret_body};
+use crate::support::fake_server::{FakeVault, Reply, secret_body};
+use crate::support::vault::{Bed, new_dir};
 
 use super::keys::Tls;
 use super::random;

@@ -8,7 +8,7 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{KeyLog, ServerConfig, SupportedProtocolVersion};
 
-use crate::auth_bed::Authority;
+use crate::support::api::Authority;
 
 /// A name for whoever reads the report, and what nobody may find.
 pub(super) type Named = (String, Vec<u8>);

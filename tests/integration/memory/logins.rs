@@ -9,11 +9,11 @@ use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};
 use serde_json::json;
 
-use crate::auth_bed::{Api, Authority, Door};
-use crate::bed::Bed;
-use crate::jwt::{jwt, on_github, with_role};
-use crate::kubernetes::in_pod;
-use crate::login::{everybody_in, ldap};
+use crate::auth::jwt::{jwt, on_github, with_role};
+use crate::auth::kubernetes::in_pod;
+use crate::auth::login::{everybody_in, ldap};
+use crate::support::api::{Api, Authority, Door};
+use crate::support::vault::Bed;
 
 use super::keys::{Tls, secret_numbers};
 use super::random;

@@ -4,7 +4,7 @@
 use nix::libc;
 use rustls::version::TLS13;
 
-use crate::fake_vault::{FakeVault, Reply};
+use crate::support::fake_server::{FakeVault, Reply};
 
 use super::keys::Tls;
 use super::random;

@@ -5,8 +5,8 @@
 use std::mem;
 use std::ops::Range;
 
-use crate::auth_bed::{Door, Exchange, VALUE, credentials};
-use crate::bed::Bed;
+use crate::support::api::{Door, Exchange, VALUE, credentials};
+use crate::support::vault::Bed;
 
 use super::keys::{Named, Tls};
 use super::search::{Copy, PIECE, Search, places};

@@ -14,8 +14,8 @@ use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use crate::bed::{Bed, vault_exec};
-use crate::fake_vault::needs_root;
+use crate::support::fake_server::needs_root;
+use crate::support::vault::{Bed, vault_exec};
 
 /// The process where it hands everything to the kernel, and what the program said when it was let go.
 pub(super) struct Stopped {

@@ -6,10 +6,10 @@ use std::process::Command;
 use rustls::version::TLS13;
 use serde_json::json;
 
-use crate::auth_bed::Door;
-use crate::bed::{Bed, new_dir};
-use crate::fake_vault::{FakeVault, Reply, needs_root};
-use crate::shape_real::Memory;
+use crate::mapping::templates_in_programs::Memory;
+use crate::support::api::Door;
+use crate::support::fake_server::{FakeVault, Reply, needs_root};
+use crate::support::vault::{Bed, new_dir};
 
 use super::keys::Tls;
 use super::random;

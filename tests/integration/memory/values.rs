@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use rustls::version::TLS13;
 use serde_json::{Value, json};
 
-use crate::bed::Bed;
-use crate::shape_real::Memory;
+use crate::mapping::templates_in_programs::Memory;
+use crate::support::vault::Bed;
 
 use super::keys::Tls;
 use super::random;

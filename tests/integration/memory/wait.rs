@@ -5,8 +5,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use crate::bed::{Bed, new_dir, vault_exec};
-use crate::fake_vault::{FakeVault, Reply, Running, TOKEN, needs_root};
+use crate::support::fake_server::{FakeVault, Reply, Running, TOKEN, needs_root};
+use crate::support::vault::{Bed, new_dir, vault_exec};
 
 use super::random;
 use super::search::Search;

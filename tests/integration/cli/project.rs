@@ -1,0 +1,452 @@
+//! The project file: where it is found, what it may say, and when it is not trusted.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::process::{Command, Stdio};
+
+use crate::auth::lease::POSTGRES;
+use crate::support::fake_server::needs_root;
+use crate::support::vault::{Bed, ROOT};
+
+const NAME: &str = ".vault-exec.toml";
+const NO_PATH: &str = "vault-exec: no path to read\n\
+                       hint: give --path secret/app, set VAULT_EXEC_PATH, or write it into .vault-exec.toml\n";
+
+/// With a secret `app`, and one `other`.
+fn bed() -> Bed {
+    Bed::kv2().secret("app", [("user", "me"), ("password", "p")]).secret("other", [("k", "v")])
+}
+
+trait Projects {
+    fn project(self, text: &str) -> Self;
+    fn at(self, directory: &str) -> Self;
+    #[track_caller]
+    fn project_fails(&self, place: &str, message: &str);
+}
+
+impl Projects for Bed {
+    /// Has a project file at home, where vault-exec is called.
+    fn project(self, text: &str) -> Self {
+        let text = self.fill(text);
+        self.file(NAME, text)
+    }
+
+    /// Calls vault-exec in a directory, made if it is not there yet.
+    fn at(self, directory: &str) -> Self {
+        let directory = self.fill(directory);
+        self.under_sh(&format!(r#"mkdir -p '{directory}' && cd '{directory}' && exec "$@""#))
+    }
+
+    /// Fails with a message about the file at home.
+    fn project_fails(&self, place: &str, message: &str) {
+        self.fails(&format!("vault-exec: {{home}}/{NAME}{place}: {message}\n"));
+    }
+}
+
+const APP: &str = "path = \"{kv}/app\"\n";
+
+#[test]
+fn it_is_found_in_the_working_directory_and_above_it() {
+    let bed = bed().project(APP);
+    bed.environ().has("USER", "me").stderr_is("");
+    bed.clone().at("{home}/a/b/c").environ().has("USER", "me");
+    // The nearest alone counts.
+    fs::write(bed.fill("{home}/a/.vault-exec.toml"), bed.fill("path = \"{kv}/other\"")).unwrap();
+    bed.clone().at("{home}/a/b/c").environ().has("K", "v").lacks("USER");
+    // One that says nothing says that nothing is meant.
+    fs::write(bed.fill("{home}/a/b/.vault-exec.toml"), "").unwrap();
+    bed.at("{home}/a/b/c").fails(NO_PATH);
+}
+
+#[test]
+fn a_home_is_the_last_place_that_is_looked_at() {
+    let bed = bed().project(APP);
+    bed.clone().env("HOME", "{home}/user").at("{home}/user/a").fails(NO_PATH);
+    bed.clone().env("HOME", "{home}/user/").at("{home}/user").fails(NO_PATH);
+    bed.clone().env("HOME", "{home}/user/a").at("{home}/user").environ().has("USER", "me");
+    bed.clone().env("HOME", "").at("{home}/user").environ().has("USER", "me");
+    bed.clone().without("HOME").at("{home}/user").environ().has("USER", "me");
+    // The working directory has no links in its name, a home may.
+    symlink(bed.fill("{home}/user"), bed.fill("{home}/link")).unwrap();
+    bed.env("HOME", "{home}/link").at("{home}/user/a").fails(NO_PATH);
+}
+
+#[test]
+fn a_border_of_the_file_system_ends_the_search() {
+    needs_root();
+    let bed = bed().project(APP).env("HOME", "/nowhere");
+    fs::create_dir(bed.fill("{home}/mount")).unwrap();
+    let script = r#"mount -t tmpfs none "$0" && mkdir "$0/a" && cd "$0/a" && exec "$@""#;
+    let mount = bed.fill("{home}/mount");
+    let mounted = bed.clone().under(["unshare", "--mount", "sh", "-c", script, &mount]);
+    mounted.fails(NO_PATH);
+    let inside = script.replace("cd", r#"cp "$0/../.vault-exec.toml" "$0" && cd"#);
+    bed.under(["unshare", "--mount", "sh", "-c", &inside, &mount]).environ().has("USER", "me");
+}
+
+#[test]
+fn a_working_directory_that_is_gone_has_none() {
+    let gone = bed().project(APP).under_sh(r#"mkdir gone && cd gone && rmdir ../gone && exec "$@""#);
+    gone.clone().path("other").environ().has("K", "v");
+    gone.fails(NO_PATH);
+}
+
+#[test]
+fn a_file_can_be_named_instead_and_none_wanted() {
+    let bed = bed().project(APP);
+    let other = bed.fill("path = \"{kv}/other\"");
+    let bed = bed.file("other.toml", other);
+    bed.clone().args(["--config", "other.toml"]).environ().has("K", "v").lacks("USER");
+    bed.clone()
+        .env("VAULT_EXEC_CONFIG", "{home}/other.toml")
+        .at("/")
+        .environ()
+        .has("K", "v")
+        .lacks("VAULT_EXEC_CONFIG");
+    bed.clone().env("VAULT_EXEC_CONFIG", "none").args(["--config", "other.toml"]).environ().has("K", "v");
+    bed.clone().args(["--no-config"]).fails(NO_PATH);
+    bed.clone().env("VAULT_EXEC_NO_CONFIG", "1").fails(NO_PATH);
+    bed.clone()
+        .args(["--config", "other.toml", "--no-config"])
+        .fails("vault-exec: --config and --no-config exclude each other\nhint: leave one of the two out\n");
+    bed.clone().args(["--config", "none.toml"]).fails(
+        "vault-exec: --config: none.toml: No such file or directory\n\
+         hint: it must be there and readable text; --config names another file, --no-config does without\n",
+    );
+    bed.clone().args(["--config", "/dev/zero"]).fails(
+        "vault-exec: --config: /dev/zero: larger than 1 MiB\n\
+         hint: it must be there and readable text; --config names another file, --no-config does without\n",
+    );
+    // As a shell's <(...) gives it.
+    let piped = bed.clone().under_sh(r#"cat other.toml | "$@""#).args(["--config", "/dev/stdin"]);
+    piped.environ().has("K", "v");
+}
+
+#[test]
+fn what_is_typed_wins_then_a_variable_then_the_file() {
+    let bed = bed().project(
+        "path = [\"{kv}/app\", \"{kv}/other\"]\nprefix = \"FILE_\"\nonly = [\"user\", \"k\"]\n\
+         pristine = true\nkeep-env = \"PATH\"\n",
+    );
+    bed.run(["/bin/cat", "/proc/self/environ"]).exits(0).has("FILE_USER", "me").has("FILE_K", "v").lacks("HOME");
+    let variable = bed.env("VAULT_EXEC_PREFIX", "VARIABLE_").env("VAULT_EXEC_ONLY", "password");
+    variable.environ().has("VARIABLE_PASSWORD", "p").lacks("VARIABLE_K").lacks("HOME");
+    let typed = variable.clone().args(["--prefix", "TYPED_", "--only", "user", "--only", "password"]);
+    typed.environ().has("TYPED_USER", "me").has("TYPED_PASSWORD", "p").lacks("TYPED_K");
+    let switched = variable.env("VAULT_EXEC_PRISTINE", "false").env("VAULT_EXEC_KEEP_ENV", "");
+    let both = "vault-exec: --keep-env: everything is kept without --pristine\n\
+                hint: add --pristine, or leave --keep-env out\n";
+    switched.fails(both);
+}
+
+#[test]
+fn a_path_that_is_typed_beats_the_required_ones_of_the_file() {
+    let bed = bed().secret("mine", [("user", "typed")]).project("path = \"{kv}/app\"");
+    bed.args(["--optional-path", "{kv}/mine"]).environ().has("USER", "typed").has("PASSWORD", "p");
+}
+
+#[test]
+fn tables_and_lists_say_the_same() {
+    let table = "\u{feff}# Windows\r\npath = '''{kv}/app'''\r\nexplicit = true\r\nfile-mode = \"0444\"\r\n\
+                 [set]\r\nPGUSER = \"{user}\"\r\nPGHOST = \"db\"\r\n[file]\r\nF = '{password}'\r\n";
+    let list = "path = [\"{kv}/app\"]\nexplicit = true\nfile-mode = \"0444\"\n\
+                set = [\"PGUSER={user}\", \"PGHOST=db\"]\nfile = \"F={password}\"\n";
+    for text in [table, list] {
+        let bed = bed();
+        // The templates have braces of their own.
+        let text = text.replace("{kv}", &bed.fill("{kv}"));
+        let script = r#"printf '%s ' "$PGUSER" "$PGHOST" "$(cat "$F")" "$(stat -Lc %a "$F")" "${PASSWORD-unset}""#;
+        let bed = bed.file(NAME, text);
+        bed.run(["sh", "-c", script]).exits(0).stdout_is("me db p 444 unset ").stderr_is("");
+    }
+}
+
+#[test]
+fn mistakes_are_told_with_line_and_column() {
+    let fails = |text: &str, place: &str, message: &str| bed().project(text).project_fails(place, message);
+    let lists = "hint: vault-exec --help lists them; keys are without the --";
+    fails("\n  pth = 1", ":2:3", "no option is called `pth`\nhint: did you mean `path`?");
+    fails("zzzzzz = 1", ":1:1", &format!("no option is called `zzzzzz`\n{lists}"));
+    fails("[database]\nuser = 1", ":1:2", &format!("no option is called `database`\n{lists}"));
+    fails("no_revoke = true", ":1:1", "no option is called `no_revoke`\nhint: did you mean `no-revoke`?");
+    let example = "hint: for example path = [\"secret/app\"]";
+    fails("path = 1", ":1:8", &format!("`path` wants a string or a list of strings\n{example}"));
+    fails("'é' = 1", ":1:2", &format!("no option is called `é`\n{lists}"));
+    fails("path = [\"é/b\", 1]", ":1:16", &format!("`path` wants a list of strings\n{example}"));
+    fails("kv = true", ":1:6", &format!("`kv` wants a string or a number\n{example}"));
+    fails("pristine = 1", ":1:12", &format!("`pristine` wants true or false\n{example}"));
+    fails("[set]\nA = 1", ":2:5", &format!("`set` wants a list of strings\n{example}"));
+    let toml =
+        |text: &str, place: &str, message: &str| fails(text, place, &format!("{message}\nhint: see https://toml.io"));
+    toml("path = ", ":1:8", "unexpected eof encountered");
+    toml("path = \"a/b\"\npath = \"c/d\"", ":2:1", "duplicate key: `path`");
+    toml("path = \"a/b\" \u{1}", ":1:14", "unexpected character found: `\\u{1}`");
+    toml("path = \"a/b", ":1:8", "unterminated string");
+    toml("path = a/b", ":1:8", "invalid TOML value, did you mean to use a quoted string?");
+    toml("é = 1", ":1:1", "unexpected character found: `é`");
+}
+
+#[test]
+fn values_that_mean_nothing_are_told_with_the_line() {
+    let fails = |text: &str, place: &str, message: &str| {
+        let bed = bed();
+        let text = text.replace("{kv}", &bed.fill("{kv}"));
+        bed.file(NAME, text).project_fails(place, message);
+    };
+    fails(
+        "path = [\n  \"{kv}/app\",\n  \"x\"]",
+        ":3: path",
+        "`x` is a mount, but no secret in it\nhint: name a secret below it, for example secret/app",
+    );
+    fails("path = \"a/b\"\nkv = 3", ":2: kv", "`3` is not auto, 1 or 2");
+    fails(
+        "path = \"a/b\"\ntimeout = \"soon\"",
+        ":2: timeout",
+        "`soon` is not a duration\nhint: for example 60s, 1m30s or 500ms",
+    );
+    fails(
+        "path = \"a/b\"\n[set]\nA = \"x{k\"",
+        ":3: set A",
+        "column 2: a { without its }\nhint: {key} is a value, {{ and }} are braces",
+    );
+    fails(
+        "path = \"{kv}/app\"\n[set]\nA = \"{usr}\"",
+        ":3: set A",
+        "column 1: no key is called `usr`\nhint: did you mean `user`?",
+    );
+    fails("path = \"a/b\"\n[set]\n1A = \"x\"", ":3: set", "in front of the = stands a name that starts with a digit");
+    fails(
+        "path = \"a/b\"\nset = [\"A\"]",
+        ":2: set",
+        "there is no = in it\nhint: for example PGPASSWORD={postgres_password}",
+    );
+}
+
+/// Keys that say where credentials go, what is proven with them or what runs, with a value each.
+const REFUSED: [(&str, &str); 26] = [
+    ("address", "'http://127.0.0.1:1'"),
+    ("namespace", "'evil'"),
+    ("ca-cert", "'{home}/none'"),
+    ("ca-path", "'{home}/none'"),
+    ("client-cert", "'{home}/none'"),
+    ("client-key", "'{home}/none'"),
+    ("tls-server-name", "'evil.example.com'"),
+    ("tls-skip-verify", "true"),
+    ("proxy", "'http://127.0.0.1:1'"),
+    ("disable-redirects", "true"),
+    ("auth", "'approle'"),
+    ("auth-mount", "'evil'"),
+    ("auth-namespace", "'evil'"),
+    ("role", "'evil'"),
+    ("token-file", "'{home}/none'"),
+    ("unwrap-token", "true"),
+    ("role-id", "'evil'"),
+    ("secret-id-file", "'{home}/none'"),
+    ("secret-id-wrapped", "true"),
+    ("jwt-file", "'{home}/none'"),
+    ("jwt-audience", "'evil'"),
+    ("username", "'evil'"),
+    ("password-file", "'{home}/none'"),
+    ("no-revoke", "true"),
+    ("allow-name", "['PATH']"),
+    ("keep-token", "true"),
+];
+
+#[test]
+fn one_that_was_found_decides_nothing_about_credentials() {
+    let bed = bed().overheard();
+    for (key, value) in REFUSED {
+        let text = format!("path = \"{{kv}}/app\"\n{key} = {value}\n");
+        let bed = bed.clone().project(&text);
+        bed.project_fails(
+            ":2:1",
+            &format!(
+                "`{key}` is refused in a file that was found, not named\n\
+                 hint: if you trust the file, name it with --config; else give the option yourself, or --no-config"
+            ),
+        );
+        let named = bed.args(["--config", NAME]).run(["true"]);
+        assert!(!named.stderr.contains("refused in a file"), "{named}");
+    }
+}
+
+#[test]
+fn one_that_was_named_does() {
+    let bed = bed().args(["--config", "p.toml"]);
+    let with = |bed: &Bed, text: &str| {
+        let text = bed.fill(&format!("path = '{{kv}}/app'\n{text}"));
+        bed.clone().file("p.toml", text)
+    };
+    let address = bed.fill("address = '{addr}'");
+    with(&bed.clone().without("VAULT_ADDR"), &address).environ().has("USER", "me");
+    with(&bed.clone().without("VAULT_TOKEN").file("token", ROOT), "token-file = '{home}/token'")
+        .environ()
+        .has("USER", "me");
+    with(&bed, "keep-token = true").environ().has("VAULT_TOKEN", ROOT);
+    let bed = bed.secret("app", [("path", "/bin:/usr/bin")]);
+    with(&bed, "allow-name = 'PATH'").environ().has("PATH", "/bin:/usr/bin");
+}
+
+#[test]
+fn one_that_was_found_sets_no_name_that_runs_code() {
+    let hint = "hint: if you trust the file, name it with --config; else give the option yourself, or --no-config";
+    let message = |name: &str| {
+        format!("{name} can make a program run code, which a file that was found, not named, must not\n{hint}")
+    };
+    for (text, place, name) in [
+        ("[set]\nA = \"x\"\nLD_PRELOAD = \"./evil.so\"", ":3:1", "LD_PRELOAD"),
+        ("[file]\nBASH_ENV = \"id\"", ":2:1", "BASH_ENV"),
+        ("set.PATH = \".\"", ":1:5", "PATH"),
+        ("set = [\"A=x\", \"LD_PRELOAD=./evil.so\"]", ":1:16", "LD_PRELOAD"),
+        ("set = \"PATH=.:/bin\"", ":1:8", "PATH"),
+        ("file = [\"BASH_ENV=id\"]", ":1:10", "BASH_ENV"),
+        ("file = \"ENV=id\"", ":1:9", "ENV"),
+    ] {
+        bed().path("app").project(text).project_fails(place, &message(name));
+    }
+    let named = bed().path("app").project("[set]\nGIT_PAGER = 'x'\nPS1 = 'y'").args(["--config", NAME]);
+    named.environ().has("GIT_PAGER", "x").has("PS1", "y");
+}
+
+#[test]
+fn one_that_others_could_have_written_is_not_trusted() {
+    let bed = bed().project(APP);
+    let path = bed.fill("{home}/.vault-exec.toml");
+    let mode = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    let hint = ", or name it with --config if you trust it";
+    for open in [0o664, 0o646, 0o666, 0o620] {
+        mode(open);
+        bed.project_fails("", &format!("others may write to it\nhint: chmod go-w it{hint}"));
+        bed.clone().args(["--config", NAME]).environ().has("USER", "me");
+    }
+    mode(0o644);
+    bed.environ().has("USER", "me");
+
+    needs_root();
+    chown(&path, Some(65534), None).unwrap();
+    bed.project_fails("", &format!("it belongs to somebody else\nhint: chown it{hint}"));
+    bed.clone().at("{home}/below").project_fails("", &format!("it belongs to somebody else\nhint: chown it{hint}"));
+    bed.clone().args(["--config", NAME]).environ().has("USER", "me");
+    // A link is as good as what it leads to.
+    let link = bed.clone().at("{home}/linked");
+    fs::create_dir_all(bed.fill("{home}/linked")).unwrap();
+    symlink(&path, bed.fill("{home}/linked/.vault-exec.toml")).unwrap();
+    link.fails(&format!(
+        "vault-exec: {{home}}/linked/.vault-exec.toml: it belongs to somebody else\nhint: chown it{hint}\n"
+    ));
+}
+
+/// Starts a copy of vault-exec as another user, in a directory of the home.
+pub(crate) fn as_somebody(bed: Bed, uid: u32, directory: &str) -> Bed {
+    needs_root();
+    let script = format!(
+        r#"set -e; cp "$1" "$HOME/vault-exec-copy"; chmod 755 "$HOME/vault-exec-copy"; shift
+           cd {directory}; exec setpriv --reuid={uid} --clear-groups "$HOME/vault-exec-copy" "$@""#
+    );
+    bed.under_sh(&script)
+}
+
+#[test]
+fn other_users_trust_root_and_themselves() {
+    let bed = bed().project(APP);
+    let path = bed.fill("{home}/.vault-exec.toml");
+    as_somebody(bed.clone(), 65534, ".").environ().has("USER", "me");
+    chown(&path, Some(65534), None).unwrap();
+    as_somebody(bed.clone(), 65534, ".").environ().has("USER", "me");
+    let hint = "hint: chown it, or name it with --config if you trust it";
+    as_somebody(bed.clone(), 65533, ".").project_fails("", &format!("it belongs to somebody else\n{hint}"));
+
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    let readable = "hint: it must be there and readable text; --config names another file, --no-config does without";
+    as_somebody(bed.clone(), 65533, ".").project_fails("", &format!("Permission denied\n{readable}"));
+    as_somebody(bed.args(["--no-config"]), 65533, ".").fails(NO_PATH);
+}
+
+#[test]
+fn a_directory_that_may_not_be_entered_has_none() {
+    let bed = bed().path("app");
+    fs::create_dir(bed.fill("{home}/closed")).unwrap();
+    fs::write(bed.fill("{home}/closed/.vault-exec.toml"), "path = \"other\"").unwrap();
+    fs::set_permissions(bed.fill("{home}/closed"), fs::Permissions::from_mode(0o700)).unwrap();
+    as_somebody(bed, 65534, "closed").environ().has("USER", "me");
+}
+
+#[test]
+fn what_is_no_file_is_refused_at_once() {
+    let no_file = "it is no file\nhint: make it one, or name it with --config if you trust it";
+    let bed = bed().path("app");
+    let path = bed.fill("{home}/.vault-exec.toml");
+    let made = Command::new("mkfifo").arg(&path).stdin(Stdio::null()).status().unwrap();
+    assert!(made.success());
+    let at_once = bed.clone().under(["timeout", "10"]);
+    at_once.project_fails("", no_file);
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    at_once.project_fails("", no_file);
+    fs::remove_dir(&path).unwrap();
+    symlink("/dev/zero", &path).unwrap();
+    at_once.project_fails("", no_file);
+    fs::remove_file(&path).unwrap();
+    let socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let readable = "hint: it must be there and readable text; --config names another file, --no-config does without";
+    at_once.project_fails("", &format!("No such device or address\n{readable}"));
+    drop(socket);
+    fs::remove_file(&path).unwrap();
+    symlink("none", &path).unwrap();
+    at_once.environ().has("USER", "me");
+    fs::remove_file(&path).unwrap();
+    symlink(NAME, &path).unwrap();
+    at_once.project_fails("", &format!("Too many symbolic links encountered\n{readable}"));
+}
+
+#[test]
+fn what_is_no_text_or_too_much_of_it_is_refused() {
+    let readable = "hint: it must be there and readable text; --config names another file, --no-config does without";
+    bed().file(NAME, b"path = \"\xff\"").project_fails("", &format!("stream did not contain valid UTF-8\n{readable}"));
+    let large = "#".repeat(1024 * 1024 + 1);
+    bed().file(NAME, &large).project_fails("", &format!("larger than 1 MiB\n{readable}"));
+    let full = bed();
+    let text = full.fill(APP);
+    let padded = format!("{text}{}", "#".repeat(1024 * 1024 - text.len()));
+    full.file(NAME, padded).environ().has("USER", "me");
+    // Deep enough to tire a reader that calls itself.
+    let nested = format!("path = {}", "[".repeat(500_000));
+    let outcome = bed().file(NAME, nested).run(["echo", "the program was started"]).stdout_is("");
+    assert_eq!(outcome.status.code(), Some(125), "{}", &outcome.stderr.get(..400).unwrap_or(&outcome.stderr));
+}
+
+#[test]
+fn a_laptop_needs_no_more_than_the_name_of_the_program() {
+    POSTGRES.asks("create role laptop login password 'p@ss:/?#%'").unwrap();
+    let bed = Bed::kv2().secret("laptop", [("postgres_user", "laptop"), ("postgres_password", "p@ss:/?#%")]);
+    let project = format!(
+        "# How this project reaches its database.\n\
+         path = [\"{}/laptop\"]\n\
+         explicit = true\n\n\
+         [set]\n\
+         PGHOST = \"127.0.0.1\"\n\
+         PGPORT = \"{}\"\n\
+         PGDATABASE = \"postgres\"\n\
+         PGUSER = \"{{postgres_user}}\"\n\
+         PGPASSWORD = \"{{postgres_password}}\"\n",
+        bed.fill("{kv}"),
+        POSTGRES.port
+    );
+    fs::create_dir(bed.fill("{home}/project")).unwrap();
+    fs::write(bed.fill("{home}/project/.vault-exec.toml"), project).unwrap();
+    let bed = bed.without("VAULT_TOKEN").file(".vault-token", ROOT).at("{home}/project/src");
+    let psql = bed
+        .clone()
+        .stdin("\\conninfo\n\\pset tuples_only\nselect current_user;\n")
+        .run(["psql"])
+        .exits(0)
+        .stderr_is("");
+    let told = String::from_utf8_lossy(&psql.stdout);
+    assert!(told.contains("as user \"laptop\" on host \"127.0.0.1\"") && told.contains("\n laptop\n"), "{psql}");
+    bed.clone().environ().has("PGPASSWORD", "p@ss:/?#%").lacks("POSTGRES_PASSWORD").lacks("VAULT_TOKEN");
+
+    let checked = bed.args(["--check"]).run(["psql"]).exits(0).stderr_is("");
+    let table = String::from_utf8_lossy(&checked.stdout);
+    assert!(table.starts_with("PGDATABASE  --set\nPGHOST      --set\n"), "{checked}");
+    assert!(table.contains("login     token from ") && table.contains("/.vault-token\n"), "{checked}");
+}

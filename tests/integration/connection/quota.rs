@@ -1,0 +1,82 @@
+//! A real server that has had enough of us: rate-limit quotas.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::tls::{api, must, write};
+use crate::support::vault::{Bed, ROOT, Server};
+
+/// A server that lets so many requests to `secret/` pass in an interval of so many seconds.
+fn limited(rate: u32, interval: u32, headers: bool) -> (Server, Bed) {
+    let server = Server::start(&[], |authority| {
+        api(&format!("http://{authority}"), ROOT, "GET", "sys/health", &Value::Null).is_ok_and(|(code, _)| code == 200)
+    });
+    let origin = format!("http://{}", server.authority);
+    write(&origin, ROOT, "a", &json!({"k": "v"}));
+    must(&origin, ROOT, "POST", "sys/quotas/config", &json!({"enable_rate_limit_response_headers": headers}));
+    let quota = json!({"path": "secret/", "rate": rate, "interval": interval});
+    must(&origin, ROOT, "POST", "sys/quotas/rate-limit/tests", &quota);
+    let bed = Bed::bare().env("VAULT_ADDR", origin).env("VAULT_TOKEN", ROOT).args(["--path", "secret/a"]);
+    (server, bed)
+}
+
+fn works(bed: &Bed, stderr: &str) -> Duration {
+    let start = Instant::now();
+    bed.environ().has("K", "v").stderr_is(stderr);
+    start.elapsed()
+}
+
+const WHY: &str = "{addr}: too many requests, or a standby (429)";
+
+#[test]
+fn a_limit_is_waited_for_by_trying_again() {
+    let (_server, bed) = limited(1, 2, false);
+    works(&bed, "");
+    let took = works(&bed, &format!("vault-exec: waiting for {WHY} (for 1m at most)\n"));
+    assert!(took < Duration::from_secs(8), "{took:?}");
+}
+
+#[test]
+fn a_limit_that_says_how_long_is_waited_for_that_long() {
+    let (_server, bed) = limited(1, 3, true);
+    works(&bed, "");
+    let start = Instant::now();
+    let loud = bed.args(["-vv"]).environ().has("K", "v");
+    assert!(start.elapsed() > Duration::from_secs(1), "{loud}");
+    // The server cuts the fraction of a second off, so that a second try may still come too early.
+    let milliseconds = |line: &str| line.split(['[', '.']).nth(1)?.parse::<u64>().ok();
+    let tries: Vec<_> = loud.stderr.lines().filter(|line| line.contains(": 429 after ")).collect();
+    let times: Vec<_> = tries.iter().filter_map(|line| milliseconds(line)).collect();
+    assert!(!times.is_empty() && times.windows(2).take(1).all(|pair| pair[1] - pair[0] >= 1000), "{times:?} {loud}");
+}
+
+#[test]
+fn a_limit_beyond_the_timeout_is_a_failure() {
+    let (_server, bed) = limited(1, 3600, false);
+    works(&bed, "");
+    let hint = "hint: `bao status` and the server's log tell more; the address is from VAULT_ADDR\n";
+    bed.clone().args(["--timeout", "1s"]).fails(&format!(
+        "vault-exec: waiting for {WHY} (for 1s at most)\n\
+         vault-exec: read secret/a: {WHY}; gave up after 1s (--timeout)\n{hint}"
+    ));
+    bed.args(["--attempts", "2"]).fails(&format!(
+        "vault-exec: waiting for {WHY} (for 1m at most)\n\
+         vault-exec: read secret/a: {WHY}; gave up after 2 tries (--attempts)\n{hint}"
+    ));
+}
+
+#[test]
+fn a_limit_that_says_it_lasts_longer_than_the_timeout_is_a_failure_at_once() {
+    let (_server, bed) = limited(1, 3600, true);
+    works(&bed, "");
+    let start = Instant::now();
+    let outcome = bed.run(["echo", "the program was started"]).exits(125).stdout_is("");
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    let (start, rest) = outcome.stderr.split_once("; it asks to wait ").expect(&outcome.stderr);
+    assert_eq!(start, bed.fill(&format!("vault-exec: read secret/a: {WHY}")));
+    let (asked, end) = rest.split_once(", --timeout is ").expect(rest);
+    // A second or two of the hour have passed.
+    assert!(asked == "1h" || asked.starts_with("59m"), "{outcome}");
+    assert_eq!(end, "1m\nhint: `bao status` and the server's log tell more; the address is from VAULT_ADDR\n");
+}

@@ -1,0 +1,99 @@
+//! Values put together by templates, as variables and as files in memory.
+
+use crate::support::vault::Bed;
+
+/// A password that a URL must not be taken in by.
+const PASSWORD: &str = "p@ss:/?#%";
+
+fn postgres() -> Bed {
+    Bed::kv2().secret("db", [("user", "me"), ("password", PASSWORD), ("db", "app")]).path("db")
+}
+
+#[test]
+fn a_url_is_composed_with_its_parts_encoded() {
+    let url = "URL=postgresql+psycopg2://{user|url}:{password|url}@postgres/{db}";
+    let outcome = postgres().args(["--set", url]).environ();
+    outcome.has("URL", "postgresql+psycopg2://me:p%40ss%3A%2F%3F%23%25@postgres/app").has("USER", "me");
+}
+
+#[test]
+fn a_variable_is_renamed_and_nothing_else_exported() {
+    let bed = postgres().args(["--pristine", "--explicit", "--set", "PGPASSWORD={password}"]);
+    bed.run(["/bin/cat", "/proc/self/environ"]).exits(0).has_only(["PGPASSWORD=p@ss:/?#%"]);
+}
+
+#[test]
+fn a_path_is_picked_where_several_hold_the_key() {
+    let bed = Bed::kv2().secret("a", [("k", "first")]).secret("b", [("k", "last")]).path("a").path("b");
+    let bed = bed.args(["--set", "FIRST={{kv}/a#k}", "--set", "LAST={k}"]);
+    bed.environ().has("FIRST", "first").has("LAST", "last").has("K", "last");
+}
+
+#[test]
+fn templates_may_come_from_a_variable_line_by_line() {
+    let bed = postgres().env("VAULT_EXEC_SET", "A={user},{db}\nB={{}}");
+    bed.environ().has("A", "me,app").has("B", "{}").lacks("VAULT_EXEC_SET");
+}
+
+#[test]
+fn a_name_given_by_hand_may_be_any() {
+    let bed = Bed::kv2().secret("a", [("path", "/evil"), ("k", "v")]).path("a");
+    bed.args(["--set", "PATH=/usr/bin:/bin:{k}"]).environ().has("PATH", "/usr/bin:/bin:v");
+}
+
+#[test]
+fn what_a_template_lacks_is_told_with_the_column() {
+    postgres().args(["--set", "A=x{pasword}"]).fails(
+        "vault-exec: --set A: column 2: no key is called `pasword`\n\
+         hint: did you mean `password`?\n",
+    );
+    postgres().args(["--file", "A={secret/none#k}"]).fails(
+        "vault-exec: --file A: column 1: no secret was read at `secret/none`\n\
+         hint: write the path as --path has it, in front of the #\n",
+    );
+    postgres().args(["--set", "A={user"]).fails(
+        "vault-exec: --set A: column 1: a { without its }\n\
+         hint: {key} is a value, {{ and }} are braces\n",
+    );
+}
+
+#[test]
+fn a_file_is_read_again_and_again_and_by_children() {
+    let script = r#"cat "$F" "$F"; sh -c 'cat "$F"'; stat -Lc ' %a' "$F""#;
+    let bed = postgres().args(["--file", "F={password}\n"]);
+    let thrice = format!("{PASSWORD}\n").repeat(3);
+    bed.run(["sh", "-c", script]).exits(0).stdout_is(format!("{thrice} 400\n"));
+}
+
+#[test]
+fn a_file_cannot_be_changed() {
+    let script = r#"chmod 600 "$F"; echo changed > "$F"; cat "$F""#;
+    let outcome = postgres().args(["--file", "F={user}"]).run(["sh", "-c", script]);
+    outcome.stdout_is("me");
+}
+
+#[test]
+fn a_file_may_hold_what_no_variable_can() {
+    let bed = Bed::kv2().secret("a", r#"{"k":"a\u0000b"}"#).path("a").args(["--explicit"]);
+    bed.clone().args(["--file", "F={k}"]).run(["sh", "-c", r#"cat "$F""#]).exits(0).stdout_is("a\0b");
+    bed.args(["--set", "F={k}"]).fails(
+        "vault-exec: --set F: a value in it holds a NUL byte, which no variable can\n\
+         hint: give it to the program as a file, with --file\n",
+    );
+}
+
+#[test]
+fn another_user_opens_it_where_the_mode_allows_it() {
+    let drop = ["setpriv", "--reuid=65534", "--clear-groups", "sh", "-c", r#"cat "$F""#];
+    let bed = postgres().args(["--file", "F={user}"]);
+    bed.clone().args(["--file-mode", "0444"]).run(drop).exits(0).stdout_is("me");
+    assert!(!bed.run(drop).status.success());
+}
+
+#[test]
+fn scripts_keep_the_low_descriptors_for_themselves() {
+    let script = r#"exec 3</dev/null 4</dev/null 9</dev/null; cat "$F""#;
+    postgres().args(["--file", "F={user}"]).run(["sh", "-c", script]).exits(0).stdout_is("me");
+    let few = postgres().args(["--file", "F={user}"]).under_sh(r#"ulimit -n 20; exec "$@""#);
+    few.run(["sh", "-c", r#"cat "$F""#]).exits(0).stdout_is("me");
+}

@@ -1,0 +1,507 @@
+//! A server for what a real one cannot be made to do: each request gets the next reply of a script.
+//!
+//! ```text
+//! let fake = FakeVault::answering([Reply::status(503), Reply::secret(&[("a", "1")])]);
+//! fake.bed().environ().has("A", "1");
+//! assert_eq!(fake.requests().len(), 2);
+//! ```
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{self, Read, Write};
+use std::mem;
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::fs::MetadataExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use nix::libc;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use crate::support::vault::{Bed, Outcome};
+
+/// The token of every call: no output may hold it.
+pub(crate) const TOKEN: &str = "hvs.canary-of-the-token";
+
+/// In the body of every reply that is not a secret, and to be put into every secret value: no output may hold it.
+pub(crate) const CANARY: &str = "canary";
+
+/// What to do about a server that cannot be reached.
+pub(crate) const UNREACHABLE: &str =
+    "hint: check that the server runs and is reachable; the address is from VAULT_ADDR\n";
+
+/// What to do about a server that answers, but not yet.
+pub(crate) const NOT_READY: &str =
+    "hint: `bao status` and the server's log tell more; the address is from VAULT_ADDR\n";
+
+/// What to do about an answer that nothing expects.
+pub(crate) const ODD: &str = "hint: check the path, --kv and --mount, and look into the server's log\n";
+
+/// No test waits longer for anything.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Listens on a port of its own until it is dropped.
+pub(crate) struct FakeVault {
+    address: SocketAddr,
+    scheme: &'static str,
+    shared: Arc<Shared>,
+    listener: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    script: Mutex<VecDeque<Reply>>,
+    /// Scripts for single paths.
+    apart: Mutex<Vec<(String, VecDeque<Reply>)>>,
+    greeting: Mutex<Vec<u8>>,
+    requests: Mutex<Vec<Request>>,
+    /// The open ones, by descriptor, to end them all.
+    connections: Mutex<HashMap<RawFd, TcpStream>>,
+    over: AtomicBool,
+}
+
+/// A request as it came in.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    /// `GET /v1/secret/data/app HTTP/1.1`
+    pub(crate) line: String,
+    headers: Vec<(String, String)>,
+    pub(crate) at: Instant,
+}
+
+impl Request {
+    /// The value of a header that is there once.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut values = self.headers.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name));
+        let (_, value) = values.next()?;
+        assert!(values.next().is_none(), "{name} twice in {self:?}");
+        Some(value)
+    }
+
+    fn path(&self) -> &str {
+        self.line.split([' ', '?']).nth(1).unwrap_or_default()
+    }
+}
+
+/// What is sent for one request, how, and what happens then.
+#[derive(Clone)]
+pub(crate) struct Reply {
+    head: Vec<String>,
+    body: Vec<u8>,
+    pace: Duration,
+    then: Then,
+}
+
+#[derive(Clone)]
+enum Then {
+    /// The next request may come on the same connection.
+    Listen,
+    Close,
+    /// Closes so that the other side sees a reset.
+    Reset,
+    /// Keeps the connection and says nothing.
+    Silence,
+    /// Sends this until the other side has had enough.
+    Endless(Vec<u8>),
+}
+
+impl Reply {
+    /// A complete answer with a body of JSON or whatever it is.
+    pub(crate) fn answer(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        let body = body.into();
+        let head = vec![
+            format!("HTTP/1.1 {status} {CANARY}"),
+            "Content-Type: application/json".into(),
+            format!("Content-Length: {}", body.len()),
+        ];
+        Self { head, body, pace: Duration::ZERO, then: Then::Listen }
+    }
+
+    /// An answer that holds no secret, but errors that are for nobody's eyes.
+    pub(crate) fn status(status: u16) -> Self {
+        Self::answer(status, format!(r#"{{"errors":["{CANARY} {TOKEN}"]}}"#))
+    }
+
+    /// A KV v2 secret.
+    pub(crate) fn secret(pairs: &[(&str, &str)]) -> Self {
+        Self::answer(200, secret_body(pairs))
+    }
+
+    /// Exactly these bytes, then the end of the connection.
+    pub(crate) fn raw(bytes: impl Into<Vec<u8>>) -> Self {
+        Self { head: Vec::new(), body: bytes.into(), pace: Duration::ZERO, then: Then::Close }
+    }
+
+    /// The end of the connection instead of an answer.
+    pub(crate) fn closed() -> Self {
+        Self::raw("")
+    }
+
+    pub(crate) fn reset() -> Self {
+        Self::raw("").then_reset()
+    }
+
+    pub(crate) fn silence() -> Self {
+        Self { then: Then::Silence, ..Self::raw("") }
+    }
+
+    /// These bytes and then `unit` without end.
+    pub(crate) fn endless(start: &str, unit: &str) -> Self {
+        // In larger pieces, so that a megabyte does not take long.
+        Self { then: Then::Endless(unit.repeat(65536 / unit.len() + 1).into()), ..Self::raw(start) }
+    }
+
+    pub(crate) fn redirect(status: u16, to: &str) -> Self {
+        Self::status(status).header("Location", to)
+    }
+
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        self.head.push(format!("{name}: {value}"));
+        self
+    }
+
+    /// Sent a byte every 100 ms.
+    pub(crate) fn dripped(self) -> Self {
+        Self { pace: Duration::from_millis(100), ..self }
+    }
+
+    /// Says nothing more behind what it sends, but stays.
+    pub(crate) fn then_silence(self) -> Self {
+        Self { then: Then::Silence, ..self }
+    }
+
+    /// Closes behind what it sends so that the other side sees a reset.
+    pub(crate) fn then_reset(self) -> Self {
+        Self { then: Then::Reset, ..self }
+    }
+
+    /// Stays for the next request.
+    pub(crate) fn then_listen(self) -> Self {
+        Self { then: Then::Listen, ..self }
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let mut bytes = self.head.join("\r\n").into_bytes();
+        if !bytes.is_empty() {
+            bytes.extend_from_slice(b"\r\n\r\n");
+        }
+        bytes.extend_from_slice(&self.body);
+        bytes
+    }
+}
+
+/// The body of a KV v2 read.
+pub(crate) fn secret_body(pairs: &[(&str, &str)]) -> String {
+    let data: serde_json::Map<_, _> = pairs.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
+    serde_json::json!({"data": {"data": data, "metadata": {"version": 1, "destroyed": false}}}).to_string()
+}
+
+impl FakeVault {
+    /// Gives these replies, one a request, and the last one to all that follow.
+    pub(crate) fn answering(replies: impl IntoIterator<Item = Reply>) -> Self {
+        Self::on(TcpListener::bind("127.0.0.1:0").expect("bind to the loopback"), replies, None)
+    }
+
+    /// The same, at an address where nobody listened until now.
+    pub(crate) fn answering_at(address: SocketAddr, replies: impl IntoIterator<Item = Reply>) -> Self {
+        Self::on(TcpListener::bind(address).expect("bind to an address that was free"), replies, None)
+    }
+
+    /// The same, over TLS.
+    pub(crate) fn answering_over_tls(config: ServerConfig, replies: impl IntoIterator<Item = Reply>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("bind to the loopback");
+        Self::on(listener, replies, Some(Arc::new(config)))
+    }
+
+    fn on(listener: TcpListener, replies: impl IntoIterator<Item = Reply>, tls: Option<Arc<ServerConfig>>) -> Self {
+        let address = listener.local_addr().expect("a bound socket has an address");
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let shared = Arc::new(Shared { script: Mutex::new(replies.into_iter().collect()), ..Shared::default() });
+        let for_listener = Arc::clone(&shared);
+        let listener = Some(thread::spawn(move || for_listener.listen(&listener, tls.as_ref())));
+        Self { address, scheme, shared, listener }
+    }
+
+    /// Gives other replies where this path is asked for.
+    pub(crate) fn and_at(self, path: &str, replies: impl IntoIterator<Item = Reply>) -> Self {
+        self.shared.apart.lock().unwrap().push((format!("/v1/{path}"), replies.into_iter().collect()));
+        self
+    }
+
+    /// Says this before it is asked anything.
+    pub(crate) fn greeting(self, text: &str) -> Self {
+        *self.shared.greeting.lock().unwrap() = text.into();
+        self
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Scheme, host and port.
+    pub(crate) fn url(&self) -> String {
+        format!("{}://{}", self.scheme, self.address)
+    }
+
+    /// How vault-exec is called with this server: for one secret, with [`TOKEN`], and not for ever.
+    pub(crate) fn bed(&self) -> Bed {
+        self.unwatched_bed().under(["timeout", "--signal=KILL", &PATIENCE.as_secs().to_string()])
+    }
+
+    /// The same for [`Running`], which watches on its own.
+    pub(crate) fn unwatched_bed(&self) -> Bed {
+        Bed::bare().env("VAULT_ADDR", self.url()).env("VAULT_TOKEN", TOKEN).args(["--path", "secret/app"])
+    }
+
+    /// The requests that came until now.
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.shared.requests.lock().unwrap().clone()
+    }
+
+    /// The paths that were asked for until now.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.requests().iter().map(|request| request.path().to_owned()).collect()
+    }
+
+    /// Waits until so many requests have come.
+    #[track_caller]
+    pub(crate) fn await_requests(&self, count: usize) {
+        eventually(&format!("{count} requests"), || self.shared.requests.lock().unwrap().len() >= count);
+    }
+}
+
+impl Drop for FakeVault {
+    fn drop(&mut self) {
+        self.shared.over.store(true, Ordering::SeqCst);
+        // Only a connection ends the wait for one.
+        let _ = TcpStream::connect(self.address);
+        for connection in self.shared.connections.lock().unwrap().values() {
+            let _ = connection.shutdown(Shutdown::Both);
+        }
+        if let Some(listener) = self.listener.take() {
+            let _ = listener.join();
+        }
+    }
+}
+
+trait Stream: Read + Write {}
+
+impl<T: Read + Write> Stream for T {}
+
+impl Shared {
+    fn listen(self: &Arc<Self>, listener: &TcpListener, tls: Option<&Arc<ServerConfig>>) {
+        let mut served = Vec::new();
+        for client in listener.incoming().flatten() {
+            if self.over.load(Ordering::SeqCst) {
+                break;
+            }
+            let handle = client.try_clone().expect("another handle");
+            self.connections.lock().unwrap().insert(client.as_raw_fd(), handle);
+            let (shared, tls) = (Arc::clone(self), tls.cloned());
+            served.push(thread::spawn(move || shared.serve(client, tls)));
+        }
+        for connection in served {
+            let _ = connection.join();
+        }
+    }
+
+    fn serve(&self, client: TcpStream, tls: Option<Arc<ServerConfig>>) {
+        let raw = client.as_raw_fd();
+        let mut stream: Box<dyn Stream> = match tls.map(ServerConnection::new) {
+            None => Box::new(client),
+            Some(connection) => Box::new(StreamOwned::new(connection.expect("a TLS configuration"), client)),
+        };
+        let _ = stream.write_all(&self.greeting.lock().unwrap());
+        // That the other side goes away is part of many tests.
+        while let Ok(Some(request)) = read_request(&mut stream) {
+            let reply = self.next(&request);
+            self.requests.lock().unwrap().push(request);
+            if self.send(&reply, &mut stream).is_err() {
+                break;
+            }
+            match reply.then {
+                Then::Listen => continue,
+                Then::Close | Then::Endless(_) => {}
+                Then::Reset => linger_not(raw),
+                Then::Silence => {
+                    let _ = io::copy(&mut stream, &mut io::sink());
+                }
+            }
+            break;
+        }
+        // The other handle first: it would hold the connection open.
+        self.connections.lock().unwrap().remove(&raw);
+        drop(stream);
+    }
+
+    /// The next reply of the script for the path; the last one stays.
+    fn next(&self, request: &Request) -> Reply {
+        let take = |script: &mut VecDeque<Reply>| {
+            if script.len() > 1 { script.pop_front() } else { script.front().cloned() }.expect("a script has a reply")
+        };
+        let mut apart = self.apart.lock().unwrap();
+        match apart.iter_mut().find(|(path, _)| path == request.path()) {
+            Some((_, script)) => take(script),
+            None => take(&mut self.script.lock().unwrap()),
+        }
+    }
+
+    fn send(&self, reply: &Reply, stream: &mut dyn Stream) -> io::Result<()> {
+        let bytes = reply.bytes();
+        if reply.pace.is_zero() {
+            stream.write_all(&bytes)?;
+        }
+        for byte in bytes.chunks(1).take_while(|_| !reply.pace.is_zero()) {
+            if self.over.load(Ordering::SeqCst) {
+                break;
+            }
+            stream.write_all(byte)?;
+            stream.flush()?;
+            thread::sleep(reply.pace);
+        }
+        while let Then::Endless(unit) = &reply.then {
+            stream.write_all(unit)?;
+        }
+        stream.flush()
+    }
+}
+
+/// `None` at the end of the connection. What was not read of a body would make closing a reset.
+fn read_request(stream: &mut dyn Stream) -> io::Result<Option<Request>> {
+    let mut text = Vec::new();
+    let mut byte = [0];
+    while !text.ends_with(b"\r\n\r\n") {
+        if stream.read(&mut byte)? == 0 {
+            return Ok(None);
+        }
+        text.extend_from_slice(&byte);
+    }
+    let at = Instant::now();
+    let text = String::from_utf8_lossy(&text);
+    let mut lines = text.trim_end().split("\r\n");
+    let line = lines.next().unwrap_or_default().to_owned();
+    let header = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let request = Request { line, headers: lines.filter_map(header).collect(), at };
+    let length = request.header("Content-Length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    stream.read_exact(&mut vec![0; length])?;
+    Ok(Some(request))
+}
+
+/// Makes closing a reset.
+#[allow(unsafe_code, reason = "the standard library has no stable way to set it")]
+pub(crate) fn linger_not(socket: libc::c_int) {
+    let at_once = libc::linger { l_onoff: 1, l_linger: 0 };
+    let length = libc::socklen_t::try_from(mem::size_of_val(&at_once)).expect("a small size");
+    // SAFETY: the option is of this type and this length, and only read.
+    let set =
+        unsafe { libc::setsockopt(socket, libc::SOL_SOCKET, libc::SO_LINGER, (&raw const at_once).cast(), length) };
+    assert_eq!(set, 0, "SO_LINGER: {}", io::Error::last_os_error());
+}
+
+/// Waits until it is so.
+#[track_caller]
+pub(crate) fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// A call that goes on while the test looks at it; ends with the test.
+pub(crate) struct Running {
+    child: Child,
+    stderr: Arc<Mutex<Vec<u8>>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Running {
+    pub(crate) fn start(mut command: Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let stderr = Arc::new(Mutex::new(Vec::new()));
+        let (mut pipe, sink) = (child.stderr.take().expect("a pipe"), Arc::clone(&stderr));
+        let reader = Some(thread::spawn(move || {
+            let mut piece = [0; 4096];
+            while let Ok(length @ 1..) = pipe.read(&mut piece) {
+                sink.lock().unwrap().extend_from_slice(&piece[..length]);
+            }
+        }));
+        Self { child, stderr, reader }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        send_signal(self.pid(), signal);
+    }
+
+    /// Waits until this stands on standard error.
+    #[track_caller]
+    pub(crate) fn await_stderr(&self, text: &str) {
+        eventually(text, || String::from_utf8_lossy(&self.stderr.lock().unwrap()).contains(text));
+    }
+
+    /// Waits for its end: the status, standard output, standard error.
+    #[track_caller]
+    pub(crate) fn end(mut self) -> (ExitStatus, String, String) {
+        let mut stdout = self.child.stdout.take().expect("a pipe");
+        let start = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("a child of ours") {
+                break status;
+            }
+            assert!(start.elapsed() < PATIENCE, "it does not end; {}", self.stderr.lock().unwrap().escape_ascii());
+            thread::sleep(Duration::from_millis(2));
+        };
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join();
+        }
+        let mut text = String::new();
+        stdout.read_to_string(&mut text).expect("standard output is text");
+        (status, text, String::from_utf8_lossy(&self.stderr.lock().unwrap()).into_owned())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub(crate) fn send_signal(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(pid.try_into().expect("a process id"));
+    kill(pid, signal).unwrap_or_else(|error| panic!("{signal} to {pid}: {error}"));
+}
+
+/// What everything that is said must be: free of the token, of values and of what the server said.
+pub(crate) trait Discreet: Sized {
+    fn discreet(self) -> Self;
+}
+
+impl Discreet for Outcome {
+    #[track_caller]
+    fn discreet(self) -> Self {
+        assert!(!self.stderr.to_lowercase().contains(CANARY), "standard error holds what nobody may see: {self}");
+        self
+    }
+}
+
+/// Fails where a test that needs root lacks it, which no test can do without saying so.
+#[track_caller]
+pub(crate) fn needs_root() {
+    let user = std::fs::metadata("/proc/self").expect("/proc is there").uid();
+    assert_eq!(user, 0, "this test makes namespaces, traces or changes users: run it as root");
+}
