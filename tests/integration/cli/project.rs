@@ -47,7 +47,7 @@ impl Projects for TestVault {
 const APP: &str = "path = \"{kv}/app\"\n";
 
 #[test]
-fn it_is_found_in_the_working_directory_and_above_it() {
+fn a_project_file_is_found_in_the_working_directory_or_a_parent() {
     let vault = vault().project(APP);
     vault.environ().has("USER", "me").stderr_is("");
     vault.clone().at("{home}/a/b/c").environ().has("USER", "me");
@@ -60,7 +60,7 @@ fn it_is_found_in_the_working_directory_and_above_it() {
 }
 
 #[test]
-fn a_home_is_the_last_place_that_is_looked_at() {
+fn the_search_for_a_project_file_ends_at_the_home_directory() {
     let vault = vault().project(APP);
     vault.clone().env("HOME", "{home}/user").at("{home}/user/a").fails(NO_PATH);
     vault.clone().env("HOME", "{home}/user/").at("{home}/user").fails(NO_PATH);
@@ -73,7 +73,7 @@ fn a_home_is_the_last_place_that_is_looked_at() {
 }
 
 #[test]
-fn a_border_of_the_file_system_ends_the_search() {
+fn the_search_for_a_project_file_ends_at_a_mount() {
     let vault = vault().project(APP).env("HOME", "/nowhere");
     fs::create_dir(vault.fill("{home}/mount")).unwrap();
     let mount = vault.fill("{home}/mount");
@@ -84,14 +84,14 @@ fn a_border_of_the_file_system_ends_the_search() {
 }
 
 #[test]
-fn a_working_directory_that_is_gone_has_none() {
+fn a_deleted_working_directory_has_no_project_file() {
     let gone = vault().project(APP).under_sh(r#"mkdir gone && cd gone && rmdir ../gone && exec "$@""#);
     gone.clone().path("other").environ().has("K", "v");
     gone.fails(NO_PATH);
 }
 
 #[test]
-fn a_file_can_be_named_instead_and_none_wanted() {
+fn config_names_a_project_file_and_no_config_ignores_it() {
     let vault = vault().project(APP);
     let other = vault.fill("path = \"{kv}/other\"");
     let vault = vault.file("other.toml", other);
@@ -124,7 +124,7 @@ fn a_file_can_be_named_instead_and_none_wanted() {
 }
 
 #[test]
-fn what_is_typed_wins_then_a_variable_then_the_file() {
+fn options_win_over_variables_and_variables_over_the_project_file() {
     let vault = vault().project(
         "path = [\"{kv}/app\", \"{kv}/other\"]\nprefix = \"FILE_\"\nonly = [\"user\", \"k\"]\n\
          pristine = true\nkeep-env = \"PATH\"\n",
@@ -141,13 +141,13 @@ fn what_is_typed_wins_then_a_variable_then_the_file() {
 }
 
 #[test]
-fn a_path_that_is_typed_beats_the_required_ones_of_the_file() {
+fn paths_of_the_command_line_win_over_those_of_the_project_file() {
     let vault = vault().secret("mine", [("user", "typed")]).project("path = \"{kv}/app\"");
     vault.args(["--optional-path", "{kv}/mine"]).environ().has("USER", "typed").has("PASSWORD", "p");
 }
 
 #[test]
-fn tables_and_lists_say_the_same() {
+fn set_and_file_may_be_tables_or_lists() {
     let table = "\u{feff}# Windows\r\npath = '''{kv}/app'''\r\nexplicit = true\r\nfile-mode = \"0444\"\r\n\
                  [set]\r\nPGUSER = \"{user}\"\r\nPGHOST = \"db\"\r\n[file]\r\nF = '{password}'\r\n";
     let list = "path = [\"{kv}/app\"]\nexplicit = true\nfile-mode = \"0444\"\n\
@@ -163,7 +163,7 @@ fn tables_and_lists_say_the_same() {
 }
 
 #[test]
-fn mistakes_are_told_with_line_and_column() {
+fn syntax_errors_have_line_and_column() {
     let fails = |text: &str, place: &str, message: &str| vault().project(text).project_fails(place, message);
     let lists = "hint: vault-exec --help lists them; keys are without the --";
     fails("\n  pth = 1", ":2:3", "no option is called `pth`\nhint: did you mean `path`?");
@@ -188,7 +188,7 @@ fn mistakes_are_told_with_line_and_column() {
 }
 
 #[test]
-fn values_that_mean_nothing_are_told_with_the_line() {
+fn invalid_values_have_their_line() {
     let fails = |text: &str, place: &str, message: &str| {
         let vault = vault();
         let text = text.replace("{kv}", &vault.fill("{kv}"));
@@ -254,7 +254,7 @@ const REFUSED: [(&str, &str); 26] = [
 ];
 
 #[test]
-fn one_that_was_found_decides_nothing_about_credentials() {
+fn a_found_project_file_cannot_set_where_credentials_go() {
     let vault = vault().recorded();
     for (key, value) in REFUSED {
         let text = format!("path = \"{{kv}}/app\"\n{key} = {value}\n");
@@ -272,7 +272,7 @@ fn one_that_was_found_decides_nothing_about_credentials() {
 }
 
 #[test]
-fn one_that_was_named_does() {
+fn a_named_project_file_may_set_everything() {
     let vault = vault().args(["--config", "p.toml"]);
     let with = |vault: &TestVault, text: &str| {
         let text = vault.fill(&format!("path = '{{kv}}/app'\n{text}"));
@@ -289,7 +289,7 @@ fn one_that_was_named_does() {
 }
 
 #[test]
-fn one_that_was_found_sets_no_name_that_runs_code() {
+fn a_found_project_file_sets_no_dangerous_name() {
     let hint = "hint: if you trust the file, name it with --config; else give the option yourself, or --no-config";
     let message = |name: &str| {
         format!("{name} can make a program run code, which a file that was found, not named, must not\n{hint}")
@@ -310,7 +310,7 @@ fn one_that_was_found_sets_no_name_that_runs_code() {
 }
 
 #[test]
-fn one_that_others_could_have_written_is_not_trusted() {
+fn a_project_file_that_others_may_write_is_refused() {
     let vault = vault().project(APP);
     let path = vault.fill("{home}/.vault-exec.toml");
     let mode = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
@@ -348,7 +348,7 @@ pub(crate) fn as_somebody(vault: TestVault, uid: u32, directory: &str) -> TestVa
 }
 
 #[test]
-fn other_users_trust_root_and_themselves() {
+fn a_project_file_may_be_owned_by_root_or_the_user() {
     let vault = vault().project(APP);
     let path = vault.fill("{home}/.vault-exec.toml");
     as_somebody(vault.clone(), 65534, ".").environ().has("USER", "me");
@@ -364,7 +364,7 @@ fn other_users_trust_root_and_themselves() {
 }
 
 #[test]
-fn a_directory_that_may_not_be_entered_has_none() {
+fn a_directory_without_search_permission_has_no_project_file() {
     let vault = vault().path("app");
     fs::create_dir(vault.fill("{home}/closed")).unwrap();
     fs::write(vault.fill("{home}/closed/.vault-exec.toml"), "path = \"other\"").unwrap();
@@ -373,7 +373,7 @@ fn a_directory_that_may_not_be_entered_has_none() {
 }
 
 #[test]
-fn what_is_no_file_is_refused_at_once() {
+fn a_project_file_must_be_a_regular_file() {
     let no_file = "it is no file\nhint: make it one, or name it with --config if you trust it";
     let vault = vault().path("app");
     let path = vault.fill("{home}/.vault-exec.toml");
@@ -401,7 +401,7 @@ fn what_is_no_file_is_refused_at_once() {
 }
 
 #[test]
-fn what_is_no_text_or_too_much_of_it_is_refused() {
+fn a_project_file_must_be_short_text() {
     let readable = "hint: it must be there and readable text; --config names another file, --no-config does without";
     vault()
         .file(NAME, b"path = \"\xff\"")
@@ -419,7 +419,7 @@ fn what_is_no_text_or_too_much_of_it_is_refused() {
 }
 
 #[test]
-fn a_laptop_needs_no_more_than_the_name_of_the_program() {
+fn with_a_project_file_only_the_program_is_given() {
     POSTGRES.asks("create role laptop login password 'p@ss:/?#%'").unwrap();
     let vault = TestVault::kv2().secret("laptop", [("postgres_user", "laptop"), ("postgres_password", "p@ss:/?#%")]);
     let project = format!(

@@ -162,20 +162,10 @@ pub(super) fn limits() -> Section {
             "the longest string, and a byte more",
             "125",
             LONG_STRING,
-            names::a_string_may_be_as_long_as_the_kernel_takes,
+            names::the_longest_string_of_the_kernel_is_passed,
         ),
-        row(
-            "several strings that are too long",
-            "125",
-            LONG_STRINGS,
-            names::the_largest_of_several_too_long_strings_comes_first,
-        ),
-        row(
-            "the largest block, and a byte more",
-            "125",
-            LARGE_BLOCK,
-            names::a_block_may_be_as_large_as_the_kernel_takes,
-        ),
+        row("several strings that are too long", "125", LONG_STRINGS, names::too_long_strings_are_sorted_by_size),
+        row("the largest block, and a byte more", "125", LARGE_BLOCK, names::the_largest_block_of_the_kernel_is_passed),
     ];
     Section {
         title: "Limits",

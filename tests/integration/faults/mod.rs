@@ -116,47 +116,47 @@ fn sections() -> Vec<Section> {
 }
 
 #[test]
-fn whatever_happens_to_the_connection() {
+fn faults_of_the_connection() {
     server::connections().prove();
 }
 
 #[test]
-fn whatever_the_server_answers() {
+fn faults_of_the_response() {
     server::answers().prove();
 }
 
 #[test]
-fn whatever_status_it_is() {
+fn every_status() {
     statuses::section().prove();
 }
 
 #[test]
-fn whatever_is_in_the_body() {
+fn faults_of_the_body() {
     bodies::section().prove();
 }
 
 #[test]
-fn whatever_happens_in_the_network() {
+fn faults_of_the_network() {
     network::section().prove();
 }
 
 #[test]
-fn whatever_the_certificate_says() {
+fn faults_of_the_certificate() {
     network::certificates().prove();
 }
 
 #[test]
-fn whatever_the_limits() {
+fn resource_limits() {
     environment::limits().prove();
 }
 
 #[test]
-fn whatever_the_surroundings() {
+fn faults_of_the_environment() {
     environment::surroundings().prove();
 }
 
 #[test]
-fn the_document_is_the_table() {
+fn faults_md_is_up_to_date() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/FAULTS.md");
     let sections = sections().iter().map(|section| format!("\n{}", section.markdown())).collect::<Vec<_>>();
     let table = format!("{HEAD}{}", sections.concat());

@@ -168,23 +168,23 @@ fn odd_password() -> String {
 }
 
 #[test]
-fn every_login_over_http() {
+fn no_login_over_http_leaves_a_credential_in_memory() {
     prove_all(LOGINS.iter().map(|(name, case)| (format!("{name}, over HTTP"), case())));
 }
 
 #[test]
-fn every_login_over_tls_1_2() {
+fn no_login_over_tls_1_2_leaves_a_credential_in_memory() {
     prove_all(LOGINS.iter().map(|(name, case)| (format!("{name}, over TLS 1.2"), case().over(Tls::of(&TLS12)))));
 }
 
 #[test]
-fn every_login_over_tls_1_3() {
+fn no_login_over_tls_1_3_leaves_a_credential_in_memory() {
     prove_all(LOGINS.iter().map(|(name, case)| (format!("{name}, over TLS 1.3"), case().over(Tls::of(&TLS13)))));
 }
 
 /// Over TLS alone, with every kind of key that rustls takes.
 #[test]
-fn every_login_with_a_certificate() {
+fn no_login_with_a_certificate_leaves_a_key_in_memory() {
     let rsa = Command::new("openssl").args(["genpkey", "-algorithm", "RSA"]).output().unwrap();
     let keys = [
         ("P-256", KeyPair::generate().unwrap()),

@@ -80,7 +80,7 @@ fn of_process(pid: u32, name: &str) -> String {
 }
 
 #[test]
-fn not_even_the_same_user_can_look_into_it() {
+fn the_same_user_cannot_read_the_process() {
     let (fake, _) = half_silent(&random(32));
     let program = for_everyone();
     let mut command = as_nobody(&[&program, "--path", "secret/app", "--path", "secret/other", "--", "true"]);
@@ -142,7 +142,7 @@ fn locked(status: &str) -> u64 {
 
 /// Root may lock what it wants: it has `CAP_IPC_LOCK`, or the message tells that it has not.
 #[test]
-fn memory_is_locked_where_that_is_allowed_and_the_programs_is_not() {
+fn memory_is_locked_until_the_program_starts() {
     let fake = FakeServer::answering([Reply::secret(&[("a", "b")])]);
     let vault = fake.unwatched_vault().args(["--require-mlock"]);
     let outcome = vault.run(["cat", "/proc/self/status"]).exits(0).stderr_is("");
@@ -156,7 +156,7 @@ fn memory_is_locked_where_that_is_allowed_and_the_programs_is_not() {
 }
 
 #[test]
-fn memory_that_cannot_be_locked_stops_only_whoever_requires_it() {
+fn only_require_mlock_stops_without_locked_memory() {
     let fake = FakeServer::answering([Reply::secret(&[("a", "b")])]);
     let program = for_everyone();
     // None at all, and less than it takes to be safe.
