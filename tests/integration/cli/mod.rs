@@ -1,0 +1,9 @@
+//! Options, messages, the project file, the check report and the start.
+
+pub(crate) mod check;
+mod messages;
+mod options;
+mod project;
+pub(crate) mod project_trust;
+pub(crate) mod signals;
+mod start;
