@@ -5,11 +5,11 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::about::{ConnectionReport, TokenInfo};
-use crate::config::CheckFormat;
 use crate::environment::{Decision, Outcome};
 use crate::error::{Diagnostic, ExitCode};
 use crate::escape::{printable, printable_json};
 use crate::mapping::Source;
+use crate::output_format::OutputFormat;
 
 /// Everything that a check found out. Names only: no values, no lengths.
 #[derive(Debug)]
@@ -76,10 +76,10 @@ impl Check {
 
     /// The whole, ready to be printed.
     #[must_use]
-    pub fn show(&self, format: CheckFormat) -> String {
+    pub fn show(&self, format: OutputFormat) -> String {
         match format {
-            CheckFormat::Text => self.to_string(),
-            CheckFormat::Json => {
+            OutputFormat::Text => self.to_string(),
+            OutputFormat::Json => {
                 printable_json(&(serde_json::to_string_pretty(&self.json()).unwrap_or_default() + "\n"))
             }
         }

@@ -7,8 +7,9 @@
 //!                   program     (all the network)  variables  it will get    our place
 //! ```
 //!
-//! The modules stand in the order of that flow, and none knows a later one; [`run`] alone knows the order. Files marked
-//! `[pure]` compute, `[net]` talk to the server, `[os]` to the kernel. Before them stand the words the steps share.
+//! The modules stand in the order of that flow, and none knows a later one; [`run`] alone knows the order. `mapping` and
+//! `environment` stand before `config`, which fills in their options. Files marked `[pure]` compute, `[net]` talk to the
+//! server, `[os]` to the kernel. Before them stand the words the steps share.
 
 pub mod escape;
 pub mod secret;
@@ -18,6 +19,10 @@ pub mod kv;
 pub mod about;
 pub mod error;
 pub mod template;
+pub mod output_format;
+
+pub mod mapping;
+pub mod environment;
 
 pub mod args;
 pub mod config;
@@ -30,9 +35,6 @@ pub mod credential_file;
 
 pub mod vault;
 
-pub mod mapping;
-
-pub mod environment;
 pub mod check;
 
 pub mod secret_files;
@@ -44,9 +46,9 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use crate::args::Args;
+use crate::args::{Args, help};
 use crate::check::Check;
-use crate::config::{Config, LogFormat, Templates};
+use crate::config::{Config, Templates};
 use crate::env_block::InheritedEnv;
 use crate::environment::{Decision, Environment, Outcome};
 use crate::error::{CliError, Diagnostic, Diagnostics};
@@ -54,6 +56,7 @@ use crate::exec::Program;
 use crate::kv::KvSecret;
 use crate::log::Logger;
 use crate::mapping::{Source, Variable};
+use crate::output_format::OutputFormat;
 use crate::process::Hardened;
 use crate::secret_files::SecretFiles;
 use crate::template::Assignment;
@@ -61,26 +64,24 @@ use crate::template::Assignment;
 /// Runs with the given command line and environment, and returns only when no program was started: the exit code.
 #[must_use]
 pub fn main(line: &[OsString], inherited: InheritedEnv, hardened: &Hardened) -> i32 {
-    let args = match Args::parse_line(line) {
-        Ok(args) => args,
-        Err(error) => {
-            let (verbosity, format) = config::voice(&args::voice(line), &inherited).unwrap_or_default();
-            let logger = Logger::new(verbosity, format);
-            if !error.use_stderr() {
-                return tell_help(&error.render().to_string(), &logger);
-            }
-            let report = args::report(&error);
-            logger.failure(&report);
-            return report.exit as i32;
+    let (args, parsed) = Args::parse(line);
+    if let Err(error) = parsed {
+        let (verbosity, format) = config::log_options(&args, &inherited).unwrap_or_default();
+        let logger = Logger::new(verbosity, format);
+        if !error.use_stderr() {
+            return tell_help(&error.render().to_string(), &logger);
         }
-    };
-    let (logger, outcome) = match config::voice(&args, &inherited) {
+        let report = help::diagnostic(&error);
+        logger.failure(&report);
+        return report.exit as i32;
+    }
+    let (logger, outcome) = match config::log_options(&args, &inherited) {
         Ok((verbosity, format)) => {
             let logger = Logger::new(verbosity, format);
             let outcome = run(args, inherited, hardened, &logger);
             (logger, outcome)
         }
-        Err(error) => (Logger::new(0, LogFormat::Text), Err(CliError::from(error).into())),
+        Err(error) => (Logger::new(0, OutputFormat::Text), Err(CliError::from(error).into())),
     };
     match outcome {
         Ok(checked) => checked,
@@ -111,9 +112,9 @@ fn tell_help(text: &str, logger: &Logger) -> i32 {
 /// Whatever went wrong, with what was being done in front of it.
 pub fn run(args: Args, inherited: InheritedEnv, hardened: &Hardened, logger: &Logger) -> anyhow::Result<i32> {
     process::signals::arm(logger.format());
-    let which = config::which(&args, &inherited).map_err(CliError::from)?;
+    let project_file = config::project_file(&args, &inherited).map_err(CliError::from)?;
     let home = inherited.get("HOME").map(|home| Path::new(OsStr::from_bytes(home)));
-    let project = project_file::read(which, home)?;
+    let project = project_file::read(project_file, home)?;
     let mut config = Config::resolve(args, &inherited, &project).map_err(CliError::from)?;
     let mut problems = Diagnostics::new(config.check.is_some());
     let program = find(&mut config, &inherited, &mut problems)?;
@@ -122,13 +123,14 @@ pub fn run(args: Args, inherited: InheritedEnv, hardened: &Hardened, logger: &Lo
     let answer = vault::fetch(&config, logger, &mut problems);
     let mut about = None;
     let mut environment = Environment::default();
-    let mut files = SecretFiles::new(config.shape.file_dir.as_deref(), config.shape.file_mode, problems.collects());
+    let mut files =
+        SecretFiles::new(config.templates.file_dir.as_deref(), config.templates.file_mode, problems.collects());
     if let Some(answer) = problems.meet(answer)? {
-        let composed = compose(&config.shape, &answer.secrets, &mut files, &mut problems)?;
-        let (mapped, errors) = mapping::map(answer.secrets, composed, &config.naming);
+        let composed = compose(&config.templates, &answer.secrets, &mut files, &mut problems)?;
+        let (mapped, errors) = mapping::map(answer.secrets, composed, &config.key_mapping);
         problems.meet_all(errors)?;
         let token = answer.token.as_ref().filter(|_| config.keep_token);
-        let (composed, errors) = Environment::compose(inherited, mapped, token, &config.policy);
+        let (composed, errors) = Environment::compose(inherited, mapped, token, &config.env_policy);
         problems.meet_all(errors)?;
         let line = program.as_ref().map_or(0, Program::size);
         problems.meet(composed.check_size(line, exec::size_limit()).map_err(CliError::from))?;

@@ -8,15 +8,15 @@ use nix::errno::Errno;
 use nix::unistd::write;
 use serde::Serialize;
 
-use crate::config::LogFormat;
 use crate::error::{CliError, Diagnostic};
 use crate::escape::printable;
+use crate::output_format::OutputFormat;
 
 /// Tells what happens, as loudly as was asked for.
 #[derive(Debug)]
 pub struct Logger {
     verbosity: u8,
-    format: LogFormat,
+    format: OutputFormat,
     start: Instant,
 }
 
@@ -44,13 +44,13 @@ struct Line<'a> {
 impl Logger {
     /// A logger that begins now; `verbosity` counts the `-v`.
     #[must_use]
-    pub fn new(verbosity: u8, format: LogFormat) -> Self {
+    pub fn new(verbosity: u8, format: OutputFormat) -> Self {
         Self { verbosity, format, start: Instant::now() }
     }
 
     /// The form of every message.
     #[must_use]
-    pub const fn format(&self) -> LogFormat {
+    pub const fn format(&self) -> OutputFormat {
         self.format
     }
 
@@ -100,10 +100,10 @@ impl Logger {
     fn print(&self, level: Level, message: &str, hint: Option<&str>) {
         let elapsed_us = self.start.elapsed().as_micros();
         let text = match self.format {
-            LogFormat::Json => {
+            OutputFormat::Json => {
                 serde_json::to_string(&Line { level, elapsed_us, message, hint }).unwrap_or_default() + "\n"
             }
-            LogFormat::Text => {
+            OutputFormat::Text => {
                 let time = if level == Level::Error || level == Level::Warn {
                     String::new()
                 } else {

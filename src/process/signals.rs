@@ -7,7 +7,7 @@ use std::ffi::c_int;
 use nix::libc;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
-use crate::config::LogFormat;
+use crate::output_format::OutputFormat;
 
 /// Keeps a server that hangs up, and a reader of our messages that is gone, from ending the process with `SIGPIPE`, and a
 /// limit on the size of files from ending it with `SIGXFSZ`: what is written fails, and that is told.
@@ -23,10 +23,10 @@ extern "C" fn nothing(_: c_int) {}
 
 /// Ends the process with 128 + n when one of `SIGTERM`, `SIGINT`, `SIGHUP` arrives, unless it was ignored before
 /// (`nohup`).
-pub fn arm(format: LogFormat) {
+pub fn arm(format: OutputFormat) {
     let end = match format {
-        LogFormat::Text => end::<false>,
-        LogFormat::Json => end::<true>,
+        OutputFormat::Text => end::<false>,
+        OutputFormat::Json => end::<true>,
     };
     let ending = SigAction::new(SigHandler::Handler(end), SaFlags::SA_RESTART, SigSet::empty());
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {

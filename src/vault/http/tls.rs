@@ -38,13 +38,13 @@ pub(in crate::vault) fn client_config(tls: &Tls, deadline: &RetryPolicy) -> anyh
         .with_safe_default_protocol_versions()
         .context("prepare TLS")?;
     let (builder, trust) = if tls.verify {
-        let (trusted, from) = choose(&tls.roots, deadline)?;
+        let (trusted, from) = choose(&tls.trust_anchors, deadline)?;
         (builder.with_root_certificates(trusted), from)
     } else {
         let anybody = Arc::new(NoVerification(provider));
         (builder.dangerous().with_custom_certificate_verifier(anybody), "anybody".to_owned())
     };
-    let mut config = match &tls.client {
+    let mut config = match &tls.client_identity {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
             let (chain, private) = identity(certificate, key, deadline)?;
