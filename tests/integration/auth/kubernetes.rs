@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::auth::jwt::seconds;
 use crate::support::api::{Api, Authority, Door, Request, Signer, stand_in};
-use crate::support::vault::Bed;
+use crate::support::vault::TestVault;
 
 /// Whose tokens the cluster knows.
 static CLUSTER: LazyLock<Signer> = LazyLock::new(|| {
@@ -54,15 +54,15 @@ fn service_account() -> String {
     }))
 }
 
-/// A bed with the role `{kv}` for that service account, whose token is in the file `jwt`.
-pub(crate) fn in_pod() -> Bed {
+/// A vault with the role `{kv}` for that service account, whose token is in the file `jwt`.
+pub(crate) fn in_pod() -> TestVault {
     LazyLock::force(&CLUSTER);
-    let bed = Bed::locked().file("jwt", service_account() + "\n").args(["--auth", "kubernetes"]);
+    let vault = TestVault::locked().file("jwt", service_account() + "\n").args(["--auth", "kubernetes"]);
     let role = json!({
         "bound_service_account_names": ["web"], "bound_service_account_namespaces": ["shop"], "token_policies": ["{kv}"],
     });
-    bed.asking("auth/kubernetes/role/{kv}", &role);
-    bed
+    vault.asking("auth/kubernetes/role/{kv}", &role);
+    vault
 }
 
 const REFUSED: &str = "vault-exec: log in at auth/kubernetes: the server refused the credential (400)\n\
@@ -70,33 +70,33 @@ const REFUSED: &str = "vault-exec: log in at auth/kubernetes: the server refused
 
 #[test]
 fn a_service_account_is_enough() {
-    let bed = in_pod().args(["--role", "{kv}"]);
-    bed.clone().args(["--jwt-file", "jwt"]).enters_silently();
-    bed.clone().args(["--jwt-file", "{home}/jwt"]).enters();
-    bed.clone().env("VAULT_EXEC_JWT_FILE", "jwt").enters();
-    let requests = bed.requests();
+    let vault = in_pod().args(["--role", "{kv}"]);
+    vault.clone().args(["--jwt-file", "jwt"]).enters_silently();
+    vault.clone().args(["--jwt-file", "{home}/jwt"]).enters();
+    vault.clone().env("VAULT_EXEC_JWT_FILE", "jwt").enters();
+    let requests = vault.requests();
     let expected = ["POST auth/kubernetes/login", "GET {kv}/data/a", "POST auth/token/revoke-self"];
-    assert_eq!(requests[..3], expected.map(|request| bed.fill(request)));
+    assert_eq!(requests[..3], expected.map(|request| vault.fill(request)));
 }
 
 /// Runs where `/var/run` is empty but for what `script` puts there, whatever this machine is.
-fn with_run_of_its_own(bed: Bed, script: &str) -> Bed {
+fn with_run_of_its_own(vault: TestVault, script: &str) -> TestVault {
     let script = format!("mount -t tmpfs none /var/run && {script} && exec \"$@\"");
-    bed.under(["unshare", "--mount", "sh", "-c", &script, "sh"])
+    vault.under(["unshare", "--mount", "sh", "-c", &script, "sh"])
 }
 
 #[test]
 fn the_token_of_the_pod_is_expected_where_kubernetes_puts_it() {
-    let bed = in_pod().args(["--role", "{kv}"]);
+    let vault = in_pod().args(["--role", "{kv}"]);
     let place = "/var/run/secrets/kubernetes.io/serviceaccount";
     let put = format!("mkdir -p {place} && cp jwt {place}/token");
-    with_run_of_its_own(bed.clone(), &put).enters();
+    with_run_of_its_own(vault.clone(), &put).enters();
 
     let message = format!(
         "vault-exec: log in at auth/kubernetes: the pod's service account (--jwt-file names another): {place}/token: \
          No such file or directory\nhint: check that it is there, and that the user vault-exec runs as may read it\n"
     );
-    let outside = with_run_of_its_own(bed, "true");
+    let outside = with_run_of_its_own(vault, "true");
     outside.is_refused(&message);
     // A token for another method is none for the cluster.
     outside.env("VAULT_JWT", service_account()).is_refused(&message);
@@ -104,19 +104,19 @@ fn the_token_of_the_pod_is_expected_where_kubernetes_puts_it() {
 
 #[test]
 fn a_wrong_role_or_account_is_refused() {
-    let bed = in_pod().args(["--jwt-file", "jwt"]);
-    bed.is_refused("vault-exec: --auth kubernetes: it needs --role\n");
-    bed.clone().args(["--role", "none"]).is_refused(REFUSED);
+    let vault = in_pod().args(["--jwt-file", "jwt"]);
+    vault.is_refused("vault-exec: --auth kubernetes: it needs --role\n");
+    vault.clone().args(["--role", "none"]).is_refused(REFUSED);
 
     let other = json!({
         "bound_service_account_names": ["db"], "bound_service_account_namespaces": ["shop"], "token_policies": ["{kv}"],
     });
-    bed.asking("auth/kubernetes/role/other-{kv}", &other);
+    vault.asking("auth/kubernetes/role/other-{kv}", &other);
     let refused = "vault-exec: log in at auth/kubernetes: the server refused the credential (403)\n\
                    hint: check that the method is mounted there (--auth-mount) and, if it is, \
                    check --role, and that the token is for its audience and subject and has not expired\n";
-    bed.clone().args(["--role", "other-{kv}"]).is_refused(refused);
-    let bed = bed.args(["--role", "{kv}"]);
-    bed.clone().file("jwt", service_account() + UNKNOWN).is_refused(refused);
-    bed.file("jwt", "canary-that-is-no-jwt").is_refused(refused);
+    vault.clone().args(["--role", "other-{kv}"]).is_refused(refused);
+    let vault = vault.args(["--role", "{kv}"]);
+    vault.clone().file("jwt", service_account() + UNKNOWN).is_refused(refused);
+    vault.file("jwt", "canary-that-is-no-jwt").is_refused(refused);
 }

@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
-use crate::support::api::{Api, Door, discreet, eventually, policy, text};
-use crate::support::vault::{Bed, free_port, new_dir, outliving_us};
+use crate::support::api::{Api, Door, discreet, policy, text, wait_until};
+use crate::support::vault::{TestVault, free_port, new_dir, spawn_supervised};
 
 /// One for the whole run.
 pub(crate) static POSTGRES: LazyLock<Postgres> = LazyLock::new(Postgres::start);
@@ -46,8 +46,8 @@ impl Postgres {
         let port = free_port();
         let mut supervisor = Command::new("sh");
         supervisor.args(["-c", &script]).arg(&dir).arg(port.to_string());
-        let postgres = Self { port, _lifeline: outliving_us(&mut supervisor), sockets: dir };
-        eventually("PostgreSQL", || postgres.asks("select 1").is_some());
+        let postgres = Self { port, _lifeline: spawn_supervised(&mut supervisor), sockets: dir };
+        wait_until("PostgreSQL", || postgres.asks("select 1").is_some());
         postgres
     }
 
@@ -73,7 +73,7 @@ fn postgres() -> String {
 }
 
 /// The database engine in a namespace of its own, and an `AppRole` that may ask for credentials.
-pub(crate) fn stage(name: &str, token: &Value) -> (Api, Bed) {
+pub(crate) fn stage(name: &str, token: &Value) -> (Api, TestVault) {
     let api = Api::shared().in_namespace(name);
     let (sockets, port) = (POSTGRES.sockets.display(), POSTGRES.port);
     let url = format!("postgresql:///postgres?host={sockets}&port={port}&user=postgres");
@@ -83,11 +83,11 @@ pub(crate) fn stage(name: &str, token: &Value) -> (Api, Bed) {
     api.post("sys/mounts/database", &json!({"type": "database"}));
     api.post("database/config/main", &config);
     api.post("database/roles/app", &role);
-    let bed = Bed::locked_in(&api).with_approle_in(&api, token);
+    let vault = TestVault::locked_in(&api).with_approle_in(&api, token);
     let policy = ["database/creds/app", "secret/a"].map(|path| text(&policy(path)["policy"])).join("\n");
     api.post("sys/policies/acl/reader", &json!({"policy": policy}));
-    let bed = bed.env("PGHOST", "127.0.0.1").env("PGPORT", port.to_string()).env("PGDATABASE", "postgres");
-    (api, bed.args(["--path", "database/creds/app"]))
+    let vault = vault.env("PGHOST", "127.0.0.1").env("PGPORT", port.to_string()).env("PGDATABASE", "postgres");
+    (api, vault.args(["--path", "database/creds/app"]))
 }
 
 /// How many of the credentials of this stage the database knows. Their names start with that of the stage.
@@ -103,60 +103,63 @@ const LEASED: &str = "vault-exec: database/creds/app: the server takes these val
 
 #[test]
 fn a_database_knows_the_credentials_that_were_made_for_a_start() {
-    let (api, bed) = stage("leased", &json!({"token_ttl": "3h"}));
+    let (api, vault) = stage("leased", &json!({"token_ttl": "3h"}));
     let before = api.accessors();
-    let outcome = bed.run(PSQL).exits(0).stderr_is(LEASED);
+    let outcome = vault.run(PSQL).exits(0).stderr_is(LEASED);
     let user = String::from_utf8(outcome.stdout).unwrap();
     assert!(user.starts_with("v-leased-a-app-"), "{user}");
     assert_eq!(known("leased"), 1);
 
     assert_eq!(api.accessors(), before + 1, "the token lives on, or the lease would end with it");
-    assert!(bed.requests().iter().all(|request| !request.contains("revoke")));
+    assert!(vault.requests().iter().all(|request| !request.contains("revoke")));
     assert!(!outcome.stderr.contains(user.trim_end()));
 
-    let loud = bed.clone().args(["-vv", "--log-format", "json"]).run(PSQL).exits(0);
-    discreet(&bed, &loud);
+    let loud = vault.clone().args(["-vv", "--log-format", "json"]).run(PSQL).exits(0);
+    discreet(&vault, &loud);
     let warnings: Vec<Value> = loud.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let warned = warnings.iter().find(|line| line["level"] == "warn").unwrap();
     assert_eq!(format!("vault-exec: {}\n", text(&warned["message"])), LEASED);
 
     // It also tells that the database minds passwords at all.
     let wrong = ["sh", "-c", "PGUSER=$USERNAME PGPASSWORD=x exec psql -Atc 'select current_user' 2>/dev/null"];
-    bed.run(wrong).exits(2);
+    vault.run(wrong).exits(2);
 }
 
 #[test]
 fn a_lease_is_not_revoked_with_other_secrets_and_neither_with_a_given_token() {
-    let (api, bed) = stage("given", &json!({"token_ttl": "3h"}));
+    let (api, vault) = stage("given", &json!({"token_ttl": "3h"}));
     let token = text(&api.post("auth/token/create", &json!({"policies": ["reader"]}))["auth"]["client_token"]);
-    bed.clone().without("VAULT_ROLE_ID").env("VAULT_TOKEN", &token).run(PSQL).exits(0);
+    vault.clone().without("VAULT_ROLE_ID").env("VAULT_TOKEN", &token).run(PSQL).exits(0);
     assert!(api.knows(&token));
-    bed.clone().args(["--path", "secret/a"]).run(PSQL).exits(0);
-    assert!(bed.requests().iter().all(|request| !request.contains("revoke")));
+    vault.clone().args(["--path", "secret/a"]).run(PSQL).exits(0);
+    assert!(vault.requests().iter().all(|request| !request.contains("revoke")));
 }
 
 #[test]
 fn a_lease_that_was_made_for_nothing_ends_with_its_token() {
-    let (api, bed) = stage("nothing", &json!({"token_ttl": "3h"}));
-    let failing = bed.args(["--path", "secret/absent"]);
+    let (api, vault) = stage("nothing", &json!({"token_ttl": "3h"}));
+    let failing = vault.args(["--path", "secret/absent"]);
     failing.run(["echo", "the program was started"]).exits(125).stdout_is("");
     assert_eq!(api.accessors(), 0);
-    eventually("the end of the credentials", || known("nothing") == 0);
+    wait_until("the end of the credentials", || known("nothing") == 0);
 }
 
 #[test]
 fn values_live_no_longer_than_the_token_they_hang_on() {
-    let (_, bed) = stage("capped", &json!({"token_ttl": "20m"}));
-    bed.run(PSQL).exits(0).stderr_is("vault-exec: database/creds/app: the server takes these values back after 20m\n");
+    let (_, vault) = stage("capped", &json!({"token_ttl": "20m"}));
+    vault
+        .run(PSQL)
+        .exits(0)
+        .stderr_is("vault-exec: database/creds/app: the server takes these values back after 20m\n");
 
     for kind in ["service", "batch"] {
         let name = format!("ends-{kind}");
-        let (_, bed) = stage(&name, &json!({"token_ttl": "4s", "token_type": kind}));
-        let outcome = bed.run(PSQL).exits(0);
+        let (_, vault) = stage(&name, &json!({"token_ttl": "4s", "token_type": kind}));
+        let outcome = vault.run(PSQL).exits(0);
         // The server counts from the login on, and by itself only for batch tokens.
         let known_lives = ["3s", "4s"].map(|life| LEASED.replace("1h", life));
         assert!(known_lives.contains(&outcome.stderr), "{outcome}");
         assert_eq!(known(&name), 1);
-        eventually("the end of the credentials", || known(&name) == 0);
+        wait_until("the end of the credentials", || known(&name) == 0);
     }
 }

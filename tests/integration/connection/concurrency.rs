@@ -8,7 +8,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use crate::support::tls::{Authority, api, listener, must, write};
-use crate::support::vault::{Bed, ROOT, Server, free_port, new_dir};
+use crate::support::vault::{ROOT, Server, TestVault, free_port, new_dir};
 
 const STARTS: usize = 200;
 
@@ -40,12 +40,12 @@ fn two_hundred_starts_at_once_all_succeed() {
     let start = Instant::now();
     let children: Vec<_> = (0..STARTS)
         .map(|number| {
-            let bed = Bed::bare()
+            let vault = TestVault::bare()
                 .env("VAULT_ADDR", format!("https://127.0.0.1:{port}"))
                 .env("VAULT_CACERT", &ca)
                 .env("VAULT_TOKEN", &tokens[number])
                 .args(["--path", &format!("secret/app{number}")]);
-            let mut command = bed.command(["printenv", "MINE"]);
+            let mut command = vault.command(["printenv", "MINE"]);
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
         })
         .collect();

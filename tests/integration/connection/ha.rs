@@ -15,9 +15,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
-use crate::support::fake_server::Running;
-use crate::support::tls::{Authority, Helper, Tap, api, eventually, listener, must, needs_root, write};
-use crate::support::vault::{Bed, free_port, new_dir};
+use crate::support::fake_server::RunningProcess;
+use crate::support::tls::{Authority, Helper, Tap, api, assert_root, listener, must, wait_until, write};
+use crate::support::vault::{TestVault, free_port, new_dir};
 
 /// One of the cluster.
 struct Node {
@@ -88,7 +88,7 @@ impl Cluster {
         let first = &nodes[0].origin.clone();
         let shares = json!({"secret_shares": 1, "secret_threshold": 1});
         let mut answer = Value::Null;
-        eventually("the first node", || match api(first, "", "PUT", "sys/init", &shares) {
+        wait_until("the first node", || match api(first, "", "PUT", "sys/init", &shares) {
             Ok((200, body)) => {
                 answer = body;
                 true
@@ -98,7 +98,7 @@ impl Cluster {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let cluster = Self { ca, port, key: text(&answer["keys_base64"][0]), root: text(&answer["root_token"]), nodes };
         cluster.unseal(&cluster.nodes[0]);
-        eventually("a leader", || cluster.leader().is_some());
+        wait_until("a leader", || cluster.leader().is_some());
         cluster.must("POST", "sys/storage/raft/autopilot/configuration", &json!({"server_stabilization_time": "1s"}));
         for node in &cluster.nodes[1..] {
             cluster.unseal(node);
@@ -118,7 +118,7 @@ impl Cluster {
 
     fn unseal(&self, node: &Node) {
         let key = json!({ "key": self.key });
-        eventually("an unsealed node", || {
+        wait_until("an unsealed node", || {
             let _ = api(&node.origin, "", "PUT", "sys/unseal", &key);
             let state = api(&node.origin, "", "GET", "sys/seal-status", &Value::Null);
             state.is_ok_and(|(_, state)| state["sealed"] == false)
@@ -127,7 +127,7 @@ impl Cluster {
 
     /// Waits until each node may vote and answers.
     fn settle(&self) {
-        eventually("three voters", || {
+        wait_until("three voters", || {
             let path = "sys/storage/raft/configuration";
             let answer = api(&self.any().origin, &self.root, "GET", path, &Value::Null);
             let servers = answer.ok().and_then(|(_, body)| body["data"]["config"]["servers"].as_array().cloned());
@@ -135,7 +135,7 @@ impl Cluster {
             servers.len() == 3 && servers.iter().all(|server| server["voter"] == true)
         });
         for node in &self.nodes {
-            eventually("a node that answers", || {
+            wait_until("a node that answers", || {
                 let answer = api(&node.origin, &self.root, "GET", "secret/data/b", &Value::Null);
                 answer.is_ok_and(|(code, body)| code == 200 && body["data"]["data"]["three"] == "3")
             });
@@ -163,22 +163,22 @@ impl Cluster {
         must(&self.any().origin, &self.root, method, path, body)
     }
 
-    /// A bed at this host, which may be a name for several nodes.
-    fn at(&self, host: &str) -> Bed {
+    /// A vault at this host, which may be a name for several nodes.
+    fn at(&self, host: &str) -> TestVault {
         self.with(&format!("https://{host}:{}", self.port))
     }
 
-    fn with(&self, address: &str) -> Bed {
-        Bed::bare()
+    fn with(&self, address: &str) -> TestVault {
+        TestVault::bare()
             .env("VAULT_ADDR", address)
             .env("VAULT_TOKEN", &self.root)
             .env("VAULT_CACERT", &self.ca)
             .args(["--path", "secret/a", "--path", "secret/b"])
     }
 
-    /// A bed at a name that has these addresses, in this order.
-    fn named<const N: usize>(&self, addresses: [&str; N]) -> Bed {
-        needs_root();
+    /// A vault at a name that has these addresses, in this order.
+    fn named<const N: usize>(&self, addresses: [&str; N]) -> TestVault {
+        assert_root();
         let hosts = addresses.map(|address| format!("{address} vault.test\n")).concat();
         let mount = "mount --bind \"$HOME/hosts\" /etc/hosts && exec \"$@\"";
         self.at("vault.test").file("hosts", hosts).under(["unshare", "--mount", "sh", "-c", mount, "sh"])
@@ -186,13 +186,13 @@ impl Cluster {
 }
 
 /// The same with a login, which only the leader can do.
-fn logging_in(bed: Bed) -> Bed {
-    bed.without("VAULT_TOKEN").env("VAULT_ROLE_ID", "app").env("VAULT_SECRET_ID", SECRET_ID)
+fn logging_in(vault: TestVault) -> TestVault {
+    vault.without("VAULT_TOKEN").env("VAULT_ROLE_ID", "app").env("VAULT_SECRET_ID", SECRET_ID)
 }
 
 #[track_caller]
-fn works(bed: &Bed) {
-    bed.environ().has("ONE", "1").has("TWO", "2").has("THREE", "3").stderr_is("");
+fn works(vault: &TestVault) {
+    vault.environ().has("ONE", "1").has("TWO", "2").has("THREE", "3").stderr_is("");
 }
 
 #[test]
@@ -211,10 +211,10 @@ fn every_node_answers_whether_it_leads_or_stands_by() {
 fn a_standby_that_does_not_forward_sends_us_to_the_leader() {
     let cluster = cluster();
     let relay = without_forwarding(cluster.standby().origin.trim_start_matches("http://").to_owned());
-    let bed = logging_in(cluster.with(&format!("http://127.0.0.1:{relay}")));
-    works(&bed);
+    let vault = logging_in(cluster.with(&format!("http://127.0.0.1:{relay}")));
+    works(&vault);
     let leader = &cluster.nodes[cluster.leader().unwrap()].host;
-    bed.args(["--disable-redirects"]).fails(&format!(
+    vault.args(["--disable-redirects"]).fails(&format!(
         "vault-exec: log in at auth/approle: {{addr}}: redirected to https://{leader}:{}, \
          but --disable-redirects is given\nhint: give the address of the active server\n",
         cluster.port
@@ -255,9 +255,9 @@ fn a_name_with_several_addresses_is_tried_at_each() {
     // Nobody listens at these two.
     works(&cluster.named(["127.0.1.9", "127.0.1.8", "127.0.1.2"]));
     works(&cluster.named(["127.0.1.3", "127.0.1.9"]));
-    let bed = cluster.named(["127.0.1.9", "127.0.1.8"]).args(["--timeout", "1s"]);
-    let outcome = bed.run(["echo", "the program was started"]).exits(125).stdout_is("");
-    let waiting = bed.fill("vault-exec: waiting for {addr}: connection refused (for 1s at most)\n");
+    let vault = cluster.named(["127.0.1.9", "127.0.1.8"]).args(["--timeout", "1s"]);
+    let outcome = vault.run(["echo", "the program was started"]).exits(125).stdout_is("");
+    let waiting = vault.fill("vault-exec: waiting for {addr}: connection refused (for 1s at most)\n");
     assert!(outcome.stderr.starts_with(&waiting), "{outcome}");
 }
 
@@ -302,9 +302,9 @@ fn starts_go_on_while_the_leader_is_killed() {
                         *killed.lock().unwrap() = Some(Instant::now());
                     }
                     // Any node reads, only the leader logs in.
-                    let bed = if number.is_multiple_of(2) { &with_token } else { &with_login };
+                    let vault = if number.is_multiple_of(2) { &with_token } else { &with_login };
                     let start = Instant::now();
-                    let outcome = bed.environ().has("ONE", "1").has("TWO", "2").has("THREE", "3");
+                    let outcome = vault.environ().has("ONE", "1").has("TWO", "2").has("THREE", "3");
                     results.lock().unwrap().push((start, start.elapsed(), outcome.stderr));
                 }
             });
@@ -345,10 +345,10 @@ fn a_sealed_node_is_left_for_the_next_address() {
     let leader = cluster.leader().unwrap();
     let [sealed, other] = [1, 2].map(|next| &cluster.nodes[(leader + next) % 3]);
     must(&sealed.origin, &cluster.root, "PUT", "sys/seal", &json!({}));
-    let bed = cluster.named([&sealed.host, &other.host]).args(["--timeout", "20s"]);
-    for bed in [bed.clone(), logging_in(bed)] {
-        let waiting = bed.fill("vault-exec: waiting for {addr}: sealed or not ready (503) (for 20s at most)\n");
-        bed.environ().has("ONE", "1").has("TWO", "2").has("THREE", "3").stderr_is(&waiting);
+    let vault = cluster.named([&sealed.host, &other.host]).args(["--timeout", "20s"]);
+    for vault in [vault.clone(), logging_in(vault)] {
+        let waiting = vault.fill("vault-exec: waiting for {addr}: sealed or not ready (503) (for 20s at most)\n");
+        vault.environ().has("ONE", "1").has("TWO", "2").has("THREE", "3").stderr_is(&waiting);
     }
     cluster.unseal(sealed);
     cluster.settle();
@@ -358,12 +358,14 @@ fn a_sealed_node_is_left_for_the_next_address() {
 fn a_dead_node_alone_is_waited_for_until_the_timeout() {
     let cluster = cluster();
     let why = "{addr}: connection refused";
-    let bed = cluster.at("127.0.1.9").args(["--timeout", "1s"]);
-    let outcome = bed.run(["echo", "the program was started"]).exits(125).stdout_is("");
+    let vault = cluster.at("127.0.1.9").args(["--timeout", "1s"]);
+    let outcome = vault.run(["echo", "the program was started"]).exits(125).stdout_is("");
     let end = "; gave up after 1s (--timeout)\n\
                hint: check that the server runs and is reachable; the address is from VAULT_ADDR\n";
     let expected = ["a", "b"].map(|name| {
-        bed.fill(&format!("vault-exec: waiting for {why} (for 1s at most)\nvault-exec: read secret/{name}: {why}{end}"))
+        vault.fill(&format!(
+            "vault-exec: waiting for {why} (for 1s at most)\nvault-exec: read secret/{name}: {why}{end}"
+        ))
     });
     assert!(expected.contains(&outcome.stderr), "{outcome}");
 }
@@ -393,14 +395,14 @@ impl Lonely {
 
     fn start(&self) -> Helper {
         let helper = Helper::bao(&self.dir, &self.config);
-        eventually("a server", || api(&self.origin, "", "GET", "sys/seal-status", &Value::Null).is_ok());
+        wait_until("a server", || api(&self.origin, "", "GET", "sys/seal-status", &Value::Null).is_ok());
         helper
     }
 
     fn unseal(&self, key: &Value) {
         must(&self.origin, "", "PUT", "sys/unseal", key);
         let health = || api(&self.origin, "", "GET", "sys/health", &Value::Null);
-        eventually("a server that leads", || health().is_ok_and(|(code, _)| code == 200));
+        wait_until("a server that leads", || health().is_ok_and(|(code, _)| code == 200));
     }
 
     /// Makes it ready for the first time: the key that unseals it, and the root token.
@@ -414,31 +416,32 @@ impl Lonely {
 pub(crate) fn a_sealed_server_is_waited_for() {
     let (lonely, _helper) = Lonely::new();
     let origin = &lonely.origin;
-    let bed = Bed::bare().env("VAULT_ADDR", origin).args(["--path", "secret/a"]);
+    let vault = TestVault::bare().env("VAULT_ADDR", origin).args(["--path", "secret/a"]);
     let why = "{addr}: sealed or not ready (503)";
     let end = "gave up after 1s (--timeout)\n\
                hint: `bao status` and the server's log tell more; the address is from VAULT_ADDR\n";
-    let fails = |bed: &Bed| {
-        bed.clone()
+    let fails = |vault: &TestVault| {
+        vault
+            .clone()
             .args(["--timeout", "1s"])
             .fails(&format!("vault-exec: waiting for {why} (for 1s at most)\nvault-exec: read secret/a: {why}; {end}"));
     };
-    fails(&bed.clone().env("VAULT_TOKEN", "of-nobody"));
+    fails(&vault.clone().env("VAULT_TOKEN", "of-nobody"));
 
     let (key, root) = lonely.initialize();
-    let bed = bed.env("VAULT_TOKEN", &root);
-    fails(&bed);
+    let vault = vault.env("VAULT_TOKEN", &root);
+    fails(&vault);
     lonely.unseal(&key);
     must(origin, &root, "POST", "sys/mounts/secret", &json!({"type": "kv"}));
     must(origin, &root, "POST", "secret/a", &json!({"k": "v"}));
-    bed.environ().has("K", "v").stderr_is("");
+    vault.environ().has("K", "v").stderr_is("");
     must(origin, &root, "PUT", "sys/seal", &Value::Null);
 
-    let mut command = bed.command(["printenv", "K"]);
+    let mut command = vault.command(["printenv", "K"]);
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut waiting = String::new();
     BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut waiting).unwrap();
-    assert_eq!(waiting, bed.fill(&format!("vault-exec: waiting for {why} (for 1m at most)\n")));
+    assert_eq!(waiting, vault.fill(&format!("vault-exec: waiting for {why} (for 1m at most)\n")));
     lonely.unseal(&key);
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), &output.stdout[..]), (Some(0), &b"v\n"[..]));
@@ -455,11 +458,11 @@ pub(crate) fn a_server_that_is_killed_in_an_answer_is_waited_for() {
     must(origin, &root, "POST", "secret/a", &json!({"k": value}));
 
     let relay = killing(origin.trim_start_matches("http://").to_owned(), helper.pid());
-    let bed = Bed::bare().env("VAULT_ADDR", format!("http://127.0.0.1:{relay}")).env("VAULT_TOKEN", &root);
-    let bed = bed.args(["--path", "secret/a", "--kv", "1"]);
-    let running = Running::start(bed.command(["printenv", "K"]));
+    let vault = TestVault::bare().env("VAULT_ADDR", format!("http://127.0.0.1:{relay}")).env("VAULT_TOKEN", &root);
+    let vault = vault.args(["--path", "secret/a", "--kv", "1"]);
+    let running = RunningProcess::start(vault.command(["printenv", "K"]));
     let cut = "the connection was closed before the answer was complete";
-    let waiting = bed.fill(&format!("vault-exec: waiting for {{addr}}: {cut} (for 1m at most)\n"));
+    let waiting = vault.fill(&format!("vault-exec: waiting for {{addr}}: {cut} (for 1m at most)\n"));
     running.await_stderr(&waiting);
     helper = {
         drop(helper);
@@ -500,8 +503,8 @@ fn killing(target: String, server: Pid) -> u16 {
 fn no_path_needs_more_than_one_connection() {
     let cluster = cluster();
     let tap = Tap::at("127.0.0.1", format!("127.0.1.1:{}", cluster.port));
-    let bed = cluster.with(&format!("https://127.0.0.1:{}", tap.port)).args(["--tls-server-name", "vault.test"]);
-    works(&bed);
+    let vault = cluster.with(&format!("https://127.0.0.1:{}", tap.port)).args(["--tls-server-name", "vault.test"]);
+    works(&vault);
     let names = tap.names();
     assert!(names.len() <= 2 && names.iter().all(|name| name.as_deref() == Some("vault.test")), "{names:?}");
 }

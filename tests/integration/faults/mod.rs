@@ -16,7 +16,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::vault::{Bed, Outcome};
+use crate::support::vault::{Outcome, TestVault};
 
 /// A part of the table.
 struct Section {
@@ -95,9 +95,9 @@ fn cell(text: &str) -> String {
 
 /// Runs it within the time.
 #[track_caller]
-fn run_within(bed: &Bed, time: Duration) -> Outcome {
+fn run_within(vault: &TestVault, time: Duration) -> Outcome {
     let start = Instant::now();
-    let outcome = bed.run(PROGRAM);
+    let outcome = vault.run(PROGRAM);
     let took = start.elapsed();
     assert!(took < time + PATIENCE, "it took {took:?}: {outcome}");
     outcome

@@ -18,14 +18,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use crate::support::fake_server::{FakeVault, Reply, needs_root};
-use crate::support::vault::Bed;
+use crate::support::fake_server::{FakeServer, Reply, assert_root};
+use crate::support::vault::TestVault;
 use canary::{canary, found};
 use source::{Pattern, Source};
 
 /// How loud, in which form, and whether it is a check: what variables say, so that it holds however wrong the options
 /// are. The last three ask the libraries for all they have to say, too.
-const VOICES: [&[(&str, &str)]; 6] = [
+const LOG_MODES: [&[(&str, &str)]; 6] = [
     &[],
     &[("VAULT_EXEC_VERBOSE", "1")],
     &[("VAULT_EXEC_CHECK", "1"), ("VAULT_EXEC_FORMAT", "json")],
@@ -40,7 +40,7 @@ const VOICES: [&[(&str, &str)]; 6] = [
 ];
 
 /// What is in the source, but in no output, and why.
-const UNSAID: [(&[&str], &str); 9] = [
+const UNREACHABLE: [(&[&str], &str); 9] = [
     (
         &["an argument holds a NUL byte", "a variable holds a NUL byte"],
         "no C string holds one, and nothing else comes so far",
@@ -129,8 +129,8 @@ struct Case {
     line: u32,
     file: &'static str,
     program: &'static [&'static str],
-    /// Made anew for each voice: a bed, and what must live as long as the call.
-    make: Box<dyn Fn() -> (Bed, Box<dyn Any>) + Send + Sync>,
+    /// Made anew for each voice: a vault, and what must live as long as the call.
+    make: Box<dyn Fn() -> (TestVault, Box<dyn Any>) + Send + Sync>,
 }
 
 /// What came of one.
@@ -142,14 +142,18 @@ struct Output {
 impl Cases {
     /// A call that starts `true`, if it comes so far.
     #[track_caller]
-    pub(super) fn call(&mut self, bed: impl Fn() -> Bed + Send + Sync + 'static) {
-        self.starting(&["true"], bed);
+    pub(super) fn call(&mut self, vault: impl Fn() -> TestVault + Send + Sync + 'static) {
+        self.starting(&["true"], vault);
     }
 
     /// A call that starts another program.
     #[track_caller]
-    pub(super) fn starting(&mut self, program: &'static [&'static str], bed: impl Fn() -> Bed + Send + Sync + 'static) {
-        self.with(program, move || (bed(), Box::new(())));
+    pub(super) fn starting(
+        &mut self,
+        program: &'static [&'static str],
+        vault: impl Fn() -> TestVault + Send + Sync + 'static,
+    ) {
+        self.with(program, move || (vault(), Box::new(())));
     }
 
     /// A call of a server that gives these replies.
@@ -157,22 +161,22 @@ impl Cases {
     pub(super) fn fake(
         &mut self,
         replies: impl IntoIterator<Item = Reply>,
-        bed: impl Fn(Bed) -> Bed + Send + Sync + 'static,
+        vault: impl Fn(TestVault) -> TestVault + Send + Sync + 'static,
     ) {
         let replies: Vec<_> = replies.into_iter().collect();
-        self.server(move || FakeVault::answering(replies.clone()), move |fake| bed(armed(fake.bed())));
+        self.server(move || FakeServer::answering(replies.clone()), move |fake| vault(with_canaries(fake.vault())));
     }
 
     /// A call of a server that is made for it.
     #[track_caller]
     pub(super) fn server(
         &mut self,
-        server: impl Fn() -> FakeVault + Send + Sync + 'static,
-        bed: impl Fn(&FakeVault) -> Bed + Send + Sync + 'static,
+        server: impl Fn() -> FakeServer + Send + Sync + 'static,
+        vault: impl Fn(&FakeServer) -> TestVault + Send + Sync + 'static,
     ) {
         self.with(&["true"], move || {
             let server = server();
-            (bed(&server), Box::new(server))
+            (vault(&server), Box::new(server))
         });
     }
 
@@ -181,7 +185,7 @@ impl Cases {
     pub(super) fn with(
         &mut self,
         program: &'static [&'static str],
-        make: impl Fn() -> (Bed, Box<dyn Any>) + Send + Sync + 'static,
+        make: impl Fn() -> (TestVault, Box<dyn Any>) + Send + Sync + 'static,
     ) {
         let place = Location::caller();
         self.0.push(Case { line: place.line(), file: place.file(), program, make: Box::new(make) });
@@ -189,7 +193,7 @@ impl Cases {
 
     /// Every case in every voice, a few at a time.
     fn run(&self) -> Vec<Output> {
-        let calls: Vec<_> = self.0.iter().flat_map(|case| VOICES.map(|voice| (case, voice))).collect();
+        let calls: Vec<_> = self.0.iter().flat_map(|case| LOG_MODES.map(|voice| (case, voice))).collect();
         let (next, outputs) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
         thread::scope(|scope| {
             for _ in 0..4 {
@@ -207,18 +211,19 @@ impl Cases {
 
 impl Case {
     fn run(&self, voice: &[(&str, &str)]) -> Output {
-        let (bed, _alive) = (self.make)();
-        let bed = voice.iter().fold(bed, |bed, (name, value)| bed.env(name, value));
-        let outcome = bed.run(self.program.iter().copied());
+        let (vault, _alive) = (self.make)();
+        let vault = voice.iter().fold(vault, |vault, (name, value)| vault.env(name, value));
+        let outcome = vault.run(self.program.iter().copied());
         let text = format!("{}{}", String::from_utf8_lossy(&outcome.stdout), outcome.stderr);
         Output { whose: format!("{}:{} {voice:?}", self.file, self.line), text }
     }
 }
 
 /// With a secret in every variable that may hold one.
-pub(super) fn armed(bed: Bed) -> Bed {
+pub(super) fn with_canaries(vault: TestVault) -> TestVault {
     let proxy = format!("http://me:{}@127.0.0.1:1", canary("userinfo"));
-    bed.env("VAULT_TOKEN", canary("token"))
+    vault
+        .env("VAULT_TOKEN", canary("token"))
         .env("VAULT_SECRET_ID", canary("secret_id"))
         .env("VAULT_JWT", canary("jwt"))
         .env("VAULT_PASSWORD", canary("password"))
@@ -259,7 +264,7 @@ pub(super) fn secret_text() -> String {
 #[test]
 #[allow(clippy::print_stdout, reason = "how much was said is worth telling")]
 fn no_output_holds_a_secret_and_every_sentence_is_said() {
-    needs_root();
+    assert_root();
     let mut cases = Cases::default();
     settings::add(&mut cases);
     server::add(&mut cases);
@@ -273,7 +278,7 @@ fn no_output_holds_a_secret_and_every_sentence_is_said() {
         complaints.extend(found(text.as_bytes()).iter().map(|what| format!("{whose} shows {what}:\n{text}")));
     }
     let source = Source::read();
-    let unsaid: Vec<&str> = UNSAID.iter().flat_map(|(sentences, _)| *sentences).copied().collect();
+    let unsaid: Vec<&str> = UNREACHABLE.iter().flat_map(|(sentences, _)| *sentences).copied().collect();
     for sentence in &source.sentences {
         match (was_said(&|text| sentence.is_in(text)), unsaid.contains(&sentence.text.as_str())) {
             (false, false) => _ = complaints.insert(format!("no case says {sentence}")),

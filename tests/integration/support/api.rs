@@ -1,9 +1,9 @@
-//! What the tests of logins add to a bed: auth methods, a door that hears all that is said through it, and stand-ins for
+//! What the tests of logins add to a vault: auth methods, a door that hears all that is said through it, and stand-ins for
 //! the servers that are not Vault.
 //!
 //! ```text
-//! let bed = Bed::locked();
-//! bed.clone().env("VAULT_ROLE_ID", bed.approle(&json!({}))).env("VAULT_SECRET_ID", bed.secret_id()).enters();
+//! let vault = TestVault::locked();
+//! vault.clone().env("VAULT_ROLE_ID", vault.approle(&json!({}))).env("VAULT_SECRET_ID", vault.secret_id()).enters();
 //! ```
 
 use std::collections::HashMap;
@@ -24,17 +24,17 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion};
 use serde_json::{Value, json};
 
-use crate::support::vault::{Bed, Outcome, ROOT};
+use crate::support::vault::{Outcome, ROOT, TestVault};
 
-/// The value of the secret `a` in a locked bed: the program gets it, and nobody else.
+/// The value of the secret `a` in a locked vault: the program gets it, and nobody else.
 pub(crate) const VALUE: &str = "canary-of-the-value";
 
 static AGENT: LazyLock<ureq::Agent> =
     LazyLock::new(|| ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().into());
 
-/// The server of all beds, with the auth methods where everybody expects them.
+/// The server of all test vaults, with the auth methods where everybody expects them.
 static SERVER: LazyLock<Api> = LazyLock::new(|| {
-    let api = Api::at(Bed::kv2().fill("{addr}"));
+    let api = Api::at(TestVault::kv2().fill("{addr}"));
     for method in ["approle", "userpass", "jwt", "kubernetes"] {
         api.post(&format!("sys/auth/{method}"), &json!({"type": method}));
     }
@@ -90,7 +90,7 @@ impl Api {
         Self { address, namespace: String::new() }
     }
 
-    /// The server of all beds.
+    /// The server of all test vaults.
     pub(crate) fn shared() -> Self {
         SERVER.clone()
     }
@@ -164,7 +164,7 @@ pub(crate) fn text(value: &Value) -> String {
 
 /// Waits until it is so.
 #[track_caller]
-pub(crate) fn eventually(what: &str, is_so: impl Fn() -> bool) {
+pub(crate) fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     let patience = Instant::now() + Duration::from_secs(30);
     while !is_so() {
         assert!(Instant::now() < patience, "waited in vain for {what}");
@@ -225,11 +225,11 @@ pub(crate) trait Door: Sized {
 
 const LOUD: [&str; 3] = ["-vv", "--log-format", "json"];
 
-impl Door for Bed {
+impl Door for TestVault {
     fn locked() -> Self {
-        let bed = Self::kv2().secret("a", [("k", VALUE)]).path("a").without("VAULT_TOKEN");
-        SERVER.post(&bed.fill("sys/policies/acl/{kv}"), &policy(&bed.fill("{kv}/data/a")));
-        bed.behind_door(|_| None)
+        let vault = Self::kv2().secret("a", [("k", VALUE)]).path("a").without("VAULT_TOKEN");
+        SERVER.post(&vault.fill("sys/policies/acl/{kv}"), &policy(&vault.fill("{kv}/data/a")));
+        vault.behind_door(|_| None)
     }
 
     fn locked_in(api: &Api) -> Self {
@@ -345,8 +345,8 @@ pub(crate) fn policy(path: &str) -> Value {
 
 /// Nothing that went through the door and is worth anything was said on standard error.
 #[track_caller]
-pub(crate) fn discreet(bed: &Bed, outcome: &Outcome) {
-    let credentials = credentials(&bed.exchanges()).into_iter().map(|(_, credential)| credential);
+pub(crate) fn discreet(vault: &TestVault, outcome: &Outcome) {
+    let credentials = credentials(&vault.exchanges()).into_iter().map(|(_, credential)| credential);
     for credential in credentials.chain([VALUE.into(), ROOT.into()]) {
         assert!(!outcome.stderr.contains(&credential), "standard error holds {credential}: {outcome}");
     }

@@ -1,8 +1,8 @@
 //! A server for what a real one cannot be made to do: each request gets the next reply of a script.
 //!
 //! ```text
-//! let fake = FakeVault::answering([Reply::status(503), Reply::secret(&[("a", "1")])]);
-//! fake.bed().environ().has("A", "1");
+//! let fake = FakeServer::answering([Reply::status(503), Reply::secret(&[("a", "1")])]);
+//! fake.vault().environ().has("A", "1");
 //! assert_eq!(fake.requests().len(), 2);
 //! ```
 
@@ -23,7 +23,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use crate::support::vault::{Bed, Outcome};
+use crate::support::vault::{Outcome, TestVault};
 
 /// The token of every call: no output may hold it.
 pub(crate) const TOKEN: &str = "hvs.canary-of-the-token";
@@ -46,7 +46,7 @@ pub(crate) const ODD: &str = "hint: check the path, --kv and --mount, and look i
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Listens on a port of its own until it is dropped.
-pub(crate) struct FakeVault {
+pub(crate) struct FakeServer {
     address: SocketAddr,
     scheme: &'static str,
     shared: Arc<Shared>,
@@ -201,7 +201,7 @@ pub(crate) fn secret_body(pairs: &[(&str, &str)]) -> String {
     serde_json::json!({"data": {"data": data, "metadata": {"version": 1, "destroyed": false}}}).to_string()
 }
 
-impl FakeVault {
+impl FakeServer {
     /// Gives these replies, one a request, and the last one to all that follow.
     pub(crate) fn answering(replies: impl IntoIterator<Item = Reply>) -> Self {
         Self::on(TcpListener::bind("127.0.0.1:0").expect("bind to the loopback"), replies, None)
@@ -249,13 +249,13 @@ impl FakeVault {
     }
 
     /// How vault-exec is called with this server: for one secret, with [`TOKEN`], and not for ever.
-    pub(crate) fn bed(&self) -> Bed {
-        self.unwatched_bed().under(["timeout", "--signal=KILL", &PATIENCE.as_secs().to_string()])
+    pub(crate) fn vault(&self) -> TestVault {
+        self.unwatched_vault().under(["timeout", "--signal=KILL", &PATIENCE.as_secs().to_string()])
     }
 
-    /// The same for [`Running`], which watches on its own.
-    pub(crate) fn unwatched_bed(&self) -> Bed {
-        Bed::bare().env("VAULT_ADDR", self.url()).env("VAULT_TOKEN", TOKEN).args(["--path", "secret/app"])
+    /// The same for [`RunningProcess`], which watches on its own.
+    pub(crate) fn unwatched_vault(&self) -> TestVault {
+        TestVault::bare().env("VAULT_ADDR", self.url()).env("VAULT_TOKEN", TOKEN).args(["--path", "secret/app"])
     }
 
     /// The requests that came until now.
@@ -271,11 +271,11 @@ impl FakeVault {
     /// Waits until so many requests have come.
     #[track_caller]
     pub(crate) fn await_requests(&self, count: usize) {
-        eventually(&format!("{count} requests"), || self.shared.requests.lock().unwrap().len() >= count);
+        wait_until(&format!("{count} requests"), || self.shared.requests.lock().unwrap().len() >= count);
     }
 }
 
-impl Drop for FakeVault {
+impl Drop for FakeServer {
     fn drop(&mut self) {
         self.shared.over.store(true, Ordering::SeqCst);
         // Only a connection ends the wait for one.
@@ -327,7 +327,7 @@ impl Shared {
             match reply.then {
                 Then::Listen => continue,
                 Then::Close | Then::Endless(_) => {}
-                Then::Reset => linger_not(raw),
+                Then::Reset => set_linger_zero(raw),
                 Then::Silence => {
                     let _ = io::copy(&mut stream, &mut io::sink());
                 }
@@ -394,7 +394,7 @@ fn read_request(stream: &mut dyn Stream) -> io::Result<Option<Request>> {
 
 /// Makes closing a reset.
 #[allow(unsafe_code, reason = "the standard library has no stable way to set it")]
-pub(crate) fn linger_not(socket: libc::c_int) {
+pub(crate) fn set_linger_zero(socket: libc::c_int) {
     let at_once = libc::linger { l_onoff: 1, l_linger: 0 };
     let length = libc::socklen_t::try_from(mem::size_of_val(&at_once)).expect("a small size");
     // SAFETY: the option is of this type and this length, and only read.
@@ -405,7 +405,7 @@ pub(crate) fn linger_not(socket: libc::c_int) {
 
 /// Waits until it is so.
 #[track_caller]
-pub(crate) fn eventually(what: &str, is_so: impl Fn() -> bool) {
+pub(crate) fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     let start = Instant::now();
     while !is_so() {
         assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
@@ -414,13 +414,13 @@ pub(crate) fn eventually(what: &str, is_so: impl Fn() -> bool) {
 }
 
 /// A call that goes on while the test looks at it; ends with the test.
-pub(crate) struct Running {
+pub(crate) struct RunningProcess {
     child: Child,
     stderr: Arc<Mutex<Vec<u8>>>,
     reader: Option<JoinHandle<()>>,
 }
 
-impl Running {
+impl RunningProcess {
     pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
@@ -450,7 +450,7 @@ impl Running {
     /// Waits until this stands on standard error.
     #[track_caller]
     pub(crate) fn await_stderr(&self, text: &str) {
-        eventually(text, || String::from_utf8_lossy(&self.stderr.lock().unwrap()).contains(text));
+        wait_until(text, || String::from_utf8_lossy(&self.stderr.lock().unwrap()).contains(text));
     }
 
     /// Waits for its end: the status, standard output, standard error.
@@ -474,7 +474,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -501,7 +501,7 @@ impl Discreet for Outcome {
 
 /// Fails where a test that needs root lacks it, which no test can do without saying so.
 #[track_caller]
-pub(crate) fn needs_root() {
+pub(crate) fn assert_root() {
     let user = std::fs::metadata("/proc/self").expect("/proc is there").uid();
     assert_eq!(user, 0, "this test makes namespaces, traces or changes users: run it as root");
 }

@@ -48,12 +48,12 @@ pub(crate) fn must(origin: &str, token: &str, method: &str, path: &str, body: &V
 /// Writes a secret into the KV engine of a new server, which gets ready in its own time.
 pub(crate) fn write(origin: &str, token: &str, name: &str, keys: &Value) {
     let (path, body) = (format!("secret/data/{name}"), json!({ "data": keys }));
-    eventually("the KV engine", || api(origin, token, "POST", &path, &body).is_ok_and(|(code, _)| code == 200));
+    wait_until("the KV engine", || api(origin, token, "POST", &path, &body).is_ok_and(|(code, _)| code == 200));
 }
 
 /// Waits for something to become true.
 #[track_caller]
-pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let patience = Instant::now() + Duration::from_secs(60);
     while !condition() {
         assert!(Instant::now() < patience, "still waiting for {what}");
@@ -236,7 +236,7 @@ pub(crate) fn untimed(outcome: &Outcome) -> String {
 }
 
 /// Namespaces and mounts are made by root alone.
-pub(crate) fn needs_root() {
+pub(crate) fn assert_root() {
     let root = fs::metadata("/proc/self").is_ok_and(|us| us.uid() == 0);
     assert!(root, "this test makes namespaces: run it as root, as the CI does");
 }
@@ -251,11 +251,11 @@ pub(crate) struct Net {
 
 impl Net {
     pub(crate) fn new<const N: usize>(dir: PathBuf, addresses: [&str; N]) -> Self {
-        needs_root();
+        assert_root();
         let add = addresses.map(|address| format!("ip addr add {address}/32 dev lo && ")).concat();
         let script = format!("ip link set lo up && {add}echo ready && exec sleep infinity");
         let holder = Helper::start(&["unshare", "--net", "sh", "-c", &script], dir.join("net.log"));
-        eventually("a network", || holder.log().contains("ready"));
+        wait_until("a network", || holder.log().contains("ready"));
         let enter = format!("--net=/proc/{}/ns/net", holder.pid());
         Self { _holder: holder, dir, enter }
     }

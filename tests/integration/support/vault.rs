@@ -1,11 +1,11 @@
 //! What the tests stand on: one real `OpenBao` for the whole run, and sentences about what vault-exec does with it.
 //!
 //! ```text
-//! Bed::kv2().secret("airflow", [("user", "me")]).path("airflow").environ().has("USER", "me");
-//! Bed::kv2().path("airflow").fails("vault-exec: read {kv}/airflow: no such secret\nhint: …\n");
+//! TestVault::kv2().secret("airflow", [("user", "me")]).path("airflow").environ().has("USER", "me");
+//! TestVault::kv2().path("airflow").fails("vault-exec: read {kv}/airflow: no such secret\nhint: …\n");
 //! ```
 //!
-//! Each bed has a mount and a home of its own. In arguments, values of variables and expected texts, `{kv}` stands for
+//! Each vault has a mount and a home of its own. In arguments, values of variables and expected texts, `{kv}` stands for
 //! the mount, `{home}` for the home and `{addr}` for the address of the server.
 
 use std::collections::BTreeMap;
@@ -51,7 +51,7 @@ static RUN: LazyLock<(PathBuf, ChildStdin)> = LazyLock::new(|| {
     fs::create_dir_all(&dir).unwrap();
     let mut janitor = Command::new("sh");
     janitor.args(["-c", r#"read -r _; rm -rf "$0""#]).arg(&dir);
-    let lifeline = outliving_us(&mut janitor);
+    let lifeline = spawn_supervised(&mut janitor);
     (dir, lifeline)
 });
 
@@ -86,7 +86,7 @@ impl Server {
             .env("HOME", &home)
             .stdout(output.try_clone().unwrap())
             .stderr(output);
-        let lifeline = outliving_us(&mut supervisor);
+        let lifeline = spawn_supervised(&mut supervisor);
         let patience = Instant::now() + Duration::from_secs(60);
         while Instant::now() < patience {
             if ready(&authority) {
@@ -102,7 +102,7 @@ impl Server {
 }
 
 /// Starts a helper that ends by itself when its standard input does. Ctrl-C is for the tests, not for it.
-pub(crate) fn outliving_us(helper: &mut Command) -> ChildStdin {
+pub(crate) fn spawn_supervised(helper: &mut Command) -> ChildStdin {
     helper.stdin(Stdio::piped()).process_group(0).spawn().unwrap().stdin.take().unwrap()
 }
 
@@ -137,8 +137,8 @@ pub(crate) fn vault_exec() -> OsString {
 /// A mount of its own, and how vault-exec is called there: by default with nothing but `PATH`, `HOME`, `VAULT_ADDR` and
 /// a `VAULT_TOKEN` that may do everything.
 #[derive(Clone)]
-#[must_use = "a bed does nothing until something is run on it"]
-pub(crate) struct Bed {
+#[must_use = "a vault does nothing until something is run on it"]
+pub(crate) struct TestVault {
     mount: String,
     home: PathBuf,
     namespace: Option<String>,
@@ -173,7 +173,7 @@ impl Keys for &str {
     }
 }
 
-impl Bed {
+impl TestVault {
     /// With a KV version 1 engine.
     pub(crate) fn kv1() -> Self {
         Self::bare().connected().mounted(&format!("kv1-{}", unique()), "1")
@@ -199,9 +199,9 @@ impl Bed {
 
     /// With a KV version 2 engine in a namespace of its own.
     pub(crate) fn in_namespace(name: &str) -> Self {
-        let bed = Self::bare().connected();
-        bed.post(&format!("sys/namespaces/{name}"), "");
-        Self { namespace: Some(name.into()), ..bed }.mounted("secret", "2")
+        let vault = Self::bare().connected();
+        vault.post(&format!("sys/namespaces/{name}"), "");
+        Self { namespace: Some(name.into()), ..vault }.mounted("secret", "2")
     }
 
     /// With nothing but `PATH` and `HOME`: no server is started for it.
@@ -371,7 +371,7 @@ impl Bed {
         }
         let output = child.wait_with_output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
-        Outcome { bed: self.clone(), command, status: output.status, stdout: output.stdout, stderr }
+        Outcome { vault: self.clone(), command, status: output.status, stdout: output.stdout, stderr }
     }
 
     /// Starts a program that shows the block it was started with, see [`Outcome::has`].
@@ -432,7 +432,7 @@ impl Bed {
 
 /// What came of a call.
 pub(crate) struct Outcome {
-    bed: Bed,
+    vault: TestVault,
     command: Command,
     pub(crate) status: ExitStatus,
     pub(crate) stdout: Vec<u8>,
@@ -450,7 +450,7 @@ impl Outcome {
     /// Standard error is this text and nothing else.
     #[track_caller]
     pub(crate) fn stderr_is(self, text: &str) -> Self {
-        assert_eq!(self.stderr, self.bed.fill(text), "standard error of {self}");
+        assert_eq!(self.stderr, self.vault.fill(text), "standard error of {self}");
         self
     }
 
@@ -482,7 +482,7 @@ impl Outcome {
         let mut entries: Vec<_> = block.split_terminator('\0').collect();
         entries.sort_unstable();
         variables.sort_unstable();
-        assert_eq!(entries, variables.map(|text| self.bed.fill(text)), "{self}");
+        assert_eq!(entries, variables.map(|text| self.vault.fill(text)), "{self}");
         self
     }
 
@@ -496,20 +496,20 @@ impl Outcome {
     pub(crate) fn asked<const N: usize>(self, requests: [&str; N]) -> Self {
         let mut heard = self.heard();
         heard.sort_unstable();
-        let mut expected = requests.map(|request| format!("GET /v1/{}", self.bed.fill(request)));
+        let mut expected = requests.map(|request| format!("GET /v1/{}", self.vault.fill(request)));
         expected.sort_unstable();
         assert_eq!(heard, expected, "{self}");
         self
     }
 
-    /// See [`Bed::fill`].
+    /// See [`TestVault::fill`].
     pub(crate) fn fill(&self, text: &str) -> String {
-        self.bed.fill(text)
+        self.vault.fill(text)
     }
 
     /// The method and path of each request that reached the relay.
     pub(crate) fn heard(&self) -> Vec<String> {
-        self.bed.heard.as_ref().expect("the bed must be overheard()").lock().unwrap().clone()
+        self.vault.heard.as_ref().expect("the vault must be overheard()").lock().unwrap().clone()
     }
 }
 
