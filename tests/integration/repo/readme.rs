@@ -10,7 +10,7 @@ use serde_json::Value;
 use vault_exec::error::ExitCode;
 
 use super::pages::writes_pages;
-use crate::support::vault::{Bed, vault_exec};
+use crate::support::vault::{TestVault, vault_exec};
 
 const SECURITY: &str = include_str!("../../../SECURITY.md");
 
@@ -130,10 +130,10 @@ fn follows(schema: &Value, value: &Value) -> bool {
 #[test]
 fn the_schema_is_that_of_the_check() {
     let schema: Value = serde_json::from_str(&block("docs/check.md", "json")).unwrap();
-    let bed = Bed::kv2().secret("a", [("k", "1"), ("HOME", "2")]).secret("b", [("k", "3")]).path("a").path("b");
-    let bed = bed.args(["--allow-name", "HOME", "--set", "S={k}", "--file", "F={k}", "--check", "--format", "json"]);
+    let vault = TestVault::kv2().secret("a", [("k", "1"), ("HOME", "2")]).secret("b", [("k", "3")]).path("a").path("b");
+    let vault = vault.args(["--allow-name", "HOME", "--set", "S={k}", "--file", "F={k}", "--check", "--format", "json"]);
     for (more, problems) in [(&[][..], false), (&["--require", "NONE"], true), (&["--on-conflict", "env"], false)] {
-        let output = bed.clone().args(more.to_vec()).run(["true"]);
+        let output = vault.clone().args(more.to_vec()).run(["true"]);
         let report: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(report["ok"], !problems);
         assert!(follows(&schema, &report), "{report:#}");
