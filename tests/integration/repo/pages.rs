@@ -78,15 +78,12 @@ fn steps(page: &str) -> Vec<Step> {
         let step = steps.last_mut().expect("a block begins with a command");
         let quoted = || if line == ">" { Some("") } else { line.strip_prefix("> ") };
         let more = if step.command.ends_with('\\') { Some(line) } else { quoted() };
-        match more.filter(|_| in_command) {
-            Some(more) => {
-                write!(step.command, "\n{more}").unwrap();
-                step.line = number + 1;
-            }
-            None => {
-                in_command = false;
-                step.expected.push(line.into());
-            }
+        if let Some(more) = more.filter(|_| in_command) {
+            write!(step.command, "\n{more}").unwrap();
+            step.line = number + 1;
+        } else {
+            in_command = false;
+            step.expected.push(line.into());
         }
     }
     steps

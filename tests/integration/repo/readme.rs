@@ -131,7 +131,8 @@ fn follows(schema: &Value, value: &Value) -> bool {
 fn the_schema_is_that_of_the_check() {
     let schema: Value = serde_json::from_str(&block("docs/check.md", "json")).unwrap();
     let vault = TestVault::kv2().secret("a", [("k", "1"), ("HOME", "2")]).secret("b", [("k", "3")]).path("a").path("b");
-    let vault = vault.args(["--allow-name", "HOME", "--set", "S={k}", "--file", "F={k}", "--check", "--format", "json"]);
+    let vault =
+        vault.args(["--allow-name", "HOME", "--set", "S={k}", "--file", "F={k}", "--check", "--format", "json"]);
     for (more, problems) in [(&[][..], false), (&["--require", "NONE"], true), (&["--on-conflict", "env"], false)] {
         let output = vault.clone().args(more.to_vec()).run(["true"]);
         let report: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -173,6 +174,29 @@ fn links_lead_somewhere() {
         }
     }
     assert!(broken.is_empty(), "{broken:#?}");
+}
+
+/// The text of everything in a directory.
+fn text_of(dir: &Path) -> String {
+    let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    entries.map(|path| if path.is_dir() { text_of(&path) } else { fs::read_to_string(path).unwrap() }).collect()
+}
+
+#[test]
+fn the_messages_of_the_troubleshooting_page_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // Some are the words of the kernel or of a library: those that are tried.
+    let source = text_of(&root.join("src")) + &text_of(&root.join("tests/integration/cli")) + &page("tests/FAULTS.md");
+    // A literal may go on in the next line.
+    let source = source.split("\\\n").map(str::trim_start).collect::<String>();
+    let page = page("docs/troubleshooting.md");
+    let (by_message, _) = page.split_once("\n## No message").unwrap();
+    let rows = by_message.lines().filter_map(|line| line.strip_prefix("| `"));
+    let messages = rows.map(|row| row.split(" | ").next().unwrap()).flat_map(|cell| cell.split('`').step_by(2));
+    let fragments: Vec<&str> =
+        messages.flat_map(|message| message.split('…')).map(|part| part.trim_matches([' ', ',', ':'])).collect();
+    let missing: Vec<_> = fragments.iter().filter(|fragment| !source.contains(**fragment)).collect();
+    assert!(missing.is_empty(), "no message has {missing:#?}");
 }
 
 /// `memory::wait::some_test` is in `memory/wait.rs` or `memory/wait/mod.rs` of one of these folders.
