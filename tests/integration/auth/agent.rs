@@ -7,14 +7,16 @@ use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
+use crate::support::openbao::bao;
+use crate::support::process::{SupervisedProcess, free_port};
+use crate::support::scratch::new_dir;
+use crate::support::vault::{DOUBTED, TestVault};
+use crate::support::wait::wait_until;
 use serde_json::json;
-
-use crate::support::tls::{Helper, wait_until};
-use crate::support::vault::{DOUBTED, TestVault, bao, free_port, new_dir};
 
 /// An agent in front of a vault's server, and where it listens.
 struct Agent {
-    _helper: Helper,
+    _helper: SupervisedProcess,
     socket: String,
     strict: String,
     port: u16,
@@ -24,16 +26,16 @@ struct Agent {
 fn vault() -> TestVault {
     let vault = TestVault::kv2().secret("a", [("k", "v")]).secret("b", [("l", "w")]).path("a");
     let policy = vault.fill("path \"{kv}/data/a\" { capabilities = [\"read\"] }");
-    vault.having("sys/policies/acl/{kv}", &json!({ "policy": policy }))
+    vault.posted("sys/policies/acl/{kv}", &json!({ "policy": policy }))
 }
 
 /// Starts `bao agent` or `bao proxy` with the role of a vault, or with one that does not exist.
 fn agent(kind: &str, vault: &TestVault, known: bool) -> Agent {
-    let vault = vault.clone().having("sys/auth/{kv}", &json!({"type": "approle"}));
+    let vault = vault.clone().posted("sys/auth/{kv}", &json!({"type": "approle"}));
     let role = json!({"token_policies": [vault.fill("{kv}")]});
     let vault =
-        vault.having("auth/{kv}/role/app", &role).having("auth/{kv}/role/app/role-id", &json!({"role_id": "app"}));
-    let vault = vault.having("auth/{kv}/role/app/custom-secret-id", &json!({"secret_id": "of-the-agent"}));
+        vault.posted("auth/{kv}/role/app", &role).posted("auth/{kv}/role/app/role-id", &json!({"role_id": "app"}));
+    let vault = vault.posted("auth/{kv}/role/app/custom-secret-id", &json!({"secret_id": "of-the-agent"}));
     let dir = new_dir("agent");
     let (socket, strict) = (dir.join("socket"), dir.join("strict"));
     let port = free_port();
@@ -76,7 +78,7 @@ fn agent(kind: &str, vault: &TestVault, known: bool) -> Agent {
     );
     let file = dir.join("agent.hcl");
     fs::write(&file, config).unwrap();
-    let helper = Helper::start(&[bao(), kind, &format!("-config={}", file.display())], dir.join("log"));
+    let helper = SupervisedProcess::start(&[bao(), kind, &format!("-config={}", file.display())], dir.join("log"));
     let state = if known { "authentication successful" } else { "error authenticating" };
     wait_until("the agent", || helper.log().contains(state) && strict.exists());
     let address = |socket: &std::path::Path| format!("unix://{}", socket.display());
@@ -124,7 +126,7 @@ fn a_token_that_is_there_is_used_all_the_same() {
     let agent = agent("proxy", &vault, true);
     let vault = vault.env("VAULT_ADDR", &agent.socket);
     vault.clone().path("b").environ().has("K", "v").has("L", "w").stderr_is("");
-    vault.clone().args(["--keep-token"]).environ().has("VAULT_TOKEN", crate::support::vault::ROOT);
+    vault.clone().args(["--keep-token"]).environ().has("VAULT_TOKEN", crate::support::openbao::ROOT);
     vault
         .env("VAULT_TOKEN", "hvs.wrong")
         .run(["echo", "the program was started"])

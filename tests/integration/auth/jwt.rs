@@ -3,10 +3,14 @@
 use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::auth::signer::Signer;
+use crate::support::api::Api;
+use crate::support::fake_server::{FakeServer, Reply};
+use crate::support::http::Request;
+use crate::support::login::VALUE;
+use crate::support::process::free_port;
+use crate::support::vault::TestVault;
 use serde_json::{Value, json};
-
-use crate::support::api::{Api, Door, Request, Signer, VALUE, stand_in};
-use crate::support::vault::{TestVault, free_port};
 
 /// Who signs, and whom `auth/jwt` believes.
 static SIGNER: LazyLock<Signer> = LazyLock::new(|| {
@@ -45,7 +49,7 @@ fn locked() -> TestVault {
         "role_type": "jwt", "user_claim": "sub", "bound_subject": "repo:app", "bound_audiences": ["vault"],
         "token_policies": ["{kv}"], "clock_skew_leeway": -1, "expiration_leeway": -1,
     });
-    vault.asking("auth/jwt/role/{kv}", &role);
+    vault.post("auth/jwt/role/{kv}", &role);
     vault
 }
 
@@ -70,12 +74,12 @@ fn a_signed_token_is_enough() {
 #[test]
 fn the_method_may_choose_the_role() {
     let vault = locked();
-    vault.asking("sys/auth/jwt-{kv}", &json!({"type": "jwt"}));
+    vault.post("sys/auth/jwt-{kv}", &json!({"type": "jwt"}));
     let config = json!({"jwt_validation_pubkeys": [SIGNER.pem()], "default_role": "app"});
-    vault.asking("auth/jwt-{kv}/config", &config);
+    vault.post("auth/jwt-{kv}/config", &config);
     let role =
         json!({"role_type": "jwt", "user_claim": "sub", "bound_audiences": ["vault"], "token_policies": ["{kv}"]});
-    vault.asking("auth/jwt-{kv}/role/app", &role);
+    vault.post("auth/jwt-{kv}/role/app", &role);
     let vault = vault.env("VAULT_JWT", jwt("vault"));
     vault.clone().args(["--auth-mount", "jwt-{kv}"]).enters_silently();
     vault
@@ -107,23 +111,25 @@ fn one_that_is_not_good_enough_is_refused() {
 }
 
 /// What GitHub does for a job: it signs for the audience that is asked for, or for its own.
-fn github(request: &Request) -> (u16, String) {
-    let audience = match request.target.strip_prefix("/token?api-version=2.0") {
+fn github(request: &Request) -> Reply {
+    let audience = match request.target().strip_prefix("/token?api-version=2.0") {
         Some("") => "https://github.com/example",
         Some("&audience=vault") => "vault",
         Some("&audience=https%3A%2F%2Fvault.example%2F%3Fa%26b") => "https://vault.example/?a&b",
-        _ => return (404, "{}".into()),
+        _ => return Reply::answer(404, "{}"),
     };
-    match (request.method.as_str(), request.header("Authorization")) {
-        ("GET", Some("Bearer canary-of-the-job")) => (200, json!({"count": 1, "value": jwt(audience)}).to_string()),
-        _ => (401, json!({"value": "canary", "message": "canary"}).to_string()),
+    match (request.method(), request.header("Authorization")) {
+        ("GET", Some("Bearer canary-of-the-job")) => {
+            Reply::answer(200, json!({"count": 1, "value": jwt(audience)}).to_string())
+        }
+        _ => Reply::answer(401, json!({"value": "canary", "message": "canary"}).to_string()),
     }
 }
 
 pub(crate) fn on_github(vault: TestVault, path: &str) -> TestVault {
-    let service = stand_in(None, github);
+    let service = FakeServer::handling(None, github).forever();
     vault
-        .env("ACTIONS_ID_TOKEN_REQUEST_URL", format!("http://{service}{path}"))
+        .env("ACTIONS_ID_TOKEN_REQUEST_URL", format!("{}{path}", service.url()))
         .env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "canary-of-the-job")
 }
 
@@ -165,8 +171,8 @@ fn a_job_that_github_refuses_is_told_what_it_lacks() {
     on_github(vault.clone(), "/elsewhere?").is_refused(&refused(404));
     assert_eq!(vault.requests(), [""; 0], "Vault is not asked without a token");
 
-    let service = stand_in(None, |_| (200, "{}".into()));
-    vault.clone().env("ACTIONS_ID_TOKEN_REQUEST_URL", format!("http://{service}/")).is_refused(&refused(200));
+    let service = FakeServer::answering([Reply::answer(200, "{}")]);
+    vault.clone().env("ACTIONS_ID_TOKEN_REQUEST_URL", format!("{}/", service.url())).is_refused(&refused(200));
     vault.clone().without("ACTIONS_ID_TOKEN_REQUEST_URL").args(["--auth", "jwt"]).is_refused(
         "vault-exec: --auth jwt: it needs VAULT_JWT, --jwt-file or a GitHub Actions job with `id-token: write`\n",
     );

@@ -5,15 +5,20 @@ use std::sync::LazyLock;
 use serde_json::{Value, json};
 
 use crate::auth::jwt::seconds;
-use crate::support::api::{Api, Authority, Door, Request, Signer, stand_in};
+use crate::auth::signer::Signer;
+use crate::support::api::Api;
+use crate::support::fake_server::{FakeServer, Reply};
+use crate::support::http::Request;
+use crate::support::tls::Authority;
 use crate::support::vault::TestVault;
 
 /// Whose tokens the cluster knows.
 static CLUSTER: LazyLock<Signer> = LazyLock::new(|| {
-    let authority = Authority::new();
-    let cluster = stand_in(Some(authority.server_config()), review);
+    let authority = Authority::new("test");
+    let tls = authority.server_config("127.0.0.1", rustls::DEFAULT_VERSIONS, None);
+    let cluster = FakeServer::handling(Some(tls), review).forever();
     let config = json!({
-        "kubernetes_host": format!("https://{cluster}"), "kubernetes_ca_cert": authority.pem(),
+        "kubernetes_host": cluster.url(), "kubernetes_ca_cert": authority.pem(),
         "token_reviewer_jwt": REVIEWER, "disable_local_ca_jwt": true,
     });
     Api::shared().post("auth/kubernetes/config", &config);
@@ -26,12 +31,12 @@ const REVIEWER: &str = "canary-of-the-reviewer";
 const UNKNOWN: &str = "unknown";
 
 /// <https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-review-v1/>
-fn review(request: &Request) -> (u16, String) {
+fn review(request: &Request) -> Reply {
     let path = "/apis/authentication.k8s.io/v1/tokenreviews";
-    if (request.method.as_str(), request.target.as_str()) != ("POST", path)
+    if (request.method(), request.target()) != ("POST", path)
         || request.header("Authorization") != Some(&format!("Bearer {REVIEWER}"))
     {
-        return (401, json!({"kind": "Status", "status": "Failure", "code": 401}).to_string());
+        return Reply::answer(401, json!({"kind": "Status", "status": "Failure", "code": 401}).to_string());
     }
     let body: Value = serde_json::from_str(&request.body).unwrap();
     let known = body["spec"]["token"].as_str().is_some_and(|token| !token.ends_with(UNKNOWN));
@@ -42,7 +47,8 @@ fn review(request: &Request) -> (u16, String) {
     } else {
         json!({"authenticated": false, "error": "canary"})
     };
-    (201, json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "status": status}).to_string())
+    let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "status": status});
+    Reply::answer(201, review.to_string())
 }
 
 /// The token of the service account `web` in the namespace `shop`.
@@ -61,7 +67,7 @@ pub(crate) fn in_pod() -> TestVault {
     let role = json!({
         "bound_service_account_names": ["web"], "bound_service_account_namespaces": ["shop"], "token_policies": ["{kv}"],
     });
-    vault.asking("auth/kubernetes/role/{kv}", &role);
+    vault.post("auth/kubernetes/role/{kv}", &role);
     vault
 }
 
@@ -81,8 +87,7 @@ fn a_service_account_is_enough() {
 
 /// Runs where `/var/run` is empty but for what `script` puts there, whatever this machine is.
 fn with_run_of_its_own(vault: TestVault, script: &str) -> TestVault {
-    let script = format!("mount -t tmpfs none /var/run && {script} && exec \"$@\"");
-    vault.under(["unshare", "--mount", "sh", "-c", &script, "sh"])
+    vault.with_mounts(&format!("mount -t tmpfs none /var/run && {script}"))
 }
 
 #[test]
@@ -111,7 +116,7 @@ fn a_wrong_role_or_account_is_refused() {
     let other = json!({
         "bound_service_account_names": ["db"], "bound_service_account_namespaces": ["shop"], "token_policies": ["{kv}"],
     });
-    vault.asking("auth/kubernetes/role/other-{kv}", &other);
+    vault.post("auth/kubernetes/role/other-{kv}", &other);
     let refused = "vault-exec: log in at auth/kubernetes: the server refused the credential (403)\n\
                    hint: check that the method is mounted there (--auth-mount) and, if it is, \
                    check --role, and that the token is for its audience and subject and has not expired\n";

@@ -1,9 +1,9 @@
 //! Where the token comes from.
 
+use crate::support::openbao::ROOT;
+use crate::support::vault::{DOUBTED, TestVault};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
-
-use crate::support::vault::{DOUBTED, ROOT, TestVault};
 
 /// A vault whose secret can be read, but which has no token yet.
 fn without_token() -> TestVault {
@@ -66,7 +66,7 @@ fn the_white_space_around_it_is_taken_off() {
 
 #[test]
 fn one_with_an_unprintable_character_is_never_sent() {
-    let vault = without_token().overheard();
+    let vault = without_token().recorded();
     for inner in ["\n", "\r\nX-Evil: 1\r\n", "\t", "\x07", "\x7f", "ü"] {
         let damaged = format!("bed-{inner}-token");
         let what = if inner == "ü" { "a character that no token has" } else { "an unprintable character" };
@@ -93,7 +93,7 @@ fn an_empty_one_is_an_error() {
     let message = |from: &str| {
         format!("vault-exec: {from}: it is empty\nhint: write the credential into it, or choose another one\n")
     };
-    let vault = without_token().overheard();
+    let vault = without_token().recorded();
     for empty in ["", " \n"] {
         let vault = vault.clone().file("token", empty).file(".vault-token", empty);
         vault.clone().args(["--token-file", "token"]).fails(&message("--token-file: token")).asked([]);
@@ -104,7 +104,7 @@ fn an_empty_one_is_an_error() {
 
 #[test]
 fn a_file_that_cannot_be_read_is_an_error() {
-    let vault = without_token().overheard();
+    let vault = without_token().recorded();
     let hint = "hint: check that it is there, and that the user vault-exec runs as may read it\n";
     let missing = format!("No such file or directory\n{hint}");
     vault
@@ -137,7 +137,7 @@ fn a_secret_in_the_place_of_its_files_name_is_not_repeated() {
              hint: check the name, which is not repeated here: it may be the secret itself\n"
         )
     };
-    let vault = without_token().overheard();
+    let vault = without_token().recorded();
     for secret in ["hvs.hunter2", "3f1c2a9e-hunter2", "hunter2/hunter2", &"hunter2".repeat(100), "BEGIN\nhunter2"] {
         vault.clone().args(["--token-file", secret]).fails(&message("--token-file")).asked([]);
         vault.clone().env("BAO_TOKEN_PATH", secret).fails(&message("BAO_TOKEN_PATH")).asked([]);
@@ -148,7 +148,7 @@ fn a_secret_in_the_place_of_its_files_name_is_not_repeated() {
 
 #[test]
 fn without_any_the_ways_to_give_one_are_told() {
-    let vault = without_token().overheard();
+    let vault = without_token().recorded();
     vault.fails(NONE).asked([]);
     vault.clone().env("VAULT_TOKEN", "").fails(NONE).asked([]);
     vault.clone().env("HOME", "/dev/null").fails(&NONE.replace("{home}", "/dev/null")).asked([]);

@@ -4,11 +4,14 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::auth::lease::{known, stage};
+use crate::auth::lease::{database_users, with_database};
 use crate::cli::project::as_somebody;
-use crate::mapping::templates_in_programs::TmpfsDir;
-use crate::support::api::{Api, Door, VALUE, discreet, text, wait_until};
+use crate::support::api::text;
+use crate::support::canary::assert_no_secrets;
+use crate::support::login::VALUE;
+use crate::support::scratch::TmpfsDir;
 use crate::support::vault::{Outcome, TestVault};
+use crate::support::wait::wait_until;
 
 /// Values that must be nowhere in what is said. Their lengths are numbers that nothing else has.
 const CANARY: &str = "canary-of-nineteen!";
@@ -285,30 +288,29 @@ fn a_form_without_a_check_is_a_mistake() {
 
 #[test]
 fn a_login_is_told_with_what_its_token_may_and_ends_with_the_check() {
-    let api = Api::shared().in_namespace("checked");
-    let vault = TestVault::locked_in(&api).with_approle_in(&api, &json!({"token_ttl": "1h"}));
+    let vault = TestVault::locked_kv1().with_approle(&json!({"token_ttl": "1h"}));
     let outcome = vault.clone().args(["--check"]).alone().exits(0).stderr_is("");
     let expected = "\
-K         secret/a#k
+K         {kv}/a#k
 
 server    {addr}
 trust     anybody, over plain HTTP
 login     login at auth/approle
-token     lives 1h more; policies default, reader
+token     lives 1h more; policies default, {kv}
 memory    locked
 problems  none
 ";
     // A second may go by between the login and the question.
     assert_eq!(text_of(&outcome).replace("59m 59s more", "1h more"), vault.fill(expected), "{outcome}");
-    discreet(&vault, &outcome);
+    assert_no_secrets(&vault, &outcome);
     assert!(!String::from_utf8_lossy(&outcome.stdout).contains(VALUE));
     let last = "POST auth/token/revoke-self".to_owned();
     assert_eq!(vault.requests().last(), Some(&last));
-    wait_until("the end of the token", || api.accessors() == 0);
+    wait_until("the end of the token", || vault.token_count() == 0);
 
     let told = vault.json(0);
     assert!([json!(3600), json!(3599)].contains(&told["token"]["ttl"]), "{told}");
-    assert_eq!(told["token"]["policies"], json!(["default", "reader"]));
+    assert_eq!(told["token"]["policies"], json!(["default", vault.fill("{kv}")]));
     assert_eq!(told["login"], "login at auth/approle");
     assert_eq!(told["variables"][0]["version"], Value::Null);
 
@@ -318,11 +320,11 @@ problems  none
 
 #[test]
 fn what_the_server_lent_to_a_check_is_given_back() {
-    let (api, vault) = stage("checks", &json!({"token_ttl": "3h"}));
+    let vault = with_database("checks", &json!({"token_ttl": "3h"}));
     let outcome = vault.clone().args(["--check"]).alone().exits(0);
-    assert!(text_of(&outcome).contains("\nUSERNAME  database/creds/app#username\n"), "{outcome}");
-    wait_until("the end of the token", || api.accessors() == 0);
-    wait_until("the end of the credentials", || known("checks") == 0);
+    assert!(text_of(&outcome).contains(&vault.fill("\nUSERNAME  db-{kv}/creds/checks#username\n")), "{outcome}");
+    wait_until("the end of the token", || vault.token_count() == 0);
+    wait_until("the end of the credentials", || database_users("checks") == 0);
 }
 
 #[test]
@@ -378,7 +380,7 @@ fn a_key_cannot_forge_a_line() {
 
 #[test]
 fn warnings_are_no_part_of_the_table() {
-    let (_, vault) = stage("warns", &json!({"token_ttl": "3h"}));
+    let vault = with_database("warns", &json!({"token_ttl": "3h"}));
     let outcome = vault.args(["--check", "--format", "json", "-v"]).alone().exits(0);
     serde_json::from_slice::<Value>(&outcome.stdout).unwrap_or_else(|error| panic!("{error}: {outcome}"));
     assert!(outcome.stderr.contains("the server takes these values back"), "{outcome}");

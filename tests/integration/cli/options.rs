@@ -1,6 +1,7 @@
 //! What was typed, what variables say instead, and what is wrong with either.
 
-use crate::support::vault::{ROOT, TestVault};
+use crate::support::openbao::ROOT;
+use crate::support::vault::TestVault;
 
 const USAGE: &str = "hint: vault-exec --help lists the options; a program's own stand behind --\n";
 
@@ -155,7 +156,7 @@ fn the_nearest_address_wins() {
 fn variables_give_what_was_not_typed() {
     for vault in TestVault::each() {
         let version = if vault.is_kv1() { "1" } else { "2" };
-        let vault = vault.secret("a", [("x", "1"), ("y", "2"), ("z", "3")]).secret("b", [("x", "b")]).overheard();
+        let vault = vault.secret("a", [("x", "1"), ("y", "2"), ("z", "3")]).secret("b", [("x", "b")]).recorded();
         let all = vault
             .env("VAULT_EXEC_PATH", "a")
             .env("VAULT_EXEC_OPTIONAL_PATH", "absent, b")

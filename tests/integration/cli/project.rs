@@ -5,8 +5,9 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::process::{Command, Stdio};
 
 use crate::auth::lease::POSTGRES;
-use crate::support::fake_server::assert_root;
-use crate::support::vault::{ROOT, TestVault};
+use crate::support::openbao::ROOT;
+use crate::support::process::requires_root;
+use crate::support::vault::TestVault;
 
 const NAME: &str = ".vault-exec.toml";
 const NO_PATH: &str = "vault-exec: no path to read\n\
@@ -73,15 +74,13 @@ fn a_home_is_the_last_place_that_is_looked_at() {
 
 #[test]
 fn a_border_of_the_file_system_ends_the_search() {
-    assert_root();
     let vault = vault().project(APP).env("HOME", "/nowhere");
     fs::create_dir(vault.fill("{home}/mount")).unwrap();
-    let script = r#"mount -t tmpfs none "$0" && mkdir "$0/a" && cd "$0/a" && exec "$@""#;
     let mount = vault.fill("{home}/mount");
-    let mounted = vault.clone().under(["unshare", "--mount", "sh", "-c", script, &mount]);
-    mounted.fails(NO_PATH);
-    let inside = script.replace("cd", r#"cp "$0/../.vault-exec.toml" "$0" && cd"#);
-    vault.under(["unshare", "--mount", "sh", "-c", &inside, &mount]).environ().has("USER", "me");
+    let script = format!("mount -t tmpfs none {mount} && mkdir {mount}/a && cd {mount}/a");
+    vault.clone().with_mounts(&script).fails(NO_PATH);
+    let with_file = script.replace("cd", &format!("cp {mount}/../.vault-exec.toml {mount} && cd"));
+    vault.with_mounts(&with_file).environ().has("USER", "me");
 }
 
 #[test]
@@ -256,7 +255,7 @@ const REFUSED: [(&str, &str); 26] = [
 
 #[test]
 fn one_that_was_found_decides_nothing_about_credentials() {
-    let vault = vault().overheard();
+    let vault = vault().recorded();
     for (key, value) in REFUSED {
         let text = format!("path = \"{{kv}}/app\"\n{key} = {value}\n");
         let vault = vault.clone().project(&text);
@@ -324,7 +323,7 @@ fn one_that_others_could_have_written_is_not_trusted() {
     mode(0o644);
     vault.environ().has("USER", "me");
 
-    assert_root();
+    requires_root("this test changes the owner of a file");
     chown(&path, Some(65534), None).unwrap();
     vault.project_fails("", &format!("it belongs to somebody else\nhint: chown it{hint}"));
     vault.clone().at("{home}/below").project_fails("", &format!("it belongs to somebody else\nhint: chown it{hint}"));
@@ -340,7 +339,7 @@ fn one_that_others_could_have_written_is_not_trusted() {
 
 /// Starts a copy of vault-exec as another user, in a directory of the home.
 pub(crate) fn as_somebody(vault: TestVault, uid: u32, directory: &str) -> TestVault {
-    assert_root();
+    requires_root("this test starts vault-exec as another user");
     let script = format!(
         r#"set -e; cp "$1" "$HOME/vault-exec-copy"; chmod 755 "$HOME/vault-exec-copy"; shift
            cd {directory}; exec setpriv --reuid={uid} --clear-groups "$HOME/vault-exec-copy" "$@""#

@@ -2,15 +2,17 @@
 
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::support::canary::CANARY;
+use crate::support::fake_server::{FakeServer, Reply};
+use crate::support::process::{RunningProcess, requires_root, send_signal};
+use crate::support::scratch::new_dir;
+use crate::support::vault::TestVault;
+use crate::support::wait::wait_until;
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
-
-use crate::support::fake_server::{CANARY, FakeServer, Reply, RunningProcess, assert_root, send_signal, wait_until};
-use crate::support::vault::{TestVault, new_dir};
 
 const SIGNALS: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
 const PROGRAM: [&str; 2] = ["echo", "the program was started"];
@@ -24,7 +26,7 @@ fn came(signal: Signal) -> String {
 #[track_caller]
 fn ends_by(running: RunningProcess, signal: Signal, said_before: &str) {
     let start = Instant::now();
-    let (status, stdout, stderr) = running.end();
+    let (status, stdout, stderr) = running.wait();
     assert!(start.elapsed() < Duration::from_secs(10), "it took {:?}", start.elapsed());
     let expected = (Some(128 + signal as i32), None, "", said_before.to_owned() + &came(signal));
     assert_eq!((status.code(), status.signal(), stdout.as_str(), stderr), expected);
@@ -56,14 +58,14 @@ fn a_signal_ends_the_wait_for_the_next_try() {
 
 #[test]
 fn a_signal_ends_the_wait_also_for_pid_1() {
-    assert_root();
+    requires_root("this test makes a process namespace");
     for signal in SIGNALS {
         let fake = FakeServer::answering([Reply::silence()]);
         let vault = fake.unwatched_vault().under(["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]);
         let running = RunningProcess::start(vault.command(PROGRAM));
         fake.await_requests(1);
         let inner = only_child(running.pid());
-        assert_eq!(status_line(inner, "NSpid").split_whitespace().last(), Some("1"));
+        assert_eq!(status_field(inner, "NSpid").split_whitespace().last(), Some("1"));
         send_signal(inner, signal);
         ends_by(running, signal, "");
     }
@@ -90,7 +92,7 @@ fn a_signal_ends_the_wait_also_where_it_is_json_that_is_spoken() {
     let running = RunningProcess::start(fake.unwatched_vault().args(["--log-format", "json"]).command(PROGRAM));
     fake.await_requests(1);
     running.signal(Signal::SIGTERM);
-    let (status, _, stderr) = running.end();
+    let (status, _, stderr) = running.wait();
     assert_eq!(status.code(), Some(143));
     let line: serde_json::Value = serde_json::from_str(&stderr).unwrap_or_else(|error| panic!("{error}: {stderr}"));
     assert_eq!(line["message"], "SIGTERM came before the program was started");
@@ -121,7 +123,7 @@ fn the_program_starts_with_the_dispositions_that_were_inherited() {
         mask & !(3 << 31)
     };
     let ignored = |vault: TestVault| mask(&vault.run(LOOK).exits(0).stderr_is("").stdout);
-    let inherited = mask(&Command::new(LOOK[0]).args(&LOOK[1..]).output().expect("grep").stdout);
+    let inherited = mask(&TestVault::bare().without_vault_exec(LOOK).output().expect("grep").stdout);
 
     let fake = FakeServer::answering([Reply::secret(&[("a", CANARY)])]);
     let hup = 1 << (Signal::SIGHUP as u32 - 1);
@@ -139,7 +141,7 @@ fn only_child(pid: u32) -> u32 {
 }
 
 /// What `/proc/PID/status` says of one thing.
-pub(crate) fn status_line(pid: u32, name: &str) -> String {
+pub(crate) fn status_field(pid: u32, name: &str) -> String {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process lives");
     let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
     line.unwrap_or_else(|| panic!("no {name} in {status}")).trim().to_owned()

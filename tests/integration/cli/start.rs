@@ -1,11 +1,11 @@
 //! The program starts as if vault-exec had never run.
 
+use crate::support::process::vault_exec;
+use crate::support::vault::TestVault;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
-
-use crate::support::vault::{TestVault, vault_exec};
 
 /// A vault on which a program can be started.
 fn ready() -> TestVault {
@@ -26,7 +26,7 @@ fn the_exit_code_is_the_programs() {
 
 #[test]
 fn a_program_that_is_not_there_is_127_and_nothing_is_asked() {
-    let vault = ready().env("PATH", "{home}/bin::/nowhere").overheard();
+    let vault = ready().env("PATH", "{home}/bin::/nowhere").recorded();
     let not_found = |vault: &TestVault, program: &str, stderr: &str| {
         vault.run([program, "x"]).exits(127).stderr_is(stderr).stdout_is("").asked([]);
     };
@@ -52,7 +52,7 @@ fn what_rusts_own_library_is_told_is_for_the_program_alone() {
 
 #[test]
 fn a_program_that_cannot_be_executed_is_126_and_nothing_is_asked() {
-    let vault = ready().file("text", "#!/bin/sh\n").env("PATH", "/nowhere:{home}").overheard();
+    let vault = ready().file("text", "#!/bin/sh\n").env("PATH", "/nowhere:{home}").recorded();
     let refused = |program: &str, stderr: &str| {
         vault.run([program]).exits(126).stderr_is(stderr).stdout_is("").asked([]);
     };

@@ -5,14 +5,16 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
+use crate::support::openbao::{OpenBao, ROOT};
+use crate::support::process::free_port;
+use crate::support::scratch::new_dir;
+use crate::support::tls::{Authority, SniRecorder, listener, self_signed};
+use crate::support::vault::{Outcome, TestVault};
 use rcgen::{BasicConstraints, IsCa, date_time_ymd};
-use serde_json::{Value, json};
-
-use crate::support::tls::{Authority, Tap, api, assert_root, listener, self_signed, untimed, write};
-use crate::support::vault::{Outcome, ROOT, Server, TestVault, free_port, new_dir};
+use serde_json::json;
 
 struct Site {
-    server: Server,
+    server: OpenBao,
     dir: PathBuf,
     ports: BTreeMap<&'static str, u16>,
 }
@@ -21,7 +23,7 @@ static SITE: LazyLock<Site> = LazyLock::new(|| {
     let dir = new_dir("certificates");
     let (ours, theirs, clients) = (Authority::new("ours"), Authority::new("theirs"), Authority::new("clients"));
     let all = ["localhost", "vault.test", "127.0.0.1", "::1"];
-    let plain = ours.issue(&all, |_| {});
+    let plain = ours.issue(&all);
     let client_ca = dir.join("clients.ca");
     let mutual =
         format!("tls_require_and_verify_client_cert = true\n  tls_client_ca_file = \"{}\"", client_ca.display());
@@ -29,12 +31,12 @@ static SITE: LazyLock<Site> = LazyLock::new(|| {
     let mut config = String::new();
     for (name, pair, more) in [
         ("good", &plain, ""),
-        ("theirs", &theirs.issue(&all, |_| {}), ""),
-        ("expired", &ours.issue(&all, |params| params.not_after = date_time_ymd(2001, 1, 1)), ""),
-        ("early", &ours.issue(&all, |params| params.not_before = date_time_ymd(2090, 1, 1)), ""),
-        ("other", &ours.issue(&["other.test"], |_| {}), ""),
-        ("address", &ours.issue(&["127.0.0.1"], |_| {}), ""),
-        ("nameless", &ours.issue(&[], |_| {}), ""),
+        ("theirs", &theirs.issue(&all), ""),
+        ("expired", &ours.issue_with(&all, |params| params.not_after = date_time_ymd(2001, 1, 1)), ""),
+        ("early", &ours.issue_with(&all, |params| params.not_before = date_time_ymd(2090, 1, 1)), ""),
+        ("other", &ours.issue(&["other.test"]), ""),
+        ("address", &ours.issue(&["127.0.0.1"]), ""),
+        ("nameless", &ours.issue(&[]), ""),
         ("tls12", &plain, "tls_max_version = \"tls12\""),
         ("tls13", &plain, "tls_min_version = \"tls13\""),
         ("tls10", &plain, "tls_min_version = \"tls10\"\n  tls_max_version = \"tls11\""),
@@ -47,22 +49,18 @@ static SITE: LazyLock<Site> = LazyLock::new(|| {
         ports.insert(name, port);
         config += &listener(&dir, name, &format!("127.0.0.1:{port}"), pair, more);
     }
-    for (name, text) in [("ca", &ours.pem), ("theirs.ca", &theirs.pem), ("clients.ca", &clients.pem)] {
+    for (name, text) in [("ca", &ours.pem()), ("theirs.ca", &theirs.pem()), ("clients.ca", &clients.pem())] {
         fs::write(dir.join(name), text).unwrap();
     }
-    for (name, (certificate, key)) in
-        [("me", clients.issue(&["me"], |_| {})), ("stranger", theirs.issue(&["me"], |_| {}))]
-    {
+    for (name, (certificate, key)) in [("me", clients.issue(&["me"])), ("stranger", theirs.issue(&["me"]))] {
         fs::write(dir.join(format!("{name}.both")), format!("{key}{certificate}")).unwrap();
         fs::write(dir.join(format!("{name}.pem")), certificate).unwrap();
         fs::write(dir.join(format!("{name}.key")), key).unwrap();
     }
     let file = dir.join("listeners.hcl");
     fs::write(&file, config).unwrap();
-    let server = Server::start(&[&format!("-config={}", file.display())], |authority| {
-        api(&format!("http://{authority}"), ROOT, "GET", "sys/health", &Value::Null).is_ok_and(|(code, _)| code == 200)
-    });
-    write(&format!("http://{}", server.authority), ROOT, "a", &json!({"k": "v"}));
+    let server = OpenBao::start(&[&format!("-config={}", file.display())]);
+    server.api().write_secret("a", &json!({"k": "v"}));
     Site { server, dir, ports }
 });
 
@@ -93,8 +91,8 @@ fn trusting(name: &str) -> TestVault {
 }
 
 /// A tap in front of a listener.
-fn tap(name: &str, host: &str) -> Tap {
-    Tap::at(host, format!("127.0.0.1:{}", SITE.ports[name]))
+fn tap(name: &str, host: &str) -> SniRecorder {
+    SniRecorder::start(host, format!("127.0.0.1:{}", SITE.ports[name]))
 }
 
 #[track_caller]
@@ -124,6 +122,21 @@ pub(crate) const NAME: &str = "hint: write an address that the certificate is fo
 const VERSION: &str = "hint: TLS 1.2 or 1.3 is needed, and the server may want a --client-cert and --client-key\n";
 
 const UNCHECKED: &str = "vault-exec: the server's certificate is not checked: anyone in between can read the secrets\n";
+
+/// Standard error without the times of `-v`.
+fn untimed(outcome: &Outcome) -> String {
+    let line = |line: &str| match line.strip_prefix("vault-exec: [").and_then(|rest| rest.split_once(" ms] ")) {
+        Some((_, message)) => format!(
+            "vault-exec: {message}
+"
+        ),
+        None => format!(
+            "{line}
+"
+        ),
+    };
+    outcome.stderr.lines().map(line).collect()
+}
 
 fn unknown() -> String {
     let why = "the server's certificate is from an unknown authority";
@@ -197,13 +210,12 @@ fn an_authority_that_is_given_is_the_only_one() {
 
 #[test]
 fn where_the_system_has_no_authorities_the_bundled_ones_decide() {
-    assert_root();
     let bundled = format!(
         "trust {} authorities, the bundled ones, since the system has none\n",
         webpki_roots::TLS_SERVER_ROOTS.len()
     );
-    let hide = "for dir in /etc/ssl /etc/pki; do [ ! -d $dir ] || mount -t tmpfs none $dir; done; exec \"$@\"";
-    let scratch = vault("good").under(["unshare", "--mount", "sh", "-c", hide, "sh"]);
+    let hide = "for dir in /etc/ssl /etc/pki; do [ ! -d $dir ] || mount -t tmpfs none $dir; done; true";
+    let scratch = vault("good").with_mounts(hide);
     scratch.fails(&unknown());
     for vault in
         [scratch, vault("good").file("empty", "").env("SSL_CERT_FILE", "{home}/empty").env("SSL_CERT_DIR", "/none")]

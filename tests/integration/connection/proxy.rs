@@ -1,37 +1,41 @@
 //! Through a real proxy, and past it. Everything happens in a network of its own, where the server has addresses that are
 //! not the loopback's.
 
+use crate::support::network::NetworkNamespace;
+use crate::support::openbao::{ROOT, bao};
+use crate::support::process::{SupervisedProcess, dependency};
+use crate::support::scratch::new_dir;
+use crate::support::tls::{Authority, listener};
+use crate::support::vault::TestVault;
+use crate::support::wait::wait_until;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use crate::support::tls::{Authority, Helper, Net, listener, wait_until};
-use crate::support::vault::{ROOT, TestVault, bao, new_dir};
-
 const SERVER: &str = "10.99.0.1";
 const PROXY: &str = "10.99.0.2";
 const HOSTS: &str = "127.0.0.1 localhost\n10.99.0.1 vault.test\n";
 
 struct Site {
-    net: Net,
+    net: NetworkNamespace,
     dir: PathBuf,
-    _server: Helper,
+    _server: SupervisedProcess,
 }
 
 static SITE: LazyLock<Site> = LazyLock::new(|| {
     let dir = new_dir("proxy");
-    let net = Net::new(dir.clone(), [SERVER, PROXY]);
+    let net = NetworkNamespace::new(dir.clone(), [SERVER, PROXY]);
     let ours = Authority::new("ours");
-    fs::write(dir.join("ca"), &ours.pem).unwrap();
-    let pair = ours.issue(&["localhost", "vault.test", "127.0.0.1", "::1", SERVER], |_| {});
+    fs::write(dir.join("ca"), &ours.pem()).unwrap();
+    let pair = ours.issue(&["localhost", "vault.test", "127.0.0.1", "::1", SERVER]);
     let config: String = [SERVER, "127.0.0.1", "[::1]"]
         .map(|address| listener(&dir, "server", &format!("{address}:8200"), &pair, ""))
         .concat();
     let file = dir.join("server.hcl");
     fs::write(&file, config).unwrap();
-    let server = net.helper(
+    let server = net.spawn(
         &[
             bao(),
             "server",
@@ -54,18 +58,13 @@ static SITE: LazyLock<Site> = LazyLock::new(|| {
 
 /// tinyproxy at a port of its own.
 struct Proxy {
-    helper: Helper,
+    helper: SupervisedProcess,
     authority: String,
 }
 
 impl Proxy {
     fn new(settings: &str) -> Self {
-        static TINYPROXY: LazyLock<String> = LazyLock::new(|| {
-            let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tinyproxy.sh");
-            let output = Command::new("sh").arg(script).output().unwrap();
-            assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
-            String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
-        });
+        static TINYPROXY: LazyLock<String> = LazyLock::new(|| dependency("tinyproxy"));
         static PORT: AtomicU16 = AtomicU16::new(3128);
         let port = PORT.fetch_add(1, Ordering::Relaxed);
         let file = SITE.dir.join(format!("proxy-{port}.conf"));
@@ -73,7 +72,7 @@ impl Proxy {
         let mut line = SITE.net.enter_with_hosts(HOSTS);
         line.extend([TINYPROXY.clone(), "-d".into(), "-c".into(), file.display().to_string()]);
         let line: Vec<_> = line.iter().map(String::as_str).collect();
-        let helper = Helper::start(&line, SITE.dir.join(format!("proxy-{port}.log")));
+        let helper = SupervisedProcess::start(&line, SITE.dir.join(format!("proxy-{port}.log")));
         wait_until("the proxy", || helper.log().contains("Accepting connections"));
         Self { helper, authority: format!("{PROXY}:{port}") }
     }

@@ -2,22 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
-
-use crate::support::tls::{api, must, write};
-use crate::support::vault::{ROOT, Server, TestVault};
+use crate::support::openbao::{OpenBao, ROOT};
+use crate::support::vault::TestVault;
+use serde_json::json;
 
 /// A server that lets so many requests to `secret/` pass in an interval of so many seconds.
-fn limited(rate: u32, interval: u32, headers: bool) -> (Server, TestVault) {
-    let server = Server::start(&[], |authority| {
-        api(&format!("http://{authority}"), ROOT, "GET", "sys/health", &Value::Null).is_ok_and(|(code, _)| code == 200)
-    });
-    let origin = format!("http://{}", server.authority);
-    write(&origin, ROOT, "a", &json!({"k": "v"}));
-    must(&origin, ROOT, "POST", "sys/quotas/config", &json!({"enable_rate_limit_response_headers": headers}));
-    let quota = json!({"path": "secret/", "rate": rate, "interval": interval});
-    must(&origin, ROOT, "POST", "sys/quotas/rate-limit/tests", &quota);
-    let vault = TestVault::bare().env("VAULT_ADDR", origin).env("VAULT_TOKEN", ROOT).args(["--path", "secret/a"]);
+fn limited(rate: u32, interval: u32, headers: bool) -> (OpenBao, TestVault) {
+    let server = OpenBao::start(&[]);
+    let api = server.api();
+    api.write_secret("a", &json!({"k": "v"}));
+    api.post("sys/quotas/config", &json!({"enable_rate_limit_response_headers": headers}));
+    api.post("sys/quotas/rate-limit/tests", &json!({"path": "secret/", "rate": rate, "interval": interval}));
+    let vault =
+        TestVault::bare().env("VAULT_ADDR", server.origin()).env("VAULT_TOKEN", ROOT).args(["--path", "secret/a"]);
     (server, vault)
 }
 

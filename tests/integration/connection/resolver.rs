@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::support::canary::CANARY;
+use crate::support::fake_server::{FakeServer, Reply};
+use crate::support::process::{RunningProcess, status_field};
+use crate::support::vault::TestVault;
+use crate::support::wait::wait_until;
 use nix::libc;
 use nix::sys::signal::Signal;
 use socket2::{Domain, Socket, Type};
-
-use crate::cli::signals::status_line;
-use crate::support::fake_server::{CANARY, FakeServer, Reply, RunningProcess, assert_root, wait_until};
-use crate::support::vault::TestVault;
 
 fn fake() -> FakeServer {
     FakeServer::answering([Reply::secret(&[("a", CANARY)])])
@@ -100,17 +101,9 @@ fn with_files(vault: TestVault, hosts: &str, name_server: Option<&NameServer>, n
 
 /// The same with the text of `resolv.conf`.
 pub(crate) fn with_resolv_conf(vault: TestVault, hosts: &str, resolv_conf: &str, nsswitch: &str) -> TestVault {
-    assert_root();
-    let mount = |name: &str| format!("mount --bind \"$HOME/{name}\" /etc/{name} && ");
-    let mounts: String = ["hosts", "resolv.conf", "nsswitch.conf"].map(mount).concat();
-    vault.file("hosts", hosts).file("resolv.conf", resolv_conf).file("nsswitch.conf", nsswitch).under([
-        "unshare",
-        "--mount",
-        "sh",
-        "-c",
-        &format!("{mounts}exec \"$@\""),
-        "sh",
-    ])
+    let files = [("hosts", hosts), ("resolv.conf", resolv_conf), ("nsswitch.conf", nsswitch)];
+    let mounts = files.map(|(name, _)| format!("mount --bind \"$HOME/{name}\" /etc/{name}")).join(" && ");
+    files.into_iter().fold(vault, |vault, (name, text)| vault.file(name, text)).with_mounts(&mounts)
 }
 
 pub(crate) const HOSTS: &str = "127.0.0.1 localhost\n";
@@ -170,7 +163,7 @@ fn a_signal_does_not_wait_for_a_name_server() {
     wait_until("a question to the name server", || names.was_asked());
     let start = Instant::now();
     running.signal(Signal::SIGTERM);
-    let (status, stdout, stderr) = running.end();
+    let (status, stdout, stderr) = running.wait();
     assert!(start.elapsed() < Duration::from_secs(4), "it took {:?}", start.elapsed());
     let expected = (Some(143), "", "vault-exec: SIGTERM came before the program was started\n");
     assert_eq!((status.code(), stdout.as_str(), stderr.as_str()), expected);
@@ -216,5 +209,5 @@ fn an_address_needs_no_thread() {
     let fake = FakeServer::answering([Reply::silence()]);
     let running = RunningProcess::start(fake.unwatched_vault().command(["true"]));
     fake.await_requests(1);
-    assert_eq!(status_line(running.pid(), "Threads"), "1");
+    assert_eq!(status_field(running.pid(), "Threads"), "1");
 }

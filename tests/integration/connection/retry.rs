@@ -1,10 +1,11 @@
 //! What is tried again, for how long, and what is said meanwhile.
 
+use crate::support::canary::{CANARY, TOKEN};
+use crate::support::fake_server::{FakeServer, NOT_READY, Reply, UNREACHABLE};
+use crate::support::process::RunningProcess;
+use crate::support::vault::{Outcome, TestVault};
 use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
-
-use crate::support::fake_server::{CANARY, Discreet, FakeServer, NOT_READY, Reply, RunningProcess, TOKEN, UNREACHABLE};
-use crate::support::vault::{Outcome, TestVault};
 
 const APP: &str = "/v1/secret/data/app";
 
@@ -16,7 +17,7 @@ fn secret() -> Reply {
 #[track_caller]
 fn fails_soon(vault: &TestVault, stderr: &str) -> Outcome {
     let start = Instant::now();
-    let outcome = vault.fails(stderr).discreet();
+    let outcome = vault.fails(stderr).assert_no_canary();
     assert!(start.elapsed() < Duration::from_secs(10), "it took {:?}", start.elapsed());
     outcome
 }
@@ -36,7 +37,7 @@ fn a_server_that_starts_later_is_waited_for() {
     let waiting = format!("vault-exec: waiting for http://{address}: connection refused (for 1m at most)\n");
     running.await_stderr(&waiting);
     let _fake = FakeServer::answering_at(address, [secret()]);
-    let (status, stdout, stderr) = running.end();
+    let (status, stdout, stderr) = running.wait();
     assert_eq!((status.code(), stdout.trim_end(), stderr.as_str()), (Some(0), CANARY, waiting.as_str()));
 }
 
@@ -63,7 +64,7 @@ fn a_wait_longer_than_the_timeout_is_not_begun() {
 #[test]
 fn an_absurd_wait_does_no_harm() {
     let fake = FakeServer::answering([Reply::status(503).header("Retry-After", &u64::MAX.to_string()), secret()]);
-    let outcome = fake.vault().run(["echo", "the program was started"]).exits(125).stdout_is("").discreet();
+    let outcome = fake.vault().run(["echo", "the program was started"]).exits(125).stdout_is("").assert_no_canary();
     assert!(outcome.stderr.contains("; it asks to wait "), "{outcome}");
 
     for odd in ["99999999999999999999", "-1", "1.5", "soon", "Fri, 31 Dec 1999 23:59:59 GMT", ""] {
@@ -154,7 +155,7 @@ fn paths_that_wait_do_not_hold_up_a_refusal() {
             .and_at("auth/token/lookup-self", [refusal()]);
         let start = Instant::now();
         let vault = fake.vault().args(["--kv=2", "--timeout=20s"]).args(OTHERS).args(["--path", "secret/e"]);
-        let outcome = vault.run(["true"]).exits(125).discreet();
+        let outcome = vault.run(["true"]).exits(125).assert_no_canary();
         assert!(outcome.stderr.contains("read secret/e: permission denied (403)"), "{outcome}");
         assert!(start.elapsed() < Duration::from_secs(10), "it took {:?}", start.elapsed());
     }
@@ -167,7 +168,7 @@ fn a_check_asks_for_every_path_whichever_waits() {
         ["e", "f", "g", "h"].iter().fold(fake, |fake, path| fake.and_at(&format!("secret/data/{path}"), [secret()]));
     let healthy = ["--path=secret/e", "--path=secret/f", "--path=secret/g", "--path=secret/h"];
     let vault = fake.vault().args(["--kv=2", "--timeout=3s", "--check"]).args(OTHERS).args(healthy);
-    let outcome = vault.alone().exits(125).discreet();
+    let outcome = vault.alone().exits(125).assert_no_canary();
     let table = String::from_utf8_lossy(&outcome.stdout);
     let told = |path: &str| table.contains(&format!("read secret/{path}:"));
     assert!(["app", "b", "c", "d"].into_iter().all(told), "{outcome}");

@@ -1,5 +1,8 @@
 //! Whether the server is who it says it is.
 
+use crate::support::openbao::{OpenBao, ROOT, bao};
+use crate::support::scratch::new_dir;
+use crate::support::vault::TestVault;
 use std::fs;
 use std::io;
 use std::net::{TcpListener, TcpStream};
@@ -8,13 +11,11 @@ use std::process::Command;
 use std::sync::LazyLock;
 use std::thread;
 
-use crate::support::vault::{ROOT, Server, TestVault, bao, new_dir};
-
 /// A server that speaks TLS, and the directory of its certificates.
-static SERVER: LazyLock<(Server, PathBuf)> = LazyLock::new(|| {
+static SERVER: LazyLock<(OpenBao, PathBuf)> = LazyLock::new(|| {
     let dir = new_dir("tls");
     let certificates = format!("-dev-tls-cert-dir={}", dir.display());
-    let server = Server::start(&["-dev-tls", &certificates], |authority| {
+    let server = OpenBao::start_with(&["-dev-tls", &certificates], |authority| {
         let put = Command::new(bao())
             .args(["kv", "put", "-mount=secret", "a", "k=v"])
             .env_clear()

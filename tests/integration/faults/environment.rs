@@ -10,8 +10,10 @@ use nix::sys::signal::Signal;
 
 use crate::faults::{PROGRAM, Row, Section, Trial, cell, run_within, seccomp};
 use crate::mapping::names;
-use crate::support::fake_server::{CANARY, FakeServer, Reply, RunningProcess, assert_root};
-use crate::support::vault::{TestVault, vault_exec};
+use crate::support::canary::CANARY;
+use crate::support::fake_server::{FakeServer, Reply};
+use crate::support::process::{RunningProcess, vault_exec};
+use crate::support::vault::TestVault;
 
 /// One vault for all, which is only called on.
 static BED: LazyLock<TestVault> = LazyLock::new(|| TestVault::kv2().secret("a", [("k", "v")]).path("a"));
@@ -57,12 +59,6 @@ fn limited(vault: TestVault, limit: &str) -> TestVault {
     vault.under(["prlimit", limit])
 }
 
-/// With this done in a mount namespace of its own.
-fn apart(vault: TestVault, script: &str) -> TestVault {
-    assert_root();
-    vault.under(["unshare", "--mount", "sh", "-c", &format!("{script} && exec \"$@\""), "sh"])
-}
-
 /// As a user who may do nothing special, with this limit, a copy of vault-exec that everyone may execute, and a directory
 /// that is closed to all.
 fn nobodys(vault: TestVault, limit: &str) -> TestVault {
@@ -70,7 +66,7 @@ fn nobodys(vault: TestVault, limit: &str) -> TestVault {
         "cp \"$1\" /dev/shm/own && chmod 755 /dev/shm/own && shift && cd / && \
          set -- setpriv --reuid=65534 --regid=65534 --clear-groups prlimit {limit} /dev/shm/own \"$@\""
     );
-    apart(vault, &format!("mount -t tmpfs none /dev/shm && mkdir -m 0 /dev/shm/closed && {script}"))
+    vault.with_mounts(&format!("mount -t tmpfs none /dev/shm && mkdir -m 0 /dev/shm/closed && {script}"))
 }
 
 /// Under a Python program that does this first, which no shell can.
@@ -149,7 +145,7 @@ pub(super) fn limits() -> Section {
         fails("RLIMIT_FSIZE of 0, `--file`", FILE_SIZE, || limited(vault().args(["--file", "F={k}"]), "--fsize=0")),
         fails("RLIMIT_FSIZE of 0, `--file-dir`", DIR_SIZE, || {
             let vault = vault().args(["--file", "F={k}", "--file-dir", "/dev/shm/none/.."]);
-            apart(vault, "mount -t tmpfs none /dev/shm && mkdir /dev/shm/none && set -- prlimit --fsize=0 \"$@\"")
+            vault.with_mounts("mount -t tmpfs none /dev/shm && mkdir /dev/shm/none && set -- prlimit --fsize=0 \"$@\"")
         }),
         fails("RLIMIT_STACK of 1023 KiB", SMALL_STACK, || limited(vault(), "--stack=1047552")),
         starts("RLIMIT_STACK of 1 MiB", || limited(vault(), "--stack=1048576")),
@@ -271,21 +267,21 @@ fn files() -> Vec<Row> {
     let in_memory = |mount: &'static str| {
         move || {
             let options = ["--file", "F={k}", "--file-dir", "/mnt", "--set", "G={k}"];
-            apart(vault().args(options), &format!("mount -t tmpfs {mount} none /mnt && {FILL}"))
+            vault().args(options).with_mounts(&format!("mount -t tmpfs {mount} none /mnt && {FILL}"))
         }
     };
     let missing = |what: &str| format!("mount -t tmpfs none {what}");
     vec![
-        starts("a root that cannot be written", || apart(vault(), READ_ONLY)),
-        shows("a root that cannot be written, `--file`", SHOW, "v", || apart(file(vault()), READ_ONLY)),
-        shows("no /proc", ["printenv", "K"], "v\n", || apart(vault(), "umount -l /proc")),
-        fails("no /proc, `--file`", NO_PROC, || apart(file(vault()), "umount -l /proc")),
-        fails("no /proc, `--file`, `--check`", NO_PROC, || apart(file(vault()), "umount -l /proc")),
-        starts("no /dev", move || apart(vault(), &missing("/dev"))),
+        starts("a root that cannot be written", || vault().with_mounts(READ_ONLY)),
+        shows("a root that cannot be written, `--file`", SHOW, "v", || file(vault()).with_mounts(READ_ONLY)),
+        shows("no /proc", ["printenv", "K"], "v\n", || vault().with_mounts("umount -l /proc")),
+        fails("no /proc, `--file`", NO_PROC, || file(vault()).with_mounts("umount -l /proc")),
+        fails("no /proc, `--file`, `--check`", NO_PROC, || file(vault()).with_mounts("umount -l /proc")),
+        starts("no /dev", move || vault().with_mounts(&missing("/dev"))),
         row("a root that holds nothing but vault-exec", "started", "", || {
             let script = "mkdir root && cp \"$1\" root/own && chmod 755 root/own && shift && \
                           set -- chroot root /own \"$@\"";
-            let outcome = apart(vault(), script).run(["/own", "--version"]).exits(0).stderr_is("");
+            let outcome = vault().with_mounts(script).run(["/own", "--version"]).exits(0).stderr_is("");
             assert!(outcome.stdout.starts_with(b"vault-exec "), "{outcome}");
         }),
         fails("a full tmpfs, `--file-dir`", DIR_FULL, in_memory("-o size=4k")),
@@ -360,7 +356,7 @@ fn process() -> Vec<Row> {
             let running = RunningProcess::start(blocked.command(["grep", "SigPnd\\|ShdPnd", "/proc/self/status"]));
             fake.await_requests(1);
             running.signal(Signal::SIGTERM);
-            let (status, stdout, _) = running.end();
+            let (status, stdout, _) = running.wait();
             assert_eq!(status.code(), Some(0));
             assert_eq!(stdout, "SigPnd:\t0000000000000000\nShdPnd:\t0000000000004000\n");
         }),

@@ -10,13 +10,12 @@ mod seccomp;
 mod server;
 mod statuses;
 
+use crate::support::vault::{Outcome, TestVault};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
-
-use crate::support::vault::{Outcome, TestVault};
 
 /// A part of the table.
 struct Section {

@@ -9,11 +9,13 @@ use std::thread;
 use std::time::Duration;
 
 use crate::connection::certificates::{CLOCK, NAME, UNKNOWN, refuses};
-use crate::connection::ha;
 use crate::connection::resolver::{HOSTS, NSSWITCH, NameServer, answer, with_resolv_conf};
+use crate::connection::single_node;
 use crate::faults::server::{Ends, Step, again, at_once, cut, expected, reset};
 use crate::faults::{Row, Section, Trial, run_within};
-use crate::support::fake_server::{CANARY, FakeServer, Reply, TOKEN, UNREACHABLE, assert_root, set_linger_zero};
+use crate::support::canary::{CANARY, TOKEN};
+use crate::support::fake_server::{FakeServer, Reply, UNREACHABLE, set_linger_zero};
+use crate::support::process::requires_root;
 use crate::support::vault::TestVault;
 
 /// A call, and what must be there while it runs.
@@ -63,7 +65,7 @@ fn at(address: impl Into<String>) -> TestVault {
 
 /// In a network namespace of its own, which has the loopback and what a line of shell adds.
 fn alone(vault: TestVault, more: &str) -> TestVault {
-    assert_root();
+    requires_root("this test makes a network namespace");
     let script = format!("ip link set lo up && {more} && exec \"$@\"");
     vault.under(["unshare", "--net", "--mount", "sh", "-c", &script, "sh"])
 }
@@ -233,12 +235,12 @@ pub(super) fn section() -> Section {
     ];
     let sealed = "vault-exec: waiting for {addr}: sealed or not ready (503) (for 1m at most)";
     rows.push(single("a real server is not initialized, or sealed", "tried again", sealed, true, || {
-        ha::a_sealed_server_is_waited_for();
+        single_node::a_sealed_server_is_waited_for();
     }));
     let killed =
         "vault-exec: waiting for {addr}: the connection was closed before the answer was complete (for 1m at most)";
     rows.push(single("a real server is killed in an answer, and started again", "tried again", killed, true, || {
-        ha::a_server_that_is_killed_in_an_answer_is_waited_for();
+        single_node::a_server_that_is_killed_in_an_answer_is_waited_for();
     }));
     rows.extend(names());
     rows.extend(handshakes());

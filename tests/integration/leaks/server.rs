@@ -1,25 +1,22 @@
 //! What can go wrong between vault-exec and the server, and what a server can say that is for nobody's eyes.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use rcgen::{CertificateParams, IsCa, date_time_ymd};
 use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::json;
 
 use crate::leaks::canary::canary;
 use crate::leaks::settings::injected;
 use crate::leaks::{Cases, refusal, reply, secret, secret_text, with_canaries};
-use crate::support::api::Door as _;
 use crate::support::fake_server::{FakeServer, Reply};
-use crate::support::tls::{Authority, self_signed};
+use crate::support::tls::{Authority, Pair, self_signed, server_config};
 use crate::support::vault::TestVault;
 
 static OURS: LazyLock<Authority> = LazyLock::new(|| Authority::new("ours"));
 
 /// A certificate of a client and its key.
-pub(super) static CLIENT: LazyLock<(String, String)> = LazyLock::new(|| OURS.issue(&["me"], |_| {}));
+pub(super) static CLIENT: LazyLock<Pair> = LazyLock::new(|| OURS.issue(&["me"]));
 
 pub(super) fn add(cases: &mut Cases) {
     statuses(cases);
@@ -218,30 +215,26 @@ fn redirects(cases: &mut Cases) {
     });
     cases.server(
         move || {
-            let pair = OURS.issue(&["127.0.0.1"], |_| {});
+            let pair = OURS.issue(&["127.0.0.1"]);
             FakeServer::answering_over_tls(config(&pair), [refusal(307).header("Location", &target)])
         },
         trusting,
     );
 }
 
-/// A server that speaks TLS with this certificate.
-fn config((certificate, key): &(String, String)) -> ServerConfig {
-    let builder = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
-    let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
-    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
-    builder.with_safe_default_protocol_versions().unwrap().with_no_client_auth().with_single_cert(chain, key).unwrap()
+fn config(pair: &Pair) -> ServerConfig {
+    server_config(pair, rustls::DEFAULT_VERSIONS, None)
 }
 
 fn trusting(fake: &FakeServer) -> TestVault {
-    once(with_canaries(fake.vault())).file("ca", &OURS.pem).args(["--ca-cert", "ca"])
+    once(with_canaries(fake.vault())).file("ca", OURS.pem()).args(["--ca-cert", "ca"])
 }
 
 fn tls(cases: &mut Cases) {
-    let shown = |cases: &mut Cases, pair: (String, String)| {
+    let shown = |cases: &mut Cases, pair: Pair| {
         cases.server(move || FakeServer::answering_over_tls(config(&pair), [secret()]), trusting);
     };
-    let issued = |change: fn(&mut CertificateParams)| OURS.issue(&["127.0.0.1"], change);
+    let issued = |change: fn(&mut CertificateParams)| OURS.issue_with(&["127.0.0.1"], change);
     shown(cases, issued(|_| {}));
     let pair = issued(|_| {});
     cases.server(
@@ -254,12 +247,12 @@ fn tls(cases: &mut Cases) {
     );
     shown(cases, issued(|params| params.not_after = date_time_ymd(2001, 1, 1)));
     shown(cases, issued(|params| params.not_before = date_time_ymd(2090, 1, 1)));
-    shown(cases, OURS.issue(&["other.test"], |_| {}));
-    shown(cases, OURS.issue(&[], |_| {}));
+    shown(cases, OURS.issue(&["other.test"]));
+    shown(cases, OURS.issue(&[]));
     shown(cases, issued(|params| params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained)));
     shown(cases, self_signed(&["127.0.0.1"], |_| {}));
     // Of an authority that only has the name of ours.
-    shown(cases, Authority::new("ours").issue(&["127.0.0.1"], |_| {}));
+    shown(cases, Authority::new("ours").issue(&["127.0.0.1"]));
     cases.server(
         || FakeServer::answering_over_tls(config(&self_signed(&["127.0.0.1"], |_| {})), [secret()]),
         |fake| with_canaries(fake.vault()).args(["--tls-skip-verify"]),
@@ -292,10 +285,12 @@ fn trust(cases: &mut Cases) {
     cases.call(move || vault().args(["--ca-path", "none"]));
     cases.call(move || vault().env("SSL_CERT_FILE", "/none").env("SSL_CERT_DIR", "/none"));
     cases.call(move || vault().file("ca", broken()).env("SSL_CERT_FILE", "ca"));
-    cases.call(move || vault().file("ca", OURS.pem.clone() + &Authority::new("other").pem).env("SSL_CERT_FILE", "ca"));
+    cases.call(move || {
+        vault().file("ca", OURS.pem().to_owned() + Authority::new("other").pem()).env("SSL_CERT_FILE", "ca")
+    });
     let shows = move |certificate: String, key: String| {
         vault()
-            .file("ca", &OURS.pem)
+            .file("ca", OURS.pem())
             .args(["--ca-cert=ca", "--client-cert=cert", "--client-key=key"])
             .file("cert", certificate)
             .file("key", key)
@@ -357,8 +352,8 @@ fn real(cases: &mut Cases) {
     let kv1 = TestVault::kv1().secret("a", keys());
     let kv2 = TestVault::kv2().secret("a", keys()).secret("a", keys()).secret("gone", keys()).secret("lost", keys());
     let kv2 = kv2
-        .having("{kv}/delete/gone", &json!({"versions": [1]}))
-        .having("{kv}/destroy/lost", &json!({"versions": [1]}));
+        .posted("{kv}/delete/gone", &json!({"versions": [1]}))
+        .posted("{kv}/destroy/lost", &json!({"versions": [1]}));
     let wrapped = kv1.clone().args(["--unwrap-token", "--path", "{kv}/a"]);
     let of_others = r#"path "others/*" { capabilities = ["read"] }"#;
     for vault in [kv1, kv2] {

@@ -5,8 +5,8 @@ use std::process::Command;
 use crate::leaks::canary::{canary, found};
 use crate::leaks::settings::injected;
 use crate::leaks::{Cases, reply, secret, secret_text, with_canaries};
-use crate::mapping::templates_in_programs::TmpfsDir;
 use crate::support::fake_server::{FakeServer, Reply};
+use crate::support::scratch::TmpfsDir;
 use crate::support::vault::TestVault;
 
 pub(super) fn add(cases: &mut Cases) {

@@ -1,8 +1,7 @@
 //! What a key is called as a variable, and what its value may be.
 
-use serde_json::json;
-
 use crate::support::vault::TestVault;
+use serde_json::json;
 
 #[test]
 fn keys_become_names() {

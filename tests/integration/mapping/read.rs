@@ -1,8 +1,7 @@
 //! Which secret is read, and what is said when it is not.
 
-use serde_json::json;
-
 use crate::support::vault::{DOUBTED, TestVault};
+use serde_json::json;
 
 #[test]
 fn a_secret_becomes_variables() {
@@ -65,19 +64,19 @@ fn an_absent_secret_is_an_error() {
 #[test]
 fn a_deleted_version_is_told_from_an_absent_one() {
     let vault = TestVault::kv2().secret("a", [("k", "one")]).secret("a", [("k", "two")]);
-    let vault = vault.having("{kv}/delete/a", &json!({"versions": [2]}));
+    let vault = vault.posted("{kv}/delete/a", &json!({"versions": [2]}));
     vault.clone().path("a").fails(
         "vault-exec: read {kv}/a: version 2 is deleted\n\
          hint: `bao kv undelete -versions=2 {kv}/a` brings it back; @N pins another version\n",
     );
     vault.clone().path("a@1").environ().has("K", "one");
-    vault.having("{kv}/undelete/a", &json!({"versions": [2]})).path("a").environ().has("K", "two");
+    vault.posted("{kv}/undelete/a", &json!({"versions": [2]})).path("a").environ().has("K", "two");
 }
 
 #[test]
 fn a_destroyed_version_is_told_from_a_deleted_one() {
     let vault = TestVault::kv2().secret("a", [("k", "one")]).secret("a", [("k", "two")]);
-    let vault = vault.having("{kv}/destroy/a", &json!({"versions": [1]}));
+    let vault = vault.posted("{kv}/destroy/a", &json!({"versions": [1]}));
     vault.clone().path("a@1").fails(
         "vault-exec: read {kv}/a: version 1 is destroyed\n\
          hint: write a new version, or pin another one with @N\n",
@@ -93,9 +92,9 @@ fn an_optional_secret_may_be_absent_deleted_or_destroyed() {
     let vault = TestVault::kv2()
         .secret("there", [("k", "there")])
         .secret("deleted", [("k", "deleted")])
-        .having("{kv}/delete/deleted", &json!({"versions": [1]}))
+        .posted("{kv}/delete/deleted", &json!({"versions": [1]}))
         .secret("destroyed", [("k", "destroyed")])
-        .having("{kv}/destroy/destroyed", &json!({"versions": [1]}));
+        .posted("{kv}/destroy/destroyed", &json!({"versions": [1]}));
     let vault = vault.path("there").args(["--optional-path", "{kv}/deleted", "--optional-path", "{kv}/destroyed"]);
     vault.args(["--optional-path", "{kv}/there@7"]).environ().has("K", "there");
 }
@@ -209,7 +208,7 @@ fn keys_are_chosen() {
 
 #[test]
 fn other_engines_are_read_plainly() {
-    let vault = TestVault::kv2().having("cubbyhole/{kv}", &json!({"k": "v"}));
+    let vault = TestVault::kv2().posted("cubbyhole/{kv}", &json!({"k": "v"}));
     vault.args(["--path", "cubbyhole/{kv}"]).environ().has("K", "v");
 }
 
@@ -269,17 +268,17 @@ fn a_namespace_is_entered() {
 #[test]
 fn the_common_case_is_one_request() {
     let vault = TestVault::kv2().secret("a", [("k", "v")]).secret("b", [("l", "w")]).secret("c", [("m", "x")]);
-    vault.clone().overheard().path("a").environ().asked(["{kv}/data/a"]);
-    vault.clone().overheard().path("a@1").environ().asked(["{kv}/data/a?version=1"]);
+    vault.clone().recorded().path("a").environ().asked(["{kv}/data/a"]);
+    vault.clone().recorded().path("a@1").environ().asked(["{kv}/data/a?version=1"]);
     let three = ["{kv}/data/a", "{kv}/data/b", "{kv}/data/c"];
-    vault.clone().overheard().path("a").path("b").path("c").environ().asked(three);
-    vault.overheard().path("a").args(["--kv", "2"]).environ().asked(["{kv}/data/a"]);
-    TestVault::kv1().secret("a", [("k", "v")]).overheard().path("a").args(["--kv", "1"]).environ().asked(["{kv}/a"]);
+    vault.clone().recorded().path("a").path("b").path("c").environ().asked(three);
+    vault.recorded().path("a").args(["--kv", "2"]).environ().asked(["{kv}/data/a"]);
+    TestVault::kv1().secret("a", [("k", "v")]).recorded().path("a").args(["--kv", "1"]).environ().asked(["{kv}/a"]);
 }
 
 #[test]
 fn an_engine_that_is_not_kv_v2_takes_two_requests_more() {
-    let vault = TestVault::kv1().secret("a", [("k", "v")]).overheard().path("a");
+    let vault = TestVault::kv1().secret("a", [("k", "v")]).recorded().path("a");
     vault.environ().asked(["{kv}/data/a", "sys/internal/ui/mounts/{kv}/a", "{kv}/a"]);
 }
 

@@ -2,56 +2,20 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::auth::lease::POSTGRES;
-use crate::support::api::{Authority, wait_until};
+use crate::support::process::dependency;
+use crate::support::scratch::TmpfsDir;
+use crate::support::tls::Authority;
 use crate::support::vault::TestVault;
+use crate::support::wait::wait_until;
 
 /// A password that a URL must not be taken in by.
 const PASSWORD: &str = "p@ss:/?#%";
 
 /// Where `SQLAlchemy` is imported from, fetched if it is not there yet.
-static SQLALCHEMY: LazyLock<String> = LazyLock::new(|| {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sqlalchemy.sh");
-    let output = Command::new("sh").arg(script).stderr(Stdio::inherit()).output().unwrap();
-    assert!(output.status.success(), "{script} failed");
-    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
-});
-
-/// A directory on tmpfs that is removed in the end.
-pub(crate) struct TmpfsDir(PathBuf);
-
-impl TmpfsDir {
-    pub(crate) fn new() -> Self {
-        static NEXT: AtomicUsize = AtomicUsize::new(1);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = PathBuf::from(format!("/dev/shm/vault-exec-test-{}-{number}", std::process::id()));
-        fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-
-    pub(crate) fn path(&self) -> &str {
-        self.0.to_str().unwrap()
-    }
-
-    /// What is in it.
-    pub(crate) fn names(&self) -> Vec<String> {
-        let entries = fs::read_dir(&self.0).unwrap();
-        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort_unstable();
-        names
-    }
-}
-
-impl Drop for TmpfsDir {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+static SQLALCHEMY: LazyLock<String> = LazyLock::new(|| dependency("sqlalchemy"));
 
 fn app() -> TestVault {
     TestVault::kv2().secret("app", [("user", "me"), ("password", PASSWORD)]).path("app")
@@ -122,9 +86,9 @@ fn psql_takes_a_url_with_any_password() {
 
 #[test]
 fn psql_shows_a_certificate_whose_key_is_in_the_file() {
-    let authority = Authority::new();
+    let authority = Authority::new("test");
     let owner = fs::metadata(POSTGRES.sockets.join("data")).unwrap();
-    let (server, server_key) = authority.certify("localhost");
+    let (server, server_key) = authority.issue(&["localhost"]);
     let give = |name: &str, content: &str| {
         let path = POSTGRES.sockets.join(name);
         fs::write(&path, content).unwrap();
@@ -132,7 +96,7 @@ fn psql_shows_a_certificate_whose_key_is_in_the_file() {
         std::os::unix::fs::chown(&path, Some(owner.uid()), Some(owner.gid())).unwrap();
         path.display().to_string()
     };
-    let files = [("ssl_cert_file", server), ("ssl_key_file", server_key), ("ssl_ca_file", authority.pem())];
+    let files = [("ssl_cert_file", server), ("ssl_key_file", server_key), ("ssl_ca_file", authority.pem().to_owned())];
     for (setting, content) in files {
         let path = give(setting, &content);
         POSTGRES.asks(&format!("alter system set {setting} = '{path}'")).unwrap();
@@ -143,7 +107,7 @@ fn psql_shows_a_certificate_whose_key_is_in_the_file() {
     POSTGRES.asks("select pg_reload_conf()").unwrap();
     wait_until("TLS", || POSTGRES.asks("show ssl").as_deref() == Some("on\n"));
 
-    let (certificate, key) = authority.certify("by_certificate");
+    let (certificate, key) = authority.issue(&["by_certificate"]);
     let vault =
         database("by_certificate", "unused").secret("tls", [("crt", &*certificate), ("key", &*key)]).path("tls");
     let vault = vault.env("PGSSLMODE", "require").args(["--file", "PGSSLCERT={crt}", "--file", "PGSSLKEY={key}"]);

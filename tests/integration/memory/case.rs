@@ -5,12 +5,12 @@
 use std::mem;
 use std::ops::Range;
 
-use crate::support::api::{Door, Exchange, VALUE, credentials};
-use crate::support::vault::TestVault;
-
 use super::keys::{Named, Tls};
 use super::search::{Copy, PIECE, Search, places};
 use super::traced_process::TracedProcess;
+use crate::support::login::VALUE;
+use crate::support::recording_proxy::{Exchange, credentials};
+use crate::support::vault::TestVault;
 
 /// How vault-exec is called, which secrets the program gets, and what else went through its hands.
 pub(super) struct MemoryCase {
@@ -115,7 +115,7 @@ impl MemoryCase {
     /// The same over TLS: a door is put in front of the server.
     pub(super) fn over(self, tls: Tls) -> Self {
         let vault = self.vault.clone().file("ca", &tls.ca).args(["--ca-cert", "ca"]);
-        let vault = vault.behind_tls_door(Some(tls.config.clone()), |_| None);
+        let vault = vault.intercepted_over_tls(Some(tls.config.clone()), |_| None);
         Self { vault, ..self }.none_of_later(move |_| tls.secrets())
     }
 
@@ -203,7 +203,7 @@ impl MemoryCase {
 /// The token that a login brought.
 fn obtained(vault: &TestVault) -> String {
     let exchanges = vault.exchanges();
-    let mut answers = exchanges.iter().map(Exchange::answer);
+    let mut answers = exchanges.iter().map(Exchange::response);
     answers.find_map(|answer| Some(answer["auth"]["client_token"].as_str()?.to_owned())).expect("a login")
 }
 

@@ -8,12 +8,12 @@ use std::thread;
 
 use rustls::version::{TLS12, TLS13};
 
-use crate::support::fake_server::{FakeServer, Reply, secret_body};
-use crate::support::vault::{TestVault, new_dir};
-
 use super::case::{MemoryCase, prove_all};
 use super::keys::Tls;
 use super::random;
+use crate::support::fake_server::{FakeServer, Reply, secret_body};
+use crate::support::scratch::new_dir;
+use crate::support::vault::TestVault;
 
 /// What there is between us and a secret, and a case of it.
 type Connection = (&'static str, fn(&str) -> MemoryCase);

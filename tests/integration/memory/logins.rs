@@ -11,13 +11,14 @@ use serde_json::json;
 
 use crate::auth::jwt::{jwt, on_github, with_role};
 use crate::auth::kubernetes::in_pod;
-use crate::auth::login::{everybody_in, ldap};
-use crate::support::api::{Api, Authority, Door};
-use crate::support::vault::TestVault;
+use crate::auth::password::{everybody_in, ldap};
 
 use super::case::{MemoryCase, prove_all};
 use super::keys::{Tls, secret_numbers};
 use super::random;
+use crate::support::api::Api;
+use crate::support::tls::Authority;
+use crate::support::vault::TestVault;
 
 /// How we get in, and a case of it over plain HTTP.
 type Login = (&'static str, fn() -> MemoryCase);
@@ -93,7 +94,7 @@ const LOGINS: [Login; 27] = [
         let vault = |vault: TestVault, secret_id: &str| {
             vault
                 .env("VAULT_SECRET_ID", secret_id)
-                .behind_door(move |request| busy(&request.target).then(|| (503, r#"{"errors":[]}"#.into())))
+                .intercepted(move |request| busy(&request.target()).then(|| (503, r#"{"errors":[]}"#.into())))
         };
         approle(vault).obtaining()
     }),
@@ -129,7 +130,7 @@ fn token(place: impl FnOnce(TestVault, &str) -> TestVault) -> MemoryCase {
 /// A token that was made for this run alone, which may read the secret.
 fn with_token(vault: TestVault) -> (TestVault, String) {
     let token = random(32);
-    vault.asking("auth/token/create", &json!({"id": token, "policies": ["{kv}"], "no_parent": true}));
+    vault.post("auth/token/create", &json!({"id": token, "policies": ["{kv}"], "no_parent": true}));
     (vault, token)
 }
 
@@ -155,7 +156,7 @@ fn signed(place: impl FnOnce(TestVault, &str) -> TestVault) -> MemoryCase {
 fn userpass(place: impl FnOnce(TestVault, &str) -> TestVault) -> MemoryCase {
     let password = odd_password();
     let vault = TestVault::locked();
-    vault.asking("auth/userpass/users/me-{kv}", &json!({"password": password, "token_policies": ["{kv}"]}));
+    vault.post("auth/userpass/users/me-{kv}", &json!({"password": password, "token_policies": ["{kv}"]}));
     MemoryCase::entering(place(vault.env("VAULT_USERNAME", "me-{kv}"), &password))
         .never("password", password)
         .obtaining()
@@ -201,16 +202,16 @@ fn every_login_with_a_certificate() {
 }
 
 fn with_certificate(key: &KeyPair, version: &'static SupportedProtocolVersion) -> MemoryCase {
-    let users = Authority::new();
+    let users = Authority::new("test");
     let tls = Tls::new("127.0.0.1", version, Some(&users));
     let vault = TestVault::bare()
         .file("ca", &tls.ca)
-        .file("cert", users.certify_key("me", key))
+        .file("cert", users.issue_for_key("me", key))
         .file("key", key.serialize_pem())
         .args(["--auth", "cert", "--client-cert", "cert", "--client-key", "key", "--ca-cert", "ca"])
         .args(["--path", "secret/a", "--no-revoke"])
         .env("VAULT_ADDR", "http://nowhere")
-        .behind_tls_door(Some(tls.config.clone()), |request| Some(everybody_in(request)));
+        .intercepted_over_tls(Some(tls.config.clone()), |request| Some(everybody_in(request)));
     let case = MemoryCase::entering(vault).none_of(secret_numbers(&key.serialize_pem()));
     case.obtaining().none_of_later(move |_| tls.secrets())
 }

@@ -4,11 +4,10 @@
 use nix::libc;
 use rustls::version::TLS13;
 
-use crate::support::fake_server::{FakeServer, Reply};
-
 use super::keys::Tls;
 use super::random;
 use super::traced_process::TracedProcess;
+use crate::support::fake_server::{FakeServer, Reply};
 
 #[test]
 fn an_address_needs_no_thread_from_beginning_to_end() {

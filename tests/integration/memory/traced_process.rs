@@ -8,14 +8,13 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 
+use crate::support::process::{requires_root, vault_exec};
+use crate::support::vault::TestVault;
 use nix::libc;
 use nix::sys::ptrace::{self, Options};
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
-
-use crate::support::fake_server::assert_root;
-use crate::support::vault::{TestVault, vault_exec};
 
 /// The process where it hands everything to the kernel, and what the program said when it was let go.
 pub(super) struct TracedProcess {
@@ -42,7 +41,7 @@ impl TracedProcess {
     /// Runs until the program would start, which then prints its environment.
     #[track_caller]
     pub(super) fn on(vault: &TestVault) -> Self {
-        assert_root();
+        requires_root("this test reads the memory of a process that is not dumpable");
         let mut command = vault.command(["cat", "/proc/self/environ"]);
         // SAFETY: a single system call, which is async-signal-safe.
         unsafe { command.pre_exec(|| Ok(ptrace::traceme()?)) };

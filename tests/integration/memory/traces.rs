@@ -6,13 +6,12 @@ use std::process::Command;
 use rustls::version::TLS13;
 use serde_json::json;
 
-use crate::mapping::templates_in_programs::TmpfsDir;
-use crate::support::api::Door;
-use crate::support::fake_server::{FakeServer, Reply, assert_root};
-use crate::support::vault::{TestVault, new_dir};
-
 use super::keys::Tls;
 use super::random;
+use crate::support::fake_server::{FakeServer, Reply};
+use crate::support::process::requires_root;
+use crate::support::scratch::{TmpfsDir, new_dir};
+use crate::support::vault::TestVault;
 
 /// Calls that change a file, or what a name stands for.
 const CHANGES: [&str; 46] = [
@@ -66,7 +65,7 @@ const CHANGES: [&str; 46] = [
 
 /// The calls that would leave something in a file, from the start of a program to that of the next one in its place.
 fn left_in_files(vault: TestVault, command: impl FnOnce(&TestVault) -> Command) -> Vec<String> {
-    assert_root();
+    requires_root("this test traces a process that is not dumpable");
     let trace = new_dir("trace").join("trace");
     let vault = vault.under(["strace", "-f", "-y", "-s", "0", "-o", trace.to_str().unwrap(), "--"]);
     let output = command(&vault).output().expect("strace, which tests/tools.sh installs");

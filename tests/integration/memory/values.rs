@@ -7,12 +7,11 @@ use base64::engine::general_purpose::STANDARD;
 use rustls::version::TLS13;
 use serde_json::{Value, json};
 
-use crate::mapping::templates_in_programs::TmpfsDir;
-use crate::support::vault::TestVault;
-
 use super::case::{MemoryCase, prove_all};
 use super::keys::Tls;
 use super::random;
+use crate::support::scratch::TmpfsDir;
+use crate::support::vault::TestVault;
 
 /// What is done with values, and a case of it in a vault.
 type Way = (&'static str, fn(TestVault) -> MemoryCase);
@@ -136,7 +135,7 @@ fn cases() -> impl Iterator<Item = (String, MemoryCase)> {
         TestVault::each().map(|vault| {
             let token = random(32);
             let vault =
-                vault.having("auth/token/create", &json!({"id": token, "policies": ["root"], "no_parent": true}));
+                vault.posted("auth/token/create", &json!({"id": token, "policies": ["root"], "no_parent": true}));
             let engine = if vault.is_kv1() { "KV v1" } else { "KV v2" };
             (format!("{name}, {engine}"), case(vault.env("VAULT_TOKEN", &token)).never("token", token))
         })

@@ -5,11 +5,13 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use crate::support::fake_server::{FakeServer, Reply, RunningProcess, TOKEN, assert_root};
-use crate::support::vault::{TestVault, new_dir, vault_exec};
-
 use super::random;
 use super::search::Search;
+use crate::support::canary::TOKEN;
+use crate::support::fake_server::{FakeServer, Reply};
+use crate::support::process::{RunningProcess, requires_root, vault_exec};
+use crate::support::scratch::new_dir;
+use crate::support::vault::TestVault;
 
 /// A server that gives one secret and says nothing when it is asked for another: the first one is held then.
 fn half_silent(secret: &str) -> (FakeServer, TestVault) {
@@ -66,7 +68,7 @@ const NOBODY: u32 = 65534;
 
 /// Started by an ordinary user.
 fn as_nobody(line: &[&str]) -> Command {
-    assert_root();
+    requires_root("this test starts vault-exec as another user");
     let mut command = Command::new(line[0]);
     command.args(&line[1..]);
     command.env_clear().env("PATH", "/usr/bin:/bin").current_dir("/").uid(NOBODY).gid(NOBODY);
@@ -105,7 +107,7 @@ fn the_program_is_dumpable_again() {
     let program = for_everyone();
     let mut command = as_nobody(&[&program, "--path", "secret/app", "--", "cat", "/proc/self/environ"]);
     command.env("VAULT_ADDR", fake.url()).env("VAULT_TOKEN", TOKEN);
-    let (status, stdout, stderr) = RunningProcess::start(command).end();
+    let (status, stdout, stderr) = RunningProcess::start(command).wait();
     assert_eq!((status.code(), stderr.as_str()), (Some(0), ""));
     assert!(stdout.split('\0').any(|entry| entry == "A=b"), "{stdout:?}");
 }
@@ -163,7 +165,7 @@ fn memory_that_cannot_be_locked_stops_only_whoever_requires_it() {
             let line = ["prlimit", limit, &program, "--path", "secret/app"];
             let mut command = as_nobody(&[&line[..], more, &["--", "cat", "/proc/self/environ"]].concat());
             command.env("VAULT_ADDR", fake.url()).env("VAULT_TOKEN", TOKEN);
-            RunningProcess::start(command).end()
+            RunningProcess::start(command).wait()
         };
         let (status, stdout, stderr) = call(&[]);
         assert_eq!((status.code(), stderr.as_str()), (Some(0), ""), "{limit}");

@@ -10,9 +10,13 @@ use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
-use crate::support::vault::{Server, bao, free_port, new_dir, vault_exec};
+use serde_json::json;
+
+use crate::support::openbao::{OpenBao, bao};
+use crate::support::process::{free_port, reset_signals, vault_exec};
+use crate::support::scratch::new_dir;
 
 /// The server of a page, as the page writes it.
 const ADDRESS: &str = "127.0.0.1:8200";
@@ -89,16 +93,12 @@ fn steps(page: &str) -> Vec<Step> {
     steps
 }
 
-/// The session's shell, ended with all that it started.
-struct Shell(Child);
-
-impl Drop for Shell {
-    fn drop(&mut self) {
-        let group = nix::unistd::Pid::from_raw(self.0.id().try_into().unwrap());
-        let _ = nix::sys::signal::killpg(group, nix::sys::signal::Signal::SIGTERM);
-        let _ = self.0.wait();
-    }
-}
+/// What a session begins with: its background jobs end with it, and `step` marks where a command begins and leaves `$?` as
+/// it was.
+const PRELUDE: &str = r"
+trap 'kill $(jobs -p) 2>/dev/null' EXIT
+step() { local status=$?; printf '\036'; return $status; }
+";
 
 /// Runs the steps in one session and returns what each printed.
 fn run(steps: &[Step], authority: &str, connected: bool) -> Vec<String> {
@@ -107,13 +107,13 @@ fn run(steps: &[Step], authority: &str, connected: bool) -> Vec<String> {
     fs::create_dir(&bin).unwrap();
     symlink(vault_exec(), bin.join("vault-exec")).unwrap();
     symlink(bao(), bin.join("bao")).unwrap();
-    // A mark before each command, which leaves `$?` as it was.
-    let mut script = String::from("step() { local status=$?; printf '\\036'; return $status; }\n");
+    let mut script = PRELUDE.to_owned();
     for step in steps {
         writeln!(script, "step\n{}", step.command.replace(ADDRESS, authority)).unwrap();
         if step.command.ends_with('&') {
-            writeln!(script, "until bao status -address=http://{authority} >/dev/null 2>&1; do sleep 0.1; done")
-                .unwrap();
+            let wait =
+                "for try in {1..300}; do bao status -address=http://ADDRESS && break; sleep 0.1; done >/dev/null 2>&1";
+            writeln!(script, "{}", wait.replace("ADDRESS", authority)).unwrap();
         }
     }
     let file = bin.join("script");
@@ -127,8 +127,7 @@ fn run(steps: &[Step], authority: &str, connected: bool) -> Vec<String> {
     if connected {
         shell.env("VAULT_ADDR", format!("http://{authority}")).env("VAULT_TOKEN", "root");
     }
-    let mut shell = Shell(std::os::unix::process::CommandExt::process_group(&mut shell, 0).spawn().unwrap());
-    shell.0.wait().unwrap();
+    reset_signals(&mut shell).status().unwrap();
     let output = String::from_utf8(fs::read(output).unwrap()).unwrap().replace(authority, ADDRESS);
     output.split('\x1e').skip(1).map(str::to_owned).collect()
 }
@@ -155,11 +154,10 @@ fn check(name: &str) {
     let steps = steps(&page);
     assert!(!steps.is_empty(), "{name} has no console block");
     let starts_server = steps.iter().any(|step| step.command.starts_with("bao server"));
-    let healthy = |authority: &str| {
-        let status = Command::new(bao()).args(["status", &format!("-address=http://{authority}")]).output();
-        status.unwrap().status.success()
-    };
-    let server = (!starts_server).then(|| Server::start(&["-dev-root-token-id=root"], healthy));
+    let server = (!starts_server).then(|| OpenBao::start(&[]));
+    if let Some(server) = &server {
+        server.api().post("auth/token/create", &json!({"id": "root", "policies": ["root"]}));
+    }
     let authority =
         server.as_ref().map_or_else(|| format!("127.0.0.1:{}", free_port()), |server| server.authority.clone());
     let outputs = run(&steps, &authority, server.is_some());

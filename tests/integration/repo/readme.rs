@@ -10,7 +10,8 @@ use serde_json::Value;
 use vault_exec::error::ExitCode;
 
 use super::pages::writes_pages;
-use crate::support::vault::{TestVault, vault_exec};
+use crate::support::process::vault_exec;
+use crate::support::vault::TestVault;
 
 const SECURITY: &str = include_str!("../../../SECURITY.md");
 
