@@ -96,5 +96,5 @@ fn text(file: File) -> Result<String, Error> {
 
 fn unreadable(path: &str, error: &Error) -> CliError {
     CliError::file_error(path, error)
-        .hint("it must be there and readable text; --config names another file, --no-config does without")
+        .with_hint_if_none("it must be there and readable text; --config names another file, --no-config does without")
 }

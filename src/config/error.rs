@@ -5,7 +5,7 @@ use std::fmt;
 use crate::config::{PathError, ProjectError};
 use crate::env_name::{EnvName, NameError};
 use crate::error::CliError;
-use crate::template::Fault;
+use crate::template::TemplateError;
 
 /// What was wrong with a setting; `from` is the option or variable it came from.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub enum Error {
     NotAnAssignment { source: String },
     NotAnAssignedName { source: String, fault: NameError },
     NotAMode { source: String, value: String },
-    Template { source: String, name: EnvName, fault: Fault },
+    Template { source: String, name: EnvName, fault: TemplateError },
     Twice { name: EnvName },
     NotAnAddress { source: String, value: String, fault: &'static str },
     NotANamespace { source: String },

@@ -22,6 +22,7 @@ pub use variables::{EnvPolicy, KeyMapping, OnConflict, Templates};
 
 use crate::args::Args;
 use crate::env_block::InheritedEnv;
+use crate::error::Mode;
 use sources::Given;
 use variables::{naming, policy, shape};
 
@@ -131,6 +132,12 @@ impl Config {
             check,
             command: args.command,
         })
+    }
+
+    /// What the run is for.
+    #[must_use]
+    pub const fn mode(&self) -> Mode {
+        if self.check.is_some() { Mode::Check } else { Mode::Start }
     }
 }
 

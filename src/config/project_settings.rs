@@ -8,7 +8,7 @@ use toml_span::value::{Table, Value, ValueInner};
 use crate::args::options::{self, Kind, OptionSpec};
 use crate::config::sources::Setting;
 use crate::env_name::EnvName;
-use crate::template::nearest;
+use crate::suggest::suggest;
 
 /// Settings of a project file; empty where there is none.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl ProjectSettings {
             let at = key.span.start;
             let key = key.name.into_owned();
             let Some(option) = options::of_projects().find(|option| option.key() == key) else {
-                let near = nearest(&key, options::of_projects().map(OptionSpec::key));
+                let near = suggest(&key, options::of_projects().map(OptionSpec::key));
                 return Err(reader.error(at, ProjectErrorKind::UnknownKey { key, near }));
             };
             if found && REFUSED.contains(&key.as_str()) {

@@ -90,7 +90,7 @@ impl Given<'_> {
     /// # Errors
     /// When it is not UTF-8.
     pub(super) fn shared(self, name: &str) -> Result<Option<Setting>, Error> {
-        let of = |product| self.inherited.setting(product, |rest| rest == name.as_bytes());
+        let of = |product| self.inherited.find_prefixed(product, |rest| rest == name.as_bytes());
         setting(of("BAO_").or_else(|| of("VAULT_")))
     }
 
@@ -102,7 +102,7 @@ impl Given<'_> {
         let as_variable = |letter: u8| if letter == b'-' { b'_' } else { letter.to_ascii_uppercase() };
         let name = option.trim_start_matches('-').bytes().map(as_variable);
         let is_it = |rest: &[u8]| name.clone().eq(rest.iter().copied());
-        setting(self.inherited.setting("VAULT_EXEC_", is_it))
+        setting(self.inherited.find_prefixed("VAULT_EXEC_", is_it))
     }
 
     /// A list: the command line's, else the variable's, whose items a newline or a comma separates.
