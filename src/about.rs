@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
+
 /// How the server was reached and who asked it.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub struct ConnectionReport {
     /// Where it is.
     pub server: String,
@@ -16,10 +18,16 @@ pub struct ConnectionReport {
 }
 
 /// What a token may do, and for how long.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct TokenInfo {
     /// How long it lives; `None` is for ever.
+    #[serde(serialize_with = "as_seconds")]
     pub ttl: Option<Duration>,
     /// The names of its policies.
     pub policies: Vec<String>,
+}
+
+#[allow(clippy::ref_option, reason = "serde passes the field by reference")]
+fn as_seconds<S: Serializer>(ttl: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    ttl.map(|ttl| ttl.as_secs()).serialize(serializer)
 }

@@ -1,182 +1,107 @@
-//! `[pure]` What `--check` tells: the very plan that a start executes, and everything that speaks against it.
+//! `[pure]` The report of `--check`: the decisions that a start would execute, and the errors that prevent it.
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::about::{ConnectionReport, TokenInfo};
 use crate::environment::{Decision, Outcome};
 use crate::error::{Diagnostic, ExitCode};
-use crate::escape::{printable, printable_json};
-use crate::mapping::Source;
+use crate::escape::{escape_json, escape_line, escape_text};
 use crate::output_format::OutputFormat;
 
-/// Everything that a check found out. Names only: no values, no lengths.
-#[derive(Debug)]
-pub struct Check {
-    /// What became of each variable.
-    pub decisions: Vec<Decision>,
-    /// The file that would be executed, if a command was given and it was found.
+/// The result of a check, with its fields as in the JSON of `--format json`. Contains no values and no lengths.
+#[derive(Debug, Serialize)]
+pub struct CheckReport {
+    /// Whether the program would be started: whether there are no problems.
+    pub ok: bool,
+    /// The outcome for each variable.
+    pub variables: Vec<Decision>,
+    /// The path of the program, if a command was given and found.
     pub program: Option<String>,
-    /// How the server was reached, if it was.
-    pub about: Option<ConnectionReport>,
+    /// The connection, if there was one.
+    #[serde(flatten, serialize_with = "fields_or_null")]
+    pub connection: Option<ConnectionReport>,
     /// Whether memory is locked against swapping.
-    pub locked: bool,
-    /// Everything that keeps the program from being started.
+    pub memory_locked: bool,
+    /// The errors that keep the program from being started.
     pub problems: Vec<Diagnostic>,
 }
 
-/// The JSON of `--format json`.
-#[derive(Serialize)]
-struct Json<'a> {
-    ok: bool,
-    variables: Vec<JsonVariable<'a>>,
-    program: Option<&'a str>,
-    server: Option<&'a str>,
-    trust: Option<&'a str>,
-    login: Option<&'a str>,
-    token: Option<JsonToken<'a>>,
-    memory_locked: bool,
-    problems: Vec<JsonProblem<'a>>,
+/// The fields of a [`ConnectionReport`], all `null`.
+#[derive(Default, Serialize)]
+struct NoConnection {
+    server: (),
+    trust: (),
+    login: (),
+    token: (),
 }
 
-#[derive(Serialize)]
-struct JsonVariable<'a> {
-    name: &'a str,
-    /// `key`, `set` or `file`
-    source: &'static str,
-    path: Option<&'a str>,
-    key: Option<&'a str>,
-    version: Option<u64>,
-    /// `set`, `replaces_inherited`, `kept_inherited` or `overridden`
-    outcome: &'static str,
-    /// What it was overridden by.
-    by: Option<String>,
+#[allow(clippy::ref_option, reason = "serde passes the field by reference")]
+fn fields_or_null<S: Serializer>(report: &Option<ConnectionReport>, serializer: S) -> Result<S::Ok, S::Error> {
+    match report {
+        Some(report) => report.serialize(serializer),
+        None => NoConnection::default().serialize(serializer),
+    }
 }
 
-#[derive(Serialize)]
-struct JsonToken<'a> {
-    /// Seconds; `null` is for ever.
-    ttl: Option<u64>,
-    policies: &'a [String],
-}
-
-#[derive(Serialize)]
-struct JsonProblem<'a> {
-    message: &'a str,
-    hint: Option<&'a str>,
-}
-
-impl Check {
-    /// The code that a check ends with.
+impl CheckReport {
+    /// The exit code of the check.
     #[must_use]
     pub const fn exit(&self) -> i32 {
-        if self.problems.is_empty() { 0 } else { ExitCode::Failed as i32 }
+        if self.ok { 0 } else { ExitCode::Failed as i32 }
     }
 
-    /// The whole, ready to be printed.
+    /// The report as text, escaped for printing.
     #[must_use]
-    pub fn show(&self, format: OutputFormat) -> String {
+    pub fn render(&self, format: OutputFormat) -> String {
         match format {
             OutputFormat::Text => self.to_string(),
-            OutputFormat::Json => {
-                printable_json(&(serde_json::to_string_pretty(&self.json()).unwrap_or_default() + "\n"))
-            }
-        }
-    }
-
-    fn json(&self) -> Json<'_> {
-        let about = self.about.as_ref();
-        let token = about.and_then(|about| about.token.as_ref());
-        Json {
-            ok: self.problems.is_empty(),
-            variables: self.decisions.iter().map(variable).collect(),
-            program: self.program.as_deref(),
-            server: about.map(|about| about.server.as_str()),
-            trust: about.map(|about| about.trust.as_str()),
-            login: about.map(|about| about.login.as_str()),
-            token: token.map(|TokenInfo { ttl, policies }| JsonToken { ttl: ttl.map(|ttl| ttl.as_secs()), policies }),
-            memory_locked: self.locked,
-            problems: self
-                .problems
-                .iter()
-                .map(|report| JsonProblem { message: &report.message, hint: report.hint.as_deref() })
-                .collect(),
+            OutputFormat::Json => escape_json(&(serde_json::to_string_pretty(self).unwrap_or_default() + "\n")),
         }
     }
 }
 
-fn variable(Decision { name, source, outcome }: &Decision) -> JsonVariable<'_> {
-    let (kind, origin) = match source {
-        Source::Key(origin) => ("key", Some(origin)),
-        Source::Set => ("set", None),
-        Source::File => ("file", None),
-    };
-    let (outcome, by) = match outcome {
-        Outcome::Set => ("set", None),
-        Outcome::ReplacedInherited => ("replaces_inherited", None),
-        Outcome::KeptInherited => ("kept_inherited", None),
-        Outcome::Overridden(winner) => ("overridden", Some(winner.to_string())),
-    };
-    JsonVariable {
-        name: name.as_str(),
-        source: kind,
-        path: origin.map(|origin| origin.path.as_str()),
-        key: origin.map(|origin| origin.key.as_str()),
-        version: origin.and_then(|origin| origin.version),
-        outcome,
-        by,
-    }
-}
-
-/// No name that somebody gave to a key can look like a line of ours.
-fn line(text: impl fmt::Display) -> String {
-    printable(&text.to_string(), false)
-}
-
-/// The table for people.
-impl fmt::Display for Check {
+/// The format of `--format text`.
+impl fmt::Display for CheckReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self.decisions.iter().map(|decision| decision.name.as_str().len()).max().unwrap_or(0).max(8);
-        for Decision { name, source, outcome } in &self.decisions {
-            let (name, source) = (name.as_str(), line(source));
+        let width = self.variables.iter().map(|decision| decision.name.as_str().len()).max().unwrap_or(0).max(8);
+        for Decision { name, source, outcome } in &self.variables {
+            let (name, source) = (name.as_str(), escape_line(source));
             match outcome {
                 Outcome::Set => writeln!(f, "{name:width$}  {source}")?,
-                Outcome::ReplacedInherited => writeln!(f, "{name:width$}  {source}, replaces the inherited one")?,
+                Outcome::ReplacesInherited => writeln!(f, "{name:width$}  {source}, replaces the inherited one")?,
                 Outcome::KeptInherited => writeln!(f, "{name:width$}  inherited, {source} is not used")?,
                 Outcome::Overridden(winner) => {
-                    writeln!(f, "{name:width$}  ({source} is not used: {} wins)", line(winner))?;
+                    writeln!(f, "{name:width$}  ({source} is not used: {} wins)", escape_line(winner))?;
                 }
             }
         }
-        if !self.decisions.is_empty() {
+        if !self.variables.is_empty() {
             writeln!(f)?;
         }
         if let Some(program) = &self.program {
-            writeln!(f, "program   {}", line(program))?;
+            writeln!(f, "program   {}", escape_line(program))?;
         }
-        if let Some(ConnectionReport { server, trust, login, token }) = &self.about {
-            writeln!(f, "server    {}", line(server))?;
-            writeln!(f, "trust     {}", line(trust))?;
-            writeln!(f, "login     {}", line(login))?;
+        if let Some(ConnectionReport { server, trust, login, token }) = &self.connection {
+            writeln!(f, "server    {}", escape_line(server))?;
+            writeln!(f, "trust     {}", escape_line(trust))?;
+            writeln!(f, "login     {}", escape_line(login))?;
             match token {
                 None => writeln!(f, "token     the server does not tell about it")?,
                 Some(TokenInfo { ttl, policies }) => {
                     let life = ttl.map_or("for ever".into(), |ttl| format!("{} more", humantime::format_duration(ttl)));
-                    writeln!(f, "token     lives {life}; policies {}", line(policies.join(", ")))?;
+                    writeln!(f, "token     lives {life}; policies {}", escape_line(policies.join(", ")))?;
                 }
             }
         }
-        writeln!(f, "memory    {}", if self.locked { "locked" } else { "not locked: the limit is too low" })?;
-        writeln!(
-            f,
-            "problems  {}",
-            if self.problems.is_empty() { "none".into() } else { self.problems.len().to_string() }
-        )?;
+        writeln!(f, "memory    {}", if self.memory_locked { "locked" } else { "not locked: the limit is too low" })?;
+        let count = if self.ok { "none".into() } else { self.problems.len().to_string() };
+        writeln!(f, "problems  {count}")?;
         for Diagnostic { message, hint, .. } in &self.problems {
-            writeln!(f, "\n{}", line(message))?;
+            writeln!(f, "\n{}", escape_line(message))?;
             if let Some(hint) = hint {
-                writeln!(f, "hint: {}", printable(hint, true))?;
+                writeln!(f, "hint: {}", escape_text(hint))?;
             }
         }
         Ok(())

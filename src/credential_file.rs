@@ -75,7 +75,8 @@ pub(crate) fn read_private(Setting { value, source }: &Setting, deadline: &Retry
 
 /// A file that the user vault-exec runs as cannot read.
 pub(crate) fn unreadable(path: &str, error: &io::Error) -> CliError {
-    CliError::file_error(path, error).hint("check that it is there, and that the user vault-exec runs as may read it")
+    CliError::file_error(path, error)
+        .with_hint_if_none("check that it is there, and that the user vault-exec runs as may read it")
 }
 
 /// What the kernel says went wrong, in the words of Rust where it has any, else in those of the C library.

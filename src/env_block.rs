@@ -1,10 +1,10 @@
-//! `[pure]` One entry of an environment block, and the block a process was started with.
+//! `[pure]` Entries of an environment block, and the inherited environment.
 
 use std::collections::BTreeSet;
 
 use crate::secret::Secret;
 
-/// `NAME=value` with the terminating NUL, as `execve` takes it: the value is copied in once and never again.
+/// `NAME=value` with the terminating NUL, as `execve` takes it, so that the value is copied only once.
 #[derive(Debug)]
 pub struct EnvEntry {
     text: Secret,
@@ -12,7 +12,7 @@ pub struct EnvEntry {
 }
 
 impl EnvEntry {
-    /// Joins a name and a value, which must hold no NUL byte (the kernel would end the entry there).
+    /// Joins a name and a value. Neither may contain a NUL byte: the entry would end there.
     #[must_use]
     pub fn new(name: &[u8], value: &[u8]) -> Self {
         let mut text = Vec::with_capacity(name.len() + value.len() + 2);
@@ -23,58 +23,60 @@ impl EnvEntry {
         Self { text: Secret::new(text), name_len: name.len() }
     }
 
-    /// Takes an entry of a process's own block, without its NUL; `None` where no `=` stands behind a name.
+    /// Parses an entry of a block, without its NUL. `None` if it has no `=` after its first byte: glibc's `getenv` treats a
+    /// leading `=` as part of the name.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
         let name_len = text.iter().skip(1).position(|&byte| byte == b'=')? + 1;
         Some(Self::new(&text[..name_len], &text[name_len + 1..]))
     }
 
-    /// The part in front of the `=`.
+    /// The bytes before the `=`.
     #[must_use]
     pub fn name(&self) -> &[u8] {
         &self.text.expose()[..self.name_len]
     }
 
-    /// The part behind the `=`, without the NUL.
+    /// The bytes after the `=`, without the NUL.
     #[must_use]
     pub fn value(&self) -> &[u8] {
         let text = self.text.expose();
         &text[self.name_len + 1..text.len() - 1]
     }
 
-    /// The whole, NUL included.
+    /// The whole entry, including the NUL.
     #[must_use]
     pub fn with_nul(&self) -> &[u8] {
         self.text.expose()
     }
 }
 
-/// How the names of variables begin that set up Vault or `OpenBao`, and vault-exec.
-const PRODUCTS: [&[u8]; 2] = [b"VAULT_", b"BAO_"];
+/// Prefixes of the variables that configure Vault, `OpenBao` and vault-exec.
+const PREFIXES: [&[u8]; 2] = [b"VAULT_", b"BAO_"];
 
-/// The environment vault-exec was started with, read once; each name once, the first as `getenv` finds it.
+/// The environment that vault-exec was started with. Each name occurs once; of duplicates the first is kept, which
+/// `getenv` returns.
 #[derive(Debug, Default)]
 pub struct InheritedEnv {
     entries: Vec<EnvEntry>,
-    /// Where those stand that Vault, `OpenBao` or vault-exec may be set up with.
-    settings: Vec<usize>,
+    /// Indices into `entries` of names with one of [`PREFIXES`].
+    vault_indices: Vec<usize>,
 }
 
 impl InheritedEnv {
-    /// Takes the entries of a block over and drops those a program could not reach.
+    /// Drops the entries that `getenv` cannot reach.
     #[must_use]
     pub fn new(mut entries: Vec<EnvEntry>) -> Self {
         let mut seen = BTreeSet::new();
         let first: Vec<bool> = entries.iter().map(|entry| seen.insert(entry.name())).collect();
         let mut first = first.into_iter();
         entries.retain(|_| first.next() == Some(true));
-        let is_setting = |entry: &EnvEntry| PRODUCTS.iter().any(|product| entry.name().starts_with(product));
-        let settings = (0..entries.len()).filter(|&place| is_setting(&entries[place])).collect();
-        Self { entries, settings }
+        let has_prefix = |entry: &EnvEntry| PREFIXES.iter().any(|prefix| entry.name().starts_with(prefix));
+        let vault_indices = (0..entries.len()).filter(|&index| has_prefix(&entries[index])).collect();
+        Self { entries, vault_indices }
     }
 
-    /// The value of a variable, if it is set, empty or not.
+    /// The value of a variable; `Some` of no bytes if it is set but empty.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         self.entry(name).map(EnvEntry::value)
@@ -86,26 +88,27 @@ impl InheritedEnv {
         self.entries.iter().find(|entry| entry.name() == name.as_bytes())
     }
 
-    /// The entry of a variable whose name starts with `prefix`, which is `VAULT_`, `BAO_` or longer, and goes on as told.
+    /// The first entry whose name is `prefix` and a rest for which `is_rest` is true. `prefix` must start with `VAULT_` or
+    /// `BAO_`: only those names are searched.
     #[must_use]
-    pub fn setting(&self, prefix: &str, is_rest: impl Fn(&[u8]) -> bool) -> Option<&EnvEntry> {
-        let is_it = |entry: &&EnvEntry| entry.name().strip_prefix(prefix.as_bytes()).is_some_and(&is_rest);
-        self.settings.iter().map(|&place| &self.entries[place]).find(is_it)
+    pub fn find_prefixed(&self, prefix: &str, is_rest: impl Fn(&[u8]) -> bool) -> Option<&EnvEntry> {
+        let matches = |entry: &&EnvEntry| entry.name().strip_prefix(prefix.as_bytes()).is_some_and(&is_rest);
+        self.vault_indices.iter().map(|&index| &self.entries[index]).find(matches)
     }
 
-    /// The entries, for the block the program gets.
+    /// The entries in their order.
     #[must_use]
     pub fn into_entries(self) -> Vec<EnvEntry> {
         self.entries
     }
 }
 
-/// Whether a variable is a credential or a setting meant for vault-exec alone, which its program never sees.
+/// Whether a variable is a credential or a setting of vault-exec, which the program does not inherit.
 #[must_use]
 pub fn is_withheld(name: &[u8]) -> bool {
     const CREDENTIALS: [&[u8]; 5] = [b"TOKEN", b"SECRET_ID", b"JWT", b"ID_TOKEN", b"PASSWORD"];
     name.starts_with(b"VAULT_EXEC_")
-        || PRODUCTS.iter().filter_map(|product| name.strip_prefix(*product)).any(|rest| CREDENTIALS.contains(&rest))
+        || PREFIXES.iter().filter_map(|prefix| name.strip_prefix(*prefix)).any(|rest| CREDENTIALS.contains(&rest))
 }
 
 #[cfg(test)]
@@ -113,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_entry_is_what_execve_takes() {
+    fn an_entry_ends_with_nul() {
         let entry = EnvEntry::new(b"A", b"x=y");
         assert_eq!((entry.name(), entry.value(), entry.with_nul()), (&b"A"[..], &b"x=y"[..], &b"A=x=y\0"[..]));
     }
@@ -122,17 +125,13 @@ mod tests {
     fn entries_are_read_byte_for_byte() {
         let entry = EnvEntry::parse(b"\xffA=\xfe=").unwrap();
         assert_eq!((entry.name(), entry.value()), (&b"\xffA"[..], &b"\xfe="[..]));
-        assert_eq!(
-            EnvEntry::parse(b"=C:=x").unwrap().name(),
-            b"=C:",
-            "a leading = belongs to the name, as getenv has it"
-        );
+        assert_eq!(EnvEntry::parse(b"=C:=x").unwrap().name(), b"=C:", "a leading = belongs to the name, as for getenv");
         assert!(EnvEntry::parse(b"no value").is_none());
         assert!(EnvEntry::parse(b"").is_none());
     }
 
     #[test]
-    fn the_first_of_two_is_the_one_a_program_would_find() {
+    fn of_duplicates_the_first_is_kept() {
         let inherited =
             InheritedEnv::new(["A=1", "B=2", "A=3"].iter().filter_map(|e| EnvEntry::parse(e.as_bytes())).collect());
         assert_eq!(inherited.get("A"), Some(&b"1"[..]));
@@ -140,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_ours_is_known() {
+    fn credentials_and_own_settings_are_withheld() {
         for name in [
             "VAULT_TOKEN",
             "BAO_TOKEN",

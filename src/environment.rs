@@ -1,6 +1,6 @@
-//! `[pure]` The environment the program gets: the inherited one and the mapped variables, by policy.
+//! `[pure]` Builds the environment of the program from the inherited one and the mapped variables.
 
-use std::fmt;
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::env_block::{EnvEntry, InheritedEnv, is_withheld};
 use crate::env_name::EnvName;
@@ -31,86 +31,112 @@ pub enum OnConflict {
     Error,
 }
 
-/// The whole environment of the program, each name once.
+/// The environment of the program. Each name occurs once.
 #[derive(Debug, Default)]
 pub struct Environment {
-    /// The block, as `execve` takes it.
+    /// The entries of the block.
     pub entries: Vec<EnvEntry>,
-    /// Which of it came from a secret, and what each replaced, for whoever asks with `-v`.
+    /// The outcome for each mapped variable, for `-v` and `--check`.
     pub decisions: Vec<Decision>,
 }
 
-/// What became of one mapped variable.
+/// Whether a mapped variable was set, and what it replaced.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Decision {
     /// The variable.
     pub name: EnvName,
-    /// Where its value came from.
+    /// What its value was made from.
     pub source: Source,
-    /// How it stands to other sources of the same name.
+    /// Which of the sources with this name was used.
     pub outcome: Outcome,
 }
 
 /// See [`Decision::outcome`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Nothing else had the name.
+    /// No other source had the name.
     Set,
-    /// It replaced an inherited variable.
-    ReplacedInherited,
-    /// An inherited variable was kept instead.
+    /// The value replaces an inherited variable.
+    ReplacesInherited,
+    /// The inherited variable was kept instead.
     KeptInherited,
-    /// Something later had the name too.
+    /// This later source has the same name.
     Overridden(Source),
 }
 
-/// Why there is no environment to start a program with.
+/// The format of `--check --format json`: all fields are present, `null` if they do not apply.
+impl Serialize for Decision {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (source, origin) = match &self.source {
+            Source::Key(origin) => ("key", Some(origin)),
+            Source::Set => ("set", None),
+            Source::File => ("file", None),
+        };
+        let (outcome, by) = match &self.outcome {
+            Outcome::Set => ("set", None),
+            Outcome::ReplacesInherited => ("replaces_inherited", None),
+            Outcome::KeptInherited => ("kept_inherited", None),
+            Outcome::Overridden(winner) => ("overridden", Some(winner.to_string())),
+        };
+        let mut json = serializer.serialize_struct("Decision", 7)?;
+        json.serialize_field("name", self.name.as_str())?;
+        json.serialize_field("source", source)?;
+        json.serialize_field("path", &origin.map(|origin| &origin.path))?;
+        json.serialize_field("key", &origin.map(|origin| &origin.key))?;
+        json.serialize_field("version", &origin.and_then(|origin| origin.version))?;
+        json.serialize_field("outcome", outcome)?;
+        json.serialize_field("by", &by)?;
+        json.end()
+    }
+}
+
+/// Why the program cannot be started with this environment. Sizes are in bytes.
 #[derive(Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the messages below say it")]
+#[allow(missing_docs, reason = "see the messages below")]
 pub enum Error {
     Conflict { names: Vec<String> },
     Missing { names: Vec<String> },
-    TooLong { offenders: Vec<(String, usize)> },
+    EntryTooLong { offenders: Vec<(String, usize)> },
     BlockTooLarge { total: usize, limit: usize, largest: Vec<(String, usize)> },
 }
 
-/// Bytes of one string, its NUL included, that Linux takes: `MAX_ARG_STRLEN`, 32 pages, see `execve(2)`.
-pub const MAX_STRING: usize = 128 * 1024;
+/// The longest entry that Linux accepts, including its NUL: `MAX_ARG_STRLEN`, 32 pages, see `execve(2)`.
+pub const MAX_ENTRY_BYTES: usize = 128 * 1024;
 
 impl Environment {
-    /// Puts the program's environment together, and tells what the policy has against it. What was meant for vault-exec
-    /// is left out; `token` goes into `VAULT_TOKEN`.
+    /// Builds the environment, and returns the violations of `policy`. [Withheld](is_withheld) variables are left out;
+    /// `token` is put into `VAULT_TOKEN`.
     #[must_use]
-    pub fn compose(
+    pub fn build(
         inherited: InheritedEnv,
         mapped: MappedVariables,
         token: Option<&Secret>,
         policy: &EnvPolicy,
     ) -> (Self, Vec<Error>) {
         let mut entries = inherited.into_entries();
-        entries.retain(|entry| !is_withheld(entry.name()) && keeps(policy, entry.name()));
+        entries.retain(|entry| !is_withheld(entry.name()) && is_kept(policy, entry.name()));
         entries.extend(token.map(|token| EnvEntry::new(b"VAULT_TOKEN", token.expose())));
 
         let mut environment = Self { entries, decisions: Vec::new() };
-        // Where the inherited variable of the same name is. Mapped names differ from each other.
-        let mut met = vec![None; mapped.variables.len()];
-        for (place, entry) in environment.entries.iter().enumerate() {
-            if let Some(number) = mapped.place(entry.name()) {
-                met[number] = Some(place);
+        // For each mapped variable, the index of the inherited one with the same name.
+        let mut inherited_indices = vec![None; mapped.variables.len()];
+        for (inherited_index, entry) in environment.entries.iter().enumerate() {
+            if let Some(index) = mapped.index(entry.name()) {
+                inherited_indices[index] = Some(inherited_index);
             }
         }
         let mut conflicts = Vec::new();
-        for (variable, place) in mapped.variables.into_iter().zip(met) {
+        for (variable, inherited_index) in mapped.variables.into_iter().zip(inherited_indices) {
             let entry = EnvEntry::new(variable.name.as_str().as_bytes(), variable.value.expose());
-            let earlier = place.map(|place| &mut environment.entries[place]);
-            let outcome = match (earlier, policy.on_conflict) {
+            let inherited = inherited_index.map(|index| &mut environment.entries[index]);
+            let outcome = match (inherited, policy.on_conflict) {
                 (None, _) => {
                     environment.entries.push(entry);
                     Outcome::Set
                 }
-                (Some(earlier), OnConflict::Vault) => {
-                    *earlier = entry;
-                    Outcome::ReplacedInherited
+                (Some(inherited), OnConflict::Vault) => {
+                    *inherited = entry;
+                    Outcome::ReplacesInherited
                 }
                 (Some(_), OnConflict::Env) => Outcome::KeptInherited,
                 (Some(_), OnConflict::Error) => {
@@ -120,8 +146,8 @@ impl Environment {
             };
             environment.decisions.push(Decision { name: variable.name, source: variable.source, outcome });
         }
-        let lost = |(name, source, winner)| Decision { name, source, outcome: Outcome::Overridden(winner) };
-        environment.decisions.extend(mapped.overridden.into_iter().map(lost));
+        let overridden = |(name, source, winner)| Decision { name, source, outcome: Outcome::Overridden(winner) };
+        environment.decisions.extend(mapped.overridden.into_iter().map(overridden));
         let missing = environment.missing(&policy.require);
         let mut errors = Vec::new();
         if !conflicts.is_empty() {
@@ -140,15 +166,15 @@ impl Environment {
         names.iter().filter(|name| !present(name)).cloned().collect()
     }
 
-    /// Whether the kernel will take it: no string over [`MAX_STRING`], and all strings and pointers together, the
-    /// `arguments` bytes of the command line included, within `limit`.
+    /// Checks that `execve` will accept the environment together with `argv_bytes` of arguments. `limit` bounds the bytes of
+    /// all strings and pointers together.
     ///
     /// # Errors
-    /// When it will not, with the largest offenders first.
-    pub fn check_size(&self, arguments: usize, limit: usize) -> Result<(), Error> {
+    /// [`Error::EntryTooLong`] or [`Error::BlockTooLarge`], each with the three largest entries.
+    pub fn check_size(&self, argv_bytes: usize, limit: usize) -> Result<(), Error> {
         let length = |entry: &EnvEntry| entry.with_nul().len();
-        let total = arguments + self.entries.iter().map(|entry| length(entry) + size_of::<usize>()).sum::<usize>();
-        let fits = |entry: &EnvEntry| length(entry) <= MAX_STRING;
+        let total = argv_bytes + self.entries.iter().map(|entry| length(entry) + size_of::<usize>()).sum::<usize>();
+        let fits = |entry: &EnvEntry| length(entry) <= MAX_ENTRY_BYTES;
         if total <= limit && self.entries.iter().all(fits) {
             return Ok(());
         }
@@ -161,55 +187,43 @@ impl Environment {
         if offenders.is_empty() {
             Err(Error::BlockTooLarge { total, limit, largest: sizes(&mut largest.iter()) })
         } else {
-            Err(Error::TooLong { offenders })
+            Err(Error::EntryTooLong { offenders })
         }
     }
 }
 
-fn keeps(policy: &EnvPolicy, name: &[u8]) -> bool {
+fn is_kept(policy: &EnvPolicy, name: &[u8]) -> bool {
     policy.keep_only.as_ref().is_none_or(|keep| keep.iter().any(|kept| kept.as_bytes() == name))
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list = |sizes: &[(String, usize)]| {
-            sizes
-                .iter()
-                .map(|(name, size)| format!("{name} ({} KiB)", size.div_ceil(1024)))
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
-        match self {
-            Self::Conflict { names } => {
-                write!(f, "--on-conflict error: {} already in the environment", names.join(", "))
-            }
-            Self::Missing { names } => write!(f, "--require: not set or empty: {}", names.join(", ")),
-            Self::TooLong { offenders } => {
-                write!(f, "longer than the {} KiB the kernel takes: {}", MAX_STRING / 1024, list(offenders))
-            }
-            Self::BlockTooLarge { total, limit, largest } => {
-                let kib = |bytes: usize| bytes.div_ceil(1024);
-                write!(
-                    f,
-                    "{} KiB in all, the kernel takes {} KiB; the largest: {}",
-                    kib(*total),
-                    kib(*limit),
-                    list(largest)
-                )
-            }
-        }
-    }
 }
 
 impl From<Error> for CliError {
     fn from(error: Error) -> Self {
-        let hint = match &error {
-            Error::Conflict { .. } => "unset them, --skip their keys, or choose --on-conflict vault or env",
-            Error::Missing { .. } => "add the keys to a secret that --path names, or set the variables",
-            Error::TooLong { .. } => "leave it out with --skip, or make it a file with --file",
-            Error::BlockTooLarge { .. } => "leave keys out with --skip, or start from --pristine",
+        let kib = |bytes: usize| bytes.div_ceil(1024);
+        let list = |sizes: &[(String, usize)]| {
+            sizes.iter().map(|(name, size)| format!("{name} ({} KiB)", kib(*size))).collect::<Vec<_>>().join(", ")
         };
-        Self::new(&error).hint(hint)
+        let (reason, hint) = match &error {
+            Error::Conflict { names } => (
+                format!("--on-conflict error: {} already in the environment", names.join(", ")),
+                "unset them, --skip their keys, or choose --on-conflict vault or env",
+            ),
+            Error::Missing { names } => (
+                format!("--require: not set or empty: {}", names.join(", ")),
+                "add the keys to a secret that --path names, or set the variables",
+            ),
+            Error::EntryTooLong { offenders } => (
+                format!("longer than the {} KiB the kernel takes: {}", kib(MAX_ENTRY_BYTES), list(offenders)),
+                "leave it out with --skip, or make it a file with --file",
+            ),
+            Error::BlockTooLarge { total, limit, largest } => {
+                let (total, limit, largest) = (kib(*total), kib(*limit), list(largest));
+                (
+                    format!("{total} KiB in all, the kernel takes {limit} KiB; the largest: {largest}"),
+                    "leave keys out with --skip, or start from --pristine",
+                )
+            }
+        };
+        Self::new(reason).hint(hint)
     }
 }
 
@@ -228,7 +242,7 @@ mod tests {
         token: Option<&Secret>,
         policy: &EnvPolicy,
     ) -> Result<Environment, Error> {
-        let (environment, errors) = Environment::compose(inherited, mapped, token, policy);
+        let (environment, errors) = Environment::build(inherited, mapped, token, policy);
         errors.into_iter().next().map_or(Ok(environment), Err)
     }
 
@@ -253,36 +267,36 @@ mod tests {
     }
 
     #[test]
-    fn the_secret_wins_unless_told_otherwise() {
-        let compose = |on_conflict| {
+    fn on_conflict_decides_between_secret_and_inherited_variable() {
+        let build = |on_conflict| {
             let policy = EnvPolicy { on_conflict, ..EnvPolicy::default() };
             checked(inherited(&[("A", "env"), ("B", "env")]), mapped(&[("A", "vault")]), None, &policy)
         };
-        assert_eq!(shown(&compose(OnConflict::Vault).unwrap()), ["A=vault", "B=env"]);
-        assert_eq!(shown(&compose(OnConflict::Env).unwrap()), ["A=env", "B=env"]);
-        assert_eq!(compose(OnConflict::Error).unwrap_err(), Error::Conflict { names: vec!["A".into()] });
+        assert_eq!(shown(&build(OnConflict::Vault).unwrap()), ["A=vault", "B=env"]);
+        assert_eq!(shown(&build(OnConflict::Env).unwrap()), ["A=env", "B=env"]);
+        assert_eq!(build(OnConflict::Error).unwrap_err(), Error::Conflict { names: vec!["A".into()] });
     }
 
     #[test]
-    fn what_was_for_us_stays_with_us() {
+    fn own_credentials_are_withheld() {
         let before = [("VAULT_TOKEN", "t"), ("BAO_SECRET_ID", "s"), ("VAULT_EXEC_PATH", "p"), ("VAULT_ADDR", "a")];
         let policy = EnvPolicy::default();
-        let compose = |mapped, token| shown(&checked(inherited(&before), mapped, token, &policy).unwrap());
-        assert_eq!(compose(MappedVariables::default(), None), ["VAULT_ADDR=a"]);
-        assert_eq!(compose(mapped(&[("VAULT_TOKEN", "own")]), None), ["VAULT_ADDR=a", "VAULT_TOKEN=own"]);
+        let build = |mapped, token| shown(&checked(inherited(&before), mapped, token, &policy).unwrap());
+        assert_eq!(build(MappedVariables::default(), None), ["VAULT_ADDR=a"]);
+        assert_eq!(build(mapped(&[("VAULT_TOKEN", "own")]), None), ["VAULT_ADDR=a", "VAULT_TOKEN=own"]);
         let token = Secret::new(b"kept".to_vec());
-        assert_eq!(compose(MappedVariables::default(), Some(&token)), ["VAULT_ADDR=a", "VAULT_TOKEN=kept"]);
+        assert_eq!(build(MappedVariables::default(), Some(&token)), ["VAULT_ADDR=a", "VAULT_TOKEN=kept"]);
     }
 
     #[test]
-    fn pristine_keeps_what_is_named() {
+    fn pristine_keeps_only_named_variables() {
         let policy = EnvPolicy { keep_only: Some(vec!["B".into()]), ..EnvPolicy::default() };
         let before = inherited(&[("A", "1"), ("B", "2")]);
         assert_eq!(shown(&checked(before, mapped(&[("C", "3")]), None, &policy).unwrap()), ["B=2", "C=3"]);
     }
 
     #[test]
-    fn all_missing_names_are_told_at_once() {
+    fn all_missing_names_are_reported_at_once() {
         let policy = EnvPolicy { require: ["A", "B", "C", "D"].map(String::from).to_vec(), ..EnvPolicy::default() };
         let before = inherited(&[("A", "1"), ("B", "")]);
         let error = checked(before, mapped(&[("C", "3")]), None, &policy).unwrap_err();
@@ -291,26 +305,26 @@ mod tests {
 
     #[test]
     fn sizes_are_checked_to_the_byte() {
-        let value = "x".repeat(MAX_STRING - "A=\0".len());
-        let compose = |value: &str| {
+        let value = "x".repeat(MAX_ENTRY_BYTES - "A=\0".len());
+        let build = |value: &str| {
             checked(inherited(&[("A", value)]), MappedVariables::default(), None, &EnvPolicy::default()).unwrap()
         };
-        let fits = compose(&value);
-        assert_eq!(fits.check_size(10, 10 + MAX_STRING + 8), Ok(()));
+        let fits = build(&value);
+        assert_eq!(fits.check_size(10, 10 + MAX_ENTRY_BYTES + 8), Ok(()));
         assert_eq!(
-            fits.check_size(11, 10 + MAX_STRING + 8),
+            fits.check_size(11, 10 + MAX_ENTRY_BYTES + 8),
             Err(Error::BlockTooLarge {
-                total: MAX_STRING + 19,
-                limit: MAX_STRING + 18,
-                largest: vec![("A".into(), MAX_STRING)]
+                total: MAX_ENTRY_BYTES + 19,
+                limit: MAX_ENTRY_BYTES + 18,
+                largest: vec![("A".into(), MAX_ENTRY_BYTES)]
             })
         );
-        let too_long = Err(Error::TooLong { offenders: vec![("A".into(), MAX_STRING + 1)] });
-        assert_eq!(compose(&(value + "x")).check_size(0, usize::MAX), too_long);
+        let too_long = Err(Error::EntryTooLong { offenders: vec![("A".into(), MAX_ENTRY_BYTES + 1)] });
+        assert_eq!(build(&(value + "x")).check_size(0, usize::MAX), too_long);
     }
 
     proptest! {
-        /// Each name once; what nobody replaced is there byte for byte; what a secret set is what it said.
+        /// Each name occurs once, replaced variables have the secret's value, and all others pass byte for byte.
         #[test]
         fn every_variable_is_accounted_for(
             before in prop::collection::vec(("[A-D]{1,2}|VAULT_TOKEN", prop::collection::vec(1_u8.., 0..9)), 0..9),

@@ -1,11 +1,12 @@
-//! The one way a run ends without a program: what failed, why, and the way out.
+//! Errors that end a run before the program starts: message, hint and exit code.
 
 use std::fmt;
 use std::io;
 
 use nix::errno::Errno;
+use serde::Serialize;
 
-/// The exit codes that are vault-exec's own, as `env(1)`, `timeout(1)` and `docker run` have them.
+/// vault-exec's own exit codes, those of `env(1)`, `timeout(1)` and `docker run`.
 ///
 /// | code | meaning |
 /// |---|---|
@@ -15,52 +16,56 @@ use nix::errno::Errno;
 /// | 128 + n | signal n ended the wait |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
+#[allow(missing_docs, reason = "see the table above")]
 pub enum ExitCode {
-    /// vault-exec itself failed.
     Failed = 125,
-    /// The program was found but cannot be executed.
     CannotExecute = 126,
-    /// The program was not found.
     NotFound = 127,
 }
 
-/// What to do where no descriptor is left.
+/// The hint for `EMFILE`.
 pub const RAISE_NOFILE_HINT: &str = "raise the limit on open files (ulimit -n, docker run --ulimit nofile=1024)";
 
-/// What went wrong, in words for the person who has to mend it. Never holds a value, a token or a response body.
+/// The reason why a step failed, and its remedy. Never contains a secret value, a token or a response body.
 ///
-/// What was being done when it went wrong is added in front with [`anyhow::Context`].
+/// The step and its object are prepended with [`anyhow::Context`].
 #[derive(Debug)]
 pub struct CliError {
-    why: String,
+    reason: String,
     hint: Option<String>,
     exit: ExitCode,
 }
 
 impl CliError {
-    /// A failure with exit code 125 and no hint yet.
+    /// An error without a hint, with exit code 125.
     #[must_use]
-    pub fn new(why: impl fmt::Display) -> Self {
-        Self { why: why.to_string(), hint: None, exit: ExitCode::Failed }
+    pub fn new(reason: impl fmt::Display) -> Self {
+        Self { reason: reason.to_string(), hint: None, exit: ExitCode::Failed }
     }
 
-    /// A file that cannot be read or written, in the words of the C library.
+    /// `path: reason`, with the C library's text for the reason. `EMFILE` has a hint, other errors have none.
     #[must_use]
     pub fn file_error(path: &str, error: &io::Error) -> Self {
         let errno = error.raw_os_error().map(Errno::from_raw);
-        let why = errno.map_or_else(|| error.to_string(), |errno| errno.desc().to_owned());
-        let failure = Self::new(format!("{path}: {why}"));
-        if errno == Some(Errno::EMFILE) { failure.hint(RAISE_NOFILE_HINT) } else { failure }
+        let reason = errno.map_or_else(|| error.to_string(), |errno| errno.desc().to_owned());
+        let hint = (errno == Some(Errno::EMFILE)).then(|| RAISE_NOFILE_HINT.to_owned());
+        Self { hint, ..Self::new(format!("{path}: {reason}")) }
     }
 
-    /// Adds the way out, unless a nearer one is known.
+    /// Sets the hint.
     #[must_use]
     pub fn hint(mut self, hint: impl fmt::Display) -> Self {
-        self.hint.get_or_insert_with(|| hint.to_string());
+        self.hint = Some(hint.to_string());
         self
     }
 
-    /// Ends the process with another code.
+    /// Sets the hint, unless the error already has a more specific one.
+    #[must_use]
+    pub fn with_hint_if_none(self, hint: impl fmt::Display) -> Self {
+        if self.hint.is_none() { self.hint(hint) } else { self }
+    }
+
+    /// Sets the exit code.
     #[must_use]
     pub const fn exit(mut self, exit: ExitCode) -> Self {
         self.exit = exit;
@@ -70,75 +75,86 @@ impl CliError {
 
 impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.why)
+        f.write_str(&self.reason)
     }
 }
 
 impl std::error::Error for CliError {}
 
-/// A failure as it is printed: the parts a person reads and the code the process ends with.
-#[derive(Debug, PartialEq, Eq)]
+/// An error as it is printed: the parts a person reads, and the exit code.
+#[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
-    /// What failed and why, on one line.
+    /// `what: why`; not escaped yet.
     pub message: String,
-    /// What to do about it, perhaps on several lines.
+    /// The remedy, possibly on several lines; not escaped yet.
     pub hint: Option<String>,
-    /// The code the process ends with.
+    /// The exit code.
+    #[serde(skip)]
     pub exit: ExitCode,
 }
 
 impl From<&anyhow::Error> for Diagnostic {
     fn from(error: &anyhow::Error) -> Self {
-        let failure = error.chain().find_map(|cause| cause.downcast_ref::<CliError>());
+        let cli = error.chain().find_map(|cause| cause.downcast_ref::<CliError>());
         Self {
             message: format!("{error:#}"),
-            hint: failure.and_then(|failure| failure.hint.clone()),
-            exit: failure.map_or(ExitCode::Failed, |failure| failure.exit),
+            hint: cli.and_then(|cli| cli.hint.clone()),
+            exit: cli.map_or(ExitCode::Failed, |cli| cli.exit),
         }
     }
 }
 
-/// What has gone wrong so far. A start ends at the first problem; a check goes on, to tell all of them at once.
-#[derive(Debug, Default)]
+impl From<CliError> for Diagnostic {
+    fn from(CliError { reason, hint, exit }: CliError) -> Self {
+        Self { message: reason, hint, exit }
+    }
+}
+
+/// What the run is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// To start a program: the first error ends the run.
+    Start,
+    /// `--check`: errors are collected and reported together.
+    Check,
+}
+
+/// The errors of a run, handled by its [`Mode`].
+#[derive(Debug)]
 pub struct Diagnostics {
-    collect: bool,
-    /// Those that a check has met.
-    pub met: Vec<anyhow::Error>,
+    /// Whether errors are returned or collected.
+    pub mode: Mode,
+    /// The errors so far; stays empty in start mode.
+    pub collected: Vec<anyhow::Error>,
 }
 
 impl Diagnostics {
-    /// For a check where `collect`, else for a start.
+    /// No errors so far.
     #[must_use]
-    pub const fn new(collect: bool) -> Self {
-        Self { collect, met: Vec::new() }
+    pub const fn new(mode: Mode) -> Self {
+        Self { mode, collected: Vec::new() }
     }
 
-    /// Whether they are collected.
-    #[must_use]
-    pub const fn collects(&self) -> bool {
-        self.collect
-    }
-
-    /// Takes what a step has to say against going on.
+    /// Collects the errors in check mode.
     ///
     /// # Errors
-    /// The first of it, where this is a start.
-    pub fn meet_all(&mut self, problems: impl IntoIterator<Item = impl Into<CliError>>) -> anyhow::Result<()> {
-        problems.into_iter().try_for_each(|problem| self.meet(Err::<(), CliError>(problem.into())).map(|_| ()))
+    /// The first one in start mode.
+    pub fn capture_all(&mut self, errors: impl IntoIterator<Item = impl Into<CliError>>) -> anyhow::Result<()> {
+        errors.into_iter().try_for_each(|error| self.capture(Err::<(), CliError>(error.into())).map(|_| ()))
     }
 
-    /// Takes a step's result: what it brought, or nothing where it went wrong and that is only noted.
+    /// Returns the value of a result; in check mode, `None` if it is an error, which is collected.
     ///
     /// # Errors
-    /// Where it went wrong and this is a start.
-    pub fn meet<T>(&mut self, result: Result<T, impl Into<anyhow::Error>>) -> anyhow::Result<Option<T>> {
-        match result.map_err(Into::into) {
-            Ok(brought) => Ok(Some(brought)),
-            Err(problem) if self.collect => {
-                self.met.push(problem);
+    /// The error in start mode.
+    pub fn capture<T>(&mut self, result: Result<T, impl Into<anyhow::Error>>) -> anyhow::Result<Option<T>> {
+        match (result.map_err(Into::into), self.mode) {
+            (Ok(value), _) => Ok(Some(value)),
+            (Err(error), Mode::Start) => Err(error),
+            (Err(error), Mode::Check) => {
+                self.collected.push(error);
                 Ok(None)
             }
-            Err(problem) => Err(problem),
         }
     }
 }
@@ -150,19 +166,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_joins_what_and_why_and_keeps_the_hint_and_the_code() {
-        let failure = CliError::new("no such file").hint("mount it").exit(ExitCode::NotFound);
-        let error = Err::<(), _>(failure).context("read x").unwrap_err();
-        let report = Diagnostic {
+    fn a_diagnostic_joins_context_and_reason_and_keeps_hint_and_exit_code() {
+        let error = CliError::new("no such file").hint("mount it").exit(ExitCode::NotFound);
+        let error = Err::<(), _>(error).context("read x").unwrap_err();
+        let expected = Diagnostic {
             message: "read x: no such file".into(),
             hint: Some("mount it".into()),
             exit: ExitCode::NotFound,
         };
-        assert_eq!(Diagnostic::from(&error), report);
+        assert_eq!(Diagnostic::from(&error), expected);
     }
 
     #[test]
-    fn any_other_error_is_a_failure_of_ours() {
+    fn an_error_of_another_type_exits_with_125() {
         assert_eq!(Diagnostic::from(&anyhow::anyhow!("x")).exit, ExitCode::Failed);
+    }
+
+    #[test]
+    fn a_more_specific_hint_is_kept() {
+        let error = CliError::file_error("x", &Errno::EMFILE.into()).with_hint_if_none("general");
+        assert_eq!(Diagnostic::from(error).hint.as_deref(), Some(RAISE_NOFILE_HINT));
+        let error = CliError::file_error("x", &Errno::ENOENT.into()).with_hint_if_none("general");
+        assert_eq!(Diagnostic::from(error).hint.as_deref(), Some("general"));
+    }
+
+    #[test]
+    fn errors_are_returned_at_a_start_and_collected_by_a_check() {
+        let mut start = Diagnostics::new(Mode::Start);
+        assert!(start.capture_all([CliError::new("a"), CliError::new("b")]).is_err() && start.collected.is_empty());
+        let mut check = Diagnostics::new(Mode::Check);
+        assert!(check.capture_all([CliError::new("a"), CliError::new("b")]).is_ok() && check.collected.len() == 2);
     }
 }

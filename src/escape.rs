@@ -1,39 +1,44 @@
-//! `[pure]` Text that others may have chosen, such as the names of keys, as it can be shown.
+//! `[pure]` Escapes text from outside, such as names of keys, for messages. It must not move the cursor, start a line that
+//! looks like a message of vault-exec, or reverse the reading direction.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
-/// Makes characters visible that could move the cursor, start a line that looks like ours, or reverse what is read.
+/// Escapes text that is part of one line.
 #[must_use]
-pub fn printable(text: &str, lines: bool) -> String {
-    let mut printable = String::with_capacity(text.len());
-    for character in text.chars() {
-        if misleads(character) && !(lines && character == '\n') {
-            printable.extend(character.escape_default());
-        } else {
-            printable.push(character);
-        }
-    }
-    printable
+pub fn escape_line(text: impl Display) -> String {
+    escape(&text.to_string(), is_unsafe_to_print, char::escape_default)
 }
 
-/// The same for JSON, which has line ends between its strings alone and an escape of its own.
+/// Escapes text of several lines.
 #[must_use]
-pub fn printable_json(text: &str) -> String {
-    let mut printable = String::with_capacity(text.len());
+pub fn escape_text(text: &str) -> String {
+    escape(text, |character| character != '\n' && is_unsafe_to_print(character), char::escape_default)
+}
+
+/// Escapes a JSON document as JSON does. It contains line ends only between its strings.
+#[must_use]
+pub fn escape_json(json: &str) -> String {
+    let escaped = |character: char| format!("\\u{:04x}", u32::from(character));
+    escape(json, |character| character != '\n' && is_unsafe_to_print(character), escaped)
+}
+
+fn escape<E: Display>(text: &str, is_unsafe: impl Fn(char) -> bool, escaped: impl Fn(char) -> E) -> String {
+    let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
-        if misleads(character) && character != '\n' {
+        if is_unsafe(character) {
             // Writing to a string cannot fail.
-            let _ = write!(printable, "\\u{:04x}", u32::from(character));
+            let _ = write!(safe, "{}", escaped(character));
         } else {
-            printable.push(character);
+            safe.push(character);
         }
     }
-    printable
+    safe
 }
 
-fn misleads(character: char) -> bool {
-    let reverses = matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    reverses || character.is_control()
+/// Control characters and those that change the direction of text, see <https://www.unicode.org/reports/tr9/>.
+fn is_unsafe_to_print(character: char) -> bool {
+    let is_bidi = matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    is_bidi || character.is_control()
 }
 
 #[cfg(test)]
@@ -41,9 +46,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_a_terminal_obeys_is_printed() {
-        assert_eq!(printable("a\x1b[31m\r\nb\u{202e}é", false), "a\\u{1b}[31m\\r\\nb\\u{202e}é");
-        assert_eq!(printable("path {\n}", true), "path {\n}");
-        assert_eq!(printable_json("\"\u{7f}\u{202e}é\"\n"), "\"\\u007f\\u202eé\"\n");
+    fn no_terminal_control_character_is_printed() {
+        assert_eq!(escape_line("a\x1b[31m\r\nb\u{202e}é"), "a\\u{1b}[31m\\r\\nb\\u{202e}é");
+        assert_eq!(escape_text("path {\n}"), "path {\n}");
+        assert_eq!(escape_json("\"\u{7f}\u{202e}é\"\n"), "\"\\u007f\\u202eé\"\n");
     }
 }

@@ -1,143 +1,123 @@
-//! `[os]` The program: found before anything is asked, started in our place when everything is there.
-#![allow(unsafe_code, reason = "descriptors are looked at by number")]
+//! `[os]` Finds the program before the first request, and replaces this process with it at the end.
 
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::sys::resource::{Resource, getrlimit};
-use nix::sys::stat::Mode;
 use nix::unistd::{AccessFlags, access, execve};
 
 use crate::environment::Environment;
 use crate::error::{CliError, ExitCode};
-use crate::process::signals;
-use crate::process::{self, Hardened};
+use crate::process::{self, Hardened, signals};
 
-/// A program that was found and its arguments.
+/// A program that was found, and its arguments.
 #[derive(Debug)]
 pub struct Program {
-    file: CString,
-    /// The command line, the name as it was typed first.
-    line: Vec<CString>,
+    path: CString,
+    /// The first argument is the name as it was given.
+    argv: Vec<CString>,
 }
 
-/// Where a name without a slash is looked up when `PATH` is not set, see `execvp(3)`.
+/// Directories in which a name without a slash is looked up if `PATH` is not set, see `execvp(3)`.
 const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
 
 impl Program {
-    /// Finds the program as `execvp(3)` does, in `path`, the inherited `PATH`.
+    /// Finds the program as `execvp(3)` does. `search_path` is the inherited `PATH`.
     ///
     /// # Errors
-    /// With exit code 127 when it is not there and 126 when it is but may not be executed.
-    pub fn find(command: Vec<OsString>, path: Option<&[u8]>) -> Result<Self, CliError> {
-        let line: Vec<CString> = command
+    /// With exit code 127 if it does not exist, with 126 if it cannot be executed.
+    pub fn find(command: Vec<OsString>, search_path: Option<&[u8]>) -> Result<Self, CliError> {
+        let argv: Vec<CString> = command
             .into_iter()
             .map(|argument| CString::new(argument.into_vec()))
             .collect::<Result<_, _>>()
             .map_err(|_| CliError::new("an argument holds a NUL byte"))?;
-        let name = line.first().map(|name| name.to_bytes()).unwrap_or_default();
-        let path = path.unwrap_or(DEFAULT_PATH);
-        let places: Vec<Vec<u8>> = if name.contains(&b'/') {
+        let name = argv.first().map(|name| name.to_bytes()).unwrap_or_default();
+        let search_path = search_path.unwrap_or(DEFAULT_PATH);
+        let candidates: Vec<Vec<u8>> = if name.contains(&b'/') {
             vec![name.to_vec()]
         } else if name.is_empty() {
             Vec::new()
         } else {
-            path.split(|&byte| byte == b':').map(|place| below(place, name)).collect()
+            search_path.split(|&byte| byte == b':').map(|directory| join_dir(directory, name)).collect()
         };
 
-        let mut refused = None;
-        for place in places {
-            match executable(&place) {
-                Ok(file) => return Ok(Self { file, line }),
+        let mut first_denied = None;
+        for candidate in candidates {
+            match executable(&candidate) {
+                Ok(path) => return Ok(Self { path, argv }),
                 Err(Errno::ENOENT | Errno::ENOTDIR) => {}
-                Err(errno) => refused = refused.or(Some((place, errno))),
+                Err(errno) => first_denied = first_denied.or(Some((candidate, errno))),
             }
         }
         let shown = String::from_utf8_lossy(name);
-        Err(match refused {
-            Some((place, errno)) => cannot_execute(&String::from_utf8_lossy(&place), errno),
+        Err(match first_denied {
+            Some((path, errno)) => cannot_execute(&String::from_utf8_lossy(&path), errno),
             None if name.contains(&b'/') => CliError::new(format!("{shown}: no such file"))
                 .hint("give a path that exists where vault-exec runs")
                 .exit(ExitCode::NotFound),
             None => CliError::new(format!("`{shown}` was not found"))
-                .hint(format!("PATH is {}", String::from_utf8_lossy(path)))
+                .hint(format!("PATH is {}", String::from_utf8_lossy(search_path)))
                 .exit(ExitCode::NotFound),
         })
     }
 
-    /// Bytes of the command line as the kernel counts them: strings and pointers, and the file's name once more.
+    /// Bytes of the arguments as the kernel counts them: strings, pointers, and the path once more.
     #[must_use]
-    pub fn size(&self) -> usize {
-        let line: usize = self.line.iter().map(|argument| argument.count_bytes() + 1 + size_of::<usize>()).sum();
-        line + self.file.count_bytes() + 1
+    pub fn argv_bytes(&self) -> usize {
+        let argv: usize = self.argv.iter().map(|argument| argument.count_bytes() + 1 + size_of::<usize>()).sum();
+        argv + self.path.count_bytes() + 1
     }
 
-    /// Replaces this process. Comes back only when that failed.
+    /// Restores signals and limits, wipes stack and registers, and replaces this process. Returns only if that failed.
     #[must_use]
-    pub fn start(&self, environment: &Environment, hardened: &Hardened) -> CliError {
+    pub fn exec(&self, environment: &Environment, hardened: &Hardened) -> CliError {
         let entries: Result<Vec<&CStr>, _> =
             environment.entries.iter().map(|entry| CStr::from_bytes_with_nul(entry.with_nul())).collect();
         let Ok(entries) = entries else { return CliError::new("a variable holds a NUL byte") };
-        signals::disarm();
-        hardened.undo();
+        signals::restore_sigpipe();
+        hardened.restore();
         process::wipe_stack();
         process::wipe_registers();
-        match execve(&self.file, &self.line, &entries) {
+        match execve(&self.path, &self.argv, &entries) {
             Ok(never) => match never {},
-            Err(errno) => cannot_execute(&self.file.to_string_lossy(), errno),
+            Err(errno) => cannot_execute(&self.path.to_string_lossy(), errno),
         }
     }
 
-    /// The file that will be executed.
+    /// The path of the file that will be executed.
     #[must_use]
-    pub fn file(&self) -> &OsStr {
-        OsStr::from_bytes(self.file.to_bytes())
+    pub fn path(&self) -> &OsStr {
+        OsStr::from_bytes(self.path.to_bytes())
     }
 }
 
-/// The bytes that the command line and the environment may have in all: a quarter of the stack, at most 6 MiB and at
-/// least 128 KiB, see `execve(2)`.
+/// The limit on arguments and environment together, in bytes: a quarter of the stack's limit, at least 128 KiB and at most
+/// 6 MiB, see `execve(2)`.
 #[must_use]
-pub fn size_limit() -> usize {
+pub fn arg_max() -> usize {
     let stack = getrlimit(Resource::RLIMIT_STACK).map_or(u64::MAX, |(soft, _)| soft);
     usize::try_from(stack / 4).unwrap_or(usize::MAX).clamp(128 * 1024, 6 * 1024 * 1024)
 }
 
-/// Fills those of the descriptors 0 to 2 that are closed, so that no socket of ours takes their place. What fills them
-/// cannot be read or written either, and the program finds them closed again.
-pub fn reserve_stdio() {
-    let closed = |descriptor| {
-        // SAFETY: the number is only asked about.
-        fcntl(unsafe { std::os::fd::BorrowedFd::borrow_raw(descriptor) }, FcntlArg::F_GETFD) == Err(Errno::EBADF)
-    };
-    for descriptor in (0..=2).filter(|&descriptor| closed(descriptor)) {
-        // The kernel takes the lowest number that is free: this one.
-        if let Ok(placeholder) = open("/", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()) {
-            debug_assert_eq!(std::os::fd::AsRawFd::as_raw_fd(&placeholder), descriptor);
-            std::mem::forget(placeholder);
-        }
-    }
+/// An empty entry of `PATH` is the working directory.
+fn join_dir(directory: &[u8], name: &[u8]) -> Vec<u8> {
+    let directory: &[u8] = if directory.is_empty() { b"." } else { directory };
+    [directory, b"/", name].concat()
 }
 
-/// An empty part of `PATH` is the working directory.
-fn below(place: &[u8], name: &[u8]) -> Vec<u8> {
-    let place: &[u8] = if place.is_empty() { b"." } else { place };
-    [place, b"/", name].concat()
-}
-
-fn executable(place: &[u8]) -> Result<CString, Errno> {
-    access(place, AccessFlags::X_OK)?;
-    match fs::metadata(OsStr::from_bytes(place)) {
+fn executable(path: &[u8]) -> Result<CString, Errno> {
+    access(path, AccessFlags::X_OK)?;
+    match fs::metadata(OsStr::from_bytes(path)) {
         Ok(metadata) if metadata.is_dir() => Err(Errno::EISDIR),
-        Ok(_) => CString::new(place).map_err(|_| Errno::EINVAL),
+        Ok(_) => CString::new(path).map_err(|_| Errno::EINVAL),
         Err(_) => Err(Errno::EACCES),
     }
 }
 
-fn cannot_execute(file: &str, errno: Errno) -> CliError {
+fn cannot_execute(path: &str, errno: Errno) -> CliError {
     let (why, hint) = match errno {
         Errno::EACCES => {
             ("it may not be executed", "chmod +x it, and check that its file system is not mounted noexec")
@@ -151,5 +131,5 @@ fn cannot_execute(file: &str, errno: Errno) -> CliError {
         Errno::ETXTBSY => ("it is being written to", "wait until it is complete"),
         errno => (errno.desc(), "see execve(2)"),
     };
-    CliError::new(format!("{file} cannot be executed: {why}")).hint(hint).exit(ExitCode::CannotExecute)
+    CliError::new(format!("{path} cannot be executed: {why}")).hint(hint).exit(ExitCode::CannotExecute)
 }

@@ -1,4 +1,4 @@
-//! `[pure]` What a path of the server held.
+//! `[pure]` Secrets as the server returned them.
 
 use std::time::Duration;
 
@@ -9,32 +9,32 @@ use crate::secret::Secret;
 pub struct KvSecret {
     /// The path as the user named it, without the version.
     pub path: String,
-    /// The version the server answered with, for KV v2.
+    /// The version that was read (KV v2).
     pub version: Option<u64>,
-    /// Keys and values in the order they were sent; `None` is a JSON `null`.
+    /// Keys and values in the order of the response; `None` is a JSON `null`.
     pub data: Vec<(String, Option<Secret>)>,
-    /// How long the values live, where the server can take them back (`database/creds/app`).
-    pub lease: Option<Duration>,
+    /// The lease, if the server can revoke the values (`database/creds/app`).
+    pub lease_duration: Option<Duration>,
 }
 
-/// Where one value came from.
+/// The key that a value was read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     /// See [`KvSecret::path`].
     pub path: String,
-    /// The key in the secret at that path.
+    /// The name of the key in that secret.
     pub key: String,
     /// See [`KvSecret::version`].
     pub version: Option<u64>,
 }
 
-/// How much of a key is shown.
-pub const LONGEST_SHOWN: usize = 100;
+/// Characters of a key in a message.
+pub const MAX_SHOWN_KEY: usize = 100;
 
-/// A key in a message: whoever writes a secret decides how long it is.
+/// Shortens a key for a message. The length of keys is under the control of those who write secrets.
 #[must_use]
-pub fn shown(key: &str) -> String {
-    match key.char_indices().nth(LONGEST_SHOWN) {
+pub fn truncate_key(key: &str) -> String {
+    match key.char_indices().nth(MAX_SHOWN_KEY) {
         Some((end, _)) => format!("{}…", &key[..end]),
         None => key.to_owned(),
     }
@@ -43,7 +43,7 @@ pub fn shown(key: &str) -> String {
 /// `secret/airflow#postgres_user @3`
 impl std::fmt::Display for Origin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}#{}", self.path, shown(&self.key))?;
+        write!(f, "{}#{}", self.path, truncate_key(&self.key))?;
         self.version.map_or(Ok(()), |version| write!(f, " @{version}"))
     }
 }

@@ -1,21 +1,23 @@
-//! `vault-exec` reads secrets from `HashiCorp` Vault or `OpenBao`, turns them into environment variables, wipes what it
-//! held and replaces itself with the real program.
+//! `vault-exec` reads secrets from `HashiCorp` Vault or `OpenBao`, turns them into environment variables, wipes its own
+//! copies and replaces itself with the real program.
 //!
 //! ```text
 //! args ─► config ─► exec ─────► vault ───────────► mapping ─► environment ─► exec
-//! typed   meant     find the    log in, read       keys to    the one block  start it in
-//!                   program     (all the network)  variables  it will get    our place
+//! parse   resolve   find the    log in, read       keys to    build the      replace this
+//!                   program     (all network I/O)  variables  new block      process
 //! ```
 //!
-//! The modules stand in the order of that flow, and none knows a later one; [`run`] alone knows the order. `mapping` and
-//! `environment` stand before `config`, which fills in their options. Files marked `[pure]` compute, `[net]` talk to the
-//! server, `[os]` to the kernel. Before them stand the words the steps share.
+//! [`run`] is this pipeline. The modules are declared in the order of the flow, after those that all steps share, and no
+//! module uses a later one. `mapping` and `environment` stand before `config`, which fills in their options. Files marked
+//! `[pure]` compute, `[net]` files talk to the server, `[os]` files to the kernel.
 
 pub mod escape;
 pub mod secret;
 pub mod env_block;
+pub mod dangerous;
 pub mod env_name;
 pub mod kv;
+pub mod suggest;
 pub mod about;
 pub mod error;
 pub mod template;
@@ -47,7 +49,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use crate::args::{Args, help};
-use crate::check::Check;
+use crate::check::CheckReport;
 use crate::config::{Config, Templates};
 use crate::env_block::InheritedEnv;
 use crate::environment::{Decision, Environment, Outcome};
@@ -61,131 +63,97 @@ use crate::process::Hardened;
 use crate::secret_files::SecretFiles;
 use crate::template::Assignment;
 
-/// Runs with the given command line and environment, and returns only when no program was started: the exit code.
+/// Runs vault-exec and returns the exit code. Returns only if no program was started. `command_line` starts with the program name.
 #[must_use]
-pub fn main(line: &[OsString], inherited: InheritedEnv, hardened: &Hardened) -> i32 {
-    let (args, parsed) = Args::parse(line);
-    if let Err(error) = parsed {
-        let (verbosity, format) = config::log_options(&args, &inherited).unwrap_or_default();
-        let logger = Logger::new(verbosity, format);
-        if !error.use_stderr() {
-            return tell_help(&error.render().to_string(), &logger);
-        }
-        let report = help::diagnostic(&error);
-        logger.failure(&report);
-        return report.exit as i32;
-    }
-    let (logger, outcome) = match config::log_options(&args, &inherited) {
-        Ok((verbosity, format)) => {
-            let logger = Logger::new(verbosity, format);
-            let outcome = run(args, inherited, hardened, &logger);
-            (logger, outcome)
-        }
-        Err(error) => (Logger::new(0, OutputFormat::Text), Err(CliError::from(error).into())),
+pub fn run_cli(command_line: &[OsString], inherited: InheritedEnv, hardened: &Hardened) -> i32 {
+    let (args, parsed) = Args::parse(command_line);
+    let log_options = match &parsed {
+        Ok(()) => config::log_options(&args, &inherited),
+        Err(_) => Ok(config::log_options(&args, &inherited).unwrap_or_default()),
     };
-    match outcome {
-        Ok(checked) => checked,
-        Err(error) => {
-            let report = Diagnostic::from(&error);
-            logger.failure(&report);
-            report.exit as i32
-        }
-    }
+    let (verbosity, format) = *log_options.as_ref().unwrap_or(&(0, OutputFormat::Text));
+    let logger = Logger::new(verbosity, format);
+    let outcome = match (parsed, log_options) {
+        (Ok(()), Ok(_)) => run(args, inherited, hardened, &logger).map_err(|error| Diagnostic::from(&error)),
+        (Ok(()), Err(error)) => Err(CliError::from(error).into()),
+        (Err(error), _) if error.use_stderr() => Err(help::diagnostic(&error)),
+        (Err(help), _) => print_help(&help.render().to_string()).map_err(Diagnostic::from),
+    };
+    outcome.unwrap_or_else(|diagnostic| {
+        logger.error(&diagnostic);
+        diagnostic.exit as i32
+    })
 }
 
-/// Help and version, which a reader may stop reading.
-fn tell_help(text: &str, logger: &Logger) -> i32 {
-    process::signals::disarm();
-    match logger.tell(text) {
-        Ok(()) => 0,
-        Err(error) => {
-            let report = Diagnostic::from(&error.into());
-            logger.failure(&report);
-            report.exit as i32
-        }
-    }
+/// Prints the help or the version. A reader that closes the pipe early ends the process with `SIGPIPE`.
+fn print_help(text: &str) -> Result<i32, CliError> {
+    process::signals::restore_sigpipe();
+    log::write_stdout(text).map(|()| 0)
 }
 
-/// The whole way, top to bottom. Comes back with the exit code of a check, or with the reason why no program was started.
+/// The whole pipeline. Returns the exit code of a check, or the error that kept the program from starting.
 ///
 /// # Errors
-/// Whatever went wrong, with what was being done in front of it.
+/// Any error of a step, with the step as its context.
 pub fn run(args: Args, inherited: InheritedEnv, hardened: &Hardened, logger: &Logger) -> anyhow::Result<i32> {
-    process::signals::arm(logger.format());
+    process::signals::install_handlers(logger.format());
     let project_file = config::project_file(&args, &inherited).map_err(CliError::from)?;
     let home = inherited.get("HOME").map(|home| Path::new(OsStr::from_bytes(home)));
     let project = project_file::read(project_file, home)?;
     let mut config = Config::resolve(args, &inherited, &project).map_err(CliError::from)?;
-    let mut problems = Diagnostics::new(config.check.is_some());
-    let program = find(&mut config, &inherited, &mut problems)?;
-    problems.meet(require_lock(&config, hardened, logger))?;
+    let mut diagnostics = Diagnostics::new(config.mode());
+    let program = find_program(&mut config, &inherited, &mut diagnostics)?;
+    diagnostics.capture(require_mlock(&config, hardened, logger))?;
 
-    let answer = vault::fetch(&config, logger, &mut problems);
-    let mut about = None;
+    let fetched = vault::fetch(&config, logger, &mut diagnostics);
+    let mut connection = None;
     let mut environment = Environment::default();
     let mut files =
-        SecretFiles::new(config.templates.file_dir.as_deref(), config.templates.file_mode, problems.collects());
-    if let Some(answer) = problems.meet(answer)? {
-        let composed = compose(&config.templates, &answer.secrets, &mut files, &mut problems)?;
-        let (mapped, errors) = mapping::map(answer.secrets, composed, &config.key_mapping);
-        problems.meet_all(errors)?;
-        let token = answer.token.as_ref().filter(|_| config.keep_token);
-        let (composed, errors) = Environment::compose(inherited, mapped, token, &config.env_policy);
-        problems.meet_all(errors)?;
-        let line = program.as_ref().map_or(0, Program::size);
-        problems.meet(composed.check_size(line, exec::size_limit()).map_err(CliError::from))?;
-        (environment, about) = (composed, answer.about);
+        SecretFiles::new(config.templates.file_dir.as_deref(), config.templates.file_mode, diagnostics.mode);
+    if let Some(fetched) = diagnostics.capture(fetched)? {
+        let rendered = render_templates(&config.templates, &fetched.secrets, &mut files, &mut diagnostics)?;
+        let (mapped, errors) = mapping::map(fetched.secrets, rendered, &config.key_mapping);
+        diagnostics.capture_all(errors)?;
+        let token = fetched.token.as_ref().filter(|_| config.keep_token);
+        let (built, errors) = Environment::build(inherited, mapped, token, &config.env_policy);
+        diagnostics.capture_all(errors)?;
+        let argv_bytes = program.as_ref().map_or(0, Program::argv_bytes);
+        diagnostics.capture(built.check_size(argv_bytes, exec::arg_max()).map_err(CliError::from))?;
+        (environment, connection) = (built, fetched.about);
     }
 
     if let Some(format) = config.check {
-        let check = Check {
-            decisions: environment.decisions,
-            program: program.map(|program| program.file().display().to_string()),
-            about,
-            locked: hardened.locked,
-            problems: problems.met.iter().map(Diagnostic::from).collect(),
+        let report = CheckReport {
+            ok: diagnostics.collected.is_empty(),
+            variables: environment.decisions,
+            program: program.map(|program| program.path().display().to_string()),
+            connection,
+            memory_locked: hardened.locked,
+            problems: diagnostics.collected.iter().map(Diagnostic::from).collect(),
         };
-        logger.tell(&check.show(format))?;
-        return Ok(check.exit());
+        log::write_stdout(&report.render(format))?;
+        return Ok(report.exit());
     }
     let Some(program) = program else { return Err(CliError::from(config::Error::NoCommand).into()) };
     drop(config);
-    tell(&environment, logger);
-    logger.info(format_args!("start {}", program.file().display()));
-    Err(program.start(&environment, hardened).into())
+    log_decisions(&environment, logger);
+    logger.info(format_args!("start {}", program.path().display()));
+    Err(program.exec(&environment, hardened).into())
 }
 
-fn find(config: &mut Config, inherited: &InheritedEnv, problems: &mut Diagnostics) -> anyhow::Result<Option<Program>> {
+/// Takes the command out of `config`; `None` if there is none (`--check`) or it was not found and that was collected.
+fn find_program(
+    config: &mut Config,
+    inherited: &InheritedEnv,
+    diagnostics: &mut Diagnostics,
+) -> anyhow::Result<Option<Program>> {
     if config.command.is_empty() {
         return Ok(None);
     }
-    problems.meet(Program::find(std::mem::take(&mut config.command), inherited.get("PATH")))
+    diagnostics.capture(Program::find(std::mem::take(&mut config.command), inherited.get("PATH")))
 }
 
-/// The variables of `--set`, and of `--file` the names of the files that hold their values.
-fn compose(
-    shape: &Templates,
-    secrets: &[KvSecret],
-    files: &mut SecretFiles,
-    problems: &mut Diagnostics,
-) -> anyhow::Result<Vec<Variable>> {
-    let mut composed = Vec::with_capacity(shape.set.len() + shape.files.len());
-    for assignment in &shape.set {
-        let value = assignment.value(secrets);
-        let variable = value.and_then(|value| Variable::composed(assignment.name.clone(), value, Source::Set));
-        composed.extend(problems.meet(variable)?);
-    }
-    for assignment in &shape.files {
-        let Some(value) = problems.meet(assignment.value(secrets))? else { continue };
-        let Assignment { name, source, .. } = assignment;
-        let file = files.put(name, &value).with_context(|| format!("{source} {name}"));
-        let Some(file) = problems.meet(file)? else { continue };
-        composed.extend(problems.meet(Variable::composed(name.clone(), file, Source::File))?);
-    }
-    Ok(composed)
-}
-
-fn require_lock(config: &Config, hardened: &Hardened, logger: &Logger) -> Result<(), CliError> {
+fn require_mlock(config: &Config, hardened: &Hardened, logger: &Logger) -> Result<(), CliError> {
     if hardened.locked {
         logger.debug(format_args!("memory is locked against swapping"));
     } else if config.require_mlock {
@@ -197,11 +165,34 @@ fn require_lock(config: &Config, hardened: &Hardened, logger: &Logger) -> Result
     Ok(())
 }
 
-fn tell(environment: &Environment, logger: &Logger) {
+/// Renders the templates of `--set` and `--file`. A variable of `--file` holds the path of the file with the value.
+fn render_templates(
+    templates: &Templates,
+    secrets: &[KvSecret],
+    files: &mut SecretFiles,
+    diagnostics: &mut Diagnostics,
+) -> anyhow::Result<Vec<Variable>> {
+    let mut variables = Vec::with_capacity(templates.set.len() + templates.files.len());
+    for assignment in &templates.set {
+        let value = assignment.render(secrets);
+        let variable = value.and_then(|value| Variable::from_template(assignment.name.clone(), value, Source::Set));
+        variables.extend(diagnostics.capture(variable)?);
+    }
+    for assignment in &templates.files {
+        let Some(value) = diagnostics.capture(assignment.render(secrets))? else { continue };
+        let Assignment { name, source, .. } = assignment;
+        let path = files.create(name, &value).with_context(|| format!("{source} {name}"));
+        let Some(path) = diagnostics.capture(path)? else { continue };
+        variables.extend(diagnostics.capture(Variable::from_template(name.clone(), path, Source::File))?);
+    }
+    Ok(variables)
+}
+
+fn log_decisions(environment: &Environment, logger: &Logger) {
     for Decision { name, source, outcome } in &environment.decisions {
         match outcome {
             Outcome::Set => logger.info(format_args!("{name} from {source}")),
-            Outcome::ReplacedInherited => {
+            Outcome::ReplacesInherited => {
                 logger.info(format_args!("{name} from {source}, which replaces the inherited variable"));
             }
             Outcome::KeptInherited => {

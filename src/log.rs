@@ -1,4 +1,4 @@
-//! `[os]` What vault-exec says while it works, all of it on standard error: standard output belongs to the program.
+//! `[os]` The logger. All messages go to standard error: standard output belongs to the program.
 
 use std::fmt;
 use std::io::Write;
@@ -9,10 +9,10 @@ use nix::unistd::write;
 use serde::Serialize;
 
 use crate::error::{CliError, Diagnostic};
-use crate::escape::printable;
+use crate::escape::{escape_line, escape_text};
 use crate::output_format::OutputFormat;
 
-/// Tells what happens, as loudly as was asked for.
+/// Writes messages of the requested levels in the requested format.
 #[derive(Debug)]
 pub struct Logger {
     verbosity: u8,
@@ -20,7 +20,6 @@ pub struct Logger {
     start: Instant,
 }
 
-/// How much it matters, quietest last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Level {
@@ -32,9 +31,9 @@ enum Level {
 
 /// One line of `--log-format json`.
 #[derive(Serialize)]
-struct Line<'a> {
+struct JsonRecord<'a> {
     level: Level,
-    /// Microseconds since vault-exec began.
+    /// Microseconds since the logger was made.
     elapsed_us: u128,
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,77 +41,76 @@ struct Line<'a> {
 }
 
 impl Logger {
-    /// A logger that begins now; `verbosity` counts the `-v`.
+    /// A logger whose clock starts now. `verbosity` is the number of `-v`: 0 logs errors and warnings, 1 each step, 2 each
+    /// request.
     #[must_use]
     pub fn new(verbosity: u8, format: OutputFormat) -> Self {
         Self { verbosity, format, start: Instant::now() }
     }
 
-    /// The form of every message.
+    /// The format of all messages.
     #[must_use]
     pub const fn format(&self) -> OutputFormat {
         self.format
     }
 
-    /// Why no program was started.
-    pub fn failure(&self, report: &Diagnostic) {
-        self.print(Level::Error, &report.message, report.hint.as_deref());
+    /// Logs the error that kept the program from starting.
+    pub fn error(&self, diagnostic: &Diagnostic) {
+        self.print(Level::Error, &diagnostic.message, diagnostic.hint.as_deref());
     }
 
-    /// What was asked for, on standard output, which no program wants.
-    ///
-    /// # Errors
-    /// When it cannot be written there.
-    pub fn tell(&self, text: &str) -> Result<(), CliError> {
-        let mut rest = text.as_bytes();
-        while !rest.is_empty() {
-            // Rust's own takes it for a success where standard output is closed.
-            match write(std::io::stdout(), rest) {
-                Ok(written) => rest = &rest[written..],
-                Err(Errno::EINTR) => {}
-                Err(errno) => return Err(CliError::file_error("standard output", &errno.into())),
-            }
-        }
-        Ok(())
-    }
-
-    /// Something the person should know although the program starts.
+    /// Logs what the user should know although the program starts.
     pub fn warn(&self, message: fmt::Arguments) {
         self.print(Level::Warn, &message.to_string(), None);
     }
 
-    /// A step, told with `-v`.
+    /// Logs a step (`-v`).
     pub fn info(&self, message: fmt::Arguments) {
         if self.verbosity >= 1 {
             self.print(Level::Info, &message.to_string(), None);
         }
     }
 
-    /// A detail, told with `-vv`.
+    /// Logs a detail (`-vv`).
     pub fn debug(&self, message: fmt::Arguments) {
         if self.verbosity >= 2 {
             self.print(Level::Debug, &message.to_string(), None);
         }
     }
 
-    /// Writes one message in one `write`, so that lines of several processes do not mix. That nobody can be told is no
-    /// reason to stop.
+    /// One message is one `write`, so that lines of several processes do not mix. A failed write is ignored.
     fn print(&self, level: Level, message: &str, hint: Option<&str>) {
         let elapsed_us = self.start.elapsed().as_micros();
         let text = match self.format {
             OutputFormat::Json => {
-                serde_json::to_string(&Line { level, elapsed_us, message, hint }).unwrap_or_default() + "\n"
+                serde_json::to_string(&JsonRecord { level, elapsed_us, message, hint }).unwrap_or_default() + "\n"
             }
             OutputFormat::Text => {
-                let time = if level == Level::Error || level == Level::Warn {
-                    String::new()
-                } else {
-                    format!("[{}.{} ms] ", elapsed_us / 1000, elapsed_us / 100 % 10)
+                let time = match level {
+                    Level::Error | Level::Warn => String::new(),
+                    Level::Info | Level::Debug => format!("[{}.{} ms] ", elapsed_us / 1000, elapsed_us / 100 % 10),
                 };
-                let hint = hint.map_or(String::new(), |hint| format!("hint: {}\n", printable(hint, true)));
-                format!("vault-exec: {time}{}\n{hint}", printable(message, false))
+                let hint = hint.map_or(String::new(), |hint| format!("hint: {}\n", escape_text(hint)));
+                format!("vault-exec: {time}{}\n{hint}", escape_line(message))
             }
         };
         let _ = std::io::stderr().write_all(text.as_bytes());
     }
+}
+
+/// Writes the output of `--help`, `--version` or `--check` to standard output.
+///
+/// # Errors
+/// If standard output is closed or cannot be written to.
+pub fn write_stdout(text: &str) -> Result<(), CliError> {
+    let mut rest = text.as_bytes();
+    while !rest.is_empty() {
+        // The standard library reports success if standard output is closed.
+        match write(std::io::stdout(), rest) {
+            Ok(written) => rest = &rest[written..],
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(CliError::file_error("standard output", &errno.into())),
+        }
+    }
+    Ok(())
 }

@@ -93,6 +93,7 @@ fn read_limited(file: File) -> Result<String, Error> {
 }
 
 fn unreadable(path: &str, error: &Error) -> CliError {
-    CliError::file_error(path, error)
-        .hint("it must exist and be readable UTF-8 text; --config names another file, --no-config reads none")
+    CliError::file_error(path, error).with_hint_if_none(
+        "it must exist and be readable UTF-8 text; --config names another file, --no-config reads none",
+    )
 }

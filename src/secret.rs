@@ -1,4 +1,4 @@
-//! `[pure]` The one type that holds a secret value.
+//! `[pure]` The type of every secret value.
 
 use std::fmt;
 
@@ -6,19 +6,19 @@ use serde::de::{Deserialize, Deserializer, Error};
 use serde_json::value::RawValue;
 use zeroize::Zeroize;
 
-/// Bytes that nobody but the started program may see: wiped on drop, never cloned, never formatted.
+/// Secret bytes: wiped on drop, without `Clone` and `Display`, and redacted in `Debug`.
 ///
-/// The only way to the bytes is [`Secret::expose`], so a search for that word finds every place that handles one.
+/// Only [`Secret::expose`] gives access to the bytes, so a search for that word finds all code that handles them.
 pub struct Secret(Vec<u8>);
 
 impl Secret {
-    /// Takes the bytes over without copying them.
+    /// Takes ownership of the bytes; copies nothing.
     #[must_use]
     pub const fn new(bytes: Vec<u8>) -> Self {
         Self(bytes)
     }
 
-    /// The bytes themselves.
+    /// The plain bytes.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         &self.0
@@ -37,10 +37,10 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Reads any JSON value but `null` (an `Option<Secret>` takes that): a string gives its characters, everything else
-/// its JSON text exactly as the server sent it, so that `1e400` and `12345678901234567890` survive.
+/// Accepts any JSON value except `null`, which makes an `Option<Secret>` `None`. The secret of a string is its unescaped
+/// text, that of any other value its JSON text as sent, so that `1e400` and `12345678901234567890` survive.
 ///
-/// The value never appears in an error, which serde's own types would quote.
+/// Errors never quote the value; those of serde's own types would.
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <&RawValue>::deserialize(deserializer)?.get();
@@ -63,25 +63,25 @@ mod tests {
     }
 
     #[test]
-    fn strings_give_their_characters() {
+    fn a_string_becomes_its_unescaped_text() {
         assert_eq!(read(r#""a\u003cb\n \"q\" é ""#).unwrap().expose(), "a<b\n \"q\" é ".as_bytes());
         assert_eq!(read(r#""""#).unwrap().expose(), b"");
     }
 
     #[test]
-    fn everything_else_is_passed_as_it_was_sent() {
+    fn other_values_become_their_json_text_as_sent() {
         for text in ["1e400", "12345678901234567890", "-0.0", "true", "[1, 2]", r#"{"b":1,"a":[null]}"#] {
             assert_eq!(read(text).unwrap().expose(), text.as_bytes());
         }
     }
 
     #[test]
-    fn null_is_no_secret() {
+    fn null_is_none() {
         assert!(read("null").is_none());
     }
 
     #[test]
-    fn neither_debug_nor_an_error_shows_the_value() {
+    fn neither_debug_nor_an_error_contains_the_value() {
         assert_eq!(format!("{:?}", read(r#""hunter2""#)), "Some(Secret(..))");
         for wrong in [r#""hunter2\ud800""#, r#""hunter2"#, "hunter2"] {
             let error = serde_json::from_str::<Secret>(wrong).unwrap_err();

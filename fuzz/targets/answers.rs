@@ -12,7 +12,7 @@ use vault_exec::error::Diagnostics;
 use vault_exec::kv::KvSecret;
 use vault_exec::log::Logger;
 use vault_exec::vault;
-use vault_exec_fuzz::{Exchange, Server, inherited, parts, resolve, shown};
+use vault_exec_fuzz::{Exchange, Server, inherited, parts, printed, resolve};
 
 static SERVER: LazyLock<Server> = LazyLock::new(Server::start);
 
@@ -49,12 +49,12 @@ fuzz_target!(|text: &str| {
     let Ok(config) = resolve(&inherited(variables.iter().map(String::as_str)), &ProjectSettings::default()) else { return };
 
     let mut script: VecDeque<Vec<u8>> = answers.split("\n%%\n").map(|answer| answer.as_bytes().to_vec()).collect();
-    let mut problems = Diagnostics::new(config.check.is_some());
+    let mut problems = Diagnostics::new(config.mode());
     let logger = Logger::new(0, LogFormat::Text);
     let (answer, exchanges) = SERVER.with(move |_| script.pop_front(), || vault::fetch(&config, &logger, &mut problems));
 
-    for problem in problems.met.iter().chain(answer.as_ref().err()) {
-        let text = shown(problem);
+    for problem in problems.collected.iter().chain(answer.as_ref().err()) {
+        let text = printed(problem);
         // What names an engine, and where the server sends us, are told.
         assert!(!text.contains(CANARY) || text.contains("its engine (") || text.contains("redirected to"), "{text}");
     }
@@ -65,7 +65,7 @@ fuzz_target!(|text: &str| {
         agrees(secret, &reads.last().expect("a secret was read").answer);
     }
     assert!(answer.secrets.len() <= 1);
-    assert!(!answer.secrets.is_empty() || wish("optional") || !problems.met.is_empty(), "all or nothing");
+    assert!(!answer.secrets.is_empty() || wish("optional") || !problems.collected.is_empty(), "all or nothing");
     let expected = answer.token.as_ref().map_or(&b""[..], |token| token.expose());
     for read in reads {
         assert_eq!(read.request.header("x-vault-token").unwrap_or_default(), expected);
@@ -84,14 +84,14 @@ fn agrees(secret: &KvSecret, answer: &[u8]) {
         Some(version) => {
             let inner = fields(sent["data"].get());
             assert_eq!(fields(inner["metadata"].get())["version"].get(), version.to_string());
-            assert!(secret.lease.is_none());
+            assert!(secret.lease_duration.is_none());
             fields(inner["data"].get())
         }
         None => {
             let is_leased = sent.get("lease_id").is_some_and(|id| id.get() != "\"\"");
-            assert_eq!(secret.lease.is_some(), is_leased);
+            assert_eq!(secret.lease_duration.is_some(), is_leased);
             let life = sent.get("lease_duration").map_or("0", |life| life.get());
-            assert!(secret.lease.is_none_or(|lease| lease.as_secs().to_string() == life));
+            assert!(secret.lease_duration.is_none_or(|lease| lease.as_secs().to_string() == life));
             fields(sent["data"].get())
         }
     };

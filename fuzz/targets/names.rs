@@ -1,5 +1,5 @@
-//! Whatever keys and values a secret holds and whatever was inherited: the environment is one that `execve` takes, each
-//! name once, none that could run code unless it was allowed, and no value is lost, changed or told.
+//! For any keys, values and inherited variables: `execve` accepts the environment, each name occurs once, dangerous names
+//! are there only if they were allowed, and no value is lost, changed or part of a message.
 #![no_main]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,14 +8,14 @@ use libfuzzer_sys::fuzz_target;
 use vault_exec::config::{KeyMapping, OnConflict, EnvPolicy};
 use vault_exec::env_block::is_withheld;
 use vault_exec::env_name::{Case, EnvName};
-use vault_exec::environment::{Environment, MAX_STRING, Outcome};
+use vault_exec::environment::{Environment, MAX_ENTRY_BYTES, Outcome};
 use vault_exec::error::{CliError, Diagnostic};
 use vault_exec::kv::KvSecret;
 use vault_exec::mapping::{self, Source, Variable};
 use vault_exec::secret::Secret;
-use vault_exec_fuzz::{inherited, plain};
+use vault_exec_fuzz::{inherited, unescape};
 
-/// No name of a variable has a dash.
+/// Cannot be part of a variable name, because of the dash.
 const VALUE: &str = "hunter-2";
 
 #[derive(Default)]
@@ -23,27 +23,27 @@ struct Input {
     naming: KeyMapping,
     policy: EnvPolicy,
     secrets: Vec<KvSecret>,
-    composed: Vec<Variable>,
+    from_templates: Vec<Variable>,
     inherited: Vec<String>,
     token: Option<Secret>,
 }
 
-// A word and what belongs to it on each line; see `read`.
+// Each line is a word and its argument; see `read`.
 fuzz_target!(|text: &str| {
-    let Input { naming, policy, secrets, composed, inherited: lines, token } = read(text);
+    let Input { naming, policy, secrets, from_templates, inherited: lines, token } = read(text);
     let before: Vec<(Vec<u8>, Vec<u8>)> = entries(&lines);
     let sent: Vec<(String, Vec<(String, Option<Vec<u8>>)>)> = secrets.iter().map(copy).collect();
     let set: BTreeMap<EnvName, Vec<u8>> =
-        composed.iter().map(|variable| (variable.name.clone(), variable.value.expose().to_vec())).collect();
+        from_templates.iter().map(|variable| (variable.name.clone(), variable.value.expose().to_vec())).collect();
 
-    let (mapped, refused) = mapping::map(secrets, composed, &naming);
+    let (mapped, refused) = mapping::map(secrets, from_templates, &naming);
     let errors: Vec<CliError> = refused.into_iter().map(CliError::from).collect();
     let is_sound = errors.is_empty();
-    errors.into_iter().for_each(|failure| says_no_value(failure, text));
+    errors.into_iter().for_each(|error| assert_no_value_in(error, text));
     let (environment, refused) =
-        Environment::compose(inherited(lines.iter().map(String::as_str)), mapped, token.as_ref(), &policy);
+        Environment::build(inherited(lines.iter().map(String::as_str)), mapped, token.as_ref(), &policy);
     let is_whole = refused.is_empty();
-    refused.into_iter().map(CliError::from).for_each(|failure| says_no_value(failure, text));
+    refused.into_iter().map(CliError::from).for_each(|error| assert_no_value_in(error, text));
 
     let mut block: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
     for entry in &environment.entries {
@@ -54,14 +54,14 @@ fuzz_target!(|text: &str| {
         assert!(block.insert(name.to_vec(), value.to_vec()).is_none(), "a name twice");
     }
 
-    // What the program gets under each name, by the rules.
+    // The expected value of each name, by the rules of the contract.
     let mut expected: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
     let kept = |name: &[u8]| policy.keep.as_ref().is_none_or(|keep| keep.iter().any(|kept| kept.as_bytes() == name));
     for (name, value) in before.into_iter().filter(|(name, _)| !is_withheld(name) && kept(name)) {
         expected.entry(name).or_insert(value);
     }
     expected.extend(token.map(|token| (b"VAULT_TOKEN".to_vec(), token.expose().to_vec())));
-    let mut from_secrets = chosen(&sent, &naming, &set);
+    let mut from_secrets = selected(&sent, &naming, &set);
     from_secrets.extend(set.clone());
     if is_sound {
         for (name, value) in from_secrets {
@@ -80,14 +80,14 @@ fuzz_target!(|text: &str| {
         let name = &decision.name;
         assert_eq!(EnvName::parse(name.as_str()).as_ref(), Ok(name));
         let from_a_key = matches!(decision.source, Source::Key(_));
-        let is_used = matches!(decision.outcome, Outcome::Set | Outcome::ReplacedInherited);
+        let is_used = matches!(decision.outcome, Outcome::Set | Outcome::ReplacesInherited);
         assert!(!from_a_key || !is_used || !name.is_dangerous() || naming.allow.contains(name), "{name}");
     }
-    sizes(&environment);
+    assert_size_limits(&environment);
 });
 
-/// What the keys become, the later path on top, where nothing was wrong with any.
-fn chosen(
+/// The variables made from keys, if no key has an error. Later paths override earlier ones.
+fn selected(
     sent: &[(String, Vec<(String, Option<Vec<u8>>)>)],
     naming: &KeyMapping,
     set: &BTreeMap<EnvName, Vec<u8>>,
@@ -117,25 +117,25 @@ fn chosen(
     all
 }
 
-/// The check of sizes agrees with what execve(2) says of each string and of all of them.
-fn sizes(environment: &Environment) {
+/// The size check agrees with the limits of `execve(2)` for each string and for all of them.
+fn assert_size_limits(environment: &Environment) {
     let lengths = || environment.entries.iter().map(|entry| entry.with_nul().len());
     let total: usize = lengths().map(|length| length + 8).sum();
-    let fits = lengths().all(|length| length <= MAX_STRING);
+    let fits = lengths().all(|length| length <= MAX_ENTRY_BYTES);
     assert_eq!(environment.check_size(0, total).is_ok(), fits);
     assert!(environment.check_size(1, total).is_err());
 }
 
-/// No message holds a value, unless the same text is a name as well.
-fn says_no_value(failure: CliError, text: &str) {
-    let Diagnostic { message, hint, .. } = Diagnostic::from(&anyhow::Error::from(failure));
-    let told = format!("{message} {}", hint.unwrap_or_default());
+/// No message contains a value, unless the same text is also a name.
+fn assert_no_value_in(error: CliError, text: &str) {
+    let Diagnostic { message, hint, .. } = Diagnostic::from(error);
+    let printed = format!("{message} {}", hint.unwrap_or_default());
     let name = |line: &'_ str| match line.split_once('=') {
         Some((name, _)) if ["key ", "set ", "env "].iter().any(|word| name.starts_with(word)) => name.len(),
         _ => line.len(),
     };
     let is_name = text.lines().any(|line| line[..name(line)].contains(VALUE));
-    assert!(is_name || !told.contains(VALUE), "{told}");
+    assert!(is_name || !printed.contains(VALUE), "{printed}");
 }
 
 fn copy(secret: &KvSecret) -> (String, Vec<(String, Option<Vec<u8>>)>) {
@@ -153,7 +153,7 @@ fn read(text: &str) -> Input {
     let mut case = Input::default();
     for line in text.lines() {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
-        let owned = plain(rest);
+        let owned = unescape(rest);
         match word {
             "only" => case.naming.only.push(owned),
             "skip" => case.naming.skip.push(owned),
@@ -166,20 +166,20 @@ fn read(text: &str) -> Input {
             "require" => case.policy.require.push(owned),
             "token" => case.token = Some(Secret::new(rest.bytes().filter(u8::is_ascii_graphic).collect())),
             "env" => case.inherited.push(rest.to_owned()),
-            "path" => case.secrets.push(KvSecret { path: owned, version: Some(1), data: Vec::new(), lease: None }),
+            "path" => case.secrets.push(KvSecret { path: owned, version: Some(1), data: Vec::new(), lease_duration: None }),
             "key" | "null" => {
                 let Some(secret) = case.secrets.last_mut() else { continue };
                 let (key, value) = rest.split_once('=').unwrap_or((rest, ""));
-                let value = (word == "key").then(|| Secret::new(plain(value).into_bytes()));
-                secret.data.push((plain(key), value));
+                let value = (word == "key").then(|| Secret::new(unescape(value).into_bytes()));
+                secret.data.push((unescape(key), value));
             }
             "set" => {
                 let (name, value) = rest.split_once('=').unwrap_or((rest, ""));
-                let (Ok(name), value) = (EnvName::parse(name), Secret::new(plain(value).into_bytes())) else {
+                let (Ok(name), value) = (EnvName::parse(name), Secret::new(unescape(value).into_bytes())) else {
                     continue;
                 };
-                if case.composed.iter().all(|other| other.name != name) {
-                    case.composed.extend(Variable::composed(name, value, Source::Set));
+                if case.from_templates.iter().all(|other| other.name != name) {
+                    case.from_templates.extend(Variable::from_template(name, value, Source::Set));
                 }
             }
             _ => {}

@@ -71,7 +71,7 @@ fuzz_target!(|text: &str| {
         };
         Some(answer.into_bytes())
     };
-    let mut problems = Diagnostics::new(config.check.is_some());
+    let mut problems = Diagnostics::new(config.mode());
     let logger = Logger::new(0, LogFormat::Text);
     let (_, exchanges) = SERVER.with(answer, || vault::fetch(&config, &logger, &mut problems));
     exchanges.iter().for_each(|exchange| is_asked_for(&exchange.request, &config));

@@ -7,7 +7,7 @@ use url::Url;
 use vault_exec::config::{self, Address, Config, PathError, ProjectSettings, SecretPath};
 use vault_exec::env_block::{InheritedEnv, is_withheld};
 use vault_exec::error::CliError;
-use vault_exec_fuzz::{inherited, plain, resolve, shown};
+use vault_exec_fuzz::{inherited, printed, resolve, unescape};
 
 const VALUE: &str = "hunter2";
 
@@ -19,7 +19,7 @@ fuzz_target!(|text: &str| {
     text.lines().filter_map(|line| line.split_once('=')).for_each(|(_, value)| path(value));
     match resolve(&environment(), &ProjectSettings::default()) {
         Err(error) => {
-            let told = shown(&CliError::from(error).into());
+            let told = printed(&CliError::from(error).into());
             assert!(!told.contains(VALUE) || text.lines().any(may_be_told), "{told}");
         }
         Ok(config) => {
@@ -39,7 +39,7 @@ fuzz_target!(|text: &str| {
 /// Whether the canary is where a message may show it: in no credential, no proxy, and of an address only in what is
 /// neither a user nor a query.
 fn may_be_told(line: &str) -> bool {
-    let line = plain(line);
+    let line = unescape(line);
     let line = line.split('\0').next().unwrap_or_default();
     let Some((name, value)) = line.split_once('=').filter(|(_, value)| value.contains(VALUE)) else { return false };
     let is_credential = is_withheld(name.as_bytes()) && !name.starts_with("VAULT_EXEC_");

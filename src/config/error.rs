@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::env_name::EnvName;
 use crate::error::CliError;
-use crate::template::Fault;
+use crate::template::TemplateError;
 
 /// What is wrong with the settings. `source` is the option, the variable, or in a project file the line or the place
 /// (`.vault-exec.toml:3:1`).
@@ -33,7 +33,7 @@ pub enum Error {
     Template {
         source: String,
         name: EnvName,
-        fault: Fault,
+        fault: TemplateError,
     },
     Toml {
         source: String,

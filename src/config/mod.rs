@@ -33,6 +33,7 @@ pub use variables::Templates;
 use crate::args::{Args, options};
 use crate::env_block::InheritedEnv;
 use crate::environment::EnvPolicy;
+use crate::error::Mode;
 use crate::mapping::KeyMapping;
 use crate::output_format::OutputFormat;
 use setting::FromSetting;
@@ -99,6 +100,12 @@ impl Config {
             check,
             command: args.command,
         })
+    }
+
+    /// What the run is for.
+    #[must_use]
+    pub const fn mode(&self) -> Mode {
+        if self.check.is_some() { Mode::Check } else { Mode::Start }
     }
 }
 

