@@ -4,12 +4,12 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::about::{ConnectionReport, TokenInfo};
 use crate::config::CheckFormat;
 use crate::environment::{Decision, Outcome};
 use crate::error::{Diagnostic, ExitCode};
 use crate::escape::{printable, printable_json};
 use crate::mapping::Source;
+use crate::vault::report::{ConnectionReport, TokenInfo};
 
 /// Everything that a check found out. Names only: no values, no lengths.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub struct Check {
     /// The file that would be executed, if a command was given and it was found.
     pub program: Option<String>,
     /// How the server was reached, if it was.
-    pub about: Option<ConnectionReport>,
+    pub report: Option<ConnectionReport>,
     /// Whether memory is locked against swapping.
     pub locked: bool,
     /// Everything that keeps the program from being started.
@@ -33,7 +33,7 @@ struct Json<'a> {
     variables: Vec<JsonVariable<'a>>,
     program: Option<&'a str>,
     server: Option<&'a str>,
-    trust: Option<&'a str>,
+    trust: Option<String>,
     login: Option<&'a str>,
     token: Option<JsonToken<'a>>,
     memory_locked: bool,
@@ -86,15 +86,15 @@ impl Check {
     }
 
     fn json(&self) -> Json<'_> {
-        let about = self.about.as_ref();
-        let token = about.and_then(|about| about.token.as_ref());
+        let report = self.report.as_ref();
+        let token = report.and_then(|report| report.token.as_ref());
         Json {
             ok: self.problems.is_empty(),
             variables: self.decisions.iter().map(variable).collect(),
             program: self.program.as_deref(),
-            server: about.map(|about| about.server.as_str()),
-            trust: about.map(|about| about.trust.as_str()),
-            login: about.map(|about| about.login.as_str()),
+            server: report.map(|report| report.server.as_str()),
+            trust: report.map(|report| report.trust.to_string()),
+            login: report.map(|report| report.login.as_str()),
             token: token.map(|TokenInfo { ttl, policies }| JsonToken { ttl: ttl.map(|ttl| ttl.as_secs()), policies }),
             memory_locked: self.locked,
             problems: self
@@ -155,7 +155,7 @@ impl fmt::Display for Check {
         if let Some(program) = &self.program {
             writeln!(f, "program   {}", line(program))?;
         }
-        if let Some(ConnectionReport { server, trust, login, token }) = &self.about {
+        if let Some(ConnectionReport { server, trust, login, token }) = &self.report {
             writeln!(f, "server    {}", line(server))?;
             writeln!(f, "trust     {}", line(trust))?;
             writeln!(f, "login     {}", line(login))?;

@@ -15,7 +15,6 @@ pub mod secret;
 pub mod env_block;
 pub mod env_name;
 pub mod kv;
-pub mod about;
 pub mod error;
 pub mod template;
 
@@ -24,7 +23,7 @@ pub mod config;
 pub mod project_file;
 pub mod log;
 
-pub mod retry;
+pub mod deadline;
 pub mod process;
 pub mod credential_file;
 
@@ -47,6 +46,7 @@ use anyhow::Context;
 use crate::args::Args;
 use crate::check::Check;
 use crate::config::{Config, LogFormat, Templates};
+use crate::deadline::Deadline;
 use crate::env_block::InheritedEnv;
 use crate::environment::{Decision, Environment, Outcome};
 use crate::error::{CliError, Diagnostic, Diagnostics};
@@ -57,6 +57,7 @@ use crate::mapping::{Source, Variable};
 use crate::process::Hardened;
 use crate::secret_files::SecretFiles;
 use crate::template::Assignment;
+use crate::vault::FetchOptions;
 
 /// Runs with the given command line and environment, and returns only when no program was started: the exit code.
 #[must_use]
@@ -119,27 +120,35 @@ pub fn run(args: Args, inherited: InheritedEnv, hardened: &Hardened, logger: &Lo
     let program = find(&mut config, &inherited, &mut problems)?;
     problems.meet(require_lock(&config, hardened, logger))?;
 
-    let answer = vault::fetch(&config, logger, &mut problems);
-    let mut about = None;
+    let options = FetchOptions {
+        connection: &config.connection,
+        credential: &config.credential,
+        reads: &config.reads,
+        kv: config.kv,
+        mount_depth: config.mount_len,
+        revoke: config.revoke,
+    };
+    let fetched = vault::fetch(&options, Deadline::new(config.connection.timeout), logger, &mut problems);
+    let mut report = None;
     let mut environment = Environment::default();
     let mut files = SecretFiles::new(config.shape.file_dir.as_deref(), config.shape.file_mode, problems.collects());
-    if let Some(answer) = problems.meet(answer)? {
-        let composed = compose(&config.shape, &answer.secrets, &mut files, &mut problems)?;
-        let (mapped, errors) = mapping::map(answer.secrets, composed, &config.naming);
+    if let Some(fetched) = problems.meet(fetched)? {
+        let composed = compose(&config.shape, &fetched.secrets, &mut files, &mut problems)?;
+        let (mapped, errors) = mapping::map(fetched.secrets, composed, &config.naming);
         problems.meet_all(errors)?;
-        let token = answer.token.as_ref().filter(|_| config.keep_token);
+        let token = fetched.token.as_ref().filter(|_| config.keep_token);
         let (composed, errors) = Environment::compose(inherited, mapped, token, &config.policy);
         problems.meet_all(errors)?;
         let line = program.as_ref().map_or(0, Program::size);
         problems.meet(composed.check_size(line, exec::size_limit()).map_err(CliError::from))?;
-        (environment, about) = (composed, answer.about);
+        (environment, report) = (composed, fetched.report);
     }
 
     if let Some(format) = config.check {
         let check = Check {
             decisions: environment.decisions,
             program: program.map(|program| program.file().display().to_string()),
-            about,
+            report,
             locked: hardened.locked,
             problems: problems.met.iter().map(Diagnostic::from).collect(),
         };

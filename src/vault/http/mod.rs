@@ -1,7 +1,9 @@
-//! `[net]` HTTP over connections that carry one token and are wiped: see [`exchange`].
+//! `[net]` HTTP/1.1 over connections of this module's own making: see [`exchange`].
 
-pub(super) mod connect;
-pub(super) mod dns;
+mod connect;
+mod dns;
 pub(super) mod exchange;
 pub(super) mod limit;
-pub(super) mod tls;
+mod proxy;
+mod stream;
+mod tls;

@@ -1,0 +1,74 @@
+//! `[pure]` What `--check` reports about the server and the token.
+
+use std::fmt;
+use std::time::Duration;
+
+/// The server, how its identity was proved, and the token.
+#[derive(Debug)]
+pub struct ConnectionReport {
+    /// The address.
+    pub server: String,
+    /// Which certificates were accepted.
+    pub trust: Trust,
+    /// The source of the token, or the login method's mount.
+    pub login: String,
+    /// `None` if the token's policies deny `auth/token/lookup-self`.
+    pub token: Option<TokenInfo>,
+}
+
+/// The server's answer to `auth/token/lookup-self`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct TokenInfo {
+    /// The remaining lifetime; `None` for a token that does not expire.
+    pub ttl: Option<Duration>,
+    /// The names of its policies.
+    pub policies: Vec<String>,
+}
+
+/// Which certificates are accepted from the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// None is sent: `http://`.
+    PlainHttp,
+    /// Any: `--tls-skip-verify`.
+    Unverified,
+    /// Those that chain to one of `count` certificates from this option or variable.
+    Given {
+        /// The number of trust anchors.
+        count: usize,
+        /// The setting, with the file if it names one.
+        source: String,
+    },
+    /// Those that chain to one of the system's certificates.
+    System {
+        /// The number of trust anchors.
+        count: usize,
+        /// The files and directories they were read from.
+        paths: Vec<String>,
+    },
+    /// Those that chain to one of the certificates in this program, on a system without a certificate store.
+    Bundled {
+        /// The number of trust anchors.
+        count: usize,
+    },
+}
+
+impl fmt::Display for Trust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let authorities = |count: usize| match count {
+            1 => "1 authority".to_owned(),
+            _ => format!("{count} authorities"),
+        };
+        match self {
+            Self::PlainHttp => f.write_str("anybody, over plain HTTP"),
+            Self::Unverified => f.write_str("anybody"),
+            Self::Given { count, source } => write!(f, "{}, from {source} and no others", authorities(*count)),
+            Self::System { count, paths } => {
+                write!(f, "{}, the system's, from {}", authorities(*count), paths.join(", "))
+            }
+            Self::Bundled { count } => {
+                write!(f, "{}, the bundled ones, since the system has none", authorities(*count))
+            }
+        }
+    }
+}
