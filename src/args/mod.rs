@@ -29,7 +29,7 @@ Examples:
   vault-exec --path secret/backend --require POSTGRES_PASSWORD -- uvicorn app:app
   vault-exec --path secret/common --optional-path secret/ci --only deploy_key -- ./deploy.sh
 
-ExitCode codes: the program's own; 125 vault-exec failed; 126 the program cannot be executed;
+Exit codes: the program's own; 125 vault-exec failed; 126 the program cannot be executed;
 127 the program was not found; 128+n signal n ended the wait.";
 
 /// The definition for clap, which takes longer to be made than all else before the server is asked.

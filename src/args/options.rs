@@ -111,7 +111,7 @@ pub const OPTIONS: [(&str, &[OptionSpec]); 5] = [
         &[
             opt("--check", Switch, "Do everything but start the program: tell what it would get, and every problem"),
             opt("--format", One("FORMAT"), "Form of what --check tells: text or json [default: text]"),
-            opt("--config", One("FILE"), "ProjectSettings file [default: the nearest .vault-exec.toml]"),
+            opt("--config", One("FILE"), "Project file [default: the nearest .vault-exec.toml]"),
             opt("--no-config", Switch, "Read no project file"),
             opt("--require-mlock", Switch, "Stop if memory cannot be locked against swapping"),
             opt("--verbose", Count, "Tell what is done, twice for details; never a value"),
