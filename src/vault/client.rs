@@ -6,9 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, RETRY_AFTER};
-use http::{HeaderValue, Request, StatusCode};
-use http_body_util::Full;
-use serde::de::DeserializeOwned;
+use http::{HeaderName, HeaderValue, StatusCode};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -16,11 +14,11 @@ use crate::config::{Address, Connection};
 use crate::error::CliError;
 use crate::log::Logger;
 use crate::secret::Secret;
-use crate::vault::error::{Sources, TransportError};
+use crate::vault::error::{self, Sources, TransportError};
 use crate::vault::http::exchange::Transport;
-use crate::vault::report::Trust;
+use crate::vault::http::{HttpRequest, HttpResponse};
 use crate::vault::request::{ApiRequest, PreparedRequest};
-use crate::vault::response::Response;
+use crate::vault::response::{Data, Response};
 use crate::vault::retry::RetryPolicy;
 
 /// Attempts the deadline cuts off before this keep the previous attempt's error.
@@ -33,9 +31,11 @@ const MAX_IN_FLIGHT: usize = 4;
 /// Soft limit: after waiting this long, a request proceeds without a permit.
 const PERMIT_WAIT: Duration = Duration::from_millis(200);
 
+const X_VAULT_TOKEN: HeaderName = HeaderName::from_static("x-vault-token");
+
 /// A server, and the limits for reaching it.
 pub(super) struct Client<'a> {
-    transport: Transport<'a>,
+    pub(super) transport: Transport<'a>,
     pub(super) retry: RetryPolicy,
     pub(super) address: &'a Address,
     sources: Sources<'a>,
@@ -47,7 +47,8 @@ pub(super) struct Client<'a> {
 /// Requests with one token, or none, in one namespace.
 pub(super) struct Session<'a> {
     pub(super) client: &'a Client<'a>,
-    token: Option<&'a HeaderValue>,
+    /// `None` if an agent adds it.
+    pub(super) token: Option<&'a HeaderValue>,
     namespace: Option<&'a str>,
     sent: Cell<u64>,
     use_limit: Option<NonZeroU64>,
@@ -64,31 +65,21 @@ impl<'a> Client<'a> {
     /// # Errors
     /// If the files of the trust anchors or of the client certificate cannot be used.
     pub(super) fn new(connection: &'a Connection, retry: RetryPolicy, logger: &'a Logger) -> anyhow::Result<Self> {
-        let Connection { address, proxy, .. } = connection;
-        Ok(Self {
-            transport: Transport::new(connection, retry.deadline, logger)?,
-            retry,
-            address,
-            sources: Sources { address: &address.source, proxy: proxy.as_ref().map(|proxy| proxy.source.as_str()) },
-            logger,
-            warned: Cell::new(false),
-            permits: Semaphore::new(MAX_IN_FLIGHT),
-        })
+        let transport = Transport::new(connection, retry.deadline, logger)?;
+        let address = &connection.address;
+        let sources = (address.source.as_str(), connection.proxy.as_ref().map_or("", |proxy| &proxy.source));
+        let (warned, permits) = (Cell::new(false), Semaphore::new(MAX_IN_FLIGHT));
+        Ok(Self { transport, retry, address, sources, logger, warned, permits })
     }
 
     pub(super) fn session(&'a self, token: Option<&'a HeaderValue>, namespace: Option<&'a str>) -> Session<'a> {
         Session { client: self, token, namespace, sent: Cell::new(0), use_limit: None }
     }
 
-    /// Which certificates are accepted from the server.
-    pub(super) const fn trust(&self) -> &Trust {
-        &self.transport.trust
-    }
-
     /// `GET` of the address itself, with an `Authorization` header.
-    pub(super) async fn get_with_bearer(&self, bearer: &Secret) -> Result<http::Response<Vec<u8>>, CliError> {
+    pub(super) async fn get_with_bearer(&self, bearer: &Secret) -> Result<HttpResponse, CliError> {
         let url = &self.address.url;
-        let mut request = Request::<Full<Bytes>>::default();
+        let mut request = HttpRequest::default();
         let header = HeaderValue::from_maybe_shared(Bytes::from([b"Bearer ", bearer.expose()].concat()));
         let mut header = header.map_err(|error| self.explain(&error.into()))?;
         header.set_sensitive(true);
@@ -104,8 +95,8 @@ impl<'a> Client<'a> {
     async fn send_with_retry(
         &self,
         path: &str,
-        exchange: impl AsyncFn() -> Result<http::Response<Vec<u8>>, TransportError>,
-    ) -> Result<http::Response<Vec<u8>>, CliError> {
+        exchange: impl AsyncFn() -> error::Result<HttpResponse>,
+    ) -> Result<HttpResponse, CliError> {
         let mut attempts = 0;
         let mut last_error = None;
         loop {
@@ -139,23 +130,18 @@ impl<'a> Client<'a> {
                     tokio::time::sleep(delay).await;
                     last_error = Some(attempt);
                 }
-                Err(give_up) => return Err(self.given_up(&attempt, &give_up.to_string())),
+                Err(give_up) => return Err(self.given_up(&attempt, &give_up)),
             }
         }
     }
 
-    fn log_exchange(&self, path: &str, result: &Result<http::Response<Vec<u8>>, TransportError>, elapsed: Duration) {
-        let micros = elapsed.as_micros();
+    fn log_exchange(&self, path: &str, result: &error::Result<HttpResponse>, elapsed: Duration) {
         let outcome = match result {
             Ok(response) => response.status().as_u16().to_string(),
             Err(error) => self.message(error),
         };
-        self.logger.debug(format_args!(
-            "asked {} for {path}: {outcome} after {}.{} ms",
-            self.address,
-            micros / 1000,
-            micros / 100 % 10
-        ));
+        let millis = elapsed.as_secs_f64() * 1000.0;
+        self.logger.debug(format_args!("asked {} for {path}: {outcome} after {millis:.1} ms", self.address));
     }
 
     /// Warns once per client.
@@ -172,9 +158,10 @@ impl<'a> Client<'a> {
         } else {
             "check that the server runs and is reachable"
         };
-        let Sources { address: source, proxy } = self.sources;
-        let proxy = proxy.map_or(String::new(), |source| format!(", the proxy from {source}"));
-        let mut hint = format!("{advice}; the address is from {source}{proxy}");
+        let mut hint = match self.sources {
+            (source, "") => format!("{advice}; the address is from {source}"),
+            (source, proxy) => format!("{advice}; the address is from {source}, the proxy from {proxy}"),
+        };
         if self.address.url.scheme() == "http" && reason == "connection reset" {
             hint.push_str("; if it speaks TLS, write https://");
         }
@@ -192,49 +179,34 @@ impl<'a> Client<'a> {
 }
 
 impl Session<'_> {
-    /// Whether requests are sent without a token, which an agent then adds.
-    pub(super) const fn is_anonymous(&self) -> bool {
-        self.token.is_none()
-    }
-
     /// Sends a request until a final response arrives.
     ///
     /// # Errors
     /// If none arrives within the limits of the [`RetryPolicy`], or the error is not transient.
-    pub(super) async fn send<T: DeserializeOwned>(&self, request: impl ApiRequest) -> Result<Response<T>, CliError> {
+    pub(super) async fn send<T: Data>(&self, request: impl ApiRequest) -> Result<Response<T>, CliError> {
         let request = self.prepare(request).map_err(|error| self.client.explain(&error))?;
         let exchange = async || self.exchange(&request).await;
         Ok(Response::parse(&self.client.send_with_retry(&request.path, exchange).await?))
     }
 
-    /// Sends a request once.
-    pub(super) async fn send_once<T: DeserializeOwned>(
-        &self,
-        request: impl ApiRequest,
-    ) -> Result<Response<T>, TransportError> {
-        self.send_once_within(self.client.retry.request_timeout(), request).await
-    }
-
-    /// Sends a request once, with a time limit of its own.
-    pub(super) async fn send_once_within<T: DeserializeOwned>(
+    /// Sends a request once, and waits for a response no longer than `limit`.
+    pub(super) async fn send_once<T: Data>(
         &self,
         limit: Duration,
         request: impl ApiRequest,
-    ) -> Result<Response<T>, TransportError> {
+    ) -> error::Result<Response<T>> {
         let request = self.prepare(request)?;
         let response = timeout(limit, self.exchange(&request)).await.unwrap_or(Err(TransportError::Timeout))?;
         Ok(Response::parse(&response))
     }
 
-    fn prepare(&self, request: impl ApiRequest) -> Result<PreparedRequest, TransportError> {
+    fn prepare(&self, request: impl ApiRequest) -> error::Result<PreparedRequest> {
         let mut request = request.prepare(&self.client.address.url, self.namespace)?;
-        if let Some(token) = self.token {
-            request.http.headers_mut().insert("x-vault-token", token.clone());
-        }
+        request.http.headers_mut().extend(self.token.map(|token| (X_VAULT_TOKEN, token.clone())));
         Ok(request)
     }
 
-    async fn exchange(&self, request: &PreparedRequest) -> Result<http::Response<Vec<u8>>, TransportError> {
+    async fn exchange(&self, request: &PreparedRequest) -> error::Result<HttpResponse> {
         // Requests that the server also answers without a token do not count as a use of it.
         if !request.path.starts_with("sys/internal/ui/") {
             self.sent.set(self.sent.get() + 1);
@@ -271,6 +243,6 @@ fn retryable_reason(status: StatusCode) -> Option<&'static str> {
 }
 
 /// Seconds, the form that Vault sends; an HTTP date is ignored.
-fn retry_after(response: &http::Response<Vec<u8>>) -> Option<Duration> {
+fn retry_after(response: &HttpResponse) -> Option<Duration> {
     response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }

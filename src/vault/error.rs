@@ -52,12 +52,11 @@ pub(super) enum TransportError {
     TlsSetup(anyhow::Error),
 }
 
-/// The options or variables that set the address and the proxy, for hints.
-#[derive(Clone, Copy)]
-pub(super) struct Sources<'a> {
-    pub(super) address: &'a str,
-    pub(super) proxy: Option<&'a str>,
-}
+/// The result of an exchange or a part of it.
+pub(super) type Result<T> = std::result::Result<T, TransportError>;
+
+/// The options or variables that set the address and the proxy, for hints. Without a proxy the second is empty.
+pub(super) type Sources<'a> = (&'a str, &'a str);
 
 impl TransportError {
     /// Whether another attempt may succeed.
@@ -80,8 +79,7 @@ impl TransportError {
 
     /// The message, and the hint if there is a remedy.
     pub(super) fn describe(&self, sources: Sources) -> (String, Option<String>) {
-        let Sources { address, proxy } = sources;
-        let proxy = proxy.unwrap_or_default();
+        let (address, proxy) = sources;
         match self {
             Self::Dns(reason) | Self::Connection(reason) => (reason.clone(), None),
             Self::Incomplete => ("the connection was closed before the answer was complete".into(), None),

@@ -43,7 +43,7 @@ pub(super) async fn obtain_token(
             }
             let session = client.session(Some(&token.header), namespace);
             let unwrapped = wrapping::unwrap_token(&session).await;
-            let token = unwrapped.and_then(|secret| Ok(Token::given(secret, "the wrapped token")?));
+            let token = unwrapped.and_then(|secret| Token::given(secret, "the wrapped token"));
             token.map(Some).with_context(|| format!("unwrap the token ({source})"))
         }
         Credential::Login(login) => {
@@ -84,7 +84,7 @@ async fn log_in(client: &Client<'_>, login: &Login) -> anyhow::Result<Token> {
     let session = client.session(None, login.namespace.as_deref());
     let LoginRequest { path, fields } = LoginRequest::prepare(client, login).await?;
     let mut response: Response<IgnoredAny> = session.send(request::write(&path, &fields)).await?;
-    let Some(auth) = response.take_auth().filter(|_| response.status == StatusCode::OK) else {
+    let Some(auth) = response.body.auth.take().filter(|_| response.status == StatusCode::OK) else {
         return Err(rejected(client, login, &response).into());
     };
     if auth.client_token.expose().is_empty() {
@@ -142,13 +142,14 @@ pub(super) fn describe(credential: &Credential) -> String {
 
 /// What the server reports about the session's token; `None` if a policy denies it.
 pub(super) async fn lookup_self(session: &Session<'_>) -> Option<TokenInfo> {
-    #[derive(Deserialize)]
+    #[derive(Default, Deserialize)]
     struct Data {
         ttl: u64,
         policies: Vec<String>,
     }
-    let response = session.send_once(request::lookup_self()).await.ok()?;
-    let Data { ttl, policies } = response.into_data()?;
+    let limit = session.client.retry.request_timeout();
+    let response = session.send_once(limit, request::lookup_self()).await.ok()?;
+    let Data { ttl, policies } = response.body.data?;
     Some(TokenInfo { ttl: (ttl > 0).then(|| Duration::from_secs(ttl)), policies })
 }
 
@@ -157,7 +158,7 @@ pub(super) async fn revoke(client: &Client<'_>, token: &Token, login: &LoginToke
     let session = client.session(Some(&token.header), login.namespace.as_deref());
     let limit = client.retry.request_timeout().max(REVOKE_TIMEOUT);
     let request = request::write("auth/token/revoke-self", &[]);
-    let reason = match session.send_once_within::<IgnoredAny>(limit, request).await {
+    let reason = match session.send_once::<IgnoredAny>(limit, request).await {
         Ok(response) if response.status.is_success() => {
             return client.logger.info(format_args!("revoked the token of the login"));
         }

@@ -15,6 +15,7 @@ mod retry;
 mod token;
 mod wrapping;
 
+use anyhow::Result;
 use futures_util::stream::{self, StreamExt};
 
 use crate::config::{Connection, Credential, KvVersion, Read};
@@ -71,22 +72,16 @@ pub fn fetch(
     deadline: Deadline,
     logger: &Logger,
     diagnostics: &mut Diagnostics,
-) -> anyhow::Result<Fetched> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .max_io_events_per_tick(4 * MAX_CONCURRENT_READS)
-        .build();
+) -> Result<Fetched> {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().max_io_events_per_tick(4 * MAX_CONCURRENT_READS).build();
     let runtime = runtime.map_err(|error| CliError::file_error("start the network part", &error))?;
     let connection = options.connection;
     let client = Client::new(connection, RetryPolicy::new(deadline, connection.attempts), logger)?;
     runtime.block_on(fetch_with(&client, options, diagnostics))
 }
 
-async fn fetch_with(
-    client: &Client<'_>,
-    options: &FetchOptions<'_>,
-    diagnostics: &mut Diagnostics,
-) -> anyhow::Result<Fetched> {
+async fn fetch_with(client: &Client<'_>, options: &FetchOptions<'_>, diagnostics: &mut Diagnostics) -> Result<Fetched> {
     let is_check = diagnostics.collects();
     let namespace = options.connection.namespace.as_deref();
     let token = login::obtain_token(client, options.credential, namespace).await?;
@@ -119,7 +114,7 @@ async fn read_all(
     session: &Session<'_>,
     options: &FetchOptions<'_>,
     diagnostics: &mut Diagnostics,
-) -> anyhow::Result<Vec<KvSecret>> {
+) -> Result<Vec<KvSecret>> {
     let reader = &Reader {
         session,
         kv: options.kv,
@@ -134,15 +129,14 @@ async fn read_all(
         results.push((index, if diagnostics.collects() { result } else { Ok(result?) }));
     }
     results.sort_unstable_by_key(|(index, _)| *index);
-    let secrets: Vec<_> =
-        results.into_iter().map(|(_, result)| diagnostics.meet(result)).collect::<anyhow::Result<_>>()?;
+    let secrets: Vec<_> = results.into_iter().map(|(_, result)| diagnostics.meet(result)).collect::<Result<_>>()?;
     Ok(secrets.into_iter().flatten().flatten().collect())
 }
 
 async fn report(session: &Session<'_>, credential: &Credential) -> ConnectionReport {
     ConnectionReport {
         server: session.client.address.to_string(),
-        trust: session.client.trust().clone(),
+        trust: session.client.transport.trust.clone(),
         login: login::describe(credential),
         token: login::lookup_self(session).await,
     }

@@ -42,14 +42,14 @@ enum Mount {
 }
 
 /// The data of a read in KV v2.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Kv2 {
     data: Option<Fields>,
     metadata: Metadata,
 }
 
 /// The version that was read. A secret of KV v1 can have the same form, but then has a lease duration as well.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Metadata {
     version: u64,
     #[serde(default)]
@@ -112,11 +112,9 @@ impl Reader<'_> {
     async fn read_kv2(&self, path: &SecretPath, mount_depth: usize) -> Result<Reply, CliError> {
         let Some((mount, secret)) = path.in_kv2(mount_depth) else { return Ok(Reply::Absent(Absence::Secret)) };
         let policy_path = format!("{mount}/data/{secret}");
-        let response: Response<Kv2> = self.session.send(request::read_kv2(mount, secret, path.version)).await?;
-        let other = self.classify(&response, policy_path);
-        let status = response.status;
-        let data = if response.has_lease_duration() { None } else { response.into_data() };
-        Ok(match (status, data) {
+        let mut response: Response<Kv2> = self.session.send(request::read_kv2(mount, secret, path.version)).await?;
+        let data = response.body.data.take().filter(|_| response.body.lease_duration == 0);
+        Ok(match (response.status, data) {
             (StatusCode::OK, Some(Kv2 { data: Some(data), metadata })) => Reply::Found(KvSecret {
                 path: path.plain(),
                 version: Some(metadata.version),
@@ -128,20 +126,17 @@ impl Reader<'_> {
             } else {
                 Absence::Deleted(metadata.version)
             }),
-            _ => other,
+            _ => self.classify(&response, policy_path),
         })
     }
 
     /// KV v1, `cubbyhole`, `database/creds/app` and the like.
     async fn read_logical(&self, path: &SecretPath) -> Result<Reply, CliError> {
-        let response: Response<Fields> = self.session.send(request::read(&path.plain())).await?;
-        let other = self.classify(&response, path.plain());
-        let (status, lease) = (response.status, response.lease());
-        Ok(match (status, response.into_data()) {
-            (StatusCode::OK, Some(Fields(data))) => {
-                Reply::Found(KvSecret { path: path.plain(), version: None, data, lease })
-            }
-            _ => other,
+        let mut response: Response<Fields> = self.session.send(request::read(&path.plain())).await?;
+        let (path, lease) = (path.plain(), response.lease());
+        Ok(match (response.status, response.body.data.take()) {
+            (StatusCode::OK, Some(Fields(data))) => Reply::Found(KvSecret { path, version: None, data, lease }),
+            _ => self.classify(&response, path),
         })
     }
 
@@ -161,7 +156,7 @@ impl Reader<'_> {
     /// The request with which the Vault CLI tells KV v1 from v2. The server denies it if no policy of the token names
     /// anything in the mount, and if the mount does not exist.
     async fn lookup_mount(&self, path: &SecretPath) -> Result<Mount, CliError> {
-        #[derive(Deserialize)]
+        #[derive(Default, Deserialize)]
         struct Info {
             path: String,
             r#type: String,
@@ -173,7 +168,7 @@ impl Reader<'_> {
         }
         let response: Response<Info> =
             self.session.send(request::read(&format!("sys/internal/ui/mounts/{path}"))).await?;
-        let Some(info) = response.into_data() else { return Ok(Mount::Unknown) };
+        let Some(info) = response.body.data else { return Ok(Mount::Unknown) };
         self.session.client.logger.info(format_args!("{path} is in {} of type {}", info.path, info.r#type));
         let version = info.options.and_then(|options| options.version);
         Ok(match (info.r#type.as_str(), version.as_deref()) {

@@ -7,7 +7,6 @@ use crate::config::{KvVersion, SecretPath};
 use crate::error::CliError;
 use crate::vault::client::Session;
 use crate::vault::request;
-use crate::vault::response::Response;
 
 /// What is known about a path that cannot be read.
 pub(super) struct ReadError<'a> {
@@ -85,7 +84,7 @@ impl ReadError<'_> {
             .hint("raise token_num_uses of the role, or save requests with --kv and --mount");
         }
         let may_be_invalid = uses_left != Some(0) && lookup_is_denied(session).await;
-        if may_be_invalid && session.is_anonymous() {
+        if may_be_invalid && session.token.is_none() {
             return CliError::new("permission denied (403): the agent has no valid token")
                 .hint("look into its log: it could not log in, or it does not add its token (use_auto_auth_token)");
         }
@@ -117,6 +116,7 @@ impl ReadError<'_> {
 
 /// Whether the token cannot even look itself up, which the `default` policy allows.
 async fn lookup_is_denied(session: &Session<'_>) -> bool {
-    let response: Result<Response<IgnoredAny>, _> = session.send_once(request::lookup_self()).await;
+    let limit = session.client.retry.request_timeout();
+    let response = session.send_once::<IgnoredAny>(limit, request::lookup_self()).await;
     response.is_ok_and(|response| response.status == StatusCode::FORBIDDEN)
 }

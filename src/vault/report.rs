@@ -32,25 +32,12 @@ pub enum Trust {
     PlainHttp,
     /// Any: `--tls-skip-verify`.
     Unverified,
-    /// Those that chain to one of `count` certificates from this option or variable.
-    Given {
-        /// The number of trust anchors.
-        count: usize,
-        /// The setting, with the file if it names one.
-        source: String,
-    },
-    /// Those that chain to one of the system's certificates.
-    System {
-        /// The number of trust anchors.
-        count: usize,
-        /// The files and directories they were read from.
-        paths: Vec<String>,
-    },
-    /// Those that chain to one of the certificates in this program, on a system without a certificate store.
-    Bundled {
-        /// The number of trust anchors.
-        count: usize,
-    },
+    /// Those that chain to a number of certificates, from this option or variable.
+    Given(usize, String),
+    /// Those that chain to a number of the system's, from these files and directories.
+    System(usize, Vec<String>),
+    /// Those that chain to a number of certificates in this program, on a system without a certificate store.
+    Bundled(usize),
 }
 
 impl fmt::Display for Trust {
@@ -62,11 +49,11 @@ impl fmt::Display for Trust {
         match self {
             Self::PlainHttp => f.write_str("anybody, over plain HTTP"),
             Self::Unverified => f.write_str("anybody"),
-            Self::Given { count, source } => write!(f, "{}, from {source} and no others", authorities(*count)),
-            Self::System { count, paths } => {
+            Self::Given(count, source) => write!(f, "{}, from {source} and no others", authorities(*count)),
+            Self::System(count, paths) => {
                 write!(f, "{}, the system's, from {}", authorities(*count), paths.join(", "))
             }
-            Self::Bundled { count } => {
+            Self::Bundled(count) => {
                 write!(f, "{}, the bundled ones, since the system has none", authorities(*count))
             }
         }

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
-use http::Request;
 use http_body_util::Full;
 use rustify::Endpoint;
 use url::Url;
@@ -12,14 +10,15 @@ use vaultrs::api::kv1::requests::{GetSecretRequest, SetSecretRequest};
 use vaultrs::api::kv2::requests::ReadSecretRequest;
 
 use crate::secret::Secret;
-use crate::vault::error::TransportError;
+use crate::vault::error::{Result, TransportError};
+use crate::vault::http::HttpRequest;
 
 /// A request that can be sent any number of times.
 pub(super) struct PreparedRequest {
     /// The path below `/v1/`, not percent-encoded, for the log.
     pub(super) path: String,
     pub(super) url: Url,
-    pub(super) http: Request<Full<Bytes>>,
+    pub(super) http: HttpRequest,
 }
 
 /// A request of the API, without the token.
@@ -28,7 +27,7 @@ pub(super) trait ApiRequest {
     ///
     /// # Errors
     /// [`TransportError::InvalidRequest`]
-    fn prepare(self, address: &Url, namespace: Option<&str>) -> Result<PreparedRequest, TransportError>;
+    fn prepare(self, address: &Url, namespace: Option<&str>) -> Result<PreparedRequest>;
 }
 
 /// `GET`: a logical read.
@@ -56,7 +55,7 @@ pub(super) fn write(path: &str, fields: &[(&str, Secret)]) -> impl ApiRequest + 
 }
 
 impl<E: Endpoint> ApiRequest for E {
-    fn prepare(self, address: &Url, namespace: Option<&str>) -> Result<PreparedRequest, TransportError> {
+    fn prepare(self, address: &Url, namespace: Option<&str>) -> Result<PreparedRequest> {
         let path = self.path();
         // It would keep the token in a type that can be printed, so it gets none, and then adds no header for it.
         let token = String::new();

@@ -11,30 +11,36 @@ use serde_json::value::RawValue;
 use crate::config::Address;
 use crate::error::CliError;
 use crate::secret::Secret;
+use crate::vault::http::HttpResponse;
 
-/// A response with data of type `T`.
+/// What the data of a response can be parsed into.
+pub(super) trait Data: Default + DeserializeOwned {}
+
+impl<T: Default + DeserializeOwned> Data for T {}
+
+/// A response whose body may have data of type `T`.
 pub(super) struct Response<T> {
     pub(super) status: StatusCode,
-    /// `None` for anything but a JSON object with an envelope's fields.
-    envelope: Option<Envelope<T>>,
+    /// Empty unless the body is a JSON object with an envelope's fields.
+    pub(super) body: Envelope<T>,
     is_from_tls_port: bool,
 }
 
-/// The fields that every response has in common. What else the server says stays unread.
-#[derive(Deserialize)]
-#[serde(bound = "T: DeserializeOwned")]
-struct Envelope<T> {
+/// The fields that every response has in common, and no others.
+#[derive(Default, Deserialize)]
+#[serde(default, bound = "T: Data")]
+pub(super) struct Envelope<T> {
     request_id: Option<String>,
     errors: Option<Vec<String>>,
     warnings: Option<Vec<String>>,
-    #[serde(default)]
     lease_id: String,
-    #[serde(default)]
-    lease_duration: u64,
-    #[serde(default, deserialize_with = "if_fitting")]
-    data: Option<T>,
-    #[serde(default, deserialize_with = "if_fitting")]
-    auth: Option<Auth>,
+    /// Seconds. KV v1 reports one for each secret, with or without a lease; KV v2 reports 0.
+    pub(super) lease_duration: u64,
+    /// `None` if it has another form than `T`.
+    #[serde(deserialize_with = "if_fitting")]
+    pub(super) data: Option<T>,
+    #[serde(deserialize_with = "if_fitting")]
+    pub(super) auth: Option<Auth>,
 }
 
 /// The token that a login, or an unwrapped login, returns.
@@ -52,6 +58,7 @@ pub(super) struct Auth {
 }
 
 /// Keys and values in the order they were sent; `None` is a JSON `null`. A map would silently lose one of two equal keys.
+#[derive(Default)]
 pub(super) struct Fields(pub(super) Vec<(String, Option<Secret>)>);
 
 /// What a path lacks on the server.
@@ -61,60 +68,42 @@ pub(super) enum Missing {
     Namespace,
 }
 
-impl<T: DeserializeOwned> Response<T> {
-    pub(super) fn parse(response: &http::Response<Vec<u8>>) -> Self {
+impl<T: Data> Response<T> {
+    pub(super) fn parse(response: &HttpResponse) -> Self {
+        let (status, text) = (response.status(), response.body());
         Self {
-            status: response.status(),
+            status,
             // serde's errors quote what they reject, so none leaves this file.
-            envelope: serde_json::from_slice(response.body()).ok(),
-            is_from_tls_port: response.status() == StatusCode::BAD_REQUEST
-                && response.body().starts_with(b"Client sent an HTTP request to an HTTPS server"),
+            body: serde_json::from_slice(text).unwrap_or_default(),
+            is_from_tls_port: status == StatusCode::BAD_REQUEST
+                && text.starts_with(b"Client sent an HTTP request to an HTTPS server"),
         }
     }
 }
 
 impl<T> Response<T> {
-    /// The data, if it has the expected form.
-    pub(super) fn into_data(self) -> Option<T> {
-        self.envelope?.data
-    }
-
-    /// The token, if it is returned and not yet taken.
-    pub(super) fn take_auth(&mut self) -> Option<Auth> {
-        self.envelope.as_mut()?.auth.take()
+    /// Whether Vault or `OpenBao` itself answered, rather than a proxy or another server.
+    pub(super) const fn is_from_vault(&self) -> bool {
+        self.body.request_id.is_some() || self.body.errors.is_some()
     }
 
     /// How long the server lends the data; `None` if it cannot revoke it.
     pub(super) fn lease(&self) -> Option<Duration> {
-        let envelope = self.envelope.as_ref().filter(|envelope| !envelope.lease_id.is_empty())?;
-        Some(Duration::from_secs(envelope.lease_duration))
-    }
-
-    /// Whether a lease duration is reported, as for every secret of KV v1, with or without a lease.
-    pub(super) fn has_lease_duration(&self) -> bool {
-        self.envelope.as_ref().is_some_and(|envelope| envelope.lease_duration > 0)
-    }
-
-    /// Whether Vault or `OpenBao` itself answered, rather than a proxy or another server.
-    pub(super) fn is_from_vault(&self) -> bool {
-        self.envelope.as_ref().is_some_and(|envelope| envelope.request_id.is_some() || envelope.errors.is_some())
+        (!self.body.lease_id.is_empty()).then(|| Duration::from_secs(self.body.lease_duration))
     }
 
     /// What the server reports as missing, in words that it has used since its first releases.
     pub(super) fn missing(&self) -> Option<Missing> {
         if self.has_message("no handler for route") {
-            Some(Missing::Mount)
-        } else if self.has_message("namespace not found") {
-            Some(Missing::Namespace)
-        } else {
-            None
+            return Some(Missing::Mount);
         }
+        self.has_message("namespace not found").then_some(Missing::Namespace)
     }
 
     /// Whether an error or a warning contains this text.
     fn has_message(&self, text: &str) -> bool {
-        let lists = self.envelope.iter().flat_map(|envelope| [&envelope.errors, &envelope.warnings]);
-        lists.flatten().flatten().any(|message| message.contains(text))
+        let lists = [&self.body.errors, &self.body.warnings].into_iter().flatten();
+        lists.flatten().any(|message| message.contains(text))
     }
 
     /// The error for a status or a body that the request does not allow for.

@@ -1,8 +1,9 @@
 //! `[net]` How often a request is repeated, and how long to wait in between.
 
-use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
+
+use humantime::format_duration;
 
 use crate::deadline::Deadline;
 
@@ -25,22 +26,6 @@ const MIN_REMAINING: Duration = Duration::from_millis(20);
 /// The limit of one request, response included.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why no further attempt is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum GiveUp {
-    /// The deadline, with the whole time it gave.
-    Deadline(Duration),
-    /// The server's `Retry-After` exceeds the time that is left.
-    RetryAfter {
-        /// What the server asks for.
-        delay: Duration,
-        /// The whole time of the deadline.
-        total: Duration,
-    },
-    /// `--attempts`, with the attempts that were made.
-    Attempts(u32),
-}
-
 impl RetryPolicy {
     pub(super) const fn new(deadline: Deadline, max_attempts: Option<u32>) -> Self {
         Self { deadline, max_attempts }
@@ -53,34 +38,27 @@ impl RetryPolicy {
 
     /// The wait after this many attempts, at least 1: exponential with full jitter
     /// (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>), and at least `retry_after`.
-    pub(super) fn backoff(&self, attempts: u32, retry_after: Option<Duration>) -> Result<Duration, GiveUp> {
-        if self.max_attempts.is_some_and(|max| attempts >= max) {
-            return Err(GiveUp::Attempts(attempts));
+    ///
+    /// # Errors
+    /// Why no further attempt is made, for the message.
+    pub(super) fn backoff(&self, attempts: u32, retry_after: Option<Duration>) -> Result<Duration, String> {
+        match self.max_attempts {
+            Some(1) => return Err("gave up after 1 try (--attempts)".into()),
+            Some(max) if attempts >= max => return Err(format!("gave up after {attempts} tries (--attempts)")),
+            _ => {}
         }
         let ceiling = MAX_BACKOFF.min(INITIAL_BACKOFF.saturating_mul(1 << (attempts - 1).min(16)));
         #[allow(clippy::cast_precision_loss, reason = "53 random bits are plenty")]
         let jitter = RandomState::new().hash_one(attempts) as f64 / u64::MAX as f64;
-        let (remaining, total) = (self.deadline.remaining(), self.deadline.total());
+        let (remaining, total) = (self.deadline.remaining(), format_duration(self.deadline.total()));
         match retry_after {
-            Some(delay) if delay >= remaining => Err(GiveUp::RetryAfter { delay, total }),
+            Some(delay) if delay >= remaining => {
+                Err(format!("it asks to wait {}, --timeout is {total}", format_duration(delay)))
+            }
             Some(delay) => Ok(delay.max(ceiling.mul_f64(jitter)).min(remaining)),
             // Near the end the waits get shorter, so that the last attempt is made just before the deadline.
             None if remaining > MIN_REMAINING => Ok(ceiling.mul_f64(jitter).min(remaining / 2)),
-            None => Err(GiveUp::Deadline(total)),
-        }
-    }
-}
-
-impl fmt::Display for GiveUp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = humantime::format_duration;
-        match *self {
-            Self::Deadline(total) => write!(f, "gave up after {} (--timeout)", text(total)),
-            Self::RetryAfter { delay, total } => {
-                write!(f, "it asks to wait {}, --timeout is {}", text(delay), text(total))
-            }
-            Self::Attempts(1) => f.write_str("gave up after 1 try (--attempts)"),
-            Self::Attempts(attempts) => write!(f, "gave up after {attempts} tries (--attempts)"),
+            None => Err(format!("gave up after {total} (--timeout)")),
         }
     }
 }
@@ -105,14 +83,14 @@ mod tests {
     #[test]
     fn retry_after_is_honoured_within_the_deadline() {
         assert!(policy(60, None).backoff(1, Some(Duration::from_secs(30))).unwrap() >= Duration::from_secs(30));
-        let (delay, total) = (Duration::from_secs(61), Duration::from_secs(60));
-        assert_eq!(policy(60, None).backoff(1, Some(delay)), Err(GiveUp::RetryAfter { delay, total }));
+        let reason = policy(60, None).backoff(1, Some(Duration::from_secs(61))).unwrap_err();
+        assert_eq!(reason, "it asks to wait 1m 1s, --timeout is 1m");
     }
 
     #[test]
     fn time_and_attempts_are_limited() {
-        assert_eq!(policy(0, None).backoff(1, None), Err(GiveUp::Deadline(Duration::ZERO)));
-        assert_eq!(policy(60, Some(3)).backoff(3, None), Err(GiveUp::Attempts(3)));
+        assert_eq!(policy(0, None).backoff(1, None), Err("gave up after 0s (--timeout)".into()));
+        assert_eq!(policy(60, Some(3)).backoff(3, None), Err("gave up after 3 tries (--attempts)".into()));
         assert!(policy(60, Some(3)).backoff(2, None).is_ok());
     }
 }

@@ -1,40 +1,47 @@
 //! `[net]` How a connection is made: a name is resolved, a proxy passed, TLS negotiated.
 
+use std::cell::OnceCell;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use http::header::HOST;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::client::conn::http1::SendRequest;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tokio::net::UnixStream;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use url::{Position, Url};
 
 use crate::config::{Connection, Proxy};
 use crate::deadline::Deadline;
-use crate::vault::error::TransportError;
+use crate::vault::error::{Result, TransportError};
 use crate::vault::http::dns::Resolver;
 use crate::vault::http::limit::{ByteBudget, LimitedStream};
-use crate::vault::http::proxy::{connect_tunnel, set_proxy_auth};
-use crate::vault::http::stream::{BoxedStream, CONNECT_TIMEOUT, connect_tcp, http_handshake};
-use crate::vault::http::tls;
+use crate::vault::http::{HttpRequest, proxy, tls};
 use crate::vault::report::Trust;
+
+/// The limit for a connection, with its handshakes.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Delay before also trying the next address, see RFC 8305.
+const HAPPY_EYEBALLS_DELAY: Duration = Duration::from_millis(300);
 
 /// Makes connections to the server, and to the target of its redirect.
 pub(super) struct Connector<'a> {
     connection: &'a Connection,
     deadline: Deadline,
     resolver: Resolver,
-    address_index: AtomicUsize,
     /// Made when it is first needed, because it reads files.
-    tls: OnceLock<(Arc<ClientConfig>, Trust)>,
+    tls: OnceCell<(Arc<ClientConfig>, Trust)>,
 }
 
 /// An open connection.
@@ -43,15 +50,16 @@ pub(super) struct HttpConnection {
     budget: ByteBudget,
 }
 
+/// TCP, a Unix socket, TLS or a tunnel.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+type BoxedStream = Box<dyn Stream>;
+
 impl<'a> Connector<'a> {
     pub(super) fn new(connection: &'a Connection, deadline: Deadline) -> Self {
-        Self {
-            connection,
-            deadline,
-            resolver: Resolver::default(),
-            address_index: AtomicUsize::new(0),
-            tls: OnceLock::new(),
-        }
+        Self { connection, deadline, resolver: Resolver::default(), tls: OnceCell::new() }
     }
 
     /// Which certificates are accepted for this URL.
@@ -64,15 +72,12 @@ impl<'a> Connector<'a> {
 
     /// Sets the request's target, `Host` and proxy credentials: a server is sent the path, a proxy that forwards the
     /// request the whole URL.
-    pub(super) fn set_target(&self, request: &mut Request<Full<Bytes>>, url: &Url) -> Result<(), TransportError> {
+    pub(super) fn set_target(&self, request: &mut HttpRequest, url: &Url) -> Result<()> {
         let proxy = self.forwarding_proxy(url);
         let start = if proxy.is_some() { Position::BeforeScheme } else { Position::BeforePath };
         *request.uri_mut() = url[start..Position::AfterQuery].parse().map_err(|_| TransportError::InvalidRequest)?;
         request.headers_mut().insert(HOST, HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort])?);
-        if let Some(proxy) = proxy {
-            set_proxy_auth(request, proxy)?;
-        }
-        Ok(())
+        proxy.map_or(Ok(()), |proxy| proxy::set_proxy_auth(request, proxy))
     }
 
     /// The proxy that forwards requests for this URL; for `https` it tunnels them instead.
@@ -80,25 +85,16 @@ impl<'a> Connector<'a> {
         self.connection.proxy.as_ref().filter(|_| url.scheme() == "http")
     }
 
-    /// Which of a name's addresses is tried first. It counts on past the last one.
-    pub(super) fn address_index(&self) -> usize {
-        self.address_index.load(Ordering::Relaxed)
-    }
-
-    /// Has the next connection begin at the address after `index`, unless a concurrent request has done so.
-    pub(super) fn rotate_address(&self, index: usize) {
-        let _ = self.address_index.compare_exchange(index, index + 1, Ordering::Relaxed, Ordering::Relaxed);
-    }
-
-    /// Connects to the server of a URL. [`CONNECT_TIMEOUT`] does not cover the look-up of its name.
-    pub(super) async fn connect(&self, url: &Url) -> Result<HttpConnection, TransportError> {
+    /// Connects to the server of a URL, trying the address with this index, modulo their number, first.
+    /// [`CONNECT_TIMEOUT`] does not cover the look-up of the name.
+    pub(super) async fn connect(&self, url: &Url, address_index: usize) -> Result<HttpConnection> {
         let Connection { address, proxy, .. } = self.connection;
         let mut addresses = match (&address.socket, proxy) {
             (Some(_), _) => Vec::new(),
             (None, Some(proxy)) => self.resolver.addresses(&proxy.url).await.map_err(TransportError::of_proxy)?,
             (None, None) => self.resolver.addresses(url).await?,
         };
-        let first = self.address_index().checked_rem(addresses.len()).unwrap_or(0);
+        let first = address_index.checked_rem(addresses.len()).unwrap_or(0);
         addresses.rotate_left(first);
         let connected = async {
             let budget = ByteBudget::new();
@@ -108,7 +104,7 @@ impl<'a> Connector<'a> {
         timeout(CONNECT_TIMEOUT, connected).await.unwrap_or(Err(TransportError::Timeout))
     }
 
-    async fn open_stream(&self, url: &Url, addresses: Vec<SocketAddr>) -> Result<BoxedStream, TransportError> {
+    async fn open_stream(&self, url: &Url, addresses: Vec<SocketAddr>) -> Result<BoxedStream> {
         let stream = match (&self.connection.address.socket, &self.connection.proxy) {
             (Some(socket), _) => Box::new(UnixStream::connect(socket).await?),
             (None, Some(proxy)) => self.connect_proxy(proxy, url, addresses).await.map_err(TransportError::of_proxy)?,
@@ -122,20 +118,18 @@ impl<'a> Connector<'a> {
     }
 
     /// Connects to the proxy, and through it if the server speaks TLS.
-    async fn connect_proxy(
-        &self,
-        proxy: &Proxy,
-        url: &Url,
-        addresses: Vec<SocketAddr>,
-    ) -> Result<BoxedStream, TransportError> {
+    async fn connect_proxy(&self, proxy: &Proxy, url: &Url, addresses: Vec<SocketAddr>) -> Result<BoxedStream> {
         let mut stream = connect_tcp(addresses).await?;
         if proxy.url.scheme() == "https" {
             stream = self.tls_handshake(stream, certificate_host(&proxy.url)).await?;
         }
-        if url.scheme() == "https" { connect_tunnel(stream, proxy, url).await } else { Ok(stream) }
+        if url.scheme() == "http" {
+            return Ok(stream);
+        }
+        Ok(Box::new(TokioIo::new(proxy::tunnel(http_handshake(stream).await?, proxy, url).await?)))
     }
 
-    async fn tls_handshake(&self, stream: BoxedStream, name: &str) -> Result<BoxedStream, TransportError> {
+    async fn tls_handshake(&self, stream: BoxedStream, name: &str) -> Result<BoxedStream> {
         let config = Arc::clone(&self.tls().map_err(TransportError::TlsSetup)?.0);
         let name = ServerName::try_from(name.to_owned()).map_err(|_| TransportError::InvalidRequest)?;
         Ok(Box::new(TlsConnector::from(config).connect(name, stream).await?))
@@ -159,7 +153,7 @@ impl HttpConnection {
     }
 
     /// Sends a request, and waits for the head of the response.
-    pub(super) async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, TransportError> {
+    pub(super) async fn send(&mut self, request: HttpRequest) -> Result<Response<Incoming>> {
         self.budget.reset();
         Ok(self.sender.send_request(request).await?)
     }
@@ -168,4 +162,31 @@ impl HttpConnection {
 /// The host as a certificate names it: an IPv6 address without brackets.
 fn certificate_host(url: &Url) -> &str {
     url.host_str().unwrap_or_default().trim_matches(['[', ']'])
+}
+
+/// Connects to the first address that accepts. An address that refuses is followed by the next at once.
+async fn connect_tcp(addresses: Vec<SocketAddr>) -> Result<BoxedStream> {
+    let mut addresses = addresses.into_iter().peekable();
+    let mut attempts = FuturesUnordered::new();
+    loop {
+        attempts.extend(addresses.next().map(TcpStream::connect));
+        let wait = if addresses.peek().is_some() { HAPPY_EYEBALLS_DELAY } else { CONNECT_TIMEOUT };
+        match timeout(wait, attempts.next()).await {
+            Ok(Some(Ok(stream))) => {
+                stream.set_nodelay(true)?;
+                return Ok(Box::new(stream));
+            }
+            Ok(Some(Err(error))) if attempts.is_empty() && addresses.peek().is_none() => return Err(error.into()),
+            Ok(None) => return Err(TransportError::Timeout),
+            _ => {}
+        }
+    }
+}
+
+/// Starts HTTP on a stream. The connection ends when the result is dropped.
+async fn http_handshake(stream: impl Stream + 'static) -> Result<SendRequest<Full<Bytes>>> {
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    // Its errors reach the request that waits for a response.
+    tokio::spawn(connection.with_upgrades());
+    Ok(sender)
 }

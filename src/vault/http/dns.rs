@@ -1,17 +1,17 @@
 //! `[net]` Names are resolved on a thread of their own: `getaddrinfo(3)` cannot be interrupted, and the deadline does not
 //! wait for it.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use futures_util::future::{FutureExt, Shared};
 use tokio::sync::oneshot::{self, Receiver};
 use url::{Host, Url};
 
-use crate::vault::error::TransportError;
+use crate::vault::error::{Result, TransportError};
 
 /// Enough for `getaddrinfo`, and little to lock.
 const RESOLVER_STACK_BYTES: usize = 256 * 1024;
@@ -21,17 +21,17 @@ const RAISE_THREADS_HINT: &str = "raise the limit on processes (ulimit -u, docke
 /// The look-ups under way, by name. If a name server is down, one takes longer than an attempt, so the next attempt
 /// waits for the same look-up: a new one would not end in time either.
 #[derive(Default)]
-pub(super) struct Resolver(Mutex<HashMap<String, Lookup>>);
+pub(super) struct Resolver(RefCell<HashMap<String, Lookup>>);
 
 /// The addresses, or the C library's error.
-type Lookup = Shared<Receiver<Result<Vec<IpAddr>, String>>>;
+type Lookup = Shared<Receiver<std::result::Result<Vec<IpAddr>, String>>>;
 
 impl Resolver {
     /// Resolves the host of a URL as every other program on the machine does.
     ///
     /// # Errors
     /// [`TransportError::Dns`], or [`TransportError::ResourceLimit`] if no thread can be made.
-    pub(super) async fn addresses(&self, url: &Url) -> Result<Vec<SocketAddr>, TransportError> {
+    pub(super) async fn addresses(&self, url: &Url) -> Result<Vec<SocketAddr>> {
         let port = url.port_or_known_default().unwrap_or_default();
         let name = match url.host() {
             Some(Host::Ipv4(ip)) => return Ok(vec![(ip, port).into()]),
@@ -41,14 +41,14 @@ impl Resolver {
         };
         let result = self.start_or_join(name)?.await;
         // Not a cache: the next result may be another one.
-        self.running().remove(name);
+        self.0.borrow_mut().remove(name);
         let cancelled = Err("the look-up ended without an answer".into());
         let addresses = result.unwrap_or(cancelled).map_err(TransportError::Dns)?;
         Ok(addresses.into_iter().map(|address| (address, port).into()).collect())
     }
 
-    fn start_or_join(&self, name: &str) -> Result<Lookup, TransportError> {
-        let mut running = self.running();
+    fn start_or_join(&self, name: &str) -> Result<Lookup> {
+        let mut running = self.0.borrow_mut();
         if let Some(lookup) = running.get(name) {
             return Ok(lookup.clone());
         }
@@ -67,10 +67,6 @@ impl Resolver {
         let lookup = receiver.shared();
         running.insert(name.to_owned(), lookup.clone());
         Ok(lookup)
-    }
-
-    fn running(&self) -> MutexGuard<'_, HashMap<String, Lookup>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

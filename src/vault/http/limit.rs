@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// The largest body; Vault's own limit for a request is 32 MiB, for a KV secret 1 MiB.
-pub(in crate::vault) const MAX_RESPONSE_BYTES: usize = 8 * 1024 * 1024;
+pub(crate) const MAX_RESPONSE_BYTES: usize = 8 * 1024 * 1024;
 
 /// The largest response, with room for its headers and chunk sizes.
 const MAX_WIRE_BYTES: usize = MAX_RESPONSE_BYTES + 1024 * 1024;

@@ -5,5 +5,10 @@ mod dns;
 pub(super) mod exchange;
 pub(super) mod limit;
 mod proxy;
-mod stream;
 mod tls;
+
+/// A request that can be sent again without copying its body.
+pub(super) type HttpRequest = http::Request<http_body_util::Full<bytes::Bytes>>;
+
+/// A whole response.
+pub(super) type HttpResponse = http::Response<Vec<u8>>;

@@ -3,43 +3,37 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::{HOST, InvalidHeaderValue, PROXY_AUTHORIZATION};
-use http::{HeaderValue, Method, Request, StatusCode};
+use http::header::{HOST, PROXY_AUTHORIZATION};
+use http::{HeaderValue, Method, StatusCode};
 use http_body_util::Full;
-use hyper_util::rt::TokioIo;
+use hyper::client::conn::http1::SendRequest;
+use hyper::upgrade::Upgraded;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
 use crate::config::Proxy;
-use crate::vault::error::TransportError;
-use crate::vault::http::stream::{BoxedStream, http_handshake};
+use crate::vault::error::{Result, TransportError};
+use crate::vault::http::HttpRequest;
 
-/// Turns a connection to the proxy into one to the server, with `CONNECT`.
-pub(super) async fn connect_tunnel(
-    stream: BoxedStream,
-    proxy: &Proxy,
-    url: &Url,
-) -> Result<BoxedStream, TransportError> {
+/// Has the proxy connect to the server, with `CONNECT`.
+pub(super) async fn tunnel(mut sender: SendRequest<Full<Bytes>>, proxy: &Proxy, url: &Url) -> Result<Upgraded> {
     let port = url.port_or_known_default().unwrap_or_default();
     let authority = format!("{}:{port}", url.host_str().unwrap_or_default());
-    let mut request = Request::new(Full::default());
+    let mut request = HttpRequest::default();
     request.headers_mut().insert(HOST, HeaderValue::from_str(&authority)?);
     *request.uri_mut() = authority.try_into().map_err(|_| TransportError::InvalidRequest)?;
     *request.method_mut() = Method::CONNECT;
     set_proxy_auth(&mut request, proxy)?;
-    let response = http_handshake(stream).await?.send_request(request).await?;
+    let response = sender.send_request(request).await?;
     match response.status() {
-        status if status.is_success() => Ok(Box::new(TokioIo::new(hyper::upgrade::on(response).await?))),
+        status if status.is_success() => Ok(hyper::upgrade::on(response).await?),
         StatusCode::PROXY_AUTHENTICATION_REQUIRED => Err(TransportError::ProxyAuth),
         status => Err(TransportError::ProxyRefused(status)),
     }
 }
 
 /// Adds the user name and password of the proxy's address, if it has them.
-pub(super) fn set_proxy_auth(
-    request: &mut Request<Full<Bytes>>,
-    Proxy { url, .. }: &Proxy,
-) -> Result<(), InvalidHeaderValue> {
+pub(super) fn set_proxy_auth(request: &mut HttpRequest, Proxy { url, .. }: &Proxy) -> Result<()> {
     if url.username().is_empty() && url.password().is_none() {
         return Ok(());
     }

@@ -85,27 +85,23 @@ fn client_identity(
 
 fn root_store(anchors: &TrustAnchors, deadline: Deadline) -> anyhow::Result<(RootCertStore, Trust)> {
     let mut store = RootCertStore::empty();
-    let source = match anchors {
+    let (source, added) = match anchors {
         TrustAnchors::File(file) => {
-            let pem = credential_file::read_public(file, deadline)?;
-            add_pem(&mut store, pem.expose()).with_context(|| file.to_string())?;
-            file.to_string()
+            (file.to_string(), add_pem(&mut store, credential_file::read_public(file, deadline)?.expose()))
         }
-        TrustAnchors::Pem(pem) => {
-            add_pem(&mut store, pem.value.as_bytes()).with_context(|| pem.source.clone())?;
-            pem.source.clone()
-        }
+        TrustAnchors::Pem(pem) => (pem.source.clone(), add_pem(&mut store, pem.value.as_bytes())),
         TrustAnchors::Directory(directory) => {
             add_directory(&mut store, &directory.value, deadline).with_context(|| directory.source.clone())?;
-            directory.to_string()
+            (directory.to_string(), Ok(()))
         }
         TrustAnchors::System { file, directories } => {
             return system_store(file.as_ref(), directories.as_ref(), deadline);
         }
     };
+    added.with_context(|| source.clone())?;
     match store.len() {
         0 => Err(no_certificate(source)),
-        count => Ok((store, Trust::Given { count, source })),
+        count => Ok((store, Trust::Given(count, source))),
     }
 }
 
@@ -138,9 +134,9 @@ fn system_store(
     }
     let trust = if store.is_empty() {
         store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        Trust::Bundled { count: store.len() }
+        Trust::Bundled(store.len())
     } else {
-        Trust::System { count: store.len(), paths }
+        Trust::System(store.len(), paths)
     };
     Ok((store, trust))
 }
