@@ -28,7 +28,7 @@ prove-memory: release tools ## What is in memory when the program is about to st
 	$(tested) --test integration memory:: -- --show-output
 
 prove-silence: release tools ## Says everything the program can say, and finds no secret in it
-	$(tested) --test integration silence:: -- --nocapture
+	$(tested) --test integration leaks:: -- --nocapture
 
 prove-faults: release tools ## Every fault of tests/FAULTS.md, and the page itself; WRITE_FAULTS=1 writes it anew
 	$(tested) --test integration faults::

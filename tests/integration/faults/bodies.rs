@@ -1,8 +1,9 @@
 //! Bodies that look like an answer of Vault's, and are none, or an odd one.
 
-use crate::fake_vault::{CANARY, Reply};
 use crate::faults::server::{Ends, Step, expected, meet};
 use crate::faults::{Row, Section, Trial};
+use crate::support::canary::CANARY;
+use crate::support::fake_server::Reply;
 
 /// A good answer, but for what stands in its innermost object.
 fn around(data: &str) -> String {

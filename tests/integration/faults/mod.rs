@@ -10,13 +10,12 @@ mod seccomp;
 mod server;
 mod statuses;
 
+use crate::support::vault::{Outcome, TestVault};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
-
-use crate::bed::{Bed, Outcome};
 
 /// A part of the table.
 struct Section {
@@ -95,9 +94,9 @@ fn cell(text: &str) -> String {
 
 /// Runs it within the time.
 #[track_caller]
-fn run_within(bed: &Bed, time: Duration) -> Outcome {
+fn run_within(vault: &TestVault, time: Duration) -> Outcome {
     let start = Instant::now();
-    let outcome = bed.run(PROGRAM);
+    let outcome = vault.run(PROGRAM);
     let took = start.elapsed();
     assert!(took < time + PATIENCE, "it took {took:?}: {outcome}");
     outcome
@@ -117,47 +116,47 @@ fn sections() -> Vec<Section> {
 }
 
 #[test]
-fn whatever_happens_to_the_connection() {
+fn faults_of_the_connection() {
     server::connections().prove();
 }
 
 #[test]
-fn whatever_the_server_answers() {
+fn faults_of_the_response() {
     server::answers().prove();
 }
 
 #[test]
-fn whatever_status_it_is() {
+fn every_status() {
     statuses::section().prove();
 }
 
 #[test]
-fn whatever_is_in_the_body() {
+fn faults_of_the_body() {
     bodies::section().prove();
 }
 
 #[test]
-fn whatever_happens_in_the_network() {
+fn faults_of_the_network() {
     network::section().prove();
 }
 
 #[test]
-fn whatever_the_certificate_says() {
+fn faults_of_the_certificate() {
     network::certificates().prove();
 }
 
 #[test]
-fn whatever_the_limits() {
+fn resource_limits() {
     environment::limits().prove();
 }
 
 #[test]
-fn whatever_the_surroundings() {
+fn faults_of_the_environment() {
     environment::surroundings().prove();
 }
 
 #[test]
-fn the_document_is_the_table() {
+fn faults_md_is_up_to_date() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/FAULTS.md");
     let sections = sections().iter().map(|section| format!("\n{}", section.markdown())).collect::<Vec<_>>();
     let table = format!("{HEAD}{}", sections.concat());

@@ -1,8 +1,9 @@
 //! Every status that Vault or something in front of it may answer with, with a body of Vault's and with another one.
 
-use crate::fake_vault::{CANARY, NOT_READY, Reply, TOKEN};
 use crate::faults::server::{Ends, Expected, STEPS, Step, expected, meet, passes};
 use crate::faults::{Row, Section, Trial};
+use crate::support::canary::{CANARY, TOKEN};
+use crate::support::fake_server::{NOT_READY, Reply};
 
 /// What comes of a status, at a read and at a login.
 struct Status {

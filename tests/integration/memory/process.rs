@@ -4,18 +4,17 @@
 use nix::libc;
 use rustls::version::TLS13;
 
-use crate::fake_vault::{FakeVault, Reply};
-
 use super::keys::Tls;
 use super::random;
-use super::stopped::Stopped;
+use super::traced_process::TracedProcess;
+use crate::support::fake_server::{FakeServer, Reply};
 
 #[test]
-fn an_address_needs_no_thread_from_beginning_to_end() {
+fn a_start_with_an_ip_address_makes_no_thread() {
     let threads = [libc::SYS_clone, libc::SYS_clone3].map(|call: libc::c_long| call.unsigned_abs());
-    let fake = FakeVault::answering([Reply::secret(&[("a", &random(32))])]);
-    let stopped = Stopped::on(&fake.unwatched_bed());
-    assert!(!stopped.calls.iter().any(|call| threads.contains(call)), "{:?}", stopped.calls);
+    let fake = FakeServer::answering([Reply::secret(&[("a", &random(32))])]);
+    let process = TracedProcess::on(&fake.unwatched_vault());
+    assert!(!process.calls.iter().any(|call| threads.contains(call)), "{:?}", process.calls);
 }
 
 /// All that the little that is called behind the wiping may use of the stack.
@@ -23,12 +22,12 @@ const USED_LATER: usize = 2048;
 
 /// Keys pass through the stack in forms that no search knows, multiplied or expanded.
 #[test]
-fn nothing_is_left_of_what_was_on_the_stack() {
+fn the_unused_stack_is_wiped() {
     let tls = Tls::of(&TLS13);
-    let fake = FakeVault::answering_over_tls(tls.config.clone(), [Reply::secret(&[("a", &random(32))])]);
-    let stopped = Stopped::on(&fake.unwatched_bed().file("ca", &tls.ca).args(["--ca-cert", "ca"]));
-    let stack = stopped.memory.iter().find(|stretch| stretch.whose.contains("[stack]")).expect("a stack");
-    let in_use = usize::try_from(stopped.stack_pointer - stack.start).expect("a size");
+    let fake = FakeServer::answering_over_tls(tls.config.clone(), [Reply::secret(&[("a", &random(32))])]);
+    let process = TracedProcess::on(&fake.unwatched_vault().file("ca", &tls.ca).args(["--ca-cert", "ca"]));
+    let stack = process.memory.iter().find(|region| region.whose.contains("[stack]")).expect("a stack");
+    let in_use = usize::try_from(process.stack_pointer - stack.start).expect("a size");
     let left = stack.bytes[..in_use - USED_LATER].iter().filter(|&&byte| byte != 0).count();
     assert_eq!(left, 0, "bytes below what is in use");
 }
@@ -36,7 +35,7 @@ fn nothing_is_left_of_what_was_on_the_stack() {
 /// What is in a register after the last copy depends on the machine and on chance, so all are filled by hand here.
 #[cfg(target_arch = "x86_64")]
 #[test]
-fn no_vector_register_keeps_anything() {
+fn vector_registers_are_wiped() {
     use std::arch::{asm, is_x86_feature_detected};
     use vault_exec::process::wipe_registers;
 

@@ -1,0 +1,195 @@
+//! Signed tokens: from a variable or a file, from GitLab by name, from GitHub Actions by asking.
+
+use std::sync::LazyLock;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::auth::signer::Signer;
+use crate::support::api::Api;
+use crate::support::fake_server::{FakeServer, Reply};
+use crate::support::http::Request;
+use crate::support::login::VALUE;
+use crate::support::process::free_port;
+use crate::support::vault::TestVault;
+use serde_json::{Value, json};
+
+/// Who signs, and whom `auth/jwt` believes.
+static SIGNER: LazyLock<Signer> = LazyLock::new(|| {
+    let signer = Signer::new();
+    let config =
+        json!({"jwt_validation_pubkeys": [signer.pem()], "bound_issuer": "https://ci.example", "default_role": ""});
+    Api::shared().post("auth/jwt/config", &config);
+    signer
+});
+
+const REFUSED: &str = "vault-exec: log in at auth/jwt: the server refused the credential (400)\n\
+                       hint: check --role, and that the token is for its audience and subject and has not expired\n";
+
+/// Seconds since 1970, so far from now.
+pub(crate) fn seconds(from_now: i64) -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    i64::try_from(now.as_secs()).unwrap() + from_now
+}
+
+fn claims(subject: &str, audience: &str, life: i64) -> Value {
+    json!({
+        "iss": "https://ci.example", "sub": subject, "aud": audience,
+        "iat": seconds(-600), "nbf": seconds(-600), "exp": seconds(life),
+    })
+}
+
+pub(crate) fn jwt(audience: &str) -> String {
+    SIGNER.sign(&claims("repo:app", audience, 300))
+}
+
+/// A vault with the role `{kv}` for `repo:app`.
+fn locked() -> TestVault {
+    LazyLock::force(&SIGNER);
+    let vault = TestVault::locked();
+    let role = json!({
+        "role_type": "jwt", "user_claim": "sub", "bound_subject": "repo:app", "bound_audiences": ["vault"],
+        "token_policies": ["{kv}"], "clock_skew_leeway": -1, "expiration_leeway": -1,
+    });
+    vault.post("auth/jwt/role/{kv}", &role);
+    vault
+}
+
+pub(crate) fn with_role() -> TestVault {
+    locked().args(["--role", "{kv}"])
+}
+
+#[test]
+fn a_jwt_logs_in() {
+    let vault = with_role();
+    vault.clone().env("VAULT_JWT", jwt("vault")).enters_silently();
+    vault.clone().env("VAULT_JWT", jwt("vault") + "\n").enters();
+    vault.clone().env("BAO_JWT", jwt("vault")).env("VAULT_JWT", "wrong").enters();
+    vault.clone().env("VAULT_ID_TOKEN", jwt("vault")).enters_silently();
+    vault.clone().env("BAO_ID_TOKEN", jwt("vault")).enters();
+    let file = vault.file("jwt", format!("{}\r\n", jwt("vault")));
+    file.clone().args(["--jwt-file", "{home}/jwt"]).enters();
+    file.clone().env("VAULT_JWT_FILE", "jwt").enters_silently();
+    file.env("VAULT_JWT", "wrong").args(["--auth", "jwt", "--jwt-file", "jwt"]).is_refused(REFUSED);
+}
+
+#[test]
+fn the_role_may_be_the_default_of_the_method() {
+    let vault = locked();
+    vault.post("sys/auth/jwt-{kv}", &json!({"type": "jwt"}));
+    let config = json!({"jwt_validation_pubkeys": [SIGNER.pem()], "default_role": "app"});
+    vault.post("auth/jwt-{kv}/config", &config);
+    let role =
+        json!({"role_type": "jwt", "user_claim": "sub", "bound_audiences": ["vault"], "token_policies": ["{kv}"]});
+    vault.post("auth/jwt-{kv}/role/app", &role);
+    let vault = vault.env("VAULT_JWT", jwt("vault"));
+    vault.clone().args(["--auth-mount", "jwt-{kv}"]).enters_silently();
+    vault
+        .clone()
+        .args(["--auth-mount", "jwt-{kv}", "--role", "none"])
+        .is_refused(&REFUSED.replace("/jwt", "/jwt-{kv}"));
+    vault.is_refused(
+        "vault-exec: log in at auth/jwt: the server refused the credential (400)\n\
+         hint: name a role with --role, and check that the token is for it and has not expired\n",
+    );
+}
+
+#[test]
+fn an_invalid_jwt_is_refused() {
+    let vault = with_role();
+    let refused = |jwt: &str| vault.clone().env("VAULT_JWT", jwt).is_refused(REFUSED);
+    refused(&SIGNER.sign(&claims("repo:app", "vault", -300)));
+    refused(&jwt("pypi"));
+    refused(&SIGNER.sign(&claims("repo:other", "vault", 300)));
+    refused(&Signer::new().sign(&claims("repo:app", "vault", 300)));
+    refused("canary-that-is-no-jwt");
+    vault.clone().args(["--role", "none"]).env("VAULT_JWT", jwt("vault")).is_refused(REFUSED);
+    vault.clone().args(["--auth", "jwt"]).is_refused(
+        "vault-exec: --auth jwt: it needs VAULT_JWT, --jwt-file or a GitHub Actions job with `id-token: write`\n",
+    );
+    vault.args(["--jwt-file", "{home}/none"]).is_refused(
+        "vault-exec: log in at auth/jwt: --jwt-file: {home}/none: No such file or directory\nhint: check that it is there, and that the user vault-exec runs as may read it\n",
+    );
+}
+
+/// What GitHub does for a job: it signs for the audience that is asked for, or for its own.
+fn github(request: &Request) -> Reply {
+    let audience = match request.target().strip_prefix("/token?api-version=2.0") {
+        Some("") => "https://github.com/example",
+        Some("&audience=vault") => "vault",
+        Some("&audience=https%3A%2F%2Fvault.example%2F%3Fa%26b") => "https://vault.example/?a&b",
+        _ => return Reply::answer(404, "{}"),
+    };
+    match (request.method(), request.header("Authorization")) {
+        ("GET", Some("Bearer canary-of-the-job")) => {
+            Reply::answer(200, json!({"count": 1, "value": jwt(audience)}).to_string())
+        }
+        _ => Reply::answer(401, json!({"value": "canary", "message": "canary"}).to_string()),
+    }
+}
+
+pub(crate) fn on_github(vault: TestVault, path: &str) -> TestVault {
+    let service = FakeServer::handling(None, github).forever();
+    vault
+        .env("ACTIONS_ID_TOKEN_REQUEST_URL", format!("{}{path}", service.url()))
+        .env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "canary-of-the-job")
+}
+
+#[test]
+fn a_github_job_requests_its_id_token() {
+    let vault = on_github(with_role(), "/token?api-version=2.0").without("HTTPS_PROXY");
+    let vault = vault.env("http_proxy", "http://127.0.0.1:1");
+    vault.clone().args(["--jwt-audience", "vault"]).enters_silently();
+    let outcome = vault.clone().args(["--jwt-audience", "vault"]).run(["true"]).exits(0);
+    assert_eq!(outcome.stderr, "");
+    vault.clone().env("VAULT_EXEC_JWT_AUDIENCE", "vault").args(["--auth", "jwt", "-vv"]).environ().has("K", VALUE);
+    // A token of one's own goes first, and nobody is asked.
+    vault.clone().args(["--jwt-audience", "none"]).env("VAULT_JWT", jwt("vault")).enters_silently();
+    // What GitHub signs of itself is for GitHub.
+    vault.clone().is_refused(REFUSED);
+    vault.clone().args(["--jwt-audience", "https://vault.example/?a&b"]).is_refused(REFUSED);
+}
+
+#[test]
+fn a_github_job_without_a_role_requests_no_id_token() {
+    let vault = on_github(locked(), "/token?api-version=2.0");
+    vault.is_refused(
+        "vault-exec: no token: VAULT_TOKEN is not set, --token-file is not given and there is no {home}/.vault-token\n\
+         hint: set VAULT_TOKEN, name a --token-file, choose an --auth method, or log in with `bao login` or `vault login`\n",
+    );
+}
+
+#[test]
+fn a_github_job_without_permission_gets_a_hint() {
+    let vault = on_github(with_role(), "/token?api-version=2.0").args(["--jwt-audience", "vault"]);
+    let refused = |status: u16| {
+        format!(
+            "vault-exec: log in at auth/jwt: ask GitHub Actions for a token: it answered {status} and no token\n\
+             hint: the job needs `permissions: id-token: write`\n"
+        )
+    };
+    let wrong = vault.clone().env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "hunter2-of-the-job");
+    wrong.is_refused(&refused(401));
+    on_github(vault.clone(), "/elsewhere?").is_refused(&refused(404));
+    assert_eq!(vault.requests(), [""; 0], "Vault is not asked without a token");
+
+    let service = FakeServer::answering([Reply::answer(200, "{}")]);
+    vault.clone().env("ACTIONS_ID_TOKEN_REQUEST_URL", format!("{}/", service.url())).is_refused(&refused(200));
+    vault.clone().without("ACTIONS_ID_TOKEN_REQUEST_URL").args(["--auth", "jwt"]).is_refused(
+        "vault-exec: --auth jwt: it needs VAULT_JWT, --jwt-file or a GitHub Actions job with `id-token: write`\n",
+    );
+}
+
+#[test]
+fn requests_to_github_are_retried() {
+    let port = free_port();
+    let vault = with_role()
+        .env("ACTIONS_ID_TOKEN_REQUEST_URL", format!("http://127.0.0.1:{port}/token?secret=canary"))
+        .env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "canary-of-the-job")
+        .args(["--jwt-audience", "vault", "--attempts", "2", "--timeout", "5s"]);
+    let service = format!("http://127.0.0.1:{port}/token: connection refused");
+    vault.fails(&format!(
+        "vault-exec: waiting for {service} (for 5s at most)\n\
+         vault-exec: log in at auth/jwt: ask GitHub Actions for a token: {service}; gave up after 2 tries (--attempts)\n\
+         hint: check that the server runs and is reachable; \
+         the address is from ACTIONS_ID_TOKEN_REQUEST_URL\n"
+    ));
+}

@@ -1,0 +1,387 @@
+//! What `--check` tells, and that it does nothing else.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::auth::lease::{database_users, with_database};
+use crate::cli::project::as_somebody;
+use crate::support::api::text;
+use crate::support::canary::assert_no_secrets;
+use crate::support::login::VALUE;
+use crate::support::scratch::TmpfsDir;
+use crate::support::vault::{Outcome, TestVault};
+use crate::support::wait::wait_until;
+
+/// Values that must be nowhere in what is said. Their lengths are numbers that nothing else has.
+const CANARY: &str = "canary-of-nineteen!";
+const OTHER: &str = "another-canary-of-thirty-seven-bytes!";
+
+/// `{url}` stands for the address of the server.
+trait Checks {
+    #[track_caller]
+    fn checks(&self, code: i32, table: &str) -> Outcome;
+    #[track_caller]
+    fn checks_with(&self, program: &[&str], code: i32, table: &str) -> Outcome;
+    #[track_caller]
+    fn json(&self, code: i32) -> Value;
+}
+
+impl Checks for TestVault {
+    fn checks(&self, code: i32, table: &str) -> Outcome {
+        self.checks_with(&[], code, table)
+    }
+
+    fn checks_with(&self, program: &[&str], code: i32, table: &str) -> Outcome {
+        let outcome = self.clone().args(["--check"]).run(program.iter().copied()).exits(code);
+        assert_eq!(text_of(&outcome), self.fill(table), "{outcome}");
+        outcome
+    }
+
+    fn json(&self, code: i32) -> Value {
+        let outcome = self.clone().args(["--check", "--format", "json"]).alone().exits(code);
+        serde_json::from_slice(&outcome.stdout).unwrap_or_else(|error| panic!("{error}: {outcome}"))
+    }
+}
+
+fn text_of(outcome: &Outcome) -> String {
+    let text = String::from_utf8(outcome.stdout.clone()).unwrap();
+    // Whether memory can be locked is the machine's to say.
+    text.replace("memory    not locked: the limit is too low\n", "memory    locked\n")
+}
+
+/// What stands below the variables where a root token is given.
+const REST: &str = "\
+server    {addr}
+trust     anybody, over plain HTTP
+login     token from VAULT_TOKEN
+token     lives for ever; policies root
+memory    locked
+";
+
+fn rest(problems: &str) -> String {
+    format!("{REST}problems  {problems}\n")
+}
+
+/// Neither a value nor its length is anywhere.
+#[track_caller]
+fn silent_about_values(outcome: &Outcome) {
+    let all = format!("{}{}", String::from_utf8_lossy(&outcome.stdout), outcome.stderr);
+    let all = all.replace(&outcome.fill("{kv}"), "kv");
+    for canary in [CANARY, OTHER] {
+        assert!(!all.contains(canary) && !all.contains(&canary[..8]), "{canary} in {outcome}");
+        let length = canary.len().to_string();
+        let numbers = all.split(|character: char| !character.is_ascii_digit());
+        // The port may be any number, but not one of two digits.
+        assert!(numbers.into_iter().all(|number| number != length), "the length of {canary} in {outcome}");
+    }
+}
+
+fn app() -> TestVault {
+    TestVault::kv2().secret("app", [("user", CANARY), ("password", OTHER)]).path("app")
+}
+
+#[test]
+fn the_table_of_a_usual_check_fits_a_terminal() {
+    let vault = app().secret("app", [("user", CANARY), ("password", OTHER)]).args([
+        "--set",
+        "DATABASE_URL=postgresql://{user|url}:{password|url}@db/app",
+        "--file",
+        "PGPASSFILE=*:*:*:*:{password}",
+    ]);
+    let table = "\
+PASSWORD      {kv}/app#password @2
+USER          {kv}/app#user @2
+DATABASE_URL  --set
+PGPASSFILE    --file
+
+";
+    let outcome = vault.checks(0, &(table.to_owned() + &rest("none"))).stderr_is("");
+    silent_about_values(&outcome);
+    let widest = text_of(&outcome).lines().map(|line| line.chars().count()).max();
+    assert!(widest <= Some(80), "{outcome}");
+}
+
+#[test]
+fn a_check_looks_the_program_up_and_does_not_start_it() {
+    let vault = app().args(["--only", "user"]).program("program", "#!/bin/sh\n: > \"$0.was-here\"\n");
+    let table = "USER      {kv}/app#user @1\n\n";
+    let there = format!("{table}program   {{home}}/program\n{}", rest("none"));
+    vault.checks_with(&["{home}/program"], 0, &there).stderr_is("");
+    assert!(!fs::exists(vault.fill("{home}/program.was-here")).unwrap());
+
+    let path = vault.env("PATH", "/nowhere:/none");
+    let absent = format!("{table}{}\n`psql` was not found\nhint: PATH is /nowhere:/none\n", rest("1"));
+    path.checks_with(&["psql", "-c", "select 1"], 125, &absent).stderr_is("");
+    let refused = "{home}/.file cannot be executed: it may not be executed\n\
+                   hint: chmod +x it, and check that its file system is not mounted noexec\n";
+    let path = path.file(".file", "x");
+    path.checks_with(&["{home}/.file"], 125, &format!("{table}{}\n{refused}", rest("1"))).stderr_is("");
+}
+
+#[test]
+fn a_check_reports_which_value_overrides_which() {
+    let vault = app()
+        .secret("later", [("user", CANARY)])
+        .path("later")
+        .args(["--set", "PASSWORD={user}"])
+        .env("USER", "me")
+        .env("PASSWORD", OTHER);
+    let table = "\
+USER      {kv}/later#user @1, replaces the inherited one
+PASSWORD  --set, replaces the inherited one
+USER      ({kv}/app#user @1 is not used: {kv}/later#user @1 wins)
+PASSWORD  ({kv}/app#password @1 is not used: --set wins)
+
+";
+    let reordered = |table: &str| {
+        let mut lines: Vec<_> = table.lines().collect();
+        lines.sort_unstable();
+        lines.join("\n")
+    };
+    let outcome = vault.clone().args(["--check"]).alone().exits(0).stderr_is("");
+    assert_eq!(reordered(&text_of(&outcome)), reordered(&vault.fill(&(table.to_owned() + &rest("none")))), "{outcome}");
+    silent_about_values(&outcome);
+
+    let kept = "PASSWORD  inherited, {kv}/app#password @1 is not used\nUSER      {kv}/app#user @1\n\n";
+    let env = app().env("PASSWORD", CANARY).args(["--on-conflict", "env"]);
+    silent_about_values(&env.checks(0, &(kept.to_owned() + &rest("none"))));
+
+    let conflict = "\
+\n--on-conflict error: PASSWORD already in the environment
+hint: unset them, --skip their keys, or choose --on-conflict vault or env
+";
+    let error = app().env("PASSWORD", CANARY).args(["--on-conflict", "error"]);
+    silent_about_values(&error.checks(125, &(kept.to_owned() + &rest("1") + conflict)));
+}
+
+#[test]
+fn a_check_reports_all_problems() {
+    let vault = app()
+        .secret("closed", [("k", OTHER)])
+        .token_with_policy(
+            r#"path "{kv}/data/app" { capabilities = ["read"] } path "{kv}/data/absent" { capabilities = ["read"] }"#,
+        )
+        .path("closed")
+        .path("absent")
+        .args(["--set", "A={user}:{pasword}", "--file", "B={user}", "--require", "NEEDED", "--require", "A"]);
+    let problems = "\
+\nread {kv}/closed: permission denied (403)
+hint: a policy of the token must hold
+path \"{kv}/data/closed\" {
+  capabilities = [\"read\"]
+}
+
+read {kv}/absent: no such secret
+hint: `bao kv list {kv}` shows what is there; --optional-path lets it be absent
+
+--set A: column 8: no key is called `pasword`
+hint: did you mean `password`?
+
+`nothing` was not found
+hint: PATH is /nowhere
+
+--require: not set or empty: NEEDED, A
+hint: add the keys to a secret that --path names, or set the variables
+";
+    let outcome = vault.clone().env("PATH", "/nowhere").args(["--check"]).run(["nothing"]).exits(125).stderr_is("");
+    let shown = text_of(&outcome);
+    let (table, told) = shown.split_once("problems  5\n").unwrap_or_else(|| panic!("{outcome}"));
+    let expected = "PASSWORD  {kv}/app#password @1\nUSER      {kv}/app#user @1\nB         --file\n\nserver    ";
+    assert!(table.starts_with(&vault.fill(expected)), "{outcome}");
+    let sorted = |text: &str| {
+        let mut parts: Vec<_> = text.split("\n\n").map(|part| part.trim().to_owned()).collect();
+        parts.sort_unstable();
+        parts
+    };
+    assert_eq!(sorted(told), sorted(&vault.fill(problems)), "{outcome}");
+    silent_about_values(&outcome);
+}
+
+#[test]
+fn the_json_report_has_these_fields() {
+    let vault = app().secret("over", [("user", CANARY)]).path("over").env("PASSWORD", OTHER);
+    let vault = vault.args(["--set", "URL=x{user}", "--file", "F={password}"]);
+    let outcome = vault.clone().args(["--check", "--format=json"]).run(["sh"]).exits(0).stderr_is("");
+    silent_about_values(&outcome);
+    let told: Value = serde_json::from_slice(&outcome.stdout).unwrap();
+    let kv = vault.fill("{kv}");
+    let key = |name: &str, path: &str, key: &str, outcome: &str, by: Value| {
+        json!({"name": name, "source": "key", "path": format!("{kv}/{path}"), "key": key, "version": 1,
+               "outcome": outcome, "by": by})
+    };
+    let composed = |name: &str, source: &str| {
+        json!({"name": name, "source": source, "path": null, "key": null, "version": null,
+               "outcome": "set", "by": null})
+    };
+    let mut variables = told["variables"].as_array().unwrap().clone();
+    variables.sort_by_key(ToString::to_string);
+    let mut expected = vec![
+        key("PASSWORD", "app", "password", "replaces_inherited", Value::Null),
+        key("USER", "over", "user", "set", Value::Null),
+        key("USER", "app", "user", "overridden", json!(format!("{kv}/over#user @1"))),
+        composed("URL", "set"),
+        composed("F", "file"),
+    ];
+    expected.sort_by_key(ToString::to_string);
+    assert_eq!(variables, expected);
+    let mut rest = told.as_object().unwrap().clone();
+    rest.remove("variables");
+    assert!(rest.remove("memory_locked").unwrap().is_boolean());
+    assert!(rest["program"].as_str().unwrap().ends_with("/sh"));
+    rest.remove("program");
+    let expected = json!({
+        "ok": true, "server": vault.fill("{addr}"), "trust": "anybody, over plain HTTP",
+        "login": "token from VAULT_TOKEN", "token": {"ttl": null, "policies": ["root"]}, "problems": []
+    });
+    assert_eq!(Value::from(rest), expected);
+}
+
+#[test]
+fn the_json_report_contains_the_problems() {
+    let told = app().path("absent").args(["--on-conflict", "env"]).env("USER", "me").json(125);
+    assert_eq!(told["ok"], false);
+    assert_eq!(told["program"], Value::Null);
+    assert!(told["variables"].as_array().unwrap().iter().any(|variable| variable["outcome"] == "kept_inherited"));
+    let [problem] = told["problems"].as_array().unwrap().as_slice() else { panic!("{told}") };
+    assert!(text(&problem["message"]).ends_with("/absent: no such secret"));
+    assert!(text(&problem["hint"]).contains("--optional-path"));
+    assert_eq!(problem.as_object().unwrap().len(), 2);
+}
+
+#[test]
+fn a_check_reports_an_unreachable_server() {
+    let vault = TestVault::bare().env("VAULT_ADDR", "http://127.0.0.1:1").env("VAULT_TOKEN", "bed-down-token").args([
+        "--path",
+        "secret/app",
+        "--attempts",
+        "1",
+        "--set",
+        "A={k}",
+        "--require",
+        "B",
+    ]);
+    let outcome = vault.clone().args(["--check"]).alone().exits(125);
+    let table = "\
+server    http://127.0.0.1:1
+trust     anybody, over plain HTTP
+login     token from VAULT_TOKEN
+";
+    let shown = text_of(&outcome);
+    assert!(shown.starts_with(table), "{outcome}");
+    let problem = "\nread secret/app: http://127.0.0.1:1: connection refused; gave up after 1 try (--attempts)\n\
+                   hint: check that the server runs and is reachable; the address is from VAULT_ADDR\n";
+    assert!(shown.contains(problem), "{outcome}");
+    let told = vault.json(125);
+    assert_eq!((&told["ok"], &told["variables"], &told["token"]), (&json!(false), &json!([]), &Value::Null));
+    assert!(!told["problems"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn format_needs_check() {
+    app().args(["--format", "json"]).fails("vault-exec: --format: it needs --check as well\n");
+    app().args(["--check", "--format", "xml"]).alone_fails("vault-exec: --format: `xml` is not text or json\n");
+    let vault = app().env("VAULT_EXEC_CHECK", "true").env("VAULT_EXEC_FORMAT", "json");
+    let outcome = vault.run(["echo", "the program was started"]).exits(0).stderr_is("");
+    assert!(outcome.stdout.starts_with(b"{\n"), "{outcome}");
+}
+
+#[test]
+fn a_check_reports_its_login_and_revokes_the_token() {
+    let vault = TestVault::locked_kv1().with_approle(&json!({"token_ttl": "1h"}));
+    let outcome = vault.clone().args(["--check"]).alone().exits(0).stderr_is("");
+    let expected = "\
+K         {kv}/a#k
+
+server    {addr}
+trust     anybody, over plain HTTP
+login     login at auth/approle
+token     lives 1h more; policies default, {kv}
+memory    locked
+problems  none
+";
+    // A second may go by between the login and the question.
+    assert_eq!(text_of(&outcome).replace("59m 59s more", "1h more"), vault.fill(expected), "{outcome}");
+    assert_no_secrets(&vault, &outcome);
+    assert!(!String::from_utf8_lossy(&outcome.stdout).contains(VALUE));
+    let last = "POST auth/token/revoke-self".to_owned();
+    assert_eq!(vault.requests().last(), Some(&last));
+    wait_until("the end of the token", || vault.token_count() == 0);
+
+    let told = vault.json(0);
+    assert!([json!(3600), json!(3599)].contains(&told["token"]["ttl"]), "{told}");
+    assert_eq!(told["token"]["policies"], json!(["default", vault.fill("{kv}")]));
+    assert_eq!(told["login"], "login at auth/approle");
+    assert_eq!(told["variables"][0]["version"], Value::Null);
+
+    let silent = vault.clone().env("VAULT_SECRET_ID", "no-such-secret-id").args(["--check"]).alone().exits(125);
+    assert!(text_of(&silent).contains("problems  1\n\nlog in at auth/approle"), "{silent}");
+}
+
+#[test]
+fn a_check_revokes_its_leases() {
+    let vault = with_database("checks", &json!({"token_ttl": "3h"}));
+    let outcome = vault.clone().args(["--check"]).alone().exits(0);
+    assert!(text_of(&outcome).contains(&vault.fill("\nUSERNAME  db-{kv}/creds/checks#username\n")), "{outcome}");
+    wait_until("the end of the token", || vault.token_count() == 0);
+    wait_until("the end of the credentials", || database_users("checks") == 0);
+}
+
+#[test]
+fn a_check_writes_no_file_and_reports_an_existing_one() {
+    let memory = TmpfsDir::new();
+    let vault = app().args(["--explicit", "--file", "A={user}", "--file", "B={password}", "--file-dir"]);
+    let vault = vault.args([memory.path()]);
+    vault.checks(0, &format!("A         --file\nB         --file\n\n{}", rest("none")));
+    assert_eq!(memory.names(), [""; 0]);
+
+    fs::write(format!("{}/B", memory.path()), "theirs").unwrap();
+    let told = vault.json(125);
+    let message = format!("--file B: {}/B: File exists", memory.path());
+    assert_eq!(told["problems"][0]["message"], json!(message), "{told}");
+    assert_eq!(memory.names(), ["B"]);
+
+    for (wrong, why) in
+        [("{home}", "it is not on tmpfs"), ("/dev/null", "Not a directory"), ("/none", "No such file or directory")]
+    {
+        let told = app().args(["--explicit", "--file", "A={user}", "--file-dir", wrong]).json(125);
+        let message = text(&told["problems"][0]["message"]);
+        assert!(message.starts_with("--file A: ") && message.ends_with(&format!(": {why}")), "{told}");
+    }
+}
+
+#[test]
+fn a_check_reports_a_directory_without_write_permission() {
+    let memory = TmpfsDir::new();
+    let vault = app().args(["--explicit", "--file", "A={user}", "--file-dir", memory.path()]);
+    let problem = format!(
+        "\n--file A: {}/A: Permission denied\nhint: the user vault-exec runs as must be able to write there\n",
+        memory.path()
+    );
+    as_somebody(vault, 65534, ".").checks(125, &format!("{}{problem}", rest("1")));
+}
+
+#[test]
+fn a_key_cannot_forge_a_line() {
+    let key = "k\nproblems  none\u{202e}\u{7f}";
+    let vault = TestVault::kv2().secret("odd", json!({key: CANARY})).path("odd");
+    let table = "K_PROBLEMS__NONE____  {kv}/odd#k\\nproblems  none\\u{202e}\\u{7f} @1\n\n";
+    silent_about_values(&vault.checks(0, &(table.to_owned() + &rest("none"))));
+    let told = vault.json(0);
+    assert_eq!(told["variables"][0]["key"], key);
+    let raw = vault.args(["--check", "--format", "json"]).alone();
+    let text = String::from_utf8(raw.stdout).unwrap();
+    assert!(text.chars().all(|character| character == '\n' || (' '..='~').contains(&character)), "{text:?}");
+    let null = TestVault::kv2().secret("odd", r#"{"a\nproblems  none": null}"#).path("odd");
+    let problem = "\n{kv}/odd: key `a\\nproblems  none` is null\n\
+                   hint: give it a value (\"\" is one), or leave it out with --skip\n";
+    null.checks(125, &format!("{}{problem}", rest("1")));
+}
+
+#[test]
+fn warnings_go_to_standard_error() {
+    let vault = with_database("warns", &json!({"token_ttl": "3h"}));
+    let outcome = vault.args(["--check", "--format", "json", "-v"]).alone().exits(0);
+    serde_json::from_slice::<Value>(&outcome.stdout).unwrap_or_else(|error| panic!("{error}: {outcome}"));
+    assert!(outcome.stderr.contains("the server takes these values back"), "{outcome}");
+}

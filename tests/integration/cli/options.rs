@@ -1,0 +1,212 @@
+//! What was typed, what variables say instead, and what is wrong with either.
+
+use crate::support::openbao::ROOT;
+use crate::support::vault::TestVault;
+
+const USAGE: &str = "hint: vault-exec --help lists the options; a program's own stand behind --\n";
+
+/// A vault that fails before a server is asked for anything.
+fn typed<const N: usize>(args: [&str; N]) -> TestVault {
+    TestVault::bare().args(args)
+}
+
+#[test]
+fn an_unknown_option_is_an_error_without_its_value() {
+    let unknown = |option: &str| format!("vault-exec: unexpected argument '{option}' found\n");
+    typed(["--pth", "a/b", "--", "true"])
+        .alone_fails(&(unknown("--pth") + "hint: did you mean --path? A program's own options stand behind --\n"));
+    typed(["-x"]).alone_fails(&(unknown("-x") + USAGE));
+    for token in [&["--token", ROOT][..], &["--token=bed-root-token"]] {
+        let hint = "hint: did you mean --token-file? A program's own options stand behind --\n";
+        typed([]).args(token.iter().copied()).fails(&(unknown("--token") + hint));
+    }
+    typed(["--path"]).alone_fails(&format!(
+        "vault-exec: a value is required for '--path <PATH[@N]>' but none was supplied\n{USAGE}"
+    ));
+}
+
+#[test]
+fn a_program_and_a_path_are_required() {
+    let no_program = "vault-exec: no program to start\nhint: vault-exec [OPTIONS] [--] COMMAND [ARG]...\n";
+    typed([]).alone_fails(no_program);
+    typed(["--path", "a/b"]).alone_fails(no_program);
+    typed(["--path", "a/b", "--"]).alone_fails(no_program);
+    let no_path = "vault-exec: no path to read\nhint: give --path secret/app, set VAULT_EXEC_PATH, or write it into .vault-exec.toml\n";
+    typed([]).fails(no_path);
+    typed(["--path", ""]).fails(no_path);
+    typed([]).env("VAULT_EXEC_PATH", " ,\n").fails(no_path);
+}
+
+#[test]
+fn an_invalid_value_is_an_error() {
+    for (option, value, message) in [
+        ("--kv", "3", "`3` is not auto, 1 or 2\n"),
+        ("--case", "lower", "`lower` is not upper or keep\n"),
+        ("--on-conflict", "both", "`both` is not vault, env or error\n"),
+        ("--log-format", "xml", "`xml` is not text or json\n"),
+        ("--attempts", "few", "`few` is not a number from 1\n"),
+        ("--timeout", "soon", "`soon` is not a duration\nhint: for example 60s, 1m30s or 500ms\n"),
+        ("--timeout", "0", "`0` is not a duration\nhint: for example 60s, 1m30s or 500ms\n"),
+        ("--path", "a/b@0", "`a/b@0` is not a path: a version is a number from 1 behind the @\n"),
+        ("--path", "a//b", "`a//b` is not a path: it has an empty, `.` or `..` segment\n"),
+        ("--path", "a/../b", "`a/../b` is not a path: it has an empty, `.` or `..` segment\n"),
+        ("--path", "a/b\nc", "`a/b\\nc` is not a path: it has an unprintable character\n"),
+        ("--mount", "/", "`/` is not a path: it names nothing\n"),
+        ("--allow-name", "1A", "`1A` is a name that starts with a digit\n"),
+    ] {
+        typed(["--path", "a/b", option, value]).fails(&format!("vault-exec: {option}: {message}"));
+        let variable = format!("VAULT_EXEC_{}", option.trim_start_matches('-').replace('-', "_").to_uppercase());
+        if option != "--path" {
+            typed(["--path", "a/b"]).env(&variable, value).fails(&format!("vault-exec: {variable}: {message}"));
+        }
+    }
+    typed(["--path", "secret"]).fails(
+        "vault-exec: --path: `secret` is a mount, but no secret in it\n\
+         hint: name a secret below it, for example secret/app\n",
+    );
+}
+
+#[test]
+fn an_invalid_address_is_an_error() {
+    for (address, shown, fault) in [
+        ("localhost:8200", "localhost:8200", "it starts with none of https://, http:// and unix:///"),
+        ("vault.example.com", "vault.example.com", "it is no URL"),
+        ("http://127.0.0.1/?x", "http://127.0.0.1/…", "it has a `?` or a `#`"),
+        ("https://me:hunter2@vault", "https://…@vault", "it holds a user name"),
+    ] {
+        let message = |from: &str| {
+            format!(
+                "vault-exec: {from}: `{shown}` is not an address: {fault}\n\
+                 hint: for example https://vault.example.com:8200\n"
+            )
+        };
+        typed(["--path", "a/b", "--address", address]).fails(&message("--address"));
+        typed(["--path", "a/b"]).env("VAULT_ADDR", address).fails(&message("VAULT_ADDR"));
+    }
+}
+
+#[test]
+fn a_password_in_an_address_is_not_printed() {
+    for address in [
+        "https://me:hunter2@vault:port",
+        "ftp://me:hunter2@vault",
+        "me:hunter2@vault:8200",
+        "http://v/?hunter2",
+        "https://me:1#hunter2@vault",
+        "https://v/?a=b@hunter2",
+    ] {
+        let outcome = typed(["--path", "a/b"]).env("VAULT_ADDR", address).run(["true"]).exits(125);
+        assert!(!outcome.stderr.contains("hunter2"), "{outcome}");
+    }
+}
+
+#[test]
+fn a_secret_in_place_of_a_flag_or_a_name_is_not_printed() {
+    let hint = "hint: vault-exec --help lists the options; a program's own stand behind --\n";
+    for switch in ["--unwrap-token", "--keep-token", "--secret-id-wrapped"] {
+        typed(["--path", "a/b", &format!("{switch}=hunter2")])
+            .fails(&format!("vault-exec: {switch}: it takes no value\n{hint}"));
+        let variable = format!("VAULT_EXEC_{}", switch.trim_start_matches("--").replace('-', "_").to_uppercase());
+        let vault = typed(["--path", "a/b", "--auth", "approle", "--role-id", "me"]);
+        let stderr = vault.env(variable, "hunter2").run(["true"]).exits(125).stderr;
+        assert!(!stderr.contains("hunter2"), "{stderr}");
+    }
+    for option in ["--set", "--file"] {
+        typed(["--path", "a/b", option, "postgres://me:hunter2@db/x?a=b"]).fails(&format!(
+            "vault-exec: {option}: in front of the = stands a name with a character outside A-Z, a-z, 0-9 and _\n"
+        ));
+    }
+}
+
+#[test]
+fn flags_in_variables_follow_go() {
+    let vault = TestVault::kv2().secret("a", [("k", "v")]).path("a").env("A", "1");
+    for yes in ["1", "t", "T", "true", "TRUE", "True"] {
+        vault.clone().env("VAULT_EXEC_PRISTINE", yes).environ().has_only(["K=v"]);
+    }
+    for no in ["", "0", "f", "F", "false", "FALSE", "False"] {
+        vault.clone().env("VAULT_EXEC_PRISTINE", no).environ().has("A", "1");
+    }
+    for wrong in ["yes", "on", "tRUE", " 1"] {
+        vault.clone().env("VAULT_SKIP_VERIFY", wrong).fails(
+            "vault-exec: VAULT_SKIP_VERIFY: it is neither true nor false\n\
+             hint: 1, t, true or 0, f, false; empty is false\n",
+        );
+    }
+}
+
+#[test]
+fn the_sources_of_the_address_have_an_order() {
+    let nowhere = "http://127.0.0.1:1";
+    let vault = TestVault::kv2().secret("a", [("k", "v")]).path("a").args(["--attempts", "1"]);
+    let right = vault.fill("{addr}");
+    let works = |vault: TestVault| drop(vault.environ().has("K", "v"));
+    works(vault.clone().env("VAULT_ADDR", nowhere).env("BAO_ADDR", &right));
+    works(vault.clone().env("BAO_ADDR", nowhere).env("VAULT_EXEC_ADDRESS", &right));
+    works(vault.clone().env("VAULT_EXEC_ADDRESS", nowhere).args(["--address", &right]));
+    works(vault.clone().env("VAULT_EXEC_ADDRESS", "").args(["--address", ""]));
+    works(vault.clone().args(["--address", &format!("{right}/")]));
+    vault.env("BAO_ADDR", "").fails(
+        "vault-exec: read {kv}/a: https://127.0.0.1:8200: connection refused; gave up after 1 try (--attempts)\n\
+         hint: check that the server runs and is reachable; the address is from the default\n",
+    );
+}
+
+#[test]
+fn variables_apply_where_options_are_missing() {
+    for vault in TestVault::each() {
+        let version = if vault.is_kv1() { "1" } else { "2" };
+        let vault = vault.secret("a", [("x", "1"), ("y", "2"), ("z", "3")]).secret("b", [("x", "b")]).recorded();
+        let all = vault
+            .env("VAULT_EXEC_PATH", "a")
+            .env("VAULT_EXEC_OPTIONAL_PATH", "absent, b")
+            .env("VAULT_EXEC_MOUNT", "{kv}")
+            .env("VAULT_EXEC_KV", version)
+            .env("VAULT_EXEC_ONLY", "x,y")
+            .env("VAULT_EXEC_SKIP", "y\n")
+            .env("VAULT_EXEC_PREFIX", "P_")
+            .env("VAULT_EXEC_CASE", "keep")
+            .env("VAULT_EXEC_PRISTINE", "true")
+            .env("VAULT_EXEC_KEEP_ENV", "A")
+            .env("A", "a");
+        all.environ().has_only(["A=a", "P_x=b"]);
+        all.clone().env("VAULT_EXEC_REQUIRE", "P_y\nP_x, P_z").fails(
+            "vault-exec: --require: not set or empty: P_y, P_z\n\
+             hint: add the keys to a secret that --path names, or set the variables\n",
+        );
+        all.args(["--case", "upper", "--only", "z", "--prefix", "Q_"]).environ().has_only(["A=a", "Q_Z=3"]);
+    }
+}
+
+#[test]
+fn only_lists_in_variables_are_split() {
+    let vault = TestVault::kv2().secret("a", [("k", "a"), ("l", "a")]).secret("b", [("k", "b")]);
+    vault.clone().env("VAULT_EXEC_PATH", "{kv}/a,{kv}/b").environ().has("K", "b").has("L", "a");
+    vault.clone().env("VAULT_EXEC_PATH", "\n{kv}/b\n{kv}/a\n").environ().has("K", "a").has("L", "a");
+    vault.clone().env("VAULT_EXEC_PATH", "{kv}/a").path("b").environ().has("K", "b").lacks("L");
+    vault.secret("a,b", [("k", "comma")]).path("a,b").environ().has("K", "comma");
+}
+
+#[test]
+fn a_variable_that_is_not_utf8_is_named() {
+    use std::os::unix::ffi::OsStringExt;
+    let odd = std::ffi::OsString::from_vec(b"\xff".to_vec());
+    typed([]).env("VAULT_EXEC_PATH", odd).fails("vault-exec: VAULT_EXEC_PATH: not UTF-8\n");
+}
+
+#[test]
+fn help_and_version_go_to_standard_output_and_hold_no_value() {
+    let variables = "VAULT_TOKEN BAO_TOKEN VAULT_ADDR BAO_ADDR VAULT_NAMESPACE VAULT_CACERT VAULT_EXEC_PATH \
+                     VAULT_EXEC_KV VAULT_EXEC_LOG_FORMAT";
+    let vault = variables.split_whitespace().fold(TestVault::bare(), |vault, name| vault.env(name, "hunter2"));
+    for option in ["--help", "-h"] {
+        let outcome = vault.clone().args([option]).alone().exits(0).stderr_is("");
+        let text = String::from_utf8(outcome.stdout.clone()).unwrap();
+        assert!(text.contains("\nUsage: vault-exec [OPTIONS] [--] COMMAND [ARG]...\n"), "{outcome}");
+        assert!(!text.contains("hunter2"), "{outcome}");
+    }
+    for option in ["--version", "-V"] {
+        let version = concat!("vault-exec ", env!("CARGO_PKG_VERSION"), "\n");
+        vault.clone().args([option]).alone().exits(0).stderr_is("").stdout_is(version);
+    }
+}

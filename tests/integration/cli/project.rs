@@ -1,0 +1,455 @@
+//! The project file: where it is found, what it may say, and when it is not trusted.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::process::{Command, Stdio};
+
+use crate::auth::lease::POSTGRES;
+use crate::support::openbao::ROOT;
+use crate::support::process::requires_root;
+use crate::support::vault::TestVault;
+
+const NAME: &str = ".vault-exec.toml";
+const NO_PATH: &str = "vault-exec: no path to read\n\
+                       hint: give --path secret/app, set VAULT_EXEC_PATH, or write it into .vault-exec.toml\n";
+
+/// With a secret `app`, and one `other`.
+fn vault() -> TestVault {
+    TestVault::kv2().secret("app", [("user", "me"), ("password", "p")]).secret("other", [("k", "v")])
+}
+
+trait Projects {
+    fn project(self, text: &str) -> Self;
+    fn at(self, directory: &str) -> Self;
+    #[track_caller]
+    fn project_fails(&self, place: &str, message: &str);
+}
+
+impl Projects for TestVault {
+    /// Has a project file at home, where vault-exec is called.
+    fn project(self, text: &str) -> Self {
+        let text = self.fill(text);
+        self.file(NAME, text)
+    }
+
+    /// Calls vault-exec in a directory, made if it is not there yet.
+    fn at(self, directory: &str) -> Self {
+        let directory = self.fill(directory);
+        self.under_sh(&format!(r#"mkdir -p '{directory}' && cd '{directory}' && exec "$@""#))
+    }
+
+    /// Fails with a message about the file at home.
+    fn project_fails(&self, place: &str, message: &str) {
+        self.fails(&format!("vault-exec: {{home}}/{NAME}{place}: {message}\n"));
+    }
+}
+
+const APP: &str = "path = \"{kv}/app\"\n";
+
+#[test]
+fn a_project_file_is_found_in_the_working_directory_or_a_parent() {
+    let vault = vault().project(APP);
+    vault.environ().has("USER", "me").stderr_is("");
+    vault.clone().at("{home}/a/b/c").environ().has("USER", "me");
+    // The nearest alone counts.
+    fs::write(vault.fill("{home}/a/.vault-exec.toml"), vault.fill("path = \"{kv}/other\"")).unwrap();
+    vault.clone().at("{home}/a/b/c").environ().has("K", "v").lacks("USER");
+    // One that says nothing says that nothing is meant.
+    fs::write(vault.fill("{home}/a/b/.vault-exec.toml"), "").unwrap();
+    vault.at("{home}/a/b/c").fails(NO_PATH);
+}
+
+#[test]
+fn the_search_for_a_project_file_ends_at_the_home_directory() {
+    let vault = vault().project(APP);
+    vault.clone().env("HOME", "{home}/user").at("{home}/user/a").fails(NO_PATH);
+    vault.clone().env("HOME", "{home}/user/").at("{home}/user").fails(NO_PATH);
+    vault.clone().env("HOME", "{home}/user/a").at("{home}/user").environ().has("USER", "me");
+    vault.clone().env("HOME", "").at("{home}/user").environ().has("USER", "me");
+    vault.clone().without("HOME").at("{home}/user").environ().has("USER", "me");
+    // The working directory has no links in its name, a home may.
+    symlink(vault.fill("{home}/user"), vault.fill("{home}/link")).unwrap();
+    vault.env("HOME", "{home}/link").at("{home}/user/a").fails(NO_PATH);
+}
+
+#[test]
+fn the_search_for_a_project_file_ends_at_a_mount() {
+    let vault = vault().project(APP).env("HOME", "/nowhere");
+    fs::create_dir(vault.fill("{home}/mount")).unwrap();
+    let mount = vault.fill("{home}/mount");
+    let script = format!("mount -t tmpfs none {mount} && mkdir {mount}/a && cd {mount}/a");
+    vault.clone().with_mounts(&script).fails(NO_PATH);
+    let with_file = script.replace("cd", &format!("cp {mount}/../.vault-exec.toml {mount} && cd"));
+    vault.with_mounts(&with_file).environ().has("USER", "me");
+}
+
+#[test]
+fn a_deleted_working_directory_has_no_project_file() {
+    let gone = vault().project(APP).under_sh(r#"mkdir gone && cd gone && rmdir ../gone && exec "$@""#);
+    gone.clone().path("other").environ().has("K", "v");
+    gone.fails(NO_PATH);
+}
+
+#[test]
+fn config_names_a_project_file_and_no_config_ignores_it() {
+    let vault = vault().project(APP);
+    let other = vault.fill("path = \"{kv}/other\"");
+    let vault = vault.file("other.toml", other);
+    vault.clone().args(["--config", "other.toml"]).environ().has("K", "v").lacks("USER");
+    vault
+        .clone()
+        .env("VAULT_EXEC_CONFIG", "{home}/other.toml")
+        .at("/")
+        .environ()
+        .has("K", "v")
+        .lacks("VAULT_EXEC_CONFIG");
+    vault.clone().env("VAULT_EXEC_CONFIG", "none").args(["--config", "other.toml"]).environ().has("K", "v");
+    vault.clone().args(["--no-config"]).fails(NO_PATH);
+    vault.clone().env("VAULT_EXEC_NO_CONFIG", "1").fails(NO_PATH);
+    vault
+        .clone()
+        .args(["--config", "other.toml", "--no-config"])
+        .fails("vault-exec: --config and --no-config exclude each other\nhint: leave one of the two out\n");
+    vault.clone().args(["--config", "none.toml"]).fails(
+        "vault-exec: --config: none.toml: No such file or directory\n\
+         hint: it must be there and readable text; --config names another file, --no-config does without\n",
+    );
+    vault.clone().args(["--config", "/dev/zero"]).fails(
+        "vault-exec: --config: /dev/zero: larger than 1 MiB\n\
+         hint: it must be there and readable text; --config names another file, --no-config does without\n",
+    );
+    // As a shell's <(...) gives it.
+    let piped = vault.clone().under_sh(r#"cat other.toml | "$@""#).args(["--config", "/dev/stdin"]);
+    piped.environ().has("K", "v");
+}
+
+#[test]
+fn options_win_over_variables_and_variables_over_the_project_file() {
+    let vault = vault().project(
+        "path = [\"{kv}/app\", \"{kv}/other\"]\nprefix = \"FILE_\"\nonly = [\"user\", \"k\"]\n\
+         pristine = true\nkeep-env = \"PATH\"\n",
+    );
+    vault.run(["/bin/cat", "/proc/self/environ"]).exits(0).has("FILE_USER", "me").has("FILE_K", "v").lacks("HOME");
+    let variable = vault.env("VAULT_EXEC_PREFIX", "VARIABLE_").env("VAULT_EXEC_ONLY", "password");
+    variable.environ().has("VARIABLE_PASSWORD", "p").lacks("VARIABLE_K").lacks("HOME");
+    let typed = variable.clone().args(["--prefix", "TYPED_", "--only", "user", "--only", "password"]);
+    typed.environ().has("TYPED_USER", "me").has("TYPED_PASSWORD", "p").lacks("TYPED_K");
+    let switched = variable.env("VAULT_EXEC_PRISTINE", "false").env("VAULT_EXEC_KEEP_ENV", "");
+    let both = "vault-exec: --keep-env: everything is kept without --pristine\n\
+                hint: add --pristine, or leave --keep-env out\n";
+    switched.fails(both);
+}
+
+#[test]
+fn paths_of_the_command_line_win_over_those_of_the_project_file() {
+    let vault = vault().secret("mine", [("user", "typed")]).project("path = \"{kv}/app\"");
+    vault.args(["--optional-path", "{kv}/mine"]).environ().has("USER", "typed").has("PASSWORD", "p");
+}
+
+#[test]
+fn set_and_file_may_be_tables_or_lists() {
+    let table = "\u{feff}# Windows\r\npath = '''{kv}/app'''\r\nexplicit = true\r\nfile-mode = \"0444\"\r\n\
+                 [set]\r\nPGUSER = \"{user}\"\r\nPGHOST = \"db\"\r\n[file]\r\nF = '{password}'\r\n";
+    let list = "path = [\"{kv}/app\"]\nexplicit = true\nfile-mode = \"0444\"\n\
+                set = [\"PGUSER={user}\", \"PGHOST=db\"]\nfile = \"F={password}\"\n";
+    for text in [table, list] {
+        let vault = vault();
+        // The templates have braces of their own.
+        let text = text.replace("{kv}", &vault.fill("{kv}"));
+        let script = r#"printf '%s ' "$PGUSER" "$PGHOST" "$(cat "$F")" "$(stat -Lc %a "$F")" "${PASSWORD-unset}""#;
+        let vault = vault.file(NAME, text);
+        vault.run(["sh", "-c", script]).exits(0).stdout_is("me db p 444 unset ").stderr_is("");
+    }
+}
+
+#[test]
+fn syntax_errors_have_line_and_column() {
+    let fails = |text: &str, place: &str, message: &str| vault().project(text).project_fails(place, message);
+    let lists = "hint: vault-exec --help lists them; keys are without the --";
+    fails("\n  pth = 1", ":2:3", "no option is called `pth`\nhint: did you mean `path`?");
+    fails("zzzzzz = 1", ":1:1", &format!("no option is called `zzzzzz`\n{lists}"));
+    fails("[database]\nuser = 1", ":1:2", &format!("no option is called `database`\n{lists}"));
+    fails("no_revoke = true", ":1:1", "no option is called `no_revoke`\nhint: did you mean `no-revoke`?");
+    let example = "hint: for example path = [\"secret/app\"]";
+    fails("path = 1", ":1:8", &format!("`path` wants a string or a list of strings\n{example}"));
+    fails("'é' = 1", ":1:2", &format!("no option is called `é`\n{lists}"));
+    fails("path = [\"é/b\", 1]", ":1:16", &format!("`path` wants a list of strings\n{example}"));
+    fails("kv = true", ":1:6", &format!("`kv` wants a string or a number\n{example}"));
+    fails("pristine = 1", ":1:12", &format!("`pristine` wants true or false\n{example}"));
+    fails("[set]\nA = 1", ":2:5", &format!("`set` wants a list of strings\n{example}"));
+    let toml =
+        |text: &str, place: &str, message: &str| fails(text, place, &format!("{message}\nhint: see https://toml.io"));
+    toml("path = ", ":1:8", "unexpected eof encountered");
+    toml("path = \"a/b\"\npath = \"c/d\"", ":2:1", "duplicate key: `path`");
+    toml("path = \"a/b\" \u{1}", ":1:14", "unexpected character found: `\\u{1}`");
+    toml("path = \"a/b", ":1:8", "unterminated string");
+    toml("path = a/b", ":1:8", "invalid TOML value, did you mean to use a quoted string?");
+    toml("é = 1", ":1:1", "unexpected character found: `é`");
+}
+
+#[test]
+fn invalid_values_have_their_line() {
+    let fails = |text: &str, place: &str, message: &str| {
+        let vault = vault();
+        let text = text.replace("{kv}", &vault.fill("{kv}"));
+        vault.file(NAME, text).project_fails(place, message);
+    };
+    fails(
+        "path = [\n  \"{kv}/app\",\n  \"x\"]",
+        ":3: path",
+        "`x` is a mount, but no secret in it\nhint: name a secret below it, for example secret/app",
+    );
+    fails("path = \"a/b\"\nkv = 3", ":2: kv", "`3` is not auto, 1 or 2");
+    fails(
+        "path = \"a/b\"\ntimeout = \"soon\"",
+        ":2: timeout",
+        "`soon` is not a duration\nhint: for example 60s, 1m30s or 500ms",
+    );
+    fails(
+        "path = \"a/b\"\n[set]\nA = \"x{k\"",
+        ":3: set A",
+        "column 2: a { without its }\nhint: {key} is a value, {{ and }} are braces",
+    );
+    fails(
+        "path = \"{kv}/app\"\n[set]\nA = \"{usr}\"",
+        ":3: set A",
+        "column 1: no key is called `usr`\nhint: did you mean `user`?",
+    );
+    fails("path = \"a/b\"\n[set]\n1A = \"x\"", ":3: set", "in front of the = stands a name that starts with a digit");
+    fails(
+        "path = \"a/b\"\nset = [\"A\"]",
+        ":2: set",
+        "there is no = in it\nhint: for example PGPASSWORD={postgres_password}",
+    );
+}
+
+/// Keys that say where credentials go, what is proven with them or what runs, with a value each.
+const REFUSED: [(&str, &str); 26] = [
+    ("address", "'http://127.0.0.1:1'"),
+    ("namespace", "'evil'"),
+    ("ca-cert", "'{home}/none'"),
+    ("ca-path", "'{home}/none'"),
+    ("client-cert", "'{home}/none'"),
+    ("client-key", "'{home}/none'"),
+    ("tls-server-name", "'evil.example.com'"),
+    ("tls-skip-verify", "true"),
+    ("proxy", "'http://127.0.0.1:1'"),
+    ("disable-redirects", "true"),
+    ("auth", "'approle'"),
+    ("auth-mount", "'evil'"),
+    ("auth-namespace", "'evil'"),
+    ("role", "'evil'"),
+    ("token-file", "'{home}/none'"),
+    ("unwrap-token", "true"),
+    ("role-id", "'evil'"),
+    ("secret-id-file", "'{home}/none'"),
+    ("secret-id-wrapped", "true"),
+    ("jwt-file", "'{home}/none'"),
+    ("jwt-audience", "'evil'"),
+    ("username", "'evil'"),
+    ("password-file", "'{home}/none'"),
+    ("no-revoke", "true"),
+    ("allow-name", "['PATH']"),
+    ("keep-token", "true"),
+];
+
+#[test]
+fn a_found_project_file_cannot_set_where_credentials_go() {
+    let vault = vault().recorded();
+    for (key, value) in REFUSED {
+        let text = format!("path = \"{{kv}}/app\"\n{key} = {value}\n");
+        let vault = vault.clone().project(&text);
+        vault.project_fails(
+            ":2:1",
+            &format!(
+                "`{key}` is refused in a file that was found, not named\n\
+                 hint: if you trust the file, name it with --config; else give the option yourself, or --no-config"
+            ),
+        );
+        let named = vault.args(["--config", NAME]).run(["true"]);
+        assert!(!named.stderr.contains("refused in a file"), "{named}");
+    }
+}
+
+#[test]
+fn a_named_project_file_may_set_everything() {
+    let vault = vault().args(["--config", "p.toml"]);
+    let with = |vault: &TestVault, text: &str| {
+        let text = vault.fill(&format!("path = '{{kv}}/app'\n{text}"));
+        vault.clone().file("p.toml", text)
+    };
+    let address = vault.fill("address = '{addr}'");
+    with(&vault.clone().without("VAULT_ADDR"), &address).environ().has("USER", "me");
+    with(&vault.clone().without("VAULT_TOKEN").file("token", ROOT), "token-file = '{home}/token'")
+        .environ()
+        .has("USER", "me");
+    with(&vault, "keep-token = true").environ().has("VAULT_TOKEN", ROOT);
+    let vault = vault.secret("app", [("path", "/bin:/usr/bin")]);
+    with(&vault, "allow-name = 'PATH'").environ().has("PATH", "/bin:/usr/bin");
+}
+
+#[test]
+fn a_found_project_file_sets_no_dangerous_name() {
+    let hint = "hint: if you trust the file, name it with --config; else give the option yourself, or --no-config";
+    let message = |name: &str| {
+        format!("{name} can make a program run code, which a file that was found, not named, must not\n{hint}")
+    };
+    for (text, place, name) in [
+        ("[set]\nA = \"x\"\nLD_PRELOAD = \"./evil.so\"", ":3:1", "LD_PRELOAD"),
+        ("[file]\nBASH_ENV = \"id\"", ":2:1", "BASH_ENV"),
+        ("set.PATH = \".\"", ":1:5", "PATH"),
+        ("set = [\"A=x\", \"LD_PRELOAD=./evil.so\"]", ":1:16", "LD_PRELOAD"),
+        ("set = \"PATH=.:/bin\"", ":1:8", "PATH"),
+        ("file = [\"BASH_ENV=id\"]", ":1:10", "BASH_ENV"),
+        ("file = \"ENV=id\"", ":1:9", "ENV"),
+    ] {
+        vault().path("app").project(text).project_fails(place, &message(name));
+    }
+    let named = vault().path("app").project("[set]\nGIT_PAGER = 'x'\nPS1 = 'y'").args(["--config", NAME]);
+    named.environ().has("GIT_PAGER", "x").has("PS1", "y");
+}
+
+#[test]
+fn a_project_file_that_others_may_write_is_refused() {
+    let vault = vault().project(APP);
+    let path = vault.fill("{home}/.vault-exec.toml");
+    let mode = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    let hint = ", or name it with --config if you trust it";
+    for open in [0o664, 0o646, 0o666, 0o620] {
+        mode(open);
+        vault.project_fails("", &format!("others may write to it\nhint: chmod go-w it{hint}"));
+        vault.clone().args(["--config", NAME]).environ().has("USER", "me");
+    }
+    mode(0o644);
+    vault.environ().has("USER", "me");
+
+    requires_root("this test changes the owner of a file");
+    chown(&path, Some(65534), None).unwrap();
+    vault.project_fails("", &format!("it belongs to somebody else\nhint: chown it{hint}"));
+    vault.clone().at("{home}/below").project_fails("", &format!("it belongs to somebody else\nhint: chown it{hint}"));
+    vault.clone().args(["--config", NAME]).environ().has("USER", "me");
+    // A link is as good as what it leads to.
+    let link = vault.clone().at("{home}/linked");
+    fs::create_dir_all(vault.fill("{home}/linked")).unwrap();
+    symlink(&path, vault.fill("{home}/linked/.vault-exec.toml")).unwrap();
+    link.fails(&format!(
+        "vault-exec: {{home}}/linked/.vault-exec.toml: it belongs to somebody else\nhint: chown it{hint}\n"
+    ));
+}
+
+/// Starts a copy of vault-exec as another user, in a directory of the home.
+pub(crate) fn as_somebody(vault: TestVault, uid: u32, directory: &str) -> TestVault {
+    requires_root("this test starts vault-exec as another user");
+    let script = format!(
+        r#"set -e; cp "$1" "$HOME/vault-exec-copy"; chmod 755 "$HOME/vault-exec-copy"; shift
+           cd {directory}; exec setpriv --reuid={uid} --clear-groups "$HOME/vault-exec-copy" "$@""#
+    );
+    vault.under_sh(&script)
+}
+
+#[test]
+fn a_project_file_may_be_owned_by_root_or_the_user() {
+    let vault = vault().project(APP);
+    let path = vault.fill("{home}/.vault-exec.toml");
+    as_somebody(vault.clone(), 65534, ".").environ().has("USER", "me");
+    chown(&path, Some(65534), None).unwrap();
+    as_somebody(vault.clone(), 65534, ".").environ().has("USER", "me");
+    let hint = "hint: chown it, or name it with --config if you trust it";
+    as_somebody(vault.clone(), 65533, ".").project_fails("", &format!("it belongs to somebody else\n{hint}"));
+
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    let readable = "hint: it must be there and readable text; --config names another file, --no-config does without";
+    as_somebody(vault.clone(), 65533, ".").project_fails("", &format!("Permission denied\n{readable}"));
+    as_somebody(vault.args(["--no-config"]), 65533, ".").fails(NO_PATH);
+}
+
+#[test]
+fn a_directory_without_search_permission_has_no_project_file() {
+    let vault = vault().path("app");
+    fs::create_dir(vault.fill("{home}/closed")).unwrap();
+    fs::write(vault.fill("{home}/closed/.vault-exec.toml"), "path = \"other\"").unwrap();
+    fs::set_permissions(vault.fill("{home}/closed"), fs::Permissions::from_mode(0o700)).unwrap();
+    as_somebody(vault, 65534, "closed").environ().has("USER", "me");
+}
+
+#[test]
+fn a_project_file_must_be_a_regular_file() {
+    let no_file = "it is no file\nhint: make it one, or name it with --config if you trust it";
+    let vault = vault().path("app");
+    let path = vault.fill("{home}/.vault-exec.toml");
+    let made = Command::new("mkfifo").arg(&path).stdin(Stdio::null()).status().unwrap();
+    assert!(made.success());
+    let at_once = vault.clone().under(["timeout", "10"]);
+    at_once.project_fails("", no_file);
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    at_once.project_fails("", no_file);
+    fs::remove_dir(&path).unwrap();
+    symlink("/dev/zero", &path).unwrap();
+    at_once.project_fails("", no_file);
+    fs::remove_file(&path).unwrap();
+    let socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let readable = "hint: it must be there and readable text; --config names another file, --no-config does without";
+    at_once.project_fails("", &format!("No such device or address\n{readable}"));
+    drop(socket);
+    fs::remove_file(&path).unwrap();
+    symlink("none", &path).unwrap();
+    at_once.environ().has("USER", "me");
+    fs::remove_file(&path).unwrap();
+    symlink(NAME, &path).unwrap();
+    at_once.project_fails("", &format!("Too many symbolic links encountered\n{readable}"));
+}
+
+#[test]
+fn a_project_file_must_be_short_text() {
+    let readable = "hint: it must be there and readable text; --config names another file, --no-config does without";
+    vault()
+        .file(NAME, b"path = \"\xff\"")
+        .project_fails("", &format!("stream did not contain valid UTF-8\n{readable}"));
+    let large = "#".repeat(1024 * 1024 + 1);
+    vault().file(NAME, &large).project_fails("", &format!("larger than 1 MiB\n{readable}"));
+    let full = vault();
+    let text = full.fill(APP);
+    let padded = format!("{text}{}", "#".repeat(1024 * 1024 - text.len()));
+    full.file(NAME, padded).environ().has("USER", "me");
+    // Deep enough to tire a reader that calls itself.
+    let nested = format!("path = {}", "[".repeat(500_000));
+    let outcome = vault().file(NAME, nested).run(["echo", "the program was started"]).stdout_is("");
+    assert_eq!(outcome.status.code(), Some(125), "{}", &outcome.stderr.get(..400).unwrap_or(&outcome.stderr));
+}
+
+#[test]
+fn with_a_project_file_only_the_program_is_given() {
+    POSTGRES.asks("create role laptop login password 'p@ss:/?#%'").unwrap();
+    let vault = TestVault::kv2().secret("laptop", [("postgres_user", "laptop"), ("postgres_password", "p@ss:/?#%")]);
+    let project = format!(
+        "# How this project reaches its database.\n\
+         path = [\"{}/laptop\"]\n\
+         explicit = true\n\n\
+         [set]\n\
+         PGHOST = \"127.0.0.1\"\n\
+         PGPORT = \"{}\"\n\
+         PGDATABASE = \"postgres\"\n\
+         PGUSER = \"{{postgres_user}}\"\n\
+         PGPASSWORD = \"{{postgres_password}}\"\n",
+        vault.fill("{kv}"),
+        POSTGRES.port
+    );
+    fs::create_dir(vault.fill("{home}/project")).unwrap();
+    fs::write(vault.fill("{home}/project/.vault-exec.toml"), project).unwrap();
+    let vault = vault.without("VAULT_TOKEN").file(".vault-token", ROOT).at("{home}/project/src");
+    let psql = vault
+        .clone()
+        .stdin("\\conninfo\n\\pset tuples_only\nselect current_user;\n")
+        .run(["psql"])
+        .exits(0)
+        .stderr_is("");
+    let told = String::from_utf8_lossy(&psql.stdout);
+    assert!(told.contains("as user \"laptop\" on host \"127.0.0.1\"") && told.contains("\n laptop\n"), "{psql}");
+    vault.clone().environ().has("PGPASSWORD", "p@ss:/?#%").lacks("POSTGRES_PASSWORD").lacks("VAULT_TOKEN");
+
+    let checked = vault.args(["--check"]).run(["psql"]).exits(0).stderr_is("");
+    let table = String::from_utf8_lossy(&checked.stdout);
+    assert!(table.starts_with("PGDATABASE  --set\nPGHOST      --set\n"), "{checked}");
+    assert!(table.contains("login     token from ") && table.contains("/.vault-token\n"), "{checked}");
+}

@@ -1,0 +1,400 @@
+//! Whom vault-exec believes, and what it shows of itself. One real server with a listener for each kind of certificate.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use crate::support::openbao::{OpenBao, ROOT};
+use crate::support::process::free_port;
+use crate::support::scratch::new_dir;
+use crate::support::tls::{Authority, SniRecorder, listener, self_signed};
+use crate::support::vault::{Outcome, TestVault};
+use rcgen::{BasicConstraints, IsCa, date_time_ymd};
+use serde_json::json;
+
+struct Site {
+    server: OpenBao,
+    dir: PathBuf,
+    ports: BTreeMap<&'static str, u16>,
+}
+
+static SITE: LazyLock<Site> = LazyLock::new(|| {
+    let dir = new_dir("certificates");
+    let (ours, theirs, clients) = (Authority::new("ours"), Authority::new("theirs"), Authority::new("clients"));
+    let all = ["localhost", "vault.test", "127.0.0.1", "::1"];
+    let plain = ours.issue(&all);
+    let client_ca = dir.join("clients.ca");
+    let mutual =
+        format!("tls_require_and_verify_client_cert = true\n  tls_client_ca_file = \"{}\"", client_ca.display());
+    let mut ports = BTreeMap::new();
+    let mut config = String::new();
+    for (name, pair, more) in [
+        ("good", &plain, ""),
+        ("theirs", &theirs.issue(&all), ""),
+        ("expired", &ours.issue_with(&all, |params| params.not_after = date_time_ymd(2001, 1, 1)), ""),
+        ("early", &ours.issue_with(&all, |params| params.not_before = date_time_ymd(2090, 1, 1)), ""),
+        ("other", &ours.issue(&["other.test"]), ""),
+        ("address", &ours.issue(&["127.0.0.1"]), ""),
+        ("nameless", &ours.issue(&[]), ""),
+        ("tls12", &plain, "tls_max_version = \"tls12\""),
+        ("tls13", &plain, "tls_min_version = \"tls13\""),
+        ("tls10", &plain, "tls_min_version = \"tls10\"\n  tls_max_version = \"tls11\""),
+        ("mutual", &plain, mutual.as_str()),
+        ("mutual12", &plain, &format!("{mutual}\n  tls_max_version = \"tls12\"")),
+        ("leaf", &self_signed(&all, |_| {}), ""),
+        ("self", &self_signed(&all, |params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained)), ""),
+    ] {
+        let port = free_port();
+        ports.insert(name, port);
+        config += &listener(&dir, name, &format!("127.0.0.1:{port}"), pair, more);
+    }
+    for (name, text) in [("ca", &ours.pem()), ("theirs.ca", &theirs.pem()), ("clients.ca", &clients.pem())] {
+        fs::write(dir.join(name), text).unwrap();
+    }
+    for (name, (certificate, key)) in [("me", clients.issue(&["me"])), ("stranger", theirs.issue(&["me"]))] {
+        fs::write(dir.join(format!("{name}.both")), format!("{key}{certificate}")).unwrap();
+        fs::write(dir.join(format!("{name}.pem")), certificate).unwrap();
+        fs::write(dir.join(format!("{name}.key")), key).unwrap();
+    }
+    let file = dir.join("listeners.hcl");
+    fs::write(&file, config).unwrap();
+    let server = OpenBao::start(&[&format!("-config={}", file.display())]);
+    server.api().write_secret("a", &json!({"k": "v"}));
+    Site { server, dir, ports }
+});
+
+fn path_of(name: &str) -> String {
+    SITE.dir.join(name).to_str().unwrap().to_owned()
+}
+
+fn text_of(name: &str) -> String {
+    fs::read_to_string(SITE.dir.join(name)).unwrap()
+}
+
+/// A vault at this host and port which trusts nobody in particular yet.
+fn at(host: &str, port: u16) -> TestVault {
+    TestVault::bare()
+        .env("VAULT_ADDR", format!("https://{host}:{port}"))
+        .env("VAULT_TOKEN", ROOT)
+        .args(["--path", "secret/a"])
+}
+
+/// A vault at this listener.
+fn vault(name: &str) -> TestVault {
+    at("127.0.0.1", SITE.ports[name])
+}
+
+/// The same that trusts our authority.
+fn trusting(name: &str) -> TestVault {
+    vault(name).args(["--ca-cert", &path_of("ca")])
+}
+
+/// A tap in front of a listener.
+fn tap(name: &str, host: &str) -> SniRecorder {
+    SniRecorder::start(host, format!("127.0.0.1:{}", SITE.ports[name]))
+}
+
+#[track_caller]
+fn works(vault: &TestVault) -> Outcome {
+    vault.environ().has("K", "v").lacks("VAULT_TOKEN").stderr_is("")
+}
+
+/// Fails with this message over one connection.
+#[track_caller]
+pub(crate) fn refuses(name: &str, host: &str, stderr: &str) {
+    let tap = tap(name, "127.0.0.1");
+    let vault = at(host, tap.port).args(["--ca-cert", &path_of("ca")]);
+    vault.fails(&format!("vault-exec: read secret/a: {{addr}}: {stderr}"));
+    assert_eq!(tap.names().len(), 1, "connections to {name}");
+}
+
+/// What to do about an authority that nobody knows.
+pub(crate) const UNKNOWN: &str = "hint: give the authority that signed it with --ca-cert or VAULT_CACERT\n";
+
+/// What to do about a certificate that is out of its time.
+pub(crate) const CLOCK: &str = "hint: renew the server's certificate, or set the clock of this machine\n";
+
+/// What to do about a certificate for another name.
+pub(crate) const NAME: &str = "hint: write an address that the certificate is for (this one is from VAULT_ADDR), \
+                    or say with --tls-server-name what it is for\n";
+
+const VERSION: &str = "hint: TLS 1.2 or 1.3 is needed, and the server may want a --client-cert and --client-key\n";
+
+const UNCHECKED: &str = "vault-exec: the server's certificate is not checked: anyone in between can read the secrets\n";
+
+/// Standard error without the times of `-v`.
+fn untimed(outcome: &Outcome) -> String {
+    let line = |line: &str| match line.strip_prefix("vault-exec: [").and_then(|rest| rest.split_once(" ms] ")) {
+        Some((_, message)) => format!(
+            "vault-exec: {message}
+"
+        ),
+        None => format!(
+            "{line}
+"
+        ),
+    };
+    outcome.stderr.lines().map(line).collect()
+}
+
+fn unknown() -> String {
+    let why = "the server's certificate is from an unknown authority";
+    format!("vault-exec: read secret/a: {{addr}}: {why}\n{UNKNOWN}")
+}
+
+#[test]
+fn a_self_signed_certificate_can_be_a_trust_anchor_unless_it_is_a_ca() {
+    works(&vault("leaf").args(["--ca-cert", &path_of("leaf.pem")]));
+    let stderr = "vault-exec: read secret/a: {addr}: the server's certificate is that of an authority (CA:TRUE)\n\
+                  hint: sign another one for the server with it, or make it anew with basicConstraints=CA:FALSE\n";
+    vault("self").args(["--ca-cert", &path_of("self.pem")]).fails(stderr);
+    vault("self").fails(stderr);
+}
+
+#[test]
+fn the_certificate_must_match_the_address() {
+    works(&trusting("address"));
+    works(&trusting("good"));
+    works(&at("localhost", SITE.ports["good"]).args(["--ca-cert", &path_of("ca")]));
+    let six = tap("good", "[::1]");
+    works(&at("[::1]", six.port).args(["--ca-cert", &path_of("ca")]));
+    assert_eq!(six.names(), [None], "no server name is sent for an address");
+}
+
+#[test]
+fn tls_1_2_and_1_3_are_accepted_and_older_versions_refused() {
+    works(&trusting("tls12"));
+    works(&trusting("tls13"));
+    refuses("tls10", "127.0.0.1", &format!("the server refused the TLS handshake (ProtocolVersion)\n{VERSION}"));
+}
+
+#[test]
+fn a_ca_comes_from_options_or_variables() {
+    let (ca, theirs) = (path_of("ca"), path_of("theirs.ca"));
+    works(&vault("good").args(["--ca-cert", &ca]));
+    works(&vault("good").env("VAULT_CACERT", &ca));
+    works(&vault("good").env("VAULT_CACERT", &theirs).env("BAO_CACERT", &ca));
+    works(&vault("good").env("BAO_CACERT", &theirs).env("VAULT_EXEC_CA_CERT", &ca));
+    works(&vault("good").env("VAULT_EXEC_CA_CERT", &theirs).args(["--ca-cert", &ca]));
+    works(&vault("good").env("VAULT_CACERT_BYTES", text_of("ca")));
+    works(&vault("good").env("VAULT_CACERT_BYTES", text_of("theirs.ca")).env("BAO_CACERT_BYTES", text_of("ca")));
+    works(&vault("good").file("several.pem", text_of("theirs.ca") + &text_of("ca")).args(["--ca-cert", "several.pem"]));
+    let directory = vault("good").file("a.pem", text_of("theirs.ca")).file("b.crt", text_of("ca")).file("c", "no PEM");
+    works(&directory.clone().args(["--ca-path", "{home}"]));
+    works(&directory.clone().env("VAULT_CAPATH", "{home}"));
+    works(&directory.env("BAO_CAPATH", "{home}").env("VAULT_CAPATH", "/nowhere"));
+    works(&vault("good").env("SSL_CERT_FILE", &ca));
+    works(&vault("good").file("ca.pem", text_of("ca")).env("SSL_CERT_DIR", "/nowhere:{home}"));
+    works(&vault("good").file("ca.pem", text_of("ca")).env("SSL_CERT_DIR", "{home}").env("SSL_CERT_FILE", &theirs));
+}
+
+#[test]
+fn a_ca_file_wins_over_ca_bytes_and_those_over_a_ca_directory() {
+    let wrong = text_of("theirs.ca");
+    let vault = vault("good").file("ca.pem", text_of("ca")).file("wrong.pem", &wrong);
+    works(&vault.clone().env("VAULT_CACERT", "ca.pem").env("VAULT_CACERT_BYTES", &wrong).env("VAULT_CAPATH", "/none"));
+    vault.clone().env("VAULT_CACERT", "wrong.pem").env("VAULT_CACERT_BYTES", text_of("ca")).fails(&unknown());
+    works(&vault.clone().env("VAULT_CACERT_BYTES", text_of("ca")).env("VAULT_CAPATH", "/none"));
+    vault.env("VAULT_CACERT_BYTES", wrong).env("VAULT_CAPATH", "{home}").fails(&unknown());
+}
+
+#[test]
+fn a_given_ca_is_the_only_trust_anchor() {
+    let vault = vault("good").env("SSL_CERT_FILE", path_of("ca")).file("theirs.pem", text_of("theirs.ca"));
+    works(&vault);
+    vault.clone().args(["--ca-cert", "theirs.pem"]).fails(&unknown());
+    vault.clone().env("VAULT_CACERT_BYTES", text_of("theirs.ca")).fails(&unknown());
+    vault.args(["--ca-path", "{home}"]).fails(&unknown());
+}
+
+#[test]
+fn without_a_system_store_the_bundled_one_is_used() {
+    let bundled = format!(
+        "trust {} authorities, the bundled ones, since the system has none\n",
+        webpki_roots::TLS_SERVER_ROOTS.len()
+    );
+    let hide = "for dir in /etc/ssl /etc/pki; do [ ! -d $dir ] || mount -t tmpfs none $dir; done; true";
+    let scratch = vault("good").with_mounts(hide);
+    scratch.fails(&unknown());
+    for vault in
+        [scratch, vault("good").file("empty", "").env("SSL_CERT_FILE", "{home}/empty").env("SSL_CERT_DIR", "/none")]
+    {
+        let vault = vault.args(["-vv"]);
+        let outcome = vault.run(["echo", "the program was started"]).exits(125).stdout_is("");
+        let told = untimed(&outcome);
+        assert!(told.contains(&format!("vault-exec: {bundled}")), "{outcome}");
+        assert!(told.ends_with(&vault.fill(&unknown())), "{outcome}");
+    }
+    let outcome = trusting("good").args(["-vv"]).environ();
+    let only = format!("vault-exec: trust 1 authority, from --ca-cert: {} and no others\n", path_of("ca"));
+    assert!(untimed(&outcome).contains(&only), "{outcome}");
+}
+
+#[test]
+fn a_client_certificate_is_sent_if_the_server_requests_it() {
+    for name in ["mutual", "mutual12"] {
+        let (certificate, key) = (path_of("me.pem"), path_of("me.key"));
+        works(&trusting(name).args(["--client-cert", &certificate, "--client-key", &key]));
+        works(&trusting(name).env("VAULT_CLIENT_CERT", &certificate).env("VAULT_CLIENT_KEY", &key));
+        works(&trusting(name).env("BAO_CLIENT_CERT", &certificate).env("VAULT_EXEC_CLIENT_KEY", &key));
+        let both = path_of("me.both");
+        works(&trusting(name).args(["--client-cert", &both, "--client-key", &both]));
+    }
+    works(&trusting("good").args(["--client-cert", &path_of("me.pem"), "--client-key", &path_of("me.key")]));
+}
+
+#[test]
+fn a_missing_or_untrusted_client_certificate_is_not_retried() {
+    let wanted = "hint: it wants a certificate that it believes: give one with --client-cert and --client-key\n";
+    let alert = |alert: &str, hint: &str| format!("the server refused the TLS handshake ({alert})\n{hint}");
+    refuses("mutual", "127.0.0.1", &alert("CertificateRequired", wanted));
+    refuses("mutual12", "127.0.0.1", &alert("HandshakeFailure", VERSION));
+    // In TLS 1.3 the server hangs up on a request that is already on its way.
+    for _ in 0..20 {
+        let stderr = alert("CertificateRequired", wanted);
+        trusting("mutual").fails(&format!("vault-exec: read secret/a: {{addr}}: {stderr}"));
+    }
+    for name in ["mutual", "mutual12"] {
+        let tap = tap(name, "127.0.0.1");
+        let vault = at("127.0.0.1", tap.port).args(["--ca-cert", &path_of("ca")]);
+        vault
+            .args(["--client-cert", &path_of("stranger.pem"), "--client-key", &path_of("stranger.key")])
+            .fails(&format!("vault-exec: read secret/a: {{addr}}: {}", alert("UnknownCA", wanted)));
+        assert_eq!(tap.names().len(), 1);
+    }
+}
+
+#[test]
+fn an_invalid_client_certificate_is_an_error_before_any_request() {
+    let tap = tap("mutual", "127.0.0.1");
+    let vault = at("127.0.0.1", tap.port).args(["--ca-cert", &path_of("ca")]).file("garbage", "garbage\n");
+    let (me, key) = (path_of("me.pem"), path_of("me.key"));
+    let with =
+        |certificate: &str, key: &str| vault.clone().args(["--client-cert", certificate]).env("VAULT_CLIENT_KEY", key);
+    with(&me, &path_of("stranger.key")).fails(&format!(
+        "vault-exec: --client-cert: {me}: the certificate and the key do not belong together\n\
+         hint: the key is from VAULT_CLIENT_KEY: {}\n",
+        path_of("stranger.key")
+    ));
+    let certificate =
+        "it holds no certificate\nhint: it must hold PEM text that starts with -----BEGIN CERTIFICATE-----\n";
+    with("garbage", &key).fails(&format!("vault-exec: --client-cert: garbage: {certificate}"));
+    with(&key, &key).fails(&format!("vault-exec: --client-cert: {key}: {certificate}"));
+    let private = "it holds no private key\n\
+                   hint: it must hold PEM text such as -----BEGIN PRIVATE KEY-----, not encrypted\n";
+    with(&me, "garbage").fails(&format!("vault-exec: VAULT_CLIENT_KEY: garbage: {private}"));
+    with(&me, &me).fails(&format!("vault-exec: VAULT_CLIENT_KEY: {me}: {private}"));
+    let missing = "No such file or directory\n\
+                   hint: check that it is there, and that the user vault-exec runs as may read it\n";
+    with("none.pem", &key).fails(&format!("vault-exec: --client-cert: none.pem: {missing}"));
+    with(&me, "/none.key").fails(&format!("vault-exec: VAULT_CLIENT_KEY: /none.key: {missing}"));
+    vault.clone().args(["--client-cert", &me]).fails("vault-exec: --client-cert: it needs --client-key as well\n");
+    vault.env("VAULT_CLIENT_KEY", &key).fails("vault-exec: VAULT_CLIENT_KEY: it needs --client-cert as well\n");
+    assert_eq!(tap.names(), []);
+}
+
+#[test]
+fn the_server_name_replaces_the_host() {
+    for host in ["127.0.0.1", "[::1]", "localhost"] {
+        let tap = tap("other", if host == "[::1]" { host } else { "127.0.0.1" });
+        let vault = at(host, tap.port).args(["--ca-cert", &path_of("ca")]);
+        works(&vault.clone().args(["--tls-server-name", "other.test"]));
+        works(&vault.clone().env("VAULT_TLS_SERVER_NAME", "other.test"));
+        works(&vault.clone().env("VAULT_TLS_SERVER_NAME", "x.test").env("BAO_TLS_SERVER_NAME", "other.test"));
+        works(&vault.clone().env("BAO_TLS_SERVER_NAME", "x.test").env("VAULT_EXEC_TLS_SERVER_NAME", "other.test"));
+        assert_eq!(tap.names(), vec![Some("other.test".to_owned()); 4]);
+        vault.args(["--tls-server-name", "wrong.test"]).fails(&format!(
+            "vault-exec: read secret/a: {{addr}}: the server's certificate is for other.test, not for wrong.test\n{NAME}"
+        ));
+        assert_eq!(tap.names().last(), Some(&Some("wrong.test".to_owned())));
+    }
+}
+
+#[test]
+fn a_server_name_must_be_a_host_name() {
+    let tap = tap("good", "127.0.0.1");
+    let vault = at("127.0.0.1", tap.port).args(["--ca-cert", &path_of("ca")]);
+    for odd in ["127.0.0.1", "[::1]", "a b", "https://vault.test", "vault.test:8200", "a/b"] {
+        vault
+            .clone()
+            .args(["--tls-server-name", odd])
+            .fails(&format!("vault-exec: --tls-server-name: `{odd}` is not a host name\n"));
+    }
+    assert_eq!(tap.names(), []);
+}
+
+#[test]
+fn sni_has_host_names_and_no_addresses() {
+    let tap = tap("good", "127.0.0.1");
+    works(&at("localhost", tap.port).args(["--ca-cert", &path_of("ca")]));
+    works(&at("127.0.0.1", tap.port).args(["--ca-cert", &path_of("ca")]));
+    assert_eq!(tap.names(), [Some("localhost".to_owned()), None]);
+}
+
+#[test]
+fn skip_verify_follows_the_true_values_of_go() {
+    let skips = |vault: &TestVault| vault.environ().has("K", "v").stderr_is(UNCHECKED);
+    for name in ["theirs", "expired", "early", "other", "nameless", "leaf", "self", "tls12"] {
+        skips(&vault(name).args(["--tls-skip-verify"]));
+    }
+    for yes in ["1", "t", "T", "TRUE", "true", "True"] {
+        skips(&vault("theirs").env("VAULT_SKIP_VERIFY", yes));
+    }
+    skips(&vault("theirs").env("VAULT_SKIP_VERIFY", "0").env("BAO_SKIP_VERIFY", "1"));
+    skips(&vault("theirs").env("BAO_SKIP_VERIFY", "0").env("VAULT_EXEC_TLS_SKIP_VERIFY", "1"));
+    skips(&vault("theirs").env("VAULT_EXEC_TLS_SKIP_VERIFY", "0").args(["--tls-skip-verify"]));
+    skips(&vault("mutual").args([
+        "--tls-skip-verify",
+        "--client-cert",
+        &path_of("me.pem"),
+        "--client-key",
+        &path_of("me.key"),
+    ]));
+    let tap = tap("theirs", "127.0.0.1");
+    skips(&at("127.0.0.1", tap.port).args(["--tls-skip-verify", "--tls-server-name", "front.test"]));
+    assert_eq!(tap.names(), [Some("front.test".to_owned())]);
+}
+
+#[test]
+fn skip_verify_follows_the_false_values_of_go_and_empty_is_false() {
+    for no in ["0", "f", "F", "FALSE", "false", "False", ""] {
+        vault("theirs").env("VAULT_SKIP_VERIFY", no).fails(&unknown());
+    }
+    vault("theirs").env("VAULT_SKIP_VERIFY", "true").env("BAO_SKIP_VERIFY", "").fails(&unknown());
+    vault("theirs").env("VAULT_SKIP_VERIFY", "true").env("VAULT_EXEC_TLS_SKIP_VERIFY", "false").fails(&unknown());
+    for (variable, odd) in [
+        ("VAULT_SKIP_VERIFY", "yes"),
+        ("VAULT_SKIP_VERIFY", "tRUE"),
+        ("VAULT_SKIP_VERIFY", "2"),
+        ("VAULT_SKIP_VERIFY", " true"),
+        ("VAULT_SKIP_VERIFY", "true "),
+        ("BAO_SKIP_VERIFY", "on"),
+        ("VAULT_EXEC_TLS_SKIP_VERIFY", "y"),
+    ] {
+        vault("theirs").env(variable, odd).fails(&format!(
+            "vault-exec: {variable}: it is neither true nor false\n\
+             hint: 1, t, true or 0, f, false; empty is false\n"
+        ));
+    }
+}
+
+#[test]
+fn a_wrong_scheme_is_not_retried() {
+    let tap = tap("good", "127.0.0.1");
+    let vault = at("127.0.0.1", tap.port).env("VAULT_ADDR", format!("http://127.0.0.1:{}", tap.port));
+    vault.clone().args(["--kv", "2"]).fails(
+        "vault-exec: read secret/a: {addr}: the server speaks TLS\n\
+         hint: write https:// (the address is from VAULT_ADDR)\n",
+    );
+    assert_eq!(tap.names().len(), 1);
+    vault.fails(
+        "vault-exec: read secret/a: {addr}: the server speaks TLS\n\
+         hint: write https:// (the address is from VAULT_ADDR)\n",
+    );
+    let port = SITE.server.authority.rsplit_once(':').unwrap().1.parse().unwrap();
+    at("127.0.0.1", port).fails(
+        "vault-exec: read secret/a: {addr}: the server does not speak TLS\n\
+         hint: if it is meant to speak plain HTTP, write http:// (the address is from VAULT_ADDR)\n",
+    );
+}

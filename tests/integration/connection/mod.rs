@@ -1,0 +1,13 @@
+//! How the server is reached, and what happens when it is not.
+
+pub(crate) mod certificates;
+mod concurrency;
+mod cluster;
+mod ha;
+mod proxy;
+mod quota;
+pub(crate) mod redirects;
+pub(crate) mod resolver;
+mod retry;
+pub(crate) mod single_node;
+mod tls;

@@ -1,0 +1,317 @@
+//! Nobody learns a secret from what vault-exec says. Every sentence that the source holds is provoked, by calls that have
+//! secrets wherever there can be any, in every voice; and no output holds a piece of one in any form.
+//!
+//! What is to be provoked is read from the source: a new message, a new reason for a failure, or a new place where one
+//! comes from fails this test until a case provokes it, which is one line in one of the files beside this one.
+
+mod canary;
+mod logins;
+mod server;
+mod settings;
+mod source;
+mod start;
+
+use std::any::Any;
+use std::collections::BTreeSet;
+use std::panic::Location;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use crate::support::fake_server::{FakeServer, Reply};
+use crate::support::process::requires_root;
+use crate::support::vault::TestVault;
+use canary::{canary, found};
+use source::{Pattern, Source};
+
+/// How loud, in which form, and whether it is a check: what variables say, so that it holds however wrong the options
+/// are. The last three ask the libraries for all they have to say, too.
+const LOG_MODES: [&[(&str, &str)]; 6] = [
+    &[],
+    &[("VAULT_EXEC_VERBOSE", "1")],
+    &[("VAULT_EXEC_CHECK", "1"), ("VAULT_EXEC_FORMAT", "json")],
+    &[("VAULT_EXEC_VERBOSE", "2"), ("RUST_LOG", "trace"), ("RUST_BACKTRACE", "full")],
+    &[
+        ("VAULT_EXEC_VERBOSE", "2"),
+        ("VAULT_EXEC_LOG_FORMAT", "json"),
+        ("RUST_LOG", "trace"),
+        ("RUST_BACKTRACE", "full"),
+    ],
+    &[("VAULT_EXEC_VERBOSE", "3"), ("VAULT_EXEC_CHECK", "1"), ("RUST_LOG", "trace"), ("RUST_BACKTRACE", "full")],
+];
+
+/// What is in the source, but in no output, and why.
+const UNREACHABLE: [(&[&str], &str); 9] = [
+    (
+        &["an argument holds a NUL byte", "a variable holds a NUL byte"],
+        "no C string holds one, and nothing else comes so far",
+    ),
+    (&["prepare TLS"], "what it is given is a part of the program"),
+    (&["the look-up ended without an answer"], "a thread that panics ends the process"),
+    (&["the server's certificate is for another name"], "rustls always says for which one"),
+    (&["keys and values", "a string is not valid JSON text"], "no error of serde leaves the function that parses"),
+    (
+        &[
+            "error: ",
+            "Client sent an HTTP request to an HTTPS server",
+            "no handler for route",
+            "namespace not found",
+            "failed to lookup address information: ",
+            "uncategorized error",
+            "operation would block",
+            "invalid input parameter",
+        ],
+        "others say it, and it is recognized",
+    ),
+    (&["Program to start, looked up in PATH, and its arguments"], "completions say it, which are made while we build"),
+    (&["Bearer ", "Basic {}"], "they are sent"),
+    (
+        &[
+            ".irp n, 16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31",
+            "vpxord zmm\\n, zmm\\n, zmm\\n",
+            ".irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15",
+            "xorps xmm\\n, xmm\\n",
+            ".irp n, 0,1,2,3,4,5,6,7,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31",
+            "movi v\\n\\().16b, #0",
+            "mov rcx, rsp",
+            "sub rcx, rdi",
+            "rep stosb",
+            "mov {end}, sp",
+            "2: cmp {at}, {end}",
+            "b.hs 3f",
+            "stp xzr, xzr, [{at}], #16",
+        ],
+        "it is assembler",
+    ),
+];
+
+/// Messages that are put together from parts, each of which is said elsewhere, too. An error that is made without a word
+/// beside it in the source takes one more of them.
+const COMPOSED: [&str; 33] = [
+    "--set A: column ",
+    "no program to start",
+    "--client-cert: it needs --client-key as well",
+    "--require: not set or empty: ",
+    "/usr cannot be executed",
+    "no path to read",
+    "`nope` was not found",
+    "/token: No such file or directory",
+    "/none: No such file or directory",
+    "--file F: ",
+    "the secret has no keys",
+    ": it belongs to somebody else",
+    "--config: none.toml: ",
+    "/.vault-exec.toml: it belongs to somebody else",
+    "--set A: column {}: no key is called",
+    ": connection refused; gave up after",
+    ": the server does not speak HTTP",
+    "but not as Vault does",
+    "VAULT_TOKEN: it is empty",
+    "--token-file: {}/token: No such file or directory",
+    "no version 7 of it",
+    "--client-cert: cert: the certificate and the key",
+    "--ca-path: none: ",
+    "vault-exec: ca: it is no PEM text",
+    "vault-exec: --ca-cert: ca: it is no PEM text",
+    "vault-exec: VAULT_CACERT_BYTES: it is no PEM text",
+    "connection refused",
+    ": too many open files",
+    "Name or service not known",
+    "read secret/app: http{}: --ca-cert: ca: it holds no certificate",
+    "--file F: {}/F: File exists",
+    "--token-file: token: Is a directory",
+    "/.vault-exec.toml: Is a directory",
+];
+
+/// Calls of vault-exec.
+#[derive(Default)]
+pub(super) struct Cases(Vec<Case>);
+
+struct Case {
+    line: u32,
+    file: &'static str,
+    program: &'static [&'static str],
+    /// Made anew for each voice: a vault, and what must live as long as the call.
+    make: Box<dyn Fn() -> (TestVault, Box<dyn Any>) + Send + Sync>,
+}
+
+/// What came of one.
+struct Output {
+    whose: String,
+    text: String,
+}
+
+impl Cases {
+    /// A call that starts `true`, if it comes so far.
+    #[track_caller]
+    pub(super) fn call(&mut self, vault: impl Fn() -> TestVault + Send + Sync + 'static) {
+        self.starting(&["true"], vault);
+    }
+
+    /// A call that starts another program.
+    #[track_caller]
+    pub(super) fn starting(
+        &mut self,
+        program: &'static [&'static str],
+        vault: impl Fn() -> TestVault + Send + Sync + 'static,
+    ) {
+        self.with(program, move || (vault(), Box::new(())));
+    }
+
+    /// A call of a server that gives these replies.
+    #[track_caller]
+    pub(super) fn fake(
+        &mut self,
+        replies: impl IntoIterator<Item = Reply>,
+        vault: impl Fn(TestVault) -> TestVault + Send + Sync + 'static,
+    ) {
+        let replies: Vec<_> = replies.into_iter().collect();
+        self.server(move || FakeServer::answering(replies.clone()), move |fake| vault(with_canaries(fake.vault())));
+    }
+
+    /// A call of a server that is made for it.
+    #[track_caller]
+    pub(super) fn server(
+        &mut self,
+        server: impl Fn() -> FakeServer + Send + Sync + 'static,
+        vault: impl Fn(&FakeServer) -> TestVault + Send + Sync + 'static,
+    ) {
+        self.with(&["true"], move || {
+            let server = server();
+            (vault(&server), Box::new(server))
+        });
+    }
+
+    /// The most general call.
+    #[track_caller]
+    pub(super) fn with(
+        &mut self,
+        program: &'static [&'static str],
+        make: impl Fn() -> (TestVault, Box<dyn Any>) + Send + Sync + 'static,
+    ) {
+        let place = Location::caller();
+        self.0.push(Case { line: place.line(), file: place.file(), program, make: Box::new(make) });
+    }
+
+    /// Every case in every voice, a few at a time.
+    fn run(&self) -> Vec<Output> {
+        let calls: Vec<_> = self.0.iter().flat_map(|case| LOG_MODES.map(|voice| (case, voice))).collect();
+        let (next, outputs) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while let Some((case, voice)) = calls.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let output = case.run(voice);
+                        outputs.lock().unwrap().push(output);
+                    }
+                });
+            }
+        });
+        outputs.into_inner().unwrap()
+    }
+}
+
+impl Case {
+    fn run(&self, voice: &[(&str, &str)]) -> Output {
+        let (vault, _alive) = (self.make)();
+        let vault = voice.iter().fold(vault, |vault, (name, value)| vault.env(name, value));
+        let outcome = vault.run(self.program.iter().copied());
+        let text = format!("{}{}", String::from_utf8_lossy(&outcome.stdout), outcome.stderr);
+        Output { whose: format!("{}:{} {voice:?}", self.file, self.line), text }
+    }
+}
+
+/// With a secret in every variable that may hold one.
+pub(super) fn with_canaries(vault: TestVault) -> TestVault {
+    let proxy = format!("http://me:{}@127.0.0.1:1", canary("userinfo"));
+    vault
+        .env("VAULT_TOKEN", canary("token"))
+        .env("VAULT_SECRET_ID", canary("secret_id"))
+        .env("VAULT_JWT", canary("jwt"))
+        .env("VAULT_PASSWORD", canary("password"))
+        .env("HTTPS_PROXY", proxy)
+        .env("MY_OWN", canary("inherited value"))
+        .env("TEXT", canary("inherited value"))
+}
+
+/// An answer with headers that are for nobody's eyes.
+pub(super) fn reply(status: u16, body: impl Into<Vec<u8>>) -> Reply {
+    let header = canary("header");
+    Reply::answer(status, body).header("Set-Cookie", &format!("session={header}; Secure")).header("X-Odd", header)
+}
+
+/// A refusal that says more than it should.
+pub(super) fn refusal(status: u16) -> Reply {
+    let errors = [canary("server's words"), canary("token"), canary("value")];
+    reply(status, serde_json::json!({"request_id": canary("header"), "errors": errors}).to_string())
+}
+
+/// A secret with values of every kind.
+pub(super) fn secret() -> Reply {
+    reply(200, secret_text())
+}
+
+pub(super) fn secret_text() -> String {
+    let [text, other, nested, words] =
+        ["value", "other value", "nested value", "server's words"].map(|name| serde_json::Value::from(canary(name)));
+    let number = canary("number");
+    format!(
+        r#"{{"request_id": "1", "warnings": [{words}], "data": {{
+            "data": {{"text": {text}, "number": {number}, "list": [{other}, {number}], "map": {{"inner": {nested}}}}},
+            "metadata": {{"version": 3, "destroyed": false, "custom_metadata": {{"note": {words}}}}}
+        }}}}"#
+    )
+}
+
+#[test]
+#[allow(clippy::print_stdout, reason = "how much was said is worth telling")]
+fn no_output_contains_a_secret_and_every_message_is_provoked() {
+    requires_root("some cases make mount namespaces or change the owner of a file");
+    let mut cases = Cases::default();
+    settings::add(&mut cases);
+    server::add(&mut cases);
+    logins::add(&mut cases);
+    start::add(&mut cases);
+    let outputs = cases.run();
+    let was_said = |is_in: &dyn Fn(&str) -> bool| outputs.iter().any(|output| is_in(&output.text));
+
+    let mut complaints: BTreeSet<String> = BTreeSet::new();
+    for Output { whose, text } in &outputs {
+        complaints.extend(found(text.as_bytes()).iter().map(|what| format!("{whose} shows {what}:\n{text}")));
+    }
+    let source = Source::read();
+    let unsaid: Vec<&str> = UNREACHABLE.iter().flat_map(|(sentences, _)| *sentences).copied().collect();
+    for sentence in &source.sentences {
+        match (was_said(&|text| sentence.is_in(text)), unsaid.contains(&sentence.text.as_str())) {
+            (false, false) => _ = complaints.insert(format!("no case says {sentence}")),
+            (true, true) => _ = complaints.insert(format!("listed as unsaid, but said: {sentence}")),
+            _ => {}
+        }
+    }
+    let gone = unsaid.iter().filter(|text| !source.sentences.iter().any(|sentence| sentence.text == **text));
+    complaints.extend(gone.map(|text| format!("listed as unsaid, but gone: {text:?}")));
+    let wordless = source.wordless();
+    for message in COMPOSED {
+        let pattern = Pattern::of(message);
+        if !was_said(&|text| pattern.is_in(text)) {
+            complaints.insert(format!("no case says {message:?}"));
+        }
+    }
+    if wordless.len() > COMPOSED.len() {
+        complaints.insert(format!(
+            "{} errors are made without a word, but only {} messages are listed in COMPOSED: {wordless:#?}",
+            wordless.len(),
+            COMPOSED.len()
+        ));
+    }
+    println!(
+        "{} cases made {} outputs, with {} sentences but {} that cannot be said, and {} failures without words of their own",
+        cases.0.len(),
+        outputs.len(),
+        source.sentences.len(),
+        unsaid.len(),
+        wordless.len(),
+    );
+    let complaints: Vec<_> = complaints.into_iter().collect();
+    assert!(complaints.is_empty(), "{} complaints:\n{}", complaints.len(), complaints.join("\n"));
+}

@@ -1,0 +1,245 @@
+//! What can be wrong with what was typed, with variables and with the project file, while secrets are around, and where a
+//! secret was put in the wrong place.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
+
+use crate::leaks::canary::canary;
+use crate::leaks::{Cases, secret, with_canaries};
+use crate::support::vault::TestVault;
+
+/// A vault with one path, and nobody to ask.
+fn vault() -> TestVault {
+    with_canaries(TestVault::bare())
+        .args(["--path", "secret/app"])
+        .env("VAULT_ADDR", "http://127.0.0.1:1")
+        .args(["--attempts", "1"])
+}
+
+fn with(options: &[&str]) -> TestVault {
+    vault().args(options.iter().copied())
+}
+
+pub(super) fn add(cases: &mut Cases) {
+    typed(cases);
+    given(cases);
+    addresses(cases);
+    mistaken(cases);
+    templates(cases);
+    project(cases);
+}
+
+fn typed(cases: &mut Cases) {
+    cases.starting(&[], vault);
+    cases.call(|| with_canaries(TestVault::bare()));
+    for line in [
+        &["--nonsense"][..],
+        &["--tokenfile"],
+        &["--path"],
+        &["--help"],
+        &["--version"],
+        &["--kv", "3"],
+        &["--auth", "oidc"],
+        &["--case", "lower"],
+        &["--on-conflict", "me"],
+        &["--log-format", "xml"],
+        &["--check", "--format", "xml"],
+        &["--format", "json"],
+        &["--path", ""],
+        &["--path", "/"],
+        &["--path", "a//b"],
+        &["--path", "a\u{7}/b"],
+        &["--path", "a/b@0"],
+        &["--mount", "a@1"],
+        &["--path", "secret"],
+        &["--path", "a/b@1", "--kv", "1"],
+        &["--username", "../me", "--auth", "userpass"],
+        &["--allow-name", "a-b"],
+        &["--allow-name", "1a"],
+        &["--prefix", "1"],
+        &["--attempts", "0"],
+        &["--timeout", "soon"],
+        &["--file-mode", "rw"],
+        &["--set", "A=a", "--file", "A=b"],
+        &["--tls-server-name", "127.0.0.1"],
+        &["--client-cert", "cert"],
+        &["--client-key", "key"],
+        &["--keep-env", "A"],
+        &["--pristine", "--keep-env", "VAULT_TOKEN"],
+        &["--config", "a", "--no-config"],
+        &["--config", "none.toml"],
+        &["--auth", "approle"],
+        &["--auth", "kubernetes"],
+        &["--auth", "userpass"],
+        &["--auth", "cert"],
+        &["--require-mlock"],
+    ] {
+        cases.call(move || with(line));
+    }
+    cases.call(|| with(&["--auth", "jwt"]).without("VAULT_JWT"));
+    cases.call(|| with(&["--auth", "ldap", "--username", "me"]).without("VAULT_PASSWORD"));
+    cases.call(|| with(&["--help"]).under_sh(r#"exec "$@" >/dev/full"#));
+}
+
+fn given(cases: &mut Cases) {
+    for name in ["VAULT_ADDR", "VAULT_TOKEN", "VAULT_NAMESPACE", "HTTPS_PROXY", "VAULT_EXEC_SET", "VAULT_CACERT_BYTES"]
+    {
+        let damaged = [canary("value").as_bytes(), b"\xff"].concat();
+        cases.call(move || {
+            vault().env("VAULT_ADDR", "https://vault.test").env(name, OsString::from_vec(damaged.clone()))
+        });
+    }
+    cases.call(|| vault().env("VAULT_SKIP_VERIFY", "yes"));
+    cases.call(|| vault().env("VAULT_NAMESPACE", format!("a {}", canary("value"))));
+}
+
+fn addresses(cases: &mut Cases) {
+    let (user, query) = (canary("userinfo"), canary("query"));
+    for address in [
+        format!("https://me:{user}@vault.test:8200"),
+        format!("https://{user}@vault.test:8200"),
+        format!("me:{user}@vault.test:8200"),
+        format!("ftp://me:{user}@vault.test/?token={query}"),
+        format!("https://vault.test/?token={query}"),
+        format!("https://vault.test/#{query}"),
+        format!("https://me:{user}@vault test"),
+        format!("https://me:ab#{user}@vault.test"),
+        format!("https://me:ab?{user}@vault.test"),
+        format!("https://me:ab/{user}@vault.test"),
+        "vault".into(),
+    ] {
+        cases.call({
+            let address = address.clone();
+            move || vault().env("VAULT_ADDR", &address)
+        });
+        cases.call(move || {
+            vault()
+                .args(["--auth", "jwt", "--role", "ci"])
+                .without("VAULT_JWT")
+                .env("ACTIONS_ID_TOKEN_REQUEST_URL", &address)
+                .env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", canary("request token"))
+        });
+    }
+    for proxy in [format!("socks5://me:{user}@127.0.0.1:1"), format!("http://me:{user}@:1"), format!("me:{user} @x")] {
+        cases.call(move || vault().env("VAULT_ADDR", "https://vault.test").env("HTTPS_PROXY", &proxy));
+    }
+    cases.call(|| vault().env("VAULT_ADDR", "https://vault.test").args(["--tls-server-name", "vault.test"]));
+}
+
+/// A secret where its file, a switch or a name is wanted, and options that do not exist.
+fn mistaken(cases: &mut Cases) {
+    let secret = canary("command line");
+    for option in ["--token", "--secret-id", "--password", "--jwt", "-x"] {
+        cases.call(move || with(&[option, secret]));
+        cases.call(move || with(&[&format!("{option}={secret}")]));
+    }
+    for switch in ["--unwrap-token", "--keep-token", "--secret-id-wrapped", "--verbose"] {
+        cases.call(move || with(&[&format!("{switch}={secret}")]));
+    }
+    for name in ["UNWRAP_TOKEN", "KEEP_TOKEN", "SECRET_ID_WRAPPED", "NO_REVOKE"] {
+        cases.call(move || {
+            vault().args(["--auth", "approle", "--role-id", "me"]).env(format!("VAULT_EXEC_{name}"), secret)
+        });
+        cases.call(move || vault().env(format!("VAULT_EXEC_{name}"), secret));
+    }
+    for token in [
+        secret.to_owned(),
+        format!("hvs.{secret}"),
+        secret.repeat(10),
+        format!("{secret}/{secret}"),
+        format!("{secret}\n"),
+    ] {
+        let token = move || token.clone();
+        cases.call({
+            let token = token.clone();
+            move || vault().without("VAULT_TOKEN").env("VAULT_TOKEN_FILE", token())
+        });
+        for (auth, more, option) in [
+            ("token", "--token-file", "TOKEN_FILE"),
+            ("approle", "--role-id=me", "SECRET_ID_FILE"),
+            ("jwt", "--role=ci", "JWT_FILE"),
+            ("kubernetes", "--role=ci", "JWT_FILE"),
+            ("userpass", "--username=me", "PASSWORD_FILE"),
+        ] {
+            let more = if auth == "token" { "--no-config" } else { more };
+            let token = token.clone();
+            cases.call(move || {
+                let credentials = ["VAULT_TOKEN", "VAULT_SECRET_ID", "VAULT_JWT", "VAULT_PASSWORD"];
+                let vault = credentials.into_iter().fold(vault(), TestVault::without);
+                vault.args(["--auth", auth, more]).env(format!("VAULT_EXEC_{option}"), token())
+            });
+        }
+    }
+    let key = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", canary("key"));
+    cases.call(move || {
+        let (certificate, _) = super::server::CLIENT.clone();
+        vault().file("cert", certificate).args(["--client-cert", "cert"]).env("VAULT_CLIENT_KEY", &key)
+    });
+}
+
+fn templates(cases: &mut Cases) {
+    let literal = canary("literal");
+    for template in ["A={{x}{L}", "A=L{x", "A=Lx}", "A=L{}", "A=L{x|uri}L", "L", "=L", "1=L", "A-B=L", "L=", "LA=L"] {
+        for option in ["--set", "--file"] {
+            cases.call(move || with(&[option, &template.replace('L', literal)]));
+        }
+    }
+    for template in ["A=L{txt}", "A=L{secret/ap#text}", "A=L{/x#text}", "A=L{unlike}", "A=L{null}"] {
+        cases.fake([null()], move |vault| vault.args(["--set", &template.replace('L', literal)]));
+    }
+}
+
+/// With one key that has no value.
+fn null() -> crate::support::fake_server::Reply {
+    super::reply(200, super::secret_text().replacen(r#""text""#, r#""null": null, "text""#, 1))
+}
+
+fn project(cases: &mut Cases) {
+    let [value, literal] = ["value", "literal"].map(|name| toml(canary(name)));
+    for text in [
+        format!("token = {value}"),
+        format!("vault-token = {value}"),
+        format!("pth = {value}"),
+        format!("address = {value}"),
+        format!("pristine = {value}"),
+        format!("path = {{ a = {value} }}"),
+        format!("only = [1, {value}]"),
+        format!("mount = [{value}]"),
+        format!("set = {{ A = [{literal}] }}"),
+        format!("[set]\nPATH = {literal}"),
+        format!("[set]\nA = {literal}x"),
+        format!("[file]\nA-B = {literal}"),
+        format!("role-id = {value}\nrole-id = {value}"),
+        format!("token = {}", canary("token")),
+        canary("token").to_owned(),
+        format!("path = \"{}", canary("token")),
+        format!("path = \"\\q{}\"", canary("token")),
+        format!("path = '{}\u{1}'", canary("token")),
+        format!("[{}\n", canary("token")),
+        format!("path = \"\"\"{}", canary("value")),
+        "\u{feff}= 1".into(),
+    ] {
+        let named = text.clone();
+        cases.call(move || vault().file(".vault-exec.toml", &text));
+        cases.call(move || vault().file("p.toml", &named).args(["--config", "p.toml"]));
+    }
+    let project = || vault().file(".vault-exec.toml", format!("kv = {}", toml(canary("value"))));
+    cases.call(move || project().file(".vault-exec.toml", [canary("value").as_bytes(), b"\xff"].concat()));
+    cases.call(move || project().file(".vault-exec.toml", canary("value").repeat(20_000)));
+    cases.call(move || vault().under_sh(r#"mkdir .vault-exec.toml; exec "$@""#));
+    for change in ["chown 65534", "chmod o+w"] {
+        cases.call(move || project().under_sh(&format!(r#"{change} .vault-exec.toml; exec "$@""#)));
+    }
+    cases.call(move || project().under(injected("statx,fstat,newfstatat:error=EIO")));
+    cases.fake([secret()], |vault| vault.file(".vault-exec.toml", "only = [\"text\", \"number\"]"));
+}
+
+/// A string of a project file.
+fn toml(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// Has the kernel refuse a system call.
+pub(super) fn injected(fault: &str) -> [String; 5] {
+    ["strace", "-qqo", "/dev/null", "-e", &format!("inject={fault}")].map(str::to_owned)
+}

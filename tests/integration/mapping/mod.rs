@@ -1,0 +1,7 @@
+//! How keys of a secret become the environment of the program.
+
+pub(crate) mod environment;
+pub(crate) mod names;
+mod read;
+mod templates;
+pub(crate) mod templates_in_programs;

@@ -1,0 +1,289 @@
+//! Which secret is read, and what is said when it is not.
+
+use crate::support::vault::{DOUBTED, TestVault};
+use serde_json::json;
+
+#[test]
+fn a_secret_becomes_variables() {
+    for vault in TestVault::each() {
+        let vault = vault.secret("airflow", [("postgres_user", "airflow"), ("postgres_db", "main")]);
+        vault.path("airflow").environ().has("POSTGRES_USER", "airflow").has("POSTGRES_DB", "main");
+    }
+}
+
+#[test]
+fn the_later_path_wins() {
+    for vault in TestVault::each() {
+        let vault = vault
+            .secret("a", [("x", "a"), ("only_a", "a")])
+            .secret("b", [("x", "b"), ("y", "b")])
+            .secret("c", [("y", "c")]);
+        let three = ["--path", "{kv}/a", "--optional-path", "{kv}/b", "--path", "{kv}/c"];
+        vault.clone().args(three).environ().has("X", "b").has("Y", "c").has("ONLY_A", "a");
+        let turned = ["--path", "{kv}/c", "--optional-path", "{kv}/b", "--path", "{kv}/a"];
+        vault.args(turned).environ().has("X", "a").has("Y", "b");
+    }
+}
+
+#[test]
+fn a_version_can_be_pinned() {
+    let vault = TestVault::kv2().secret("a", [("k", "one")]).secret("a", [("k", "two")]);
+    vault.clone().path("a").environ().has("K", "two");
+    vault.clone().path("a@1").environ().has("K", "one");
+    vault.clone().path("a@2").environ().has("K", "two");
+    vault.clone().path("a@2").path("a@1").environ().has("K", "one");
+    vault.path("a@3").fails(
+        "vault-exec: read {kv}/a: no version 3 of it\n\
+         hint: `bao kv metadata get {kv}/a` shows which there are\n",
+    );
+}
+
+#[test]
+fn kv_v1_has_no_versions_to_pin() {
+    let vault = TestVault::kv1().secret("a", [("k", "v")]).path("a@1");
+    vault.fails(
+        "vault-exec: read {kv}/a: a version is pinned, but its engine (kv) has none\n\
+         hint: leave the @ and the version out\n",
+    );
+    vault.args(["--kv", "1"]).fails(
+        "vault-exec: --path: `{kv}/a` pins a version, but --kv 1 has none\n\
+         hint: leave the @ and the version out, or --kv 1\n",
+    );
+}
+
+#[test]
+fn an_absent_secret_is_an_error() {
+    for vault in TestVault::each() {
+        vault.secret("present", [("k", "v")]).path("present").path("team/absent").fails(
+            "vault-exec: read {kv}/team/absent: no such secret\n\
+             hint: `bao kv list {kv}/team` shows what is there; --optional-path lets it be absent\n",
+        );
+    }
+}
+
+#[test]
+fn a_deleted_version_is_told_from_an_absent_one() {
+    let vault = TestVault::kv2().secret("a", [("k", "one")]).secret("a", [("k", "two")]);
+    let vault = vault.posted("{kv}/delete/a", &json!({"versions": [2]}));
+    vault.clone().path("a").fails(
+        "vault-exec: read {kv}/a: version 2 is deleted\n\
+         hint: `bao kv undelete -versions=2 {kv}/a` brings it back; @N pins another version\n",
+    );
+    vault.clone().path("a@1").environ().has("K", "one");
+    vault.posted("{kv}/undelete/a", &json!({"versions": [2]})).path("a").environ().has("K", "two");
+}
+
+#[test]
+fn a_destroyed_version_is_told_from_a_deleted_one() {
+    let vault = TestVault::kv2().secret("a", [("k", "one")]).secret("a", [("k", "two")]);
+    let vault = vault.posted("{kv}/destroy/a", &json!({"versions": [1]}));
+    vault.clone().path("a@1").fails(
+        "vault-exec: read {kv}/a: version 1 is destroyed\n\
+         hint: write a new version, or pin another one with @N\n",
+    );
+    vault.path("a").environ().has("K", "two");
+}
+
+#[test]
+fn an_optional_secret_may_be_absent_deleted_or_destroyed() {
+    for vault in TestVault::each() {
+        vault.args(["--optional-path", "{kv}/absent"]).environ();
+    }
+    let vault = TestVault::kv2()
+        .secret("there", [("k", "there")])
+        .secret("deleted", [("k", "deleted")])
+        .posted("{kv}/delete/deleted", &json!({"versions": [1]}))
+        .secret("destroyed", [("k", "destroyed")])
+        .posted("{kv}/destroy/destroyed", &json!({"versions": [1]}));
+    let vault = vault.path("there").args(["--optional-path", "{kv}/deleted", "--optional-path", "{kv}/destroyed"]);
+    vault.args(["--optional-path", "{kv}/there@7"]).environ().has("K", "there");
+}
+
+#[test]
+fn a_mount_that_does_not_exist_is_an_error_even_if_optional() {
+    for option in ["--path", "--optional-path"] {
+        TestVault::kv2().args([option, "nothing/a"]).fails(
+            "vault-exec: read nothing/a: nothing is mounted there\n\
+             hint: `bao secrets list` shows the mounts\n",
+        );
+    }
+}
+
+/// The server answers 404 to everything that does not start with `/v1`, as any web server would.
+#[test]
+fn a_404_that_is_not_from_vault_is_an_error() {
+    let vault = TestVault::kv2().secret("a", [("k", "v")]);
+    let address = vault.fill("{addr}/wrong");
+    vault
+        .env("VAULT_ADDR", address)
+        .args(["--optional-path", "{kv}/a"])
+        .run(["echo", "started"])
+        .exits(125)
+        .stdout_is("");
+}
+
+#[test]
+fn a_mount_of_several_segments_is_detected_or_given() {
+    for vault in TestVault::each_nested() {
+        let vault = vault.secret("deep/a", [("k", "v")]);
+        vault.clone().path("deep/a").environ().has("K", "v");
+        vault.clone().args(["--mount", "{kv}", "--path", "deep/a"]).environ().has("K", "v");
+        vault.clone().args(["--mount", "/{kv}/"]).path("deep/a").environ().has("K", "v");
+        vault.path("absent").fails(
+            "vault-exec: read {kv}/absent: no such secret\n\
+             hint: `bao kv list {kv}` shows what is there; --optional-path lets it be absent\n",
+        );
+    }
+}
+
+#[test]
+fn a_token_for_one_secret_in_a_nested_mount_is_enough() {
+    for vault in TestVault::each_nested() {
+        let vault = vault.secret("a", [("k", "v")]);
+        let policy = if vault.is_kv1() { r#"path "{kv}/a"{capabilities=["read"]}"# } else { READ_A };
+        let vault = vault.token_with_policy(policy);
+        vault.clone().path("a").environ().has("K", "v");
+        let policy_path = if vault.is_kv1() { "{kv}/b" } else { "{kv}/data/b" };
+        vault.path("b").fails(&format!("vault-exec: read {{kv}}/b: permission denied (403)\n{}", stanza(policy_path)));
+    }
+}
+
+#[test]
+fn an_api_path_names_its_secret() {
+    let vault = TestVault::kv2().secret("a", [("k", "v")]).secret("dataface/a", [("k", "face")]);
+    for form in ["{kv}/a/", "/{kv}/a", "//{kv}/a//", "{kv}/data/a", "/v1/{kv}/data/a", "v1/{kv}/data/a/", "/v1/{kv}/a"]
+    {
+        vault.clone().args(["--path", form]).environ().has("K", "v");
+    }
+    vault.clone().args(["--path", "{kv}/data/a@1"]).environ().has("K", "v");
+    vault.path("dataface/a").environ().has("K", "face");
+}
+
+#[test]
+fn a_secret_named_data_can_be_read() {
+    let vault = TestVault::kv2().secret("data/a", [("k", "below")]).secret("a", [("k", "above")]);
+    vault.path("data/data/a").environ().has("K", "below");
+    let vault = TestVault::kv1().secret("data/a", [("k", "below")]).secret("a", [("k", "above")]);
+    vault.clone().path("data/a").environ().has("K", "below");
+    vault.path("a").environ().has("K", "above");
+}
+
+#[test]
+fn special_characters_in_paths_are_encoded() {
+    for vault in TestVault::each() {
+        let names = [("a b", "a%20b"), ("50%", "50%25"), ("a%20b", "a%2520b"), ("ü", "%C3%BC"), ("a@b", "a@b")];
+        for (name, encoded) in names.into_iter().chain([("a?b", "a%3Fb"), ("a#b", "a%23b"), ("a+b", "a+b")]) {
+            vault.clone().secret(encoded, [("k", name)]).path(name).environ().has("K", name);
+        }
+    }
+}
+
+#[test]
+fn kv_sets_the_version_of_the_engine() {
+    for (vault, version, other) in [(TestVault::kv1(), "1", "2"), (TestVault::kv2(), "2", "1")] {
+        let vault = vault.secret("a", [("k", "v")]).path("a");
+        vault.clone().args(["--kv", version]).environ().has("K", "v");
+        vault.clone().args(["--kv", "auto"]).environ().has("K", "v");
+        vault.args(["--kv", other]).fails(
+            "vault-exec: read {kv}/a: no such secret\n\
+             hint: `bao kv list {kv}` shows what is there; --optional-path lets it be absent; \
+             --kv auto finds out which engine it is\n",
+        );
+    }
+}
+
+#[test]
+fn only_and_skip_select_keys() {
+    for vault in TestVault::each() {
+        let vault = vault.secret("a", [("x", "1"), ("y", "2"), ("z", "3")]).path("a");
+        vault.clone().args(["--only", "x", "--only", "z"]).environ().has("X", "1").lacks("Y").has("Z", "3");
+        vault.clone().args(["--skip", "x", "--skip", "absent"]).environ().lacks("X").has("Y", "2").has("Z", "3");
+        vault.clone().args(["--only", "x", "--only", "y", "--skip", "x"]).environ().lacks("X").has("Y", "2").lacks("Z");
+        vault.args(["--only", "X", "--only", "x", "--only", "w"]).fails(
+            "vault-exec: --only X, w: no path has such a key\n\
+             hint: keys are named as the secret has them, before they become variables\n",
+        );
+    }
+}
+
+#[test]
+fn other_engines_can_be_read() {
+    let vault = TestVault::kv2().posted("cubbyhole/{kv}", &json!({"k": "v"}));
+    vault.args(["--path", "cubbyhole/{kv}"]).environ().has("K", "v");
+}
+
+#[test]
+fn permission_denied_reports_the_missing_policy() {
+    for vault in TestVault::each() {
+        let vault = vault.secret("a", [("k", "v")]).secret("b", [("k", "v")]);
+        let (mine, lacking) = if vault.is_kv1() { ("{kv}/a", "{kv}/b") } else { ("{kv}/data/a", "{kv}/data/b") };
+        let vault = vault.token_with_policy(&format!(r#"path "{mine}" {{capabilities=["read"]}}"#));
+        vault.clone().path("a").environ().has("K", "v");
+        let message = format!("vault-exec: read {{kv}}/b: permission denied (403)\n{}", stanza(lacking));
+        vault.clone().path("a").path("b").fails(&message);
+        vault.path("a").args(["--optional-path", "{kv}/b"]).fails(&message);
+    }
+}
+
+#[test]
+fn permission_denied_without_the_type_of_the_mount_gets_a_hint() {
+    for vault in TestVault::each() {
+        vault
+            .secret("a", [("k", "v")])
+            .token_with_policy(r#"path "elsewhere" {capabilities=["read"]}"#)
+            .path("a")
+            .fails(&format!(
+                "vault-exec: read {{kv}}/a: permission denied (403)\n{}\
+                 check --kv and --mount: the server did not say which engine holds the path\n",
+                stanza("{kv}/data/a")
+            ));
+    }
+}
+
+#[test]
+fn an_unknown_token_is_reported() {
+    for vault in TestVault::each() {
+        let vault = vault.secret("a", [("k", "v")]).env("VAULT_TOKEN", "hvs.unknown");
+        for option in ["--path", "--optional-path"] {
+            vault.clone().args([option, "{kv}/a"]).fails(DOUBTED);
+        }
+    }
+}
+
+#[test]
+fn secrets_of_a_namespace_are_read() {
+    let vault = TestVault::in_namespace("team-a").secret("a", [("k", "v")]).path("a");
+    vault.clone().args(["--namespace", "team-a"]).environ().has("K", "v");
+    vault.clone().env("VAULT_NAMESPACE", "team-a/").environ().has("K", "v");
+    vault.clone().env("VAULT_NAMESPACE", "x").env("BAO_NAMESPACE", "team-a").environ().has("K", "v");
+    vault.clone().args(["--namespace", "team-b"]).fails(
+        "vault-exec: read secret/a: no such namespace\n\
+         hint: check --namespace or VAULT_NAMESPACE\n",
+    );
+    vault
+        .args(["--namespace", "team\na"])
+        .fails("vault-exec: --namespace: a namespace has only visible ASCII characters\n");
+}
+
+#[test]
+fn a_secret_of_kv_v2_takes_one_request() {
+    let vault = TestVault::kv2().secret("a", [("k", "v")]).secret("b", [("l", "w")]).secret("c", [("m", "x")]);
+    vault.clone().recorded().path("a").environ().asked(["{kv}/data/a"]);
+    vault.clone().recorded().path("a@1").environ().asked(["{kv}/data/a?version=1"]);
+    let three = ["{kv}/data/a", "{kv}/data/b", "{kv}/data/c"];
+    vault.clone().recorded().path("a").path("b").path("c").environ().asked(three);
+    vault.recorded().path("a").args(["--kv", "2"]).environ().asked(["{kv}/data/a"]);
+    TestVault::kv1().secret("a", [("k", "v")]).recorded().path("a").args(["--kv", "1"]).environ().asked(["{kv}/a"]);
+}
+
+#[test]
+fn other_engines_take_two_requests_more() {
+    let vault = TestVault::kv1().secret("a", [("k", "v")]).recorded().path("a");
+    vault.environ().asked(["{kv}/data/a", "sys/internal/ui/mounts/{kv}/a", "{kv}/a"]);
+}
+
+const READ_A: &str = r#"path "{kv}/data/a" {capabilities=["read"]}"#;
+
+fn stanza(path: &str) -> String {
+    format!("hint: a policy of the token must hold\npath \"{path}\" {{\n  capabilities = [\"read\"]\n}}\n")
+}

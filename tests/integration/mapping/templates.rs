@@ -1,0 +1,99 @@
+//! Values put together by templates, as variables and as files in memory.
+
+use crate::support::vault::TestVault;
+
+/// A password that a URL must not be taken in by.
+const PASSWORD: &str = "p@ss:/?#%";
+
+fn postgres() -> TestVault {
+    TestVault::kv2().secret("db", [("user", "me"), ("password", PASSWORD), ("db", "app")]).path("db")
+}
+
+#[test]
+fn a_template_composes_a_url_from_encoded_parts() {
+    let url = "URL=postgresql+psycopg2://{user|url}:{password|url}@postgres/{db}";
+    let outcome = postgres().args(["--set", url]).environ();
+    outcome.has("URL", "postgresql+psycopg2://me:p%40ss%3A%2F%3F%23%25@postgres/app").has("USER", "me");
+}
+
+#[test]
+fn a_variable_is_renamed_and_nothing_else_exported() {
+    let vault = postgres().args(["--pristine", "--explicit", "--set", "PGPASSWORD={password}"]);
+    vault.run(["/bin/cat", "/proc/self/environ"]).exits(0).has_only(["PGPASSWORD=p@ss:/?#%"]);
+}
+
+#[test]
+fn a_template_selects_the_path_of_a_key() {
+    let vault = TestVault::kv2().secret("a", [("k", "first")]).secret("b", [("k", "last")]).path("a").path("b");
+    let vault = vault.args(["--set", "FIRST={{kv}/a#k}", "--set", "LAST={k}"]);
+    vault.environ().has("FIRST", "first").has("LAST", "last").has("K", "last");
+}
+
+#[test]
+fn templates_may_be_the_lines_of_a_variable() {
+    let vault = postgres().env("VAULT_EXEC_SET", "A={user},{db}\nB={{}}");
+    vault.environ().has("A", "me,app").has("B", "{}").lacks("VAULT_EXEC_SET");
+}
+
+#[test]
+fn set_may_use_any_name() {
+    let vault = TestVault::kv2().secret("a", [("path", "/evil"), ("k", "v")]).path("a");
+    vault.args(["--set", "PATH=/usr/bin:/bin:{k}"]).environ().has("PATH", "/usr/bin:/bin:v");
+}
+
+#[test]
+fn template_errors_have_a_column() {
+    postgres().args(["--set", "A=x{pasword}"]).fails(
+        "vault-exec: --set A: column 2: no key is called `pasword`\n\
+         hint: did you mean `password`?\n",
+    );
+    postgres().args(["--file", "A={secret/none#k}"]).fails(
+        "vault-exec: --file A: column 1: no secret was read at `secret/none`\n\
+         hint: write the path as --path has it, in front of the #\n",
+    );
+    postgres().args(["--set", "A={user"]).fails(
+        "vault-exec: --set A: column 1: a { without its }\n\
+         hint: {key} is a value, {{ and }} are braces\n",
+    );
+}
+
+#[test]
+fn a_file_can_be_read_repeatedly_and_by_children() {
+    let script = r#"cat "$F" "$F"; sh -c 'cat "$F"'; stat -Lc ' %a' "$F""#;
+    let vault = postgres().args(["--file", "F={password}\n"]);
+    let thrice = format!("{PASSWORD}\n").repeat(3);
+    vault.run(["sh", "-c", script]).exits(0).stdout_is(format!("{thrice} 400\n"));
+}
+
+#[test]
+fn a_file_cannot_be_changed() {
+    let script = r#"chmod 600 "$F"; echo changed > "$F"; cat "$F""#;
+    let outcome = postgres().args(["--file", "F={user}"]).run(["sh", "-c", script]);
+    outcome.stdout_is("me");
+}
+
+#[test]
+fn a_file_may_hold_what_no_variable_can() {
+    let vault = TestVault::kv2().secret("a", r#"{"k":"a\u0000b"}"#).path("a").args(["--explicit"]);
+    vault.clone().args(["--file", "F={k}"]).run(["sh", "-c", r#"cat "$F""#]).exits(0).stdout_is("a\0b");
+    vault.args(["--set", "F={k}"]).fails(
+        "vault-exec: --set F: a value in it holds a NUL byte, which no variable can\n\
+         hint: give it to the program as a file, with --file\n",
+    );
+}
+
+#[test]
+fn another_user_opens_a_file_if_its_mode_allows() {
+    let drop = ["setpriv", "--reuid=65534", "--clear-groups", "sh", "-c", r#"cat "$F""#];
+    let vault = postgres().args(["--file", "F={user}"]);
+    vault.clone().args(["--file-mode", "0444"]).run(drop).exits(0).stdout_is("me");
+    assert!(!vault.run(drop).status.success());
+}
+
+#[test]
+fn files_leave_the_low_descriptors_free() {
+    let script = r#"exec 3</dev/null 4</dev/null 9</dev/null; cat "$F""#;
+    postgres().args(["--file", "F={user}"]).run(["sh", "-c", script]).exits(0).stdout_is("me");
+    let few = postgres().args(["--file", "F={user}"]).under_sh(r#"ulimit -n 20; exec "$@""#);
+    few.run(["sh", "-c", r#"cat "$F""#]).exits(0).stdout_is("me");
+}

@@ -1,0 +1,148 @@
+//! The process at the moment it hands everything to the kernel: vault-exec is traced, process where it enters `execve`,
+//! and every byte and every register it has is copied.
+#![allow(unsafe_code, reason = "the traced process asks for it between fork and exec; registers come by address")]
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::process::CommandExt;
+use std::process::Stdio;
+
+use crate::support::process::{requires_root, vault_exec};
+use crate::support::vault::TestVault;
+use nix::libc;
+use nix::sys::ptrace::{self, Options};
+use nix::sys::signal::Signal;
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+/// The process where it hands everything to the kernel, and what the program said when it was let go.
+pub(super) struct TracedProcess {
+    pub(super) memory: Vec<Region>,
+    /// General and vector registers.
+    pub(super) registers: Vec<u8>,
+    /// Where the part of the stack begins that is in use.
+    pub(super) stack_pointer: u64,
+    /// The numbers of the system calls on the way.
+    pub(super) calls: Vec<u64>,
+    pub(super) stdout: Vec<u8>,
+    pub(super) stderr: String,
+}
+
+/// TmpfsDir without a gap.
+pub(super) struct Region {
+    pub(super) start: u64,
+    /// The lines of `/proc/PID/maps`.
+    pub(super) whose: String,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl TracedProcess {
+    /// Runs until the program would start, which then prints its environment.
+    #[track_caller]
+    pub(super) fn on(vault: &TestVault) -> Self {
+        requires_root("this test reads the memory of a process that is not dumpable");
+        let mut command = vault.command(["cat", "/proc/self/environ"]);
+        // SAFETY: a single system call, which is async-signal-safe.
+        unsafe { command.pre_exec(|| Ok(ptrace::traceme()?)) };
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let pid = Pid::from_raw(child.id().try_into().expect("a process id"));
+        let first = waitpid(pid, None).expect("a stop");
+        assert!(matches!(first, WaitStatus::Stopped(_, Signal::SIGTRAP)), "{first:?}");
+        ptrace::setoptions(pid, Options::PTRACE_O_TRACESYSGOOD | Options::PTRACE_O_EXITKILL).expect("options");
+
+        let calls = run_to_execve(pid).unwrap_or_else(|calls| {
+            let mut text = String::new();
+            let _ = child.stderr.take().expect("a pipe").read_to_string(&mut text);
+            panic!("it never came to execve, after {calls} calls: {text}")
+        });
+        let stack_pointer = ptrace::syscall_info(pid).expect("the system call").stack_pointer;
+        let (memory, registers) = (memory(pid), registers(pid));
+        ptrace::detach(pid, None).expect("let go");
+        let output = child.wait_with_output().expect("the program ends");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{stderr}");
+        Self { memory, registers, stack_pointer, calls, stdout: output.stdout, stderr }
+    }
+}
+
+/// Lets it run to the `execve` of vault-exec itself, past those of whatever starts it, and gives the calls before it;
+/// their number where it ended instead.
+fn run_to_execve(pid: Pid) -> Result<Vec<u64>, usize> {
+    let mut calls = Vec::new();
+    let mut passed_on = None;
+    loop {
+        ptrace::syscall(pid, passed_on.take()).expect("go on");
+        match waitpid(pid, None).expect("a stop") {
+            WaitStatus::PtraceSyscall(_) => {}
+            WaitStatus::Stopped(_, Signal::SIGTRAP) => continue,
+            WaitStatus::Stopped(_, signal) => {
+                passed_on = Some(signal);
+                continue;
+            }
+            _ => return Err(calls.len()),
+        }
+        let info = ptrace::syscall_info(pid).expect("the system call");
+        if info.op != libc::PTRACE_SYSCALL_INFO_ENTRY {
+            continue;
+        }
+        // SAFETY: the kernel has said which part of the union it filled in.
+        let call = unsafe { info.u.entry }.nr;
+        if call != libc::SYS_execve.unsigned_abs() {
+            calls.push(call);
+        } else if is_vault_exec(pid) {
+            return Ok(calls);
+        } else {
+            calls.clear();
+        }
+    }
+}
+
+fn is_vault_exec(pid: Pid) -> bool {
+    let file = |metadata: io::Result<fs::Metadata>| metadata.map(|file| (file.dev(), file.ino())).expect("a program");
+    file(fs::metadata(format!("/proc/{pid}/exe"))) == file(fs::metadata(vault_exec()))
+}
+
+/// All that can be read, neighbours joined so that nothing hides across a border.
+fn memory(pid: Pid) -> Vec<Region> {
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).expect("the mappings");
+    let memory = File::open(format!("/proc/{pid}/mem")).expect("the memory: this test needs CAP_SYS_PTRACE");
+    let mut regions: Vec<Region> = Vec::new();
+    for line in maps.lines() {
+        let mut fields = line.split_whitespace();
+        let (Some(range), Some(rights)) = (fields.next(), fields.next()) else { panic!("{line}") };
+        // The kernel's own data, which no process can write.
+        if !rights.starts_with('r') || line.ends_with("[vvar]") || line.ends_with("[vvar_vclock]") {
+            continue;
+        }
+        let bound = |text: &str| u64::from_str_radix(text, 16).unwrap_or_else(|error| panic!("{line}: {error}"));
+        let (start, end) = range.split_once('-').map(|(start, end)| (bound(start), bound(end))).expect("a range");
+        let mut bytes = vec![0; usize::try_from(end - start).expect("a size")];
+        memory.read_exact_at(&mut bytes, start).unwrap_or_else(|error| panic!("{line}: {error}"));
+        match regions.last_mut() {
+            Some(before) if before.start + before.bytes.len() as u64 == start => {
+                before.bytes.extend(bytes);
+                before.whose = format!("{}; {line}", before.whose);
+            }
+            _ => regions.push(Region { start, whose: line.to_owned(), bytes }),
+        }
+    }
+    assert!(regions.iter().any(|region| region.whose.contains("[stack]")), "{maps}");
+    regions
+}
+
+/// General and vector registers as the kernel dumps them.
+fn registers(pid: Pid) -> Vec<u8> {
+    const NT_X86_XSTATE: libc::c_int = 0x202;
+    let vectors = if cfg!(target_arch = "x86_64") { NT_X86_XSTATE } else { libc::NT_PRFPREG };
+    let mut dump = Vec::new();
+    for set in [libc::NT_PRSTATUS, vectors] {
+        let mut bytes = vec![0_u8; 16 * 1024];
+        let mut area = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
+        // SAFETY: the kernel writes at most `iov_len` bytes and says in it how many.
+        let result = unsafe { libc::ptrace(libc::PTRACE_GETREGSET, pid.as_raw(), set, &raw mut area) };
+        assert_eq!(result, 0, "register set {set:#x}: {}", io::Error::last_os_error());
+        dump.extend_from_slice(&bytes[..area.iov_len]);
+    }
+    dump
+}
