@@ -6,9 +6,12 @@ mod server;
 use std::ffi::OsString;
 
 use vault_exec::args::Args;
-use vault_exec::config::{Config, Error, ProjectSettings};
+use vault_exec::config::{Config, Error, LogFormat, ProjectSettings};
 use vault_exec::env_block::{EnvEntry, InheritedEnv};
-use vault_exec::error::Diagnostic;
+use vault_exec::deadline::Deadline;
+use vault_exec::error::{Diagnostic, Diagnostics};
+use vault_exec::log::Logger;
+use vault_exec::vault::{self, FetchOptions, Fetched};
 
 pub use server::{Exchange, Request, Server, parts};
 
@@ -29,6 +32,20 @@ pub fn resolve(inherited: &InheritedEnv, project: &ProjectSettings) -> Result<Co
     let mut args = Args::default();
     args.command.push(OsString::from("true"));
     Config::resolve(args, inherited, project)
+}
+
+/// Reads what a configuration names.
+pub fn fetch(config: &Config, diagnostics: &mut Diagnostics) -> anyhow::Result<Fetched> {
+    let options = FetchOptions {
+        connection: &config.connection,
+        credential: &config.credential,
+        reads: &config.reads,
+        kv: config.kv,
+        mount_depth: config.mount_len,
+        revoke: config.revoke,
+    };
+    let logger = Logger::new(0, LogFormat::Text);
+    vault::fetch(&options, Deadline::new(config.connection.timeout), &logger, diagnostics)
 }
 
 /// All that a person would see of a failure.

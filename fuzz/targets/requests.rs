@@ -6,11 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use vault_exec::config::{Config, Credential, LogFormat, Login, CredentialSource, Method, ProjectSettings};
+use vault_exec::config::{Config, Credential, CredentialSource, Login, Method, ProjectSettings};
 use vault_exec::error::Diagnostics;
-use vault_exec::log::Logger;
-use vault_exec::vault;
-use vault_exec_fuzz::{Exchange, Request, Server, inherited, resolve};
+use vault_exec_fuzz::{Exchange, Request, Server, fetch, inherited, resolve};
 
 static SERVER: LazyLock<Server> = LazyLock::new(Server::start);
 
@@ -72,8 +70,7 @@ fuzz_target!(|text: &str| {
         Some(answer.into_bytes())
     };
     let mut problems = Diagnostics::new(config.check.is_some());
-    let logger = Logger::new(0, LogFormat::Text);
-    let (_, exchanges) = SERVER.with(answer, || vault::fetch(&config, &logger, &mut problems));
+    let (_, exchanges) = SERVER.with(answer, || fetch(&config, &mut problems));
     exchanges.iter().for_each(|exchange| is_asked_for(&exchange.request, &config));
     concerns_one_token(&exchanges, &config);
 });
