@@ -7,12 +7,13 @@ use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::support::openbao::bao;
 use crate::support::process::{SupervisedProcess, free_port};
 use crate::support::scratch::new_dir;
 use crate::support::vault::{DOUBTED, TestVault};
 use crate::support::wait::wait_until;
-use serde_json::json;
 
 /// An agent in front of a vault's server, and where it listens.
 struct Agent {

@@ -3,6 +3,8 @@
 use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde_json::{Value, json};
+
 use crate::auth::signer::Signer;
 use crate::support::api::Api;
 use crate::support::fake_server::{FakeServer, Reply};
@@ -10,7 +12,6 @@ use crate::support::http::Request;
 use crate::support::login::VALUE;
 use crate::support::process::free_port;
 use crate::support::vault::TestVault;
-use serde_json::{Value, json};
 
 /// Who signs, and whom `auth/jwt` believes.
 static SIGNER: LazyLock<Signer> = LazyLock::new(|| {

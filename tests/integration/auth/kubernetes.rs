@@ -91,6 +91,7 @@ fn with_run_of_its_own(vault: TestVault, script: &str) -> TestVault {
 }
 
 #[test]
+#[ignore = "root: makes a mount namespace"]
 fn the_service_account_token_has_a_default_path() {
     let vault = in_pod().args(["--role", "{kv}"]);
     let place = "/var/run/secrets/kubernetes.io/serviceaccount";

@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::LazyLock;
 
+use serde_json::{Value, json};
+
 use crate::support::api::{Api, policy, text};
 use crate::support::canary::assert_no_secrets;
 use crate::support::process::{dependency, free_port, spawn_supervised};
 use crate::support::scratch::new_dir;
 use crate::support::vault::TestVault;
 use crate::support::wait::wait_until;
-use serde_json::{Value, json};
 
 /// One for the whole run.
 pub(crate) static POSTGRES: LazyLock<Postgres> = LazyLock::new(Postgres::start);
@@ -101,6 +102,7 @@ fn leased(role: &str, ttl: &str) -> String {
 }
 
 #[test]
+#[ignore = "Debian: installs PostgreSQL"]
 fn dynamic_credentials_work_in_the_program() {
     let vault = with_database("leased", &json!({"token_ttl": "3h"}));
     let outcome = vault.run(PSQL).exits(0).stderr_is(&leased("leased", "1h"));
@@ -124,6 +126,7 @@ fn dynamic_credentials_work_in_the_program() {
 }
 
 #[test]
+#[ignore = "Debian: installs PostgreSQL"]
 fn a_token_with_a_lease_is_not_revoked() {
     let vault = with_database("given", &json!({"token_ttl": "3h"}));
     let token = text(&vault.post("auth/token/create", &json!({"policies": ["{kv}"]}))["auth"]["client_token"]);
@@ -134,6 +137,7 @@ fn a_token_with_a_lease_is_not_revoked() {
 }
 
 #[test]
+#[ignore = "Debian: installs PostgreSQL"]
 fn a_failed_start_revokes_its_lease() {
     let vault = with_database("nothing", &json!({"token_ttl": "3h"}));
     let failing = vault.args(["--path", "{kv}/absent"]);
@@ -143,6 +147,7 @@ fn a_failed_start_revokes_its_lease() {
 }
 
 #[test]
+#[ignore = "Debian: installs PostgreSQL"]
 fn a_lease_ends_with_its_token() {
     let vault = with_database("capped", &json!({"token_ttl": "20m"}));
     vault.run(PSQL).exits(0).stderr_is(&leased("capped", "20m"));

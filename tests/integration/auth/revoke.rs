@@ -2,6 +2,8 @@
 
 use std::thread;
 
+use serde_json::{Value, json};
+
 use crate::support::api::{Api, policy, text};
 use crate::support::canary::assert_no_secrets;
 use crate::support::http::Request;
@@ -9,7 +11,6 @@ use crate::support::login::VALUE;
 use crate::support::openbao::{ROOT, bao};
 use crate::support::vault::TestVault;
 use crate::support::wait::wait_until;
-use serde_json::{Value, json};
 
 /// A locked test vault with the credentials of an `AppRole`.
 fn with_approle(settings: &Value) -> TestVault {

@@ -1,9 +1,10 @@
 //! Where the token comes from.
 
-use crate::support::openbao::ROOT;
-use crate::support::vault::{DOUBTED, TestVault};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
+
+use crate::support::openbao::ROOT;
+use crate::support::vault::{DOUBTED, TestVault};
 
 /// A vault whose secret can be read, but which has no token yet.
 fn without_token() -> TestVault {

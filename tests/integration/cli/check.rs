@@ -319,6 +319,7 @@ problems  none
 }
 
 #[test]
+#[ignore = "Debian: installs PostgreSQL"]
 fn a_check_revokes_its_leases() {
     let vault = with_database("checks", &json!({"token_ttl": "3h"}));
     let outcome = vault.clone().args(["--check"]).alone().exits(0);
@@ -351,6 +352,7 @@ fn a_check_writes_no_file_and_reports_an_existing_one() {
 }
 
 #[test]
+#[ignore = "root: starts vault-exec as another user"]
 fn a_check_reports_a_directory_without_write_permission() {
     let memory = TmpfsDir::new();
     let vault = app().args(["--explicit", "--file", "A={user}", "--file-dir", memory.path()]);
@@ -379,6 +381,7 @@ fn a_key_cannot_forge_a_line() {
 }
 
 #[test]
+#[ignore = "Debian: installs PostgreSQL"]
 fn warnings_go_to_standard_error() {
     let vault = with_database("warns", &json!({"token_ttl": "3h"}));
     let outcome = vault.args(["--check", "--format", "json", "-v"]).alone().exits(0);

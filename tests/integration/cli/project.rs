@@ -72,6 +72,7 @@ fn the_search_for_a_project_file_ends_at_the_home_directory() {
 }
 
 #[test]
+#[ignore = "root: makes a mount namespace"]
 fn the_search_for_a_project_file_ends_at_a_mount() {
     let vault = vault().project(APP).env("HOME", "/nowhere");
     fs::create_dir(vault.fill("{home}/mount")).unwrap();
@@ -269,6 +270,7 @@ fn a_project_file_must_be_short_text() {
 }
 
 #[test]
+#[ignore = "Debian: installs PostgreSQL"]
 fn with_a_project_file_only_the_program_is_given() {
     POSTGRES.asks("create role laptop login password 'p@ss:/?#%'").unwrap();
     let vault = TestVault::kv2().secret("laptop", [("postgres_user", "laptop"), ("postgres_password", "p@ss:/?#%")]);

@@ -1,11 +1,12 @@
 //! The program starts as if vault-exec had never run.
 
-use crate::support::process::vault_exec;
-use crate::support::vault::TestVault;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
+
+use crate::support::process::vault_exec;
+use crate::support::vault::TestVault;
 
 /// A vault on which a program can be started.
 fn ready() -> TestVault {

@@ -5,13 +5,14 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
+use rcgen::{BasicConstraints, IsCa, date_time_ymd};
+use serde_json::json;
+
 use crate::support::openbao::{OpenBao, ROOT};
 use crate::support::process::free_port;
 use crate::support::scratch::new_dir;
 use crate::support::tls::{Authority, SniRecorder, listener, self_signed};
 use crate::support::vault::{Outcome, TestVault};
-use rcgen::{BasicConstraints, IsCa, date_time_ymd};
-use serde_json::json;
 
 struct Site {
     server: OpenBao,
@@ -209,6 +210,7 @@ fn a_given_ca_is_the_only_trust_anchor() {
 }
 
 #[test]
+#[ignore = "root: makes a mount namespace"]
 fn without_a_system_store_the_bundled_one_is_used() {
     let bundled = format!(
         "trust {} authorities, the bundled ones, since the system has none\n",

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use crate::support::openbao::{OpenBao, ROOT};
 use crate::support::vault::TestVault;
-use serde_json::json;
 
 /// A server that lets so many requests to `secret/` pass in an interval of so many seconds.
 fn limited(rate: u32, interval: u32, headers: bool) -> (OpenBao, TestVault) {

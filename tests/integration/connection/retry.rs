@@ -1,11 +1,12 @@
 //! What is tried again, for how long, and what is said meanwhile.
 
+use std::net::{SocketAddr, TcpListener};
+use std::time::{Duration, Instant};
+
 use crate::support::canary::{CANARY, TOKEN};
 use crate::support::fake_server::{FakeServer, NOT_READY, Reply, UNREACHABLE};
 use crate::support::process::RunningProcess;
 use crate::support::vault::{Outcome, TestVault};
-use std::net::{SocketAddr, TcpListener};
-use std::time::{Duration, Instant};
 
 const APP: &str = "/v1/secret/data/app";
 

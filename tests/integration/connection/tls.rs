@@ -1,8 +1,5 @@
 //! Whether the server is who it says it is.
 
-use crate::support::openbao::{OpenBao, ROOT, bao};
-use crate::support::scratch::new_dir;
-use crate::support::vault::TestVault;
 use std::fs;
 use std::io;
 use std::net::{TcpListener, TcpStream};
@@ -10,6 +7,10 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
 use std::thread;
+
+use crate::support::openbao::{OpenBao, ROOT, bao};
+use crate::support::scratch::new_dir;
+use crate::support::vault::TestVault;
 
 /// A server that speaks TLS, and the directory of its certificates.
 static SERVER: LazyLock<(OpenBao, PathBuf)> = LazyLock::new(|| {

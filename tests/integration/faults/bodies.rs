@@ -25,6 +25,7 @@ fn row(name: &str, effect: &Effect, body: impl Into<Vec<u8>>) -> Row {
         trials.push(Trial {
             name: format!("{name}, TLS: {tls} {}", voice.join(" ")),
             waits: false,
+            needs_root: false,
             check: Box::new(move || {
                 let fake = Step::Read.fake([Reply::answer(200, body.clone())], tls);
                 check_effect(Step::Read, &fake, &expected, voice);

@@ -11,12 +11,14 @@ mod seccomp;
 mod server;
 mod statuses;
 
-use crate::support::vault::{Outcome, TestVault};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
+
+use crate::support::process::requires_root;
+use crate::support::vault::{Outcome, TestVault};
 
 /// A part of the table.
 struct Section {
@@ -39,6 +41,7 @@ struct Trial {
     name: String,
     /// Whether it does little but wait.
     waits: bool,
+    needs_root: bool,
     check: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -51,12 +54,34 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How many trials that wait go on at the same time, and how many that compute.
 const WORKERS: [(bool, usize); 2] = [(true, 24), (false, 3)];
 
+impl Row {
+    /// All of its trials need root.
+    fn as_root(mut self) -> Self {
+        self.trials.iter_mut().for_each(|trial| trial.needs_root = true);
+        self
+    }
+}
+
 impl Section {
-    /// Tries everything, and tells all that was not as it should be.
+    /// Runs the trials that need no root, and reports all that fail.
     fn prove(self) {
+        self.prove_trials(false);
+    }
+
+    /// The same with the trials that need root.
+    fn prove_as_root(self) {
+        requires_root("these trials make namespaces and change users");
+        self.prove_trials(true);
+    }
+
+    fn prove_trials(self, needs_root: bool) {
         let failed = Mutex::new(Vec::new());
-        let (waiting, computing): (VecDeque<_>, VecDeque<_>) =
-            self.rows.into_iter().flat_map(|row| row.trials).partition(|trial| trial.waits);
+        let (waiting, computing): (VecDeque<_>, VecDeque<_>) = self
+            .rows
+            .into_iter()
+            .flat_map(|row| row.trials)
+            .filter(|trial| trial.needs_root == needs_root)
+            .partition(|trial| trial.waits);
         let [waiting, computing] = [waiting, computing].map(Mutex::new);
         let work = |trials: &Mutex<VecDeque<Trial>>| {
             loop {
@@ -142,6 +167,12 @@ fn faults_of_the_network() {
 }
 
 #[test]
+#[ignore = "root: makes namespaces and changes users"]
+fn faults_of_the_network_as_root() {
+    network::section().prove_as_root();
+}
+
+#[test]
 fn faults_of_the_certificate() {
     network::certificates().prove();
 }
@@ -152,8 +183,20 @@ fn resource_limits() {
 }
 
 #[test]
+#[ignore = "root: makes namespaces and changes users"]
+fn resource_limits_as_root() {
+    environment::limits().prove_as_root();
+}
+
+#[test]
 fn faults_of_the_environment() {
     environment::surroundings().prove();
+}
+
+#[test]
+#[ignore = "root: makes namespaces and changes users"]
+fn faults_of_the_environment_as_root() {
+    environment::surroundings().prove_as_root();
 }
 
 #[test]

@@ -29,6 +29,7 @@ fn row(name: &str, effect: &Effect, setup: impl Fn() -> Setup + Send + Sync + Cl
         Trial {
             name: format!("{name}, one try: {one_try}"),
             waits: true,
+            needs_root: false,
             check: Box::new(move || {
                 let (vault, _guards) = setup();
                 let timeout = format!("{}s", expected.timeout.as_secs());
@@ -49,7 +50,7 @@ fn row(name: &str, effect: &Effect, setup: impl Fn() -> Setup + Send + Sync + Cl
 
 /// A row of which only this is tried.
 fn single(name: &str, when: &str, said: &str, waits: bool, check: impl Fn() + Send + Sync + 'static) -> Row {
-    let trial = Trial { name: name.to_owned(), waits, check: Box::new(check) };
+    let trial = Trial { name: name.to_owned(), waits, needs_root: false, check: Box::new(check) };
     Row { columns: vec![name.to_owned(), when.to_owned(), super::cell(said)], trials: vec![trial] }
 }
 
@@ -113,35 +114,41 @@ fn names() -> Vec<Row> {
     vec![
         row("a name that nobody knows (NXDOMAIN)", &unknown("vault.invalid"), || {
             named("vault.invalid", vec![NameServer::knowing_vault_test(last())], USUAL)
-        }),
-        row("a name that has no address", &nobody, replying(|query| Some(coded(query, 0)))),
-        row("SERVFAIL", &failed, replying(|query| Some(coded(query, 2)))),
-        row("a name server that refuses (REFUSED)", &failed, replying(|query| Some(coded(query, 5)))),
-        row("a name server that answers nonsense", &failed, replying(|_| Some(b"canary".to_vec()))),
+        })
+        .as_root(),
+        row("a name that has no address", &nobody, replying(|query| Some(coded(query, 0)))).as_root(),
+        row("SERVFAIL", &failed, replying(|query| Some(coded(query, 2)))).as_root(),
+        row("a name server that refuses (REFUSED)", &failed, replying(|query| Some(coded(query, 5)))).as_root(),
+        row("a name server that answers nonsense", &failed, replying(|_| Some(b"canary".to_vec()))).as_root(),
         row("a name server that is not there", &failed, || {
             let (vault, mut guards) = named("vault.test", vec![NameServer::silent(last())], USUAL);
             let _gone = guards.pop();
             (vault, guards)
-        }),
-        row("no name server", &failed, || named("vault.test", vec![], "timeout:1 attempts:1")),
+        })
+        .as_root(),
+        row("no name server", &failed, || named("vault.test", vec![], "timeout:1 attempts:1")).as_root(),
         row("a name server that never answers", &Effect::TimesOut, || {
             named("vault.test", vec![NameServer::silent(last())], USUAL)
-        }),
+        })
+        .as_root(),
         row("the first of two name servers never answers", &Effect::Accepted, || {
             named("vault.test", vec![NameServer::silent(last()), NameServer::knowing_vault_test(last())], USUAL)
-        }),
+        })
+        .as_root(),
         single("a name server that answers after 12 s", "understood", LATE, true, || {
             let late = NameServer::new(last(), Duration::from_secs(12), |query| Some(answer(query)));
             let (vault, _guards) = named("vault.test", vec![late], "timeout:30 attempts:1");
             let outcome = run_within(&vault, Duration::from_secs(12));
             let _ = outcome.exits(0).has("A", CANARY).stderr_is(&format!("{LATE}\n"));
-        }),
+        })
+        .as_root(),
         row("a name server in a network that carries nothing", &Effect::TimesOut, || {
             let vault = at("http://vault.test:8200");
             let vault = with_resolv_conf(vault, HOSTS, &format!("nameserver 10.9.0.2\noptions {USUAL}\n"), NSSWITCH);
             let inner = "for file in hosts resolv.conf nsswitch.conf; do mount --bind \"$HOME/$file\" /etc/$file; done";
             (alone(vault, &format!("{HOLE} && {inner}")), vec![])
-        }),
+        })
+        .as_root(),
     ]
 }
 
@@ -203,24 +210,30 @@ pub(super) fn section() -> Section {
     let mut rows = vec![
         row("nobody listens", &refused, || (at("http://127.0.0.1:1"), vec![])),
         row("nobody listens, TLS", &refused, || (at("https://127.0.0.1:1"), vec![])),
-        row("nobody listens at an IPv6 address", &refused, || (alone(at("http://[::1]:1"), "true"), vec![])),
-        row("no network", &unreachable("network unreachable"), || (alone(at("http://10.9.0.2:8200"), "true"), vec![])),
+        row("nobody listens at an IPv6 address", &refused, || (alone(at("http://[::1]:1"), "true"), vec![])).as_root(),
+        row("no network", &unreachable("network unreachable"), || (alone(at("http://10.9.0.2:8200"), "true"), vec![]))
+            .as_root(),
         row("a router that knows no way", &unreachable("host unreachable"), || {
             (alone(at("http://10.9.0.2:8200"), "ip route add unreachable 10.9.0.0/24"), vec![])
-        }),
+        })
+        .as_root(),
         row("a router that forbids it", &unreachable("permission denied"), || {
             (alone(at("http://10.9.0.2:8200"), "ip route add prohibit 10.9.0.0/24"), vec![])
-        }),
+        })
+        .as_root(),
         row("a black hole in the routes", &unreachable("invalid argument"), || {
             (alone(at("http://10.9.0.2:8200"), "ip route add blackhole 10.9.0.0/24"), vec![])
-        }),
-        row("every packet is lost", &Effect::TimesOut, || (alone(at("http://10.9.0.2:8200"), HOLE), vec![])),
-        row("every packet is lost, TLS", &Effect::TimesOut, || (alone(at("https://10.9.0.2:8200"), HOLE), vec![])),
+        })
+        .as_root(),
+        row("every packet is lost", &Effect::TimesOut, || (alone(at("http://10.9.0.2:8200"), HOLE), vec![])).as_root(),
+        row("every packet is lost, TLS", &Effect::TimesOut, || (alone(at("https://10.9.0.2:8200"), HOLE), vec![]))
+            .as_root(),
         single("every packet is lost: a connection has 5 s", "tried again", PATIENCE_OVER, true, || {
             let vault = alone(at("http://10.9.0.2:8200"), HOLE).args(["--attempts", "1"]);
             let outcome = run_within(&vault, Duration::from_secs(5)).exits(125).stdout_is("");
             let _ = outcome.stderr_is(&format!("{PATIENCE_OVER}\n{UNREACHABLE}"));
-        }),
+        })
+        .as_root(),
         single("silence: a request has 10 s", "tried again", PATIENCE_OVER, true, || {
             let fake = FakeServer::answering([Reply::silence()]);
             let vault = at(fake.url()).args(["--attempts", "1"]);

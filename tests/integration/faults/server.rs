@@ -76,7 +76,7 @@ impl Fault {
             let fake = step.fake([bad.clone(), bad, vec![Reply::answer(200, step.body())]].concat(), tls);
             check_retry(step, &fake, &fault.effect);
         };
-        Trial { name, waits: false, check: Box::new(check) }
+        Trial { name, waits: false, needs_root: false, check: Box::new(check) }
     }
 
     fn trial(
@@ -110,7 +110,7 @@ impl Fault {
             let attempts: &[&str] = if one_try { &["--attempts", "1"] } else { &[] };
             check_effect(step, &fake, &expected, &[attempts, voice].concat());
         };
-        Trial { name, waits, check: Box::new(check) }
+        Trial { name, waits, needs_root: false, check: Box::new(check) }
     }
 }
 

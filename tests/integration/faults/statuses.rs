@@ -135,6 +135,7 @@ impl Status {
                 trials.push(Trial {
                     name: format!("{} {body}, {step:?}, one try: {one_try}", status.code),
                     waits: expected.is_short(),
+                    needs_root: false,
                     check: Box::new(move || {
                         // A body that may not be there would be taken for the next answer.
                         let body = if status.code == 204 { "" } else { &body };
@@ -150,6 +151,7 @@ impl Status {
             trials.push(Trial {
                 name: format!("{}, twice", status.code),
                 waits: false,
+                needs_root: false,
                 check: Box::new(move || {
                     let bad = || Reply::status(status.code);
                     let fake = Step::Read.fake([bad(), bad(), Reply::answer(200, Step::Read.body())], false);

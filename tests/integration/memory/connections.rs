@@ -98,6 +98,7 @@ const CONNECTIONS: [Connection; 18] = [
 ];
 
 #[test]
+#[ignore = "root: reads the memory of vault-exec"]
 fn no_connection_leaves_a_secret_in_memory() {
     prove_all(CONNECTIONS.iter().map(|(name, case)| {
         let [token, secret] = [random(32), random(32)];

@@ -10,6 +10,7 @@ use super::traced_process::TracedProcess;
 use crate::support::fake_server::{FakeServer, Reply};
 
 #[test]
+#[ignore = "root: traces vault-exec"]
 fn a_start_with_an_ip_address_makes_no_thread() {
     let threads = [libc::SYS_clone, libc::SYS_clone3].map(|call: libc::c_long| call.unsigned_abs());
     let fake = FakeServer::answering([Reply::secret(&[("a", &random(32))])]);
@@ -22,6 +23,7 @@ const USED_LATER: usize = 2048;
 
 /// Keys pass through the stack in forms that no search knows, multiplied or expanded.
 #[test]
+#[ignore = "root: reads the memory of vault-exec"]
 fn the_unused_stack_is_wiped() {
     let tls = Tls::of(&TLS13);
     let fake = FakeServer::answering_over_tls(tls.config.clone(), [Reply::secret(&[("a", &random(32))])]);
