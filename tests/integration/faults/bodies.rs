@@ -128,8 +128,8 @@ pub(super) fn section() -> Section {
     ];
     Section {
         title: "The body",
-        about: "Sent with a 200 to a read, over HTTP and TLS. One request is made, and a value is never told.",
-        columns: &["the body has", "ends", "what is said"],
+        about: "Sent with status 200 in response to a read, over HTTP and TLS. One request is sent, and no value is printed.",
+        columns: &["the body has", "result", "message"],
         rows,
     }
 }

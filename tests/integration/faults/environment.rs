@@ -172,8 +172,8 @@ pub(super) fn limits() -> Section {
     ];
     Section {
         title: "Limits",
-        about: "Set by whoever starts vault-exec. The server is a real one.",
-        columns: &["the limit", "exit code", "what is said"],
+        about: "Set by the process that starts vault-exec. The server is a real one.",
+        columns: &["the limit", "exit code", "message"],
         rows,
     }
 }
@@ -199,9 +199,9 @@ pub(super) fn surroundings() -> Section {
     rows.extend(files());
     rows.extend(process());
     Section {
-        title: "Surroundings",
-        about: "Made in namespaces of its own. The server is a real one.",
-        columns: &["what is wrong", "exit code", "what is said"],
+        title: "The environment",
+        about: "Some are made in mount and process namespaces. The server is a real one.",
+        columns: &["the fault", "exit code", "message"],
         rows,
     }
 }

@@ -215,8 +215,8 @@ fn faults_md_is_up_to_date() {
 const HEAD: &str = "\
 # What goes wrong, and what vault-exec does then
 
-`make prove-faults` tries each row and compares this page with what it tried. In all of them a program is started with
-exactly the right values or not at all, within the time that is said, and nothing that is said holds a value or a token.
+`make prove-faults` tries each row and compares this page with what it tried. In every row the program starts with exactly
+the right values or not at all, within the stated time, and no output contains a value or a token.
 
-`{addr}` stands for the server's address. Where nothing else is said the exit code is 125 and the program is not started.
+`{addr}` stands for the server's address. Unless a row says otherwise, the exit code is 125 and the program does not start.
 ";

@@ -135,7 +135,7 @@ fn names() -> Vec<Row> {
             named("vault.test", vec![NameServer::silent(last()), NameServer::knowing_vault_test(last())], USUAL)
         })
         .as_root(),
-        single("a name server that answers after 12 s", "understood", LATE, true, || {
+        single("a name server that answers after 12 s", "accepted", LATE, true, || {
             let late = NameServer::new(last(), Duration::from_secs(12), |query| Some(answer(query)));
             let (vault, _guards) = named("vault.test", vec![late], "timeout:30 attempts:1");
             let outcome = run_within(&vault, Duration::from_secs(12));
@@ -228,13 +228,13 @@ pub(super) fn section() -> Section {
         row("every packet is lost", &Effect::TimesOut, || (alone(at("http://10.9.0.2:8200"), HOLE), vec![])).as_root(),
         row("every packet is lost, TLS", &Effect::TimesOut, || (alone(at("https://10.9.0.2:8200"), HOLE), vec![]))
             .as_root(),
-        single("every packet is lost: a connection has 5 s", "tried again", PATIENCE_OVER, true, || {
+        single("every packet is lost: a connection has 5 s", "retried", PATIENCE_OVER, true, || {
             let vault = alone(at("http://10.9.0.2:8200"), HOLE).args(["--attempts", "1"]);
             let outcome = run_within(&vault, Duration::from_secs(5)).exits(125).stdout_is("");
             let _ = outcome.stderr_is(&format!("{PATIENCE_OVER}\n{UNREACHABLE}"));
         })
         .as_root(),
-        single("silence: a request has 10 s", "tried again", PATIENCE_OVER, true, || {
+        single("silence: a request has 10 s", "retried", PATIENCE_OVER, true, || {
             let fake = FakeServer::answering([Reply::silence()]);
             let vault = at(fake.url()).args(["--attempts", "1"]);
             let outcome = run_within(&vault, Duration::from_secs(10)).exits(125).stdout_is("");
@@ -247,21 +247,21 @@ pub(super) fn section() -> Section {
         }),
     ];
     let sealed = "vault-exec: waiting for {addr}: sealed or not ready (503) (for 1m at most)";
-    rows.push(single("a real server is not initialized, or sealed", "tried again", sealed, true, || {
+    rows.push(single("a real server is not initialized, or sealed", "retried", sealed, true, || {
         single_node::a_sealed_server_is_waited_for();
     }));
     let killed =
         "vault-exec: waiting for {addr}: the connection was closed before the answer was complete (for 1m at most)";
-    rows.push(single("a real server is killed in an answer, and started again", "tried again", killed, true, || {
+    rows.push(single("a real server is killed in an answer, and started again", "retried", killed, true, || {
         single_node::a_server_that_is_killed_in_an_answer_is_waited_for();
     }));
     rows.extend(names());
     rows.extend(handshakes());
     Section {
         title: "The network",
-        about: "Met by a read with `--attempts 1` and with `--timeout 2s`, in namespaces of its own where it takes a \
-                network or a name server. What is said is told as above.",
-        columns: &["the network", "ends", "what is said"],
+        about: "Tried by a read with `--attempts 1` and with `--timeout 2s`, some in network and mount namespaces. The messages \
+                are those of the first section.",
+        columns: &["the network", "result", "message"],
         rows,
     }
 }
@@ -280,9 +280,9 @@ pub(super) fn certificates() -> Section {
     let unknown = "the server's certificate is from an unknown authority";
     Section {
         title: "The certificate",
-        about: "Shown by a real server; one connection is made. A clock that is wrong is met as a certificate that is out \
-                of its time.",
-        columns: &["the certificate is", "ends", "what is said"],
+        about: "Of a real server; one connection is made. A certificate that has expired or is not valid yet stands for a \
+                wrong clock.",
+        columns: &["the certificate is", "result", "message"],
         rows: vec![
             certificate("from an unknown authority", "theirs", "127.0.0.1", unknown, UNKNOWN),
             certificate("its own authority", "leaf", "127.0.0.1", unknown, UNKNOWN),

@@ -145,7 +145,7 @@ impl Effect {
     /// When it effect, and what is said then.
     fn text(&self) -> (&'static str, String) {
         match self {
-            Self::Accepted => ("understood", String::new()),
+            Self::Accepted => ("accepted", String::new()),
             Self::Message(text) | Self::StageMessage(text) => ("at once", text.clone()),
             Self::Fatal { why, hint } => ("at once", format!("{why}\n{hint}")),
             Self::UnexpectedStatus(status, reason) => {
@@ -155,8 +155,8 @@ impl Effect {
                 let hint = "hint: is this Vault's address? It is from VAULT_ADDR\n";
                 ("at once", format!("the server answered {status}, but not as Vault does\n{hint}"))
             }
-            Self::Retried { why, hint } => ("tried again", format!("{why}\n{hint}")),
-            Self::TimesOut => ("out of time", format!("no answer in time\n{UNREACHABLE}")),
+            Self::Retried { why, hint } => ("retried", format!("{why}\n{hint}")),
+            Self::TimesOut => ("timeout", format!("no answer in time\n{UNREACHABLE}")),
         }
     }
 

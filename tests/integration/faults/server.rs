@@ -189,22 +189,22 @@ pub(super) fn connections() -> Section {
     Section {
         title: "The connection",
         about: SERVER,
-        columns: &["the server is, or sends", "ends", "what is said"],
+        columns: &["the server is, or sends", "result", "message"],
         rows: faults.into_iter().map(Fault::row).collect(),
     }
 }
 
 const SERVER: &str = "\
-Each is met over HTTP and TLS, with `--attempts 1` and with `--timeout 2s`, by each of six requests: the read of the only
-path; that of the second path, while the first is answered well; the question what the mount is; the login with AppRole;
-the question whether a token that was refused is worth anything; the revocation of the token of the login. Where it effect
-at once, one request was made, else with `--timeout 2s` at least two, unless the first took all of the time.
+Each fault is tried over HTTP and TLS, with `--attempts 1` and with `--timeout 2s`, in each of six requests: the read of the
+only path; the read of the second path, if the first succeeds; the lookup of the mount; the login with AppRole; the lookup
+of a refused token; the revocation of the login token. Faults that end the start at once take one request, others at least
+two with `--timeout 2s`, unless the first takes all of the time.
 
-In front of what is said stands `vault-exec: read secret/app: {addr}: ` (or `log in at auth/approle`), behind the reason
-`; gave up after 1 try (--attempts)` or `; gave up after 2s (--timeout)` unless it effect at once. Before a second try,
-`vault-exec: waiting for {addr}: REASON (for 2s at most)` is said, once. Two requests make no start fail: after a token
-was refused, the refusal is reported whatever else happens; that a token could not be revoked is a warning, `the token of
-the login could not be revoked and lives on until it expires: REASON`, and the program is started.";
+The message is `vault-exec: read secret/app: {addr}: REASON` (or `log in at auth/approle`), followed by `; gave up after 1
+try (--attempts)` or `; gave up after 2s (--timeout)` unless the start ends at once. Before the second attempt,
+`vault-exec: waiting for {addr}: REASON (for 2s at most)` is printed, once. Faults of two requests fail no start: if the
+lookup of a refused token fails, the refusal is reported; if the revocation fails, the program starts after the warning `the
+token of the login could not be revoked and lives on until it expires: REASON`.";
 
 /// The answer is complete, but not one that Vault would give.
 #[allow(clippy::too_many_lines, reason = "a table")]
@@ -327,9 +327,9 @@ pub(super) fn answers() -> Section {
         faults.push(fault(name, not_http(), move |_| Reply::raw(format!("HTTP/1.1 {status} {CANARY}\r\n\r\n"))));
     }
     Section {
-        title: "The answer",
-        about: "Met in the same ways.",
-        columns: &["the server sends", "ends", "what is said"],
+        title: "The response",
+        about: "Tried in the same requests.",
+        columns: &["the server sends", "result", "message"],
         rows: faults.into_iter().map(Fault::row).collect(),
     }
 }

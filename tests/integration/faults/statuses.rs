@@ -168,13 +168,13 @@ pub(super) fn section() -> Section {
     Section {
         title: "The status",
         about: ABOUT,
-        columns: &["status", "to a read", "to a login", "if it is not Vault that answers"],
+        columns: &["status", "to a read", "to a login", "if the body is not from Vault"],
         rows: statuses().into_iter().map(Status::row).collect(),
     }
 }
 
 const ABOUT: &str = "\
-Met by the same requests over HTTP, with an error of Vault's in the body, and with nothing, HTML and other JSON. Without
-an address in front where the server's answer is about the path or the credential. Whatever is not tried again leaves the
-first answer standing where it is the mount that was asked for. After a token was refused, only a 403 makes the token
-doubtful. The revocation takes any 2xx for a yes and says the status of everything else.";
+Tried in the same requests over HTTP, with an error of Vault in the body, and with an empty body, HTML and other JSON. The
+message has no address if the response is about the path or the credential. If the lookup of the mount is not retried, the
+response to the read is reported. After a refused token, only a 403 of its lookup casts doubt on the token. The revocation
+takes any 2xx for success, and its warning names any other status.";
