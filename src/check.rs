@@ -5,10 +5,10 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use crate::about::{ConnectionReport, TokenInfo};
-use crate::config::CheckFormat;
 use crate::environment::{Decision, Outcome};
 use crate::error::{Diagnostic, ExitCode};
 use crate::escape::{escape_json, escape_line, escape_text};
+use crate::output_format::OutputFormat;
 
 /// The result of a check, with its fields as in the JSON of `--format json`. Contains no values and no lengths.
 #[derive(Debug, Serialize)]
@@ -54,10 +54,10 @@ impl CheckReport {
 
     /// The report as text, escaped for printing.
     #[must_use]
-    pub fn render(&self, format: CheckFormat) -> String {
+    pub fn render(&self, format: OutputFormat) -> String {
         match format {
-            CheckFormat::Text => self.to_string(),
-            CheckFormat::Json => escape_json(&(serde_json::to_string_pretty(self).unwrap_or_default() + "\n")),
+            OutputFormat::Text => self.to_string(),
+            OutputFormat::Json => escape_json(&(serde_json::to_string_pretty(self).unwrap_or_default() + "\n")),
         }
     }
 }

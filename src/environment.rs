@@ -4,12 +4,34 @@ use std::fmt;
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-use crate::config::{EnvPolicy, OnConflict};
 use crate::env_block::{EnvEntry, InheritedEnv, is_withheld};
 use crate::env_name::EnvName;
 use crate::error::CliError;
 use crate::mapping::{MappedVariables, Source};
 use crate::secret::Secret;
+
+/// How to combine the variables of the secrets with the inherited environment.
+#[derive(Debug, Default)]
+pub struct EnvPolicy {
+    /// Which of two variables with the same name to take.
+    pub on_conflict: OnConflict,
+    /// The only inherited variables to keep; `None` keeps all.
+    pub keep_only: Option<Vec<String>>,
+    /// Variables that must be set and not empty at the end.
+    pub require: Vec<String>,
+}
+
+/// Which variable to take if an inherited one has the same name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnConflict {
+    /// That of the secret.
+    #[default]
+    Vault,
+    /// The inherited one.
+    Env,
+    /// Neither: stop.
+    Error,
+}
 
 /// The environment of the program. Each name occurs once.
 #[derive(Debug, Default)]
@@ -181,7 +203,7 @@ impl Environment {
 }
 
 fn is_kept(policy: &EnvPolicy, name: &[u8]) -> bool {
-    policy.keep.as_ref().is_none_or(|keep| keep.iter().any(|kept| kept.as_bytes() == name))
+    policy.keep_only.as_ref().is_none_or(|keep| keep.iter().any(|kept| kept.as_bytes() == name))
 }
 
 impl From<Error> for CliError {
@@ -278,7 +300,7 @@ mod tests {
 
     #[test]
     fn pristine_keeps_only_named_variables() {
-        let policy = EnvPolicy { keep: Some(vec!["B".into()]), ..EnvPolicy::default() };
+        let policy = EnvPolicy { keep_only: Some(vec!["B".into()]), ..EnvPolicy::default() };
         let before = inherited(&[("A", "1"), ("B", "2")]);
         assert_eq!(shown(&checked(before, mapped(&[("C", "3")]), None, &policy).unwrap()), ["B=2", "C=3"]);
     }

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! [`run`] is this pipeline. The modules are declared in the order of the flow, after those that all steps share, and no
-//! module uses a later one. Files marked `[pure]` compute, `[net]` files talk to the server, `[os]` files to the kernel.
+//! module uses a later one. `mapping` and `environment` stand before `config`, which fills in their options. Files marked
+//! `[pure]` compute, `[net]` files talk to the server, `[os]` files to the kernel.
 
 pub mod escape;
 pub mod secret;
@@ -20,6 +21,10 @@ pub mod suggest;
 pub mod about;
 pub mod error;
 pub mod template;
+pub mod output_format;
+
+pub mod mapping;
+pub mod environment;
 
 pub mod args;
 pub mod config;
@@ -32,9 +37,6 @@ pub mod credential_file;
 
 pub mod vault;
 
-pub mod mapping;
-
-pub mod environment;
 pub mod check;
 
 pub mod secret_files;
@@ -46,9 +48,9 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use crate::args::Args;
+use crate::args::{Args, help};
 use crate::check::CheckReport;
-use crate::config::{Config, LogFormat, Templates};
+use crate::config::{Config, Templates};
 use crate::env_block::InheritedEnv;
 use crate::environment::{Decision, Environment, Outcome};
 use crate::error::{CliError, Diagnostic, Diagnostics};
@@ -56,6 +58,7 @@ use crate::exec::Program;
 use crate::kv::KvSecret;
 use crate::log::Logger;
 use crate::mapping::{Source, Variable};
+use crate::output_format::OutputFormat;
 use crate::process::Hardened;
 use crate::secret_files::SecretFiles;
 use crate::template::Assignment;
@@ -63,17 +66,17 @@ use crate::template::Assignment;
 /// Runs vault-exec and returns the exit code. Returns only if no program was started. `command_line` starts with the program name.
 #[must_use]
 pub fn run_cli(command_line: &[OsString], inherited: InheritedEnv, hardened: &Hardened) -> i32 {
-    let args = Args::parse_line(command_line);
-    let log_options = match &args {
-        Ok(args) => config::voice(args, &inherited),
-        Err(_) => Ok(config::voice(&args::voice(command_line), &inherited).unwrap_or_default()),
+    let (args, parsed) = Args::parse(command_line);
+    let log_options = match &parsed {
+        Ok(()) => config::log_options(&args, &inherited),
+        Err(_) => Ok(config::log_options(&args, &inherited).unwrap_or_default()),
     };
-    let (verbosity, format) = *log_options.as_ref().unwrap_or(&(0, LogFormat::Text));
+    let (verbosity, format) = *log_options.as_ref().unwrap_or(&(0, OutputFormat::Text));
     let logger = Logger::new(verbosity, format);
-    let outcome = match (args, log_options) {
-        (Ok(args), Ok(_)) => run(args, inherited, hardened, &logger).map_err(|error| Diagnostic::from(&error)),
-        (Ok(_), Err(error)) => Err(CliError::from(error).into()),
-        (Err(error), _) if error.use_stderr() => Err(args::report(&error)),
+    let outcome = match (parsed, log_options) {
+        (Ok(()), Ok(_)) => run(args, inherited, hardened, &logger).map_err(|error| Diagnostic::from(&error)),
+        (Ok(()), Err(error)) => Err(CliError::from(error).into()),
+        (Err(error), _) if error.use_stderr() => Err(help::diagnostic(&error)),
         (Err(help), _) => print_help(&help.render().to_string()).map_err(Diagnostic::from),
     };
     outcome.unwrap_or_else(|diagnostic| {
@@ -94,9 +97,9 @@ fn print_help(text: &str) -> Result<i32, CliError> {
 /// Any error of a step, with the step as its context.
 pub fn run(args: Args, inherited: InheritedEnv, hardened: &Hardened, logger: &Logger) -> anyhow::Result<i32> {
     process::signals::install_handlers(logger.format());
-    let which = config::which(&args, &inherited).map_err(CliError::from)?;
+    let project_file = config::project_file(&args, &inherited).map_err(CliError::from)?;
     let home = inherited.get("HOME").map(|home| Path::new(OsStr::from_bytes(home)));
-    let project = project_file::read(which, home)?;
+    let project = project_file::read(project_file, home)?;
     let mut config = Config::resolve(args, &inherited, &project).map_err(CliError::from)?;
     let mut diagnostics = Diagnostics::new(config.mode());
     let command = std::mem::take(&mut config.command);
@@ -106,13 +109,14 @@ pub fn run(args: Args, inherited: InheritedEnv, hardened: &Hardened, logger: &Lo
     let fetched = vault::fetch(&config, logger, &mut diagnostics);
     let mut connection = None;
     let mut environment = Environment::default();
-    let mut files = SecretFiles::new(config.shape.file_dir.as_deref(), config.shape.file_mode, diagnostics.mode);
+    let mut files =
+        SecretFiles::new(config.templates.file_dir.as_deref(), config.templates.file_mode, diagnostics.mode);
     if let Some(fetched) = diagnostics.capture(fetched)? {
-        let rendered = render_templates(&config.shape, &fetched.secrets, &mut files, &mut diagnostics)?;
-        let (mapped, errors) = mapping::map(fetched.secrets, rendered, &config.naming);
+        let rendered = render_templates(&config.templates, &fetched.secrets, &mut files, &mut diagnostics)?;
+        let (mapped, errors) = mapping::map(fetched.secrets, rendered, &config.key_mapping);
         diagnostics.capture_all(errors)?;
         let token = fetched.token.as_ref().filter(|_| config.keep_token);
-        let (built, errors) = Environment::build(inherited, mapped, token, &config.policy);
+        let (built, errors) = Environment::build(inherited, mapped, token, &config.env_policy);
         diagnostics.capture_all(errors)?;
         let argv_bytes = program.as_ref().map_or(0, Program::argv_bytes);
         diagnostics.capture(built.check_size(argv_bytes, exec::arg_max()).map_err(CliError::from))?;

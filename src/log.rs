@@ -8,15 +8,15 @@ use nix::errno::Errno;
 use nix::unistd::write;
 use serde::Serialize;
 
-use crate::config::LogFormat;
 use crate::error::{CliError, Diagnostic};
 use crate::escape::{escape_line, escape_text};
+use crate::output_format::OutputFormat;
 
 /// Writes messages of the requested levels in the requested format.
 #[derive(Debug)]
 pub struct Logger {
     verbosity: u8,
-    format: LogFormat,
+    format: OutputFormat,
     start: Instant,
 }
 
@@ -44,13 +44,13 @@ impl Logger {
     /// A logger whose clock starts now. `verbosity` is the number of `-v`: 0 logs errors and warnings, 1 each step, 2 each
     /// request.
     #[must_use]
-    pub fn new(verbosity: u8, format: LogFormat) -> Self {
+    pub fn new(verbosity: u8, format: OutputFormat) -> Self {
         Self { verbosity, format, start: Instant::now() }
     }
 
     /// The format of all messages.
     #[must_use]
-    pub const fn format(&self) -> LogFormat {
+    pub const fn format(&self) -> OutputFormat {
         self.format
     }
 
@@ -82,10 +82,10 @@ impl Logger {
     fn print(&self, level: Level, message: &str, hint: Option<&str>) {
         let elapsed_us = self.start.elapsed().as_micros();
         let text = match self.format {
-            LogFormat::Json => {
+            OutputFormat::Json => {
                 serde_json::to_string(&JsonRecord { level, elapsed_us, message, hint }).unwrap_or_default() + "\n"
             }
-            LogFormat::Text => {
+            OutputFormat::Text => {
                 let time = match level {
                     Level::Error | Level::Warn => String::new(),
                     Level::Info | Level::Debug => format!("[{}.{} ms] ", elapsed_us / 1000, elapsed_us / 100 % 10),

@@ -1,150 +1,190 @@
-//! `[pure]` The options: the one definition that the command line, its help, the manual, the completions, variables and
-//! project files follow.
+//! `[pure]` The table of options. The parser, `--help`, the manual, the completions, the precedence of settings and the
+//! rule for project files read it: to add an option, add a row.
 
-use Kind::{Count, Many, One, Switch};
+use Arity::{Counter, Flag, Lines, List, Value};
 
-/// An option.
-#[derive(Debug, PartialEq, Eq)]
+/// An option of the command line.
+#[derive(Debug)]
 pub struct OptionSpec {
-    /// As it is typed: `--some-name`.
+    /// As typed: `--some-name`.
     pub name: &'static str,
-    /// How it is used.
-    pub kind: Kind,
-    /// What it does, in a line.
+    /// How many values it takes.
+    pub arity: Arity,
+    /// Whether a project file may contain it.
+    pub in_project_file: InProjectFile,
+    /// Variables besides `VAULT_EXEC_SOME_NAME`, in the order in which they win; `BAO_X` overrides a `VAULT_X` in it.
+    pub variables: &'static [&'static str],
+    /// One line for `--help`.
     pub help: &'static str,
 }
 
-/// How an option is used, and so what a project file may give it; with what stands for its value in the help.
+/// How many values an option takes; `&str` is the placeholder for one in `--help`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// It has a value.
-    One(&'static str),
-    /// It has a value and can be repeated.
-    Many(&'static str),
-    /// It is there or not.
-    Switch,
-    /// It counts how often it is there.
-    Count,
+pub enum Arity {
+    /// One; the last occurrence wins.
+    Value(&'static str),
+    /// One for each occurrence; a comma or a newline separates them in a variable.
+    List(&'static str),
+    /// One for each occurrence; a newline separates them in a variable, and commas belong to them.
+    Lines(&'static str),
+    /// None.
+    Flag,
+    /// None; the occurrences count.
+    Counter,
 }
 
-/// What can be typed in front of the program, under the headings of the help.
-pub const OPTIONS: [(&str, &[OptionSpec]); 5] = [
-    (
-        "What to read",
-        &[
-            opt("--path", Many("PATH[@N]"), "Secret to read, as `vault kv get` takes it; @N pins a version"),
-            opt("--optional-path", Many("PATH[@N]"), "The same, but the secret may be absent"),
-            opt("--kv", One("VERSION"), "Version of the key/value engine: auto, 1 or 2 [default: auto]"),
-            opt("--mount", One("MOUNT"), "Mount of the paths, when it is not their first segment"),
-            opt("--only", Many("KEY"), "Take only this key"),
-            opt("--skip", Many("KEY"), "Leave this key out"),
-        ],
-    ),
-    (
-        "Names and values",
-        &[
-            opt("--case", One("CASE"), "Case of the names: upper or keep [default: upper]"),
-            opt("--prefix", One("PREFIX"), "Text in front of every name"),
-            opt("--allow-name", Many("NAME"), "Take a name that can make programs run code, such as PATH"),
-            opt(
-                "--set",
-                Many("NAME=TEMPLATE"),
-                "One more variable: {key} is a value, {path#key|url} one of many, encoded",
-            ),
-            opt("--file", Many("NAME=TEMPLATE"), "The same in a file in memory; the variable holds its name"),
-            opt(
-                "--file-dir",
-                One("DIR"),
-                "Directory on tmpfs for these files, for programs that close what they inherit",
-            ),
-            opt("--file-mode", One("MODE"), "Permissions of these files [default: 0400; with --file-dir 0600]"),
-            opt("--explicit", Switch, "Export only what --set and --file name"),
-            opt("--on-conflict", One("WHO"), "Who wins if a variable exists: vault, env or error [default: vault]"),
-            opt("--pristine", Switch, "Start from an empty environment"),
-            opt("--keep-env", Many("NAME"), "With --pristine: keep this variable all the same"),
-            opt("--require", Many("NAME"), "Stop unless this variable is set and not empty in the end"),
-            opt("--keep-token", Switch, "Leave the token in VAULT_TOKEN for the program"),
-        ],
-    ),
-    (
-        "Getting in",
-        &[
-            opt(
-                "--auth",
-                One("METHOD"),
-                "token, approle, kubernetes, jwt, userpass, ldap or cert [default: what is there]",
-            ),
-            opt("--auth-mount", One("MOUNT"), "Mount of the auth method [default: the method's name]"),
-            opt("--auth-namespace", One("NAMESPACE"), "Namespace of the auth method [default: --namespace]"),
-            opt("--role", One("ROLE"), "Role to log in as, with kubernetes, jwt or cert"),
-            opt("--token-file", One("FILE"), "File that holds the token [VAULT_TOKEN_FILE; last: ~/.vault-token]"),
-            opt("--unwrap-token", Switch, "The token is a wrapping token: unwrap it first"),
-            opt("--role-id", One("ID"), "AppRole's role_id [VAULT_ROLE_ID or VAULT_ROLE_ID_FILE]"),
-            opt("--secret-id-file", One("FILE"), "File that holds AppRole's secret_id [or VAULT_SECRET_ID]"),
-            opt("--secret-id-wrapped", Switch, "The secret_id is a wrapping token: unwrap it first"),
-            opt("--jwt-file", One("FILE"), "File that holds the JWT [or VAULT_JWT; kubernetes: the pod's own]"),
-            opt("--jwt-audience", One("AUDIENCE"), "Audience of the token that GitHub Actions is asked for"),
-            opt("--username", One("NAME"), "User name, with userpass or ldap [VAULT_USERNAME]"),
-            opt("--password-file", One("FILE"), "File that holds the password [or VAULT_PASSWORD]"),
-            opt("--no-revoke", Switch, "Leave the token that a login obtained alive"),
-        ],
-    ),
-    (
-        "Connection",
-        &[
-            opt("--address", One("URL"), "https://, http:// or unix:/// [VAULT_ADDR; default: https://127.0.0.1:8200]"),
-            opt("--namespace", One("NAMESPACE"), "Namespace of the secrets [VAULT_NAMESPACE]"),
-            opt("--ca-cert", One("FILE"), "PEM file with the only authorities to trust [VAULT_CACERT]"),
-            opt("--ca-path", One("DIR"), "Directory of such PEM files [VAULT_CAPATH]"),
-            opt("--client-cert", One("FILE"), "Certificate to show to the server [VAULT_CLIENT_CERT]"),
-            opt("--client-key", One("FILE"), "Key of that certificate [VAULT_CLIENT_KEY]"),
-            opt("--tls-server-name", One("NAME"), "Name the server's certificate must be for [VAULT_TLS_SERVER_NAME]"),
-            opt("--tls-skip-verify", Switch, "Trust any certificate, and so anyone in between [VAULT_SKIP_VERIFY]"),
-            opt("--proxy", One("URL"), "HTTP proxy, never for loopback [VAULT_PROXY_ADDR; HTTPS_PROXY, NO_PROXY]"),
-            opt("--disable-redirects", Switch, "Do not follow a standby's redirect [VAULT_DISABLE_REDIRECTS]"),
-            opt("--timeout", One("DURATION"), "Time for everything until the program starts [default: 60s]"),
-            opt("--attempts", One("N"), "Give up after this many tries, if the time is not over before"),
-        ],
-    ),
-    (
-        "Process",
-        &[
-            opt("--check", Switch, "Do everything but start the program: tell what it would get, and every problem"),
-            opt("--format", One("FORMAT"), "Form of what --check tells: text or json [default: text]"),
-            opt("--config", One("FILE"), "ProjectSettings file [default: the nearest .vault-exec.toml]"),
-            opt("--no-config", Switch, "Read no project file"),
-            opt("--require-mlock", Switch, "Stop if memory cannot be locked against swapping"),
-            opt("--verbose", Count, "Tell what is done, twice for details; never a value"),
-            opt("--log-format", One("FORMAT"), "Messages as text or json [default: text]"),
-        ],
-    ),
-];
-
-const fn opt(name: &'static str, kind: Kind, help: &'static str) -> OptionSpec {
-    OptionSpec { name, kind, help }
+/// Which project files may contain an option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InProjectFile {
+    /// None.
+    Never,
+    /// Only one that the user names with `--config`: the option decides where credentials and secrets go or which code
+    /// runs, and whoever can put a file into a directory must not.
+    NamedOnly,
+    /// Also one that is found in the working directory or a parent.
+    Any,
 }
 
-/// All of them.
-pub fn all() -> impl Iterator<Item = &'static OptionSpec> {
-    OPTIONS.iter().flat_map(|(_, options)| *options)
-}
-
-/// The one that is typed like this.
-#[must_use]
-pub fn named(name: &str) -> Option<&'static OptionSpec> {
-    all().find(|option| option.name == name)
-}
-
-/// Those a project file can give.
-pub fn of_projects() -> impl Iterator<Item = &'static OptionSpec> {
-    const TYPED: [&str; 6] = ["--check", "--format", "--config", "--no-config", "--verbose", "--log-format"];
-    all().filter(|option| !TYPED.contains(&option.name))
+/// Two options are equal if their names are.
+impl PartialEq for OptionSpec {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
 }
 
 impl OptionSpec {
-    /// As a project file calls it.
+    /// The key in a project file: `some-name`.
     #[must_use]
     pub fn key(&self) -> &'static str {
         self.name.trim_start_matches('-')
     }
+
+    /// Whether a word with a value follows, or `=` and a value.
+    #[must_use]
+    pub const fn takes_value(&self) -> bool {
+        !matches!(self.arity, Flag | Counter)
+    }
+}
+
+/// Defines a constant for each row and the table of them all. A row that does not say otherwise is `Never` in a project
+/// file.
+macro_rules! options {
+    ($($heading:literal {
+        $($constant:ident = $name:literal, $arity:expr, $($scope:ident,)? $([$($variable:literal),+],)? $help:literal;)*
+    })*) => {
+        $($(
+            #[allow(missing_docs, reason = "see its help")]
+            pub const $constant: &OptionSpec = &OptionSpec {
+                name: $name,
+                arity: $arity,
+                in_project_file: [$(InProjectFile::$scope,)? InProjectFile::Never][0],
+                variables: &[$($($variable),+)?],
+                help: $help,
+            };
+        )*)*
+
+        /// Every option, under the headings of `--help`.
+        pub const OPTIONS: &[(&str, &[&OptionSpec])] = &[$(($heading, &[$($constant),*])),*];
+    };
+}
+
+options! {
+    "What to read" {
+        PATH = "--path", List("PATH[@N]"), Any, "Secret to read, written as for `vault kv get`; @N pins a version";
+        OPTIONAL_PATH = "--optional-path", List("PATH[@N]"), Any, "The same, but the secret may be missing";
+        KV = "--kv", Value("VERSION"), Any, "Version of the KV engine: auto, 1 or 2 [default: auto]";
+        MOUNT = "--mount", Value("MOUNT"), Any, "Mount of the paths, if it is not their first segment";
+        ONLY = "--only", List("KEY"), Any, "Take only this key";
+        SKIP = "--skip", List("KEY"), Any, "Leave this key out";
+    }
+    "Names and values" {
+        CASE = "--case", Value("CASE"), Any, "Case of the names: upper or keep [default: upper]";
+        PREFIX = "--prefix", Value("PREFIX"), Any, "Text to prepend to every name";
+        ALLOW_NAME = "--allow-name", List("NAME"), NamedOnly,
+            "Permit a name that can make programs run code, such as PATH";
+        SET = "--set", Lines("NAME=TEMPLATE"), Any,
+            "Set one more variable; {key} or {path#key} inserts a value, {key|url} encodes it";
+        FILE = "--file", Lines("NAME=TEMPLATE"), Any, "The same in an in-memory file; the variable holds its path";
+        FILE_DIR = "--file-dir", Value("DIR"), NamedOnly,
+            "Directory on a tmpfs for these files, for programs that close inherited descriptors";
+        FILE_MODE = "--file-mode", Value("MODE"), Any,
+            "Permissions of these files [default: 0400; with --file-dir 0600]";
+        EXPLICIT = "--explicit", Flag, Any, "Export only what --set and --file name";
+        ON_CONFLICT = "--on-conflict", Value("WHO"), Any,
+            "Who wins if a variable is inherited too: vault, env or error [default: vault]";
+        PRISTINE = "--pristine", Flag, Any, "Start from an empty environment";
+        KEEP_ENV = "--keep-env", List("NAME"), Any, "Inherited variable to keep with --pristine";
+        REQUIRE = "--require", List("NAME"), Any, "Stop unless this variable is set and not empty at the end";
+        KEEP_TOKEN = "--keep-token", Flag, NamedOnly, "Leave the token in VAULT_TOKEN for the program";
+    }
+    "Authentication" {
+        AUTH = "--auth", Value("METHOD"), NamedOnly,
+            "token, approle, kubernetes, jwt, userpass, ldap or cert [default: by credential]";
+        AUTH_MOUNT = "--auth-mount", Value("MOUNT"), NamedOnly, "Mount of the auth method [default: the method's name]";
+        AUTH_NAMESPACE = "--auth-namespace", Value("NAMESPACE"), NamedOnly,
+            "Namespace of the auth method [default: --namespace]";
+        ROLE = "--role", Value("ROLE"), NamedOnly, "Role to log in as, with kubernetes, jwt or cert";
+        TOKEN_FILE = "--token-file", Value("FILE"), NamedOnly, ["BAO_TOKEN_PATH", "VAULT_TOKEN_FILE"],
+            "File with the token [default: ~/.vault-token]";
+        UNWRAP_TOKEN = "--unwrap-token", Flag, NamedOnly, "Unwrap the token first: it is a wrapping token";
+        ROLE_ID = "--role-id", Value("ID"), NamedOnly, ["VAULT_ROLE_ID"],
+            "role_id of an AppRole, or VAULT_ROLE_ID_FILE with its file";
+        SECRET_ID_FILE = "--secret-id-file", Value("FILE"), NamedOnly, ["VAULT_SECRET_ID_FILE"],
+            "File with the secret_id, if VAULT_SECRET_ID is not set";
+        SECRET_ID_WRAPPED = "--secret-id-wrapped", Flag, NamedOnly,
+            "Unwrap the secret_id first: it is a wrapping token";
+        JWT_FILE = "--jwt-file", Value("FILE"), NamedOnly, ["VAULT_JWT_FILE"],
+            "File with the JWT, if VAULT_JWT is not set [kubernetes: the pod's]";
+        JWT_AUDIENCE = "--jwt-audience", Value("AUDIENCE"), NamedOnly,
+            "Audience of the ID token to request from GitHub Actions";
+        USERNAME = "--username", Value("NAME"), NamedOnly, ["VAULT_USERNAME"], "User name, with userpass or ldap";
+        PASSWORD_FILE = "--password-file", Value("FILE"), NamedOnly, ["VAULT_PASSWORD_FILE"],
+            "File with the password, if VAULT_PASSWORD is not set";
+        NO_REVOKE = "--no-revoke", Flag, NamedOnly, "Do not revoke the login token";
+    }
+    "Connection" {
+        ADDRESS = "--address", Value("URL"), NamedOnly, ["VAULT_AGENT_ADDR", "VAULT_ADDR"],
+            "https://, http:// or unix:/// [default: https://127.0.0.1:8200]";
+        NAMESPACE = "--namespace", Value("NAMESPACE"), NamedOnly, ["VAULT_NAMESPACE"], "Namespace of the secrets";
+        CA_CERT = "--ca-cert", Value("FILE"), NamedOnly, ["VAULT_CACERT"],
+            "PEM file with the only authorities to trust";
+        CA_PATH = "--ca-path", Value("DIR"), NamedOnly, ["VAULT_CAPATH"], "Directory of such PEM files";
+        CLIENT_CERT = "--client-cert", Value("FILE"), NamedOnly, ["VAULT_CLIENT_CERT"], "Client certificate";
+        CLIENT_KEY = "--client-key", Value("FILE"), NamedOnly, ["VAULT_CLIENT_KEY"], "Key of the client certificate";
+        TLS_SERVER_NAME = "--tls-server-name", Value("NAME"), NamedOnly, ["VAULT_TLS_SERVER_NAME"],
+            "Name to expect in the server's certificate [default: the host]";
+        TLS_SKIP_VERIFY = "--tls-skip-verify", Flag, NamedOnly, ["VAULT_SKIP_VERIFY"],
+            "Trust any certificate, and so anyone in between";
+        PROXY = "--proxy", Value("URL"), NamedOnly, ["VAULT_PROXY_ADDR", "VAULT_HTTP_PROXY"],
+            "HTTP proxy, never for loopback [default: HTTPS_PROXY]";
+        DISABLE_REDIRECTS = "--disable-redirects", Flag, NamedOnly, ["VAULT_DISABLE_REDIRECTS"],
+            "Do not follow the redirect of a standby server";
+        TIMEOUT = "--timeout", Value("DURATION"), Any, "Limit for everything until the program starts [default: 60s]";
+        ATTEMPTS = "--attempts", Value("N"), Any, "Limit for the attempts of each request, within --timeout";
+    }
+    "Behaviour" {
+        CHECK = "--check", Flag, "Do everything except start the program, and report its variables and every problem";
+        FORMAT = "--format", Value("FORMAT"), "Format of the report of --check: text or json [default: text]";
+        CONFIG = "--config", Value("FILE"), "Project file [default: the nearest .vault-exec.toml]";
+        NO_CONFIG = "--no-config", Flag, "Read no project file";
+        REQUIRE_MLOCK = "--require-mlock", Flag, Any, "Stop if memory cannot be locked against swapping";
+        VERBOSE = "--verbose", Counter, "Log each step, twice each request; never a value";
+        LOG_FORMAT = "--log-format", Value("FORMAT"), "Format of the messages: text or json [default: text]";
+    }
+}
+
+/// Every option, in the order of `--help`.
+pub fn all() -> impl Iterator<Item = &'static OptionSpec> {
+    OPTIONS.iter().flat_map(|(_, options)| *options).copied()
+}
+
+/// The option with this name: `--some-name`.
+#[must_use]
+pub fn find_long(name: &str) -> Option<&'static OptionSpec> {
+    all().find(|option| option.name == name)
+}
+
+/// The options a project file may contain, some of them only if the user named it.
+pub fn in_project_files() -> impl Iterator<Item = &'static OptionSpec> {
+    all().filter(|option| option.in_project_file != InProjectFile::Never)
 }

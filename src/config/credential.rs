@@ -1,192 +1,179 @@
-//! `[pure]` How to get in.
+//! `[pure]` How to authenticate.
 
-use crate::config::sources::{Given, Setting};
-use crate::config::{Connection, Error, SecretPath};
+use super::connection::{Connection, namespace};
+use super::credential_source::CredentialSource;
+use super::error::Error;
+use super::secret_path::SecretPath;
+use super::setting::{FromSetting, Setting};
+use super::sources::Sources;
+use crate::args::options;
 use crate::secret::Secret;
 
-/// What proves to the server who is asking.
+/// How to authenticate.
 #[derive(Debug)]
 pub enum Credential {
-    /// A token that somebody else obtained.
+    /// With a token that exists.
     Token {
-        /// The token; without it `home` is looked at.
+        /// The token; if `None`, the file at `token_helper_path`.
         token: Option<CredentialSource>,
-        /// Where the Vault CLI leaves a token: `~/.vault-token`.
-        home: Option<String>,
+        /// Where the Vault CLI stores a token: `~/.vault-token`. `None` without an absolute `HOME`.
+        token_helper_path: Option<String>,
         /// Whether it is a wrapping token, to be unwrapped first.
         wrapped: bool,
     },
-    /// Something that is exchanged for a token first.
+    /// With a login, which returns a token.
     Login(Login),
 }
 
 /// A login with an auth method.
 #[derive(Debug)]
 pub struct Login {
-    /// What is shown.
-    pub method: Method,
+    /// The method and its credential.
+    pub method: LoginMethod,
     /// Where the method is mounted below `auth/`.
     pub mount: String,
     /// The namespace of the method.
     pub namespace: Option<String>,
 }
 
-/// What an auth method wants to see, see <https://developer.hashicorp.com/vault/api-docs/auth>.
+/// A kind of login with its credential, see <https://developer.hashicorp.com/vault/api-docs/auth>.
 #[derive(Debug)]
-pub enum Method {
-    /// A role and its secret.
+pub enum LoginMethod {
+    /// `approle`
     AppRole {
-        /// Names the role.
+        /// The identifier of the role.
         role_id: CredentialSource,
-        /// Proves it, unless the role is bound by other means alone.
+        /// The secret of the role, unless the role does not require one (`bind_secret_id=false`).
         secret_id: Option<CredentialSource>,
         /// Whether `secret_id` is a wrapping token, to be unwrapped first.
         wrapped: bool,
     },
-    /// A signed token that says who the bearer is, shown to `kubernetes` or `jwt`.
+    /// `jwt` or `kubernetes`
     Jwt {
-        /// The role, where the method has no default one.
+        /// The role; `None` for the method's default role.
         role: Option<String>,
         /// The signed token.
-        jwt: Jwt,
+        jwt: JwtSource,
     },
-    /// A name and a password, shown to `userpass` or `ldap`.
+    /// `userpass` or `ldap`
     Password {
-        /// The name.
+        /// The user name, safe as a segment of a path.
         username: String,
         /// The password.
         password: CredentialSource,
     },
-    /// The certificate that the connection shows.
+    /// `cert`: the client certificate of the connection.
     Cert {
-        /// The role, where any that fits is not enough.
+        /// The role; `None` for any that matches the certificate.
         role: Option<String>,
     },
 }
 
-/// Where a signed token comes from.
+/// Where a JWT comes from.
 #[derive(Debug)]
-pub enum Jwt {
-    /// Somebody put it there.
+pub enum JwtSource {
+    /// A variable or a file.
     Given(CredentialSource),
-    /// A job on GitHub Actions asks for it, see
+    /// A request of a job on GitHub Actions for its ID token, see
     /// <https://docs.github.com/en/actions/reference/security/oidc#methods-for-requesting-the-oidc-token>.
     GitHub {
-        /// How to reach `ACTIONS_ID_TOKEN_REQUEST_URL`, the audience already in its query.
+        /// The endpoint of `ACTIONS_ID_TOKEN_REQUEST_URL`, with the audience in its query.
         service: Box<Connection>,
         /// `ACTIONS_ID_TOKEN_REQUEST_TOKEN`
         bearer: Secret,
     },
 }
 
-/// A credential, or where to find it.
-#[derive(Debug)]
-pub enum CredentialSource {
-    /// A variable held it.
-    Value {
-        /// What it held, white space and all.
-        secret: Secret,
-        /// The variable's name.
-        source: String,
-    },
-    /// A file holds it.
-    File(Setting),
-}
-
-/// Where a Kubernetes pod finds the token of its service account.
+/// The path of the service account's token in a Kubernetes pod.
 const SERVICE_ACCOUNT_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
 impl Credential {
-    /// Finds the credential among the settings; without `--auth` the first that is there. Files are not opened.
+    /// Chooses the method, without `--auth` the first that a credential was found for. Files are not opened.
     ///
     /// # Errors
-    /// When a part of it is missing or malformed.
-    pub(super) fn resolve(given: Given, namespace: Option<&String>) -> Result<Self, Error> {
-        let found = Found::look(given)?;
-        let auth = given.one("--auth", &[])?;
-        let choices = "token, approle, kubernetes, jwt, userpass, ldap or cert";
-        let auth = match auth {
-            None => found.first(),
-            Some(setting) => setting.choose(choices, &Auth::NAMES)?,
-        };
-        let role = given.one("--role", &[])?.map(|role| role.value);
+    /// [`Error::Requires`] if a part of the credential is missing, or as for [`Sources::get`].
+    pub(super) fn resolve(sources: Sources, connection: &Connection) -> Result<Self, Error> {
+        let detected = Detected::detect(sources)?;
+        let auth = sources.get(options::AUTH)?.unwrap_or_else(|| detected.default_method());
+        let missing = |what: &'static str| Error::Requires { source: format!("--auth {}", auth.name()), what };
         let method = match auth {
-            Auth::Token => {
-                let home = given.variable("HOME")?.filter(|home| home.value.starts_with('/'));
-                let home = home.map(|home| format!("{}/.vault-token", home.value.trim_end_matches('/')));
-                let wrapped = given.switch("--unwrap-token", &[])?;
-                return Ok(Self::Token { token: found.token, home, wrapped });
+            AuthMethod::Token => {
+                let home = sources.env("HOME")?.filter(|home| home.value.starts_with('/'));
+                return Ok(Self::Token {
+                    token: detected.token,
+                    token_helper_path: home.map(|home| format!("{}/.vault-token", home.value.trim_end_matches('/'))),
+                    wrapped: sources.get_flag(options::UNWRAP_TOKEN)?,
+                });
             }
-            Auth::AppRole => Method::AppRole {
-                role_id: found.role_id.ok_or(Error::Lacks { auth: "approle", what: "--role-id or VAULT_ROLE_ID" })?,
-                secret_id: found.secret_id,
-                wrapped: given.switch("--secret-id-wrapped", &[])?,
+            AuthMethod::AppRole => LoginMethod::AppRole {
+                role_id: detected.role_id.ok_or_else(|| missing("--role-id or VAULT_ROLE_ID"))?,
+                secret_id: detected.secret_id,
+                wrapped: sources.get_flag(options::SECRET_ID_WRAPPED)?,
             },
-            Auth::Kubernetes => Method::Jwt {
-                role: Some(role.ok_or(Error::Lacks { auth: "kubernetes", what: "--role" })?),
-                jwt: Jwt::Given(found.jwt_file.unwrap_or_else(|| {
-                    let source = "the pod's service account (--jwt-file names another)".into();
-                    CredentialSource::File(Setting { value: SERVICE_ACCOUNT_TOKEN.into(), source })
+            AuthMethod::Kubernetes => LoginMethod::Jwt {
+                role: Some(detected.role.ok_or_else(|| missing("--role"))?),
+                jwt: JwtSource::Given(detected.jwt_file.unwrap_or_else(|| {
+                    let source = "the service account of the pod (or give --jwt-file)";
+                    CredentialSource::File(Setting::new(SERVICE_ACCOUNT_TOKEN, source))
                 })),
             },
-            Auth::Jwt => {
-                let what = "VAULT_JWT, --jwt-file or a GitHub Actions job with `id-token: write`";
-                let jwt = match found.jwt.or(found.jwt_file) {
-                    Some(jwt) => Some(Jwt::Given(jwt)),
-                    None => github(given)?,
+            AuthMethod::Jwt => {
+                let jwt = match detected.jwt.or(detected.jwt_file) {
+                    Some(jwt) => Some(JwtSource::Given(jwt)),
+                    None => github(sources)?,
                 };
-                Method::Jwt { role, jwt: jwt.ok_or(Error::Lacks { auth: "jwt", what })? }
+                let expected = "VAULT_JWT, --jwt-file or a GitHub Actions job with `id-token: write`";
+                LoginMethod::Jwt { role: detected.role, jwt: jwt.ok_or_else(|| missing(expected))? }
             }
-            Auth::Userpass | Auth::Ldap => {
-                let auth = auth.name();
-                Method::Password {
-                    username: found
-                        .username
-                        .ok_or(Error::Lacks { auth, what: "--username or VAULT_USERNAME" })?
-                        .user()?,
-                    password: found.password.ok_or(Error::Lacks { auth, what: "VAULT_PASSWORD or --password-file" })?,
-                }
+            AuthMethod::Userpass | AuthMethod::Ldap => LoginMethod::Password {
+                username: username(detected.username.ok_or_else(|| missing("--username or VAULT_USERNAME"))?)?,
+                password: detected.password.ok_or_else(|| missing("VAULT_PASSWORD or --password-file"))?,
+            },
+            AuthMethod::Cert if connection.tls.client_identity.is_none() => {
+                return Err(missing("--client-cert and --client-key"));
             }
-            Auth::Cert => Method::Cert { role },
+            AuthMethod::Cert => LoginMethod::Cert { role: detected.role },
         };
-        let mount = given.one("--auth-mount", &[])?;
-        let own_namespace = given.one("--auth-namespace", &[])?;
+        let mount: Option<SecretPath> = sources.get(options::AUTH_MOUNT)?;
+        let login_namespace = sources.get(options::AUTH_NAMESPACE)?.map(namespace).transpose()?;
         Ok(Self::Login(Login {
             method,
-            mount: match mount {
-                Some(mount) => mount.path()?.plain().trim_start_matches("auth/").to_owned(),
-                None => auth.name().to_owned(),
-            },
-            namespace: match own_namespace {
-                Some(namespace) => Some(namespace.namespace()?),
-                None => namespace.cloned(),
-            },
+            mount: mount.map_or_else(
+                || auth.name().to_owned(),
+                |mount| mount.api_path().trim_start_matches("auth/").to_owned(),
+            ),
+            namespace: login_namespace.or_else(|| connection.namespace.clone()),
         }))
     }
-}
 
-impl Credential {
-    /// What stands in front of a path of `namespace` in the policies of the token, which are written where a login
-    /// obtained it: `team/` for a token of the namespace above `team`.
+    /// The prefix for paths of `namespace` in policies of the login namespace, where the token gets its policies: `team/`
+    /// for the namespace `team` and a login in the root namespace.
     ///
     /// # Errors
-    /// With the namespace of the token, when `namespace` is not in it: no policy of that one can name its paths.
-    pub fn namespace_from(&self, namespace: Option<&str>) -> Result<String, &str> {
-        let plain = |namespace: Option<&str>| match namespace.unwrap_or_default().trim_matches('/') {
+    /// If `namespace` is not in the login namespace, whose policies then cannot name its paths.
+    pub fn policy_prefix(&self, namespace: Option<&str>) -> Result<String, OutsideLoginNamespace> {
+        let as_prefix = |namespace: Option<&str>| match namespace.unwrap_or_default().trim_matches('/') {
             "root" => String::new(),
             other => format!("{other}/").trim_start_matches('/').to_owned(),
         };
-        let Self::Login(Login { namespace: own, .. }) = self else { return Ok(String::new()) };
-        match plain(namespace).strip_prefix(&plain(own.as_deref())) {
-            Some(below) => Ok(below.to_owned()),
-            None => Err(own.as_deref().unwrap_or_default()),
+        let Self::Login(Login { namespace: login, .. }) = self else { return Ok(String::new()) };
+        match as_prefix(namespace).strip_prefix(&as_prefix(login.as_deref())) {
+            Some(prefix) => Ok(prefix.to_owned()),
+            None => Err(OutsideLoginNamespace { login: login.clone().unwrap_or_default() }),
         }
     }
 }
 
-/// An auth method by its name.
+/// The namespace of the secrets is not in the namespace of the login.
+#[derive(Debug, PartialEq, Eq)]
+pub struct OutsideLoginNamespace {
+    /// The namespace of the login.
+    pub login: String,
+}
+
+/// A value of `--auth`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Auth {
+enum AuthMethod {
     Token,
     AppRole,
     Kubernetes,
@@ -196,7 +183,7 @@ enum Auth {
     Cert,
 }
 
-impl Auth {
+impl AuthMethod {
     const NAMES: [(&str, Self); 7] = [
         ("token", Self::Token),
         ("approle", Self::AppRole),
@@ -208,92 +195,82 @@ impl Auth {
     ];
 
     fn name(self) -> &'static str {
-        Self::NAMES.iter().find(|(_, auth)| *auth == self).map_or("", |(name, _)| name)
+        Self::NAMES.iter().find(|(_, method)| *method == self).map_or("", |(name, _)| name)
     }
 }
 
-/// Every part of a credential that is there.
-struct Found {
+impl FromSetting for AuthMethod {
+    fn from_setting(setting: Setting) -> Result<Self, Error> {
+        setting.one_of("token, approle, kubernetes, jwt, userpass, ldap or cert", &Self::NAMES)
+    }
+}
+
+/// Every part of a credential that the settings contain.
+struct Detected {
     token: Option<CredentialSource>,
     role_id: Option<CredentialSource>,
     secret_id: Option<CredentialSource>,
     jwt: Option<CredentialSource>,
     jwt_file: Option<CredentialSource>,
-    /// Whether a job on GitHub Actions can ask for one.
+    /// Whether a job on GitHub Actions can request an ID token.
     github: bool,
-    /// Whether a role was named, without which a job on GitHub Actions may have its token for somebody else.
-    role: bool,
+    role: Option<String>,
     username: Option<Setting>,
     password: Option<CredentialSource>,
 }
 
-impl Found {
-    fn look(given: Given) -> Result<Self, Error> {
-        let value = |name| Ok(given.shared(name)?.map(CredentialSource::from));
-        let file = |option, shared: &[&str]| Ok(given.one(option, shared)?.map(CredentialSource::File));
-        let shared_file = |name| Ok(given.shared(name)?.map(CredentialSource::File));
-        let token_file = match given.one("--token-file", &[])? {
-            None => given.variable("BAO_TOKEN_PATH")?,
-            typed => typed,
-        };
+impl Detected {
+    fn detect(sources: Sources) -> Result<Self, Error> {
+        let file = |option| Ok(sources.get(option)?.map(CredentialSource::File));
+        let role_id_file = sources.vault_env("VAULT_ROLE_ID_FILE")?.map(CredentialSource::File);
         Ok(Self {
-            token: value("TOKEN")?.or(token_file.map(CredentialSource::File)).or(shared_file("TOKEN_FILE")?),
-            role_id: match given.one("--role-id", &["ROLE_ID"])? {
-                Some(role_id) => Some(role_id.into()),
-                None => shared_file("ROLE_ID_FILE")?,
-            },
-            secret_id: value("SECRET_ID")?.or(file("--secret-id-file", &["SECRET_ID_FILE"])?),
-            jwt: value("JWT")?.or(value("ID_TOKEN")?),
-            jwt_file: file("--jwt-file", &["JWT_FILE"])?,
-            github: given.inherited.get("ACTIONS_ID_TOKEN_REQUEST_URL").is_some_and(|url| !url.is_empty()),
-            role: given.one("--role", &[])?.is_some(),
-            username: given.one("--username", &["USERNAME"])?,
-            password: value("PASSWORD")?.or(file("--password-file", &["PASSWORD_FILE"])?),
+            token: sources.credential("VAULT_TOKEN")?.or(file(options::TOKEN_FILE)?),
+            role_id: sources.get(options::ROLE_ID)?.or(role_id_file),
+            secret_id: sources.credential("VAULT_SECRET_ID")?.or(file(options::SECRET_ID_FILE)?),
+            jwt: sources.credential("VAULT_JWT")?.or(sources.credential("VAULT_ID_TOKEN")?),
+            jwt_file: file(options::JWT_FILE)?,
+            github: sources.inherited.get("ACTIONS_ID_TOKEN_REQUEST_URL").is_some_and(|url| !url.is_empty()),
+            role: sources.get(options::ROLE)?,
+            username: sources.get(options::USERNAME)?,
+            password: sources.credential("VAULT_PASSWORD")?.or(file(options::PASSWORD_FILE)?),
         })
     }
 
-    /// The order of the contract. `kubernetes`, `ldap` and `cert` show no credential of their own by which they could be
-    /// told, so they are used only when asked for.
-    fn first(&self) -> Auth {
+    /// The first method whose credential was found. `kubernetes`, `ldap` and `cert` have none of their own to find, so
+    /// they are used only on request.
+    fn default_method(&self) -> AuthMethod {
         if self.token.is_some() {
-            Auth::Token
+            AuthMethod::Token
         } else if self.role_id.is_some() {
-            Auth::AppRole
-        } else if self.jwt.is_some() || self.jwt_file.is_some() || (self.github && self.role) {
-            Auth::Jwt
+            AuthMethod::AppRole
+        // Without a role, a job on GitHub Actions may have its ID token for another service.
+        } else if self.jwt.is_some() || self.jwt_file.is_some() || (self.github && self.role.is_some()) {
+            AuthMethod::Jwt
         } else if self.username.is_some() && self.password.is_some() {
-            Auth::Userpass
+            AuthMethod::Userpass
         } else {
-            Auth::Token
+            AuthMethod::Token
         }
     }
 }
 
-fn github(given: Given) -> Result<Option<Jwt>, Error> {
-    let url = given.variable("ACTIONS_ID_TOKEN_REQUEST_URL")?;
-    let bearer = given.variable("ACTIONS_ID_TOKEN_REQUEST_TOKEN")?;
-    let audience = given.one("--jwt-audience", &[])?;
-    let Some((url, bearer)) = url.zip(bearer) else { return Ok(None) };
-    let mut service = Connection::elsewhere(&url, given)?;
+fn github(sources: Sources) -> Result<Option<JwtSource>, Error> {
+    let url = sources.env("ACTIONS_ID_TOKEN_REQUEST_URL")?;
+    let bearer = sources.credential("ACTIONS_ID_TOKEN_REQUEST_TOKEN")?;
+    let audience: Option<String> = sources.get(options::JWT_AUDIENCE)?;
+    let (Some(url), Some(CredentialSource::Value { secret: bearer, .. })) = (url, bearer) else { return Ok(None) };
+    let mut service = Connection::for_oidc_endpoint(url, sources)?;
     if let Some(audience) = audience {
-        service.address.url.query_pairs_mut().append_pair("audience", &audience.value);
+        service.address.url.query_pairs_mut().append_pair("audience", &audience);
     }
-    Ok(Some(Jwt::GitHub { service: Box::new(service), bearer: Secret::new(bearer.value.into_bytes()) }))
+    Ok(Some(JwtSource::GitHub { service: Box::new(service), bearer }))
 }
 
-impl Setting {
-    /// The name of a user, which becomes the end of a path and must not lead to another one.
-    fn user(self) -> Result<String, Error> {
-        let name = self.value.trim_ascii();
-        match SecretPath::segments(name) {
-            Ok(_) => Ok(name.to_owned()),
-            Err(fault) => Err(Error::NotAUser { source: self.source, value: name.to_owned(), fault }),
-        }
+/// Trims a user name, which becomes the end of a path and must not lead to another one.
+fn username(setting: Setting) -> Result<String, Error> {
+    let name = setting.value.trim_ascii();
+    if SecretPath::segments(name).is_ok() {
+        return Ok(name.to_owned());
     }
-}
-
-impl From<Setting> for CredentialSource {
-    fn from(Setting { value, source }: Setting) -> Self {
-        Self::Value { secret: Secret::new(value.into_bytes()), source }
-    }
+    Err(setting.invalid("a user name without control characters and empty, `.` or `..` segments"))
 }

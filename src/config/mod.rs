@@ -1,134 +1,102 @@
-//! `[pure]` What was meant: every choice made, every default filled in, before anything is read or asked.
+//! `[pure]` The settings of a run: every choice made and every default filled in, before anything is read or requested.
 
+mod address;
 mod connection;
 mod credential;
+mod credential_source;
 mod error;
-mod sources;
-mod secret_path;
 mod project_settings;
 mod proxy;
+mod secret_path;
+mod secret_requests;
+mod setting;
+mod sources;
+mod tls;
 mod variables;
 
 use std::ffi::OsString;
+use std::num::NonZeroU32;
 
-pub use connection::{Address, Connection, Tls, TrustAnchors};
-pub use credential::{Credential, CredentialSource, Jwt, Login, Method};
+pub use address::Address;
+pub use connection::Connection;
+pub use credential::{Credential, JwtSource, Login, LoginMethod, OutsideLoginNamespace};
+pub use credential_source::CredentialSource;
 pub use error::Error;
-pub use project_settings::{ProjectError, ProjectErrorKind, ProjectSettings};
+pub use project_settings::ProjectSettings;
 pub use proxy::Proxy;
 pub use secret_path::{PathError, SecretPath};
-pub use sources::Setting;
-pub use variables::{EnvPolicy, KeyMapping, OnConflict, Templates};
+pub use secret_requests::{KvVersion, SecretRequest};
+pub use setting::Setting;
+pub use tls::{Tls, TrustAnchors};
+pub use variables::Templates;
 
-use crate::args::Args;
+use crate::args::{Args, options};
 use crate::env_block::InheritedEnv;
+use crate::environment::EnvPolicy;
 use crate::error::Mode;
-use sources::Given;
-use variables::{naming, policy, shape};
+use crate::mapping::KeyMapping;
+use crate::output_format::OutputFormat;
+use setting::FromSetting;
+use sources::Sources;
 
-/// What a run does.
+/// The settings of a run.
 #[derive(Debug)]
 pub struct Config {
-    /// The program and its arguments; at least the program, unless it is a check.
+    /// The program and its arguments; empty only for a check.
     pub command: Vec<OsString>,
-    /// The secrets to read, the more important later; at least one.
-    pub reads: Vec<Read>,
-    /// Which kind of engine they are in.
+    /// The secrets to read, at least one; later ones win.
+    pub secret_requests: Vec<SecretRequest>,
+    /// The engine they are in.
     pub kv: KvVersion,
-    /// How many leading segments of the paths are their mount.
-    pub mount_len: Option<usize>,
+    /// How many leading segments of the paths are their mount; `None` if the user did not name it.
+    pub mount_depth: Option<usize>,
     /// How keys become names.
-    pub naming: KeyMapping,
-    /// What is put together from values.
-    pub shape: Templates,
-    /// How names and the inherited environment become one.
-    pub policy: EnvPolicy,
+    pub key_mapping: KeyMapping,
+    /// What to make from templates.
+    pub templates: Templates,
+    /// How to combine names with the inherited environment.
+    pub env_policy: EnvPolicy,
     /// Whether the program gets the token.
     pub keep_token: bool,
-    /// Whether a token that a login obtained is revoked before the program starts.
+    /// Whether to revoke a login token before the program starts.
     pub revoke: bool,
-    /// How to get in.
+    /// How to authenticate.
     pub credential: Credential,
     /// How to reach the server.
     pub connection: Connection,
-    /// Whether to stop when memory cannot be locked.
+    /// Whether to stop if memory cannot be locked.
     pub require_mlock: bool,
-    /// Whether only to tell what would be done, and in which form.
-    pub check: Option<CheckFormat>,
-}
-
-/// The form of what a check tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CheckFormat {
-    /// A table for people.
-    Text,
-    /// One JSON object.
-    Json,
-}
-
-/// One secret to read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Read {
-    /// Where it is.
-    pub path: SecretPath,
-    /// Whether it may be absent.
-    pub optional: bool,
-}
-
-/// Which kind of engine to expect.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum KvVersion {
-    /// Ask for version 2 and look the mount up if that fails.
-    #[default]
-    Auto,
-    /// Version 1, or any other engine that answers a plain read.
-    V1,
-    /// Version 2 alone.
-    V2,
-}
-
-/// The form of messages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// One JSON object a line.
-    Json,
+    /// The format of the report, if this is a check.
+    pub check: Option<OutputFormat>,
 }
 
 impl Config {
     /// Makes every choice.
     ///
     /// # Errors
-    /// When a setting is missing, malformed or contradicts another.
+    /// If a setting is missing, malformed or contradicts another.
     pub fn resolve(args: Args, inherited: &InheritedEnv, project: &ProjectSettings) -> Result<Self, Error> {
-        let given = Given { args: &args, inherited, project };
-        let check = check(given)?;
+        let sources = Sources { args: &args, inherited, project };
+        let check = check(sources)?;
         if args.command.is_empty() && check.is_none() {
             return Err(Error::NoCommand);
         }
-        let (kv, mount) = (kv(given)?, mount(given)?);
-        let keep_token = given.switch("--keep-token", &[])?;
-        let connection = Connection::resolve(given)?;
-        let credential = Credential::resolve(given, connection.namespace.as_ref())?;
-        if let (Credential::Login(Login { method: Method::Cert { .. }, .. }), None) =
-            (&credential, &connection.tls.client)
-        {
-            return Err(Error::Lacks { auth: "cert", what: "--client-cert and --client-key" });
-        }
+        let kv = sources.get(options::KV)?.unwrap_or_default();
+        let mount = secret_requests::mount(sources)?;
+        let keep_token = sources.get_flag(options::KEEP_TOKEN)?;
+        let connection = Connection::resolve(sources)?;
         Ok(Self {
-            reads: reads(given, kv, mount.as_ref())?,
+            credential: Credential::resolve(sources, &connection)?,
+            secret_requests: secret_requests::secret_requests(sources, kv, mount.as_ref())?,
             kv,
-            mount_len: mount.map(|mount| mount.depth()),
-            naming: naming(given)?,
-            shape: shape(given)?,
-            policy: policy(given)?,
+            mount_depth: mount.map(|mount| mount.segment_count()),
+            key_mapping: variables::key_mapping(sources)?,
+            templates: variables::templates(sources)?,
+            env_policy: variables::env_policy(sources)?,
             keep_token,
-            revoke: !keep_token && !given.switch("--no-revoke", &[])?,
-            credential,
+            revoke: !keep_token && !sources.get_flag(options::NO_REVOKE)?,
             connection,
-            require_mlock: given.switch("--require-mlock", &[])?,
+            require_mlock: sources.get_flag(options::REQUIRE_MLOCK)?,
             check,
             command: args.command,
         })
@@ -141,115 +109,63 @@ impl Config {
     }
 }
 
-/// Which project file is meant.
+/// The project file to read.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ProjectFile {
-    /// None.
-    Nothing,
-    /// This one.
+    /// `--no-config`
+    None,
+    /// `--config`
     Named(Setting),
-    /// The one in the working directory or the nearest above it.
+    /// The one in the working directory or its nearest parent.
     Nearest,
 }
 
-/// Which project file is meant, which no project file can say.
+/// The project file to read, which no project file can choose.
 ///
 /// # Errors
-/// When `--config` and `--no-config` are both given, or a variable is malformed.
-pub fn which(args: &Args, inherited: &InheritedEnv) -> Result<ProjectFile, Error> {
-    let given = Given { args, inherited, project: &ProjectSettings::default() };
-    match (given.one("--config", &[])?, given.switch("--no-config", &[])?) {
+/// [`Error::ConfigConflict`], or if a variable is malformed.
+pub fn project_file(args: &Args, inherited: &InheritedEnv) -> Result<ProjectFile, Error> {
+    let sources = Sources { args, inherited, project: &ProjectSettings::default() };
+    match (sources.get(options::CONFIG)?, sources.get_flag(options::NO_CONFIG)?) {
         (Some(setting), false) => Ok(ProjectFile::Named(setting)),
         (None, false) => Ok(ProjectFile::Nearest),
-        (None, true) => Ok(ProjectFile::Nothing),
-        (Some(_), true) => Err(Error::ConfigOrNot),
+        (None, true) => Ok(ProjectFile::None),
+        (Some(_), true) => Err(Error::ConfigConflict),
     }
 }
 
-/// How loud to be and in which form. Looked up on its own, so that whatever else is wrong is said that way; a project
-/// file has no say in it.
+/// The verbosity and the format of messages, which no project file can choose. They are resolved first, so that every
+/// other error is logged as they say.
 ///
 /// # Errors
-/// When either is malformed.
-pub fn voice(args: &Args, inherited: &InheritedEnv) -> Result<(u8, LogFormat), Error> {
-    let given = Given { args, inherited, project: &ProjectSettings::default() };
-    let format = match given.one("--log-format", &[])? {
-        None => LogFormat::Text,
-        Some(setting) => setting.choose("text or json", &[("text", LogFormat::Text), ("json", LogFormat::Json)])?,
-    };
-    let typed = args.all("--verbose").count();
-    let verbosity = match given.one("--verbose", &[])? {
-        _ if typed > 0 => typed.try_into().unwrap_or(u8::MAX),
-        None => 0,
-        Some(setting) => match setting.value.as_str() {
+/// If either is malformed.
+pub fn log_options(args: &Args, inherited: &InheritedEnv) -> Result<(u8, OutputFormat), Error> {
+    let sources = Sources { args, inherited, project: &ProjectSettings::default() };
+    let format = sources.get(options::LOG_FORMAT)?.unwrap_or_default();
+    let verbosity = match (args.values_of(options::VERBOSE).count(), sources.get::<Setting>(options::VERBOSE)?) {
+        (0, None) => 0,
+        (0, Some(setting)) => match setting.value.as_str() {
             "true" => 1,
             "false" | "0" => 0,
-            _ => setting.number()?.try_into().unwrap_or(u8::MAX),
+            _ => NonZeroU32::from_setting(setting)?.get().try_into().unwrap_or(u8::MAX),
         },
+        (typed, _) => typed.try_into().unwrap_or(u8::MAX),
     };
     Ok((verbosity, format))
 }
 
-fn check(given: Given) -> Result<Option<CheckFormat>, Error> {
-    let format = given.one("--format", &[])?;
-    match (given.switch("--check", &[])?, format) {
-        (true, None) => Ok(Some(CheckFormat::Text)),
-        (true, Some(format)) => {
-            format.choose("text or json", &[("text", CheckFormat::Text), ("json", CheckFormat::Json)]).map(Some)
+fn check(sources: Sources) -> Result<Option<OutputFormat>, Error> {
+    let format = sources.get::<Setting>(options::FORMAT)?;
+    if sources.get_flag(options::CHECK)? {
+        return format.map_or(Ok(OutputFormat::Text), OutputFormat::from_setting).map(Some);
+    }
+    match format {
+        // A variable may choose the format for checks in advance.
+        Some(Setting { source, .. }) if source == options::FORMAT.name => {
+            Err(Error::Requires { source, what: options::CHECK.name })
         }
-        (false, Some(Setting { source, .. })) if source == "--format" => Err(Error::Alone { source, other: "--check" }),
-        // A variable may say how checks are told where there are none.
-        (false, _) => Ok(None),
+        _ => Ok(None),
     }
-}
-
-fn kv(given: Given) -> Result<KvVersion, Error> {
-    match given.one("--kv", &[])? {
-        None => Ok(KvVersion::Auto),
-        Some(setting) => {
-            setting.choose("auto, 1 or 2", &[("auto", KvVersion::Auto), ("1", KvVersion::V1), ("2", KvVersion::V2)])
-        }
-    }
-}
-
-fn mount(given: Given) -> Result<Option<SecretPath>, Error> {
-    let Some(setting) = given.one("--mount", &[])? else { return Ok(None) };
-    let Setting { value, source } = setting.clone();
-    match setting.path()? {
-        mount if mount.version.is_some() => Err(Error::NotAPath { source, value, fault: PathError::Version }),
-        mount => Ok(Some(mount)),
-    }
-}
-
-fn reads(given: Given, kv: KvVersion, mount: Option<&SecretPath>) -> Result<Vec<Read>, Error> {
-    let mut required = given.list("--path")?.into_iter();
-    let mut optional = given.list("--optional-path")?.into_iter();
-    let read = |optional: bool, setting: Setting| {
-        let source = setting.source.clone();
-        let path = setting.path()?;
-        let path = if let Some(mount) = mount { path.below(mount) } else { path };
-        match path {
-            path if path.version.is_some() && kv == KvVersion::V1 => {
-                Err(Error::VersionInKv1 { source, path: path.plain() })
-            }
-            path if path.depth() < 2 => Err(Error::MountAlone { source, path: path.plain() }),
-            path => Ok(Read { path, optional }),
-        }
-    };
-    let mut typed = Vec::new();
-    for is_optional in given.args.order(["--path", "--optional-path"]) {
-        let next = if is_optional { optional.next() } else { required.next() };
-        if let Some(setting) = next {
-            typed.push(read(is_optional, setting)?);
-        }
-    }
-    // What is left was not typed: required paths are what typed ones build upon, optional ones come on top.
-    let mut reads = required.map(|setting| read(false, setting)).collect::<Result<Vec<_>, _>>()?;
-    reads.append(&mut typed);
-    for setting in optional {
-        reads.push(read(true, setting)?);
-    }
-    if reads.is_empty() { Err(Error::NoPath) } else { Ok(reads) }
 }
 
 #[cfg(test)]

@@ -1,215 +1,137 @@
-//! `[pure]` The project file: the same keys as the options, one kind of them refused where nobody named the file.
+//! `[pure]` The project file: its keys are options, some of them only in a file that the user named.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
-use toml_span::value::{Table, Value, ValueInner};
+use toml_span::value::{Key, Table, Value, ValueInner};
 
-use crate::args::options::{self, Kind, OptionSpec};
-use crate::config::sources::Setting;
+use super::error::Error;
+use super::setting::Setting;
+use crate::args::options::{self, Arity, InProjectFile, OptionSpec};
 use crate::env_name::EnvName;
 use crate::suggest::suggest;
 
-/// Settings of a project file; empty where there is none.
+/// The settings of a project file; empty without one.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct ProjectSettings(BTreeMap<String, Vec<Setting>>);
-
-/// What is wrong with a project file, and where: `.vault-exec.toml:3:1`.
-#[derive(Debug, PartialEq, Eq)]
-pub struct ProjectError {
-    /// File, line and column, each from 1.
-    pub place: String,
-    /// What is wrong there.
-    pub fault: ProjectErrorKind,
-}
-
-/// See [`ProjectError::fault`].
-#[derive(Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the messages below say it")]
-pub enum ProjectErrorKind {
-    Toml { message: String },
-    UnknownKey { key: String, near: Option<String> },
-    Refused { key: String },
-    DangerousName { name: String },
-    WrongType { key: String, wanted: &'static str },
-}
-
-/// Keys that would say where credentials and secrets go, or which code runs. Whoever may put a file into a directory, in which
-/// somebody else then calls vault-exec, must not decide that.
-const REFUSED: [&str; 27] = [
-    "address",
-    "namespace",
-    "ca-cert",
-    "ca-path",
-    "client-cert",
-    "client-key",
-    "tls-server-name",
-    "tls-skip-verify",
-    "proxy",
-    "disable-redirects",
-    "auth",
-    "auth-mount",
-    "auth-namespace",
-    "role",
-    "token-file",
-    "unwrap-token",
-    "role-id",
-    "secret-id-file",
-    "secret-id-wrapped",
-    "jwt-file",
-    "jwt-audience",
-    "username",
-    "password-file",
-    "no-revoke",
-    "file-dir",
-    "allow-name",
-    "keep-token",
-];
+pub struct ProjectSettings(BTreeMap<&'static str, Vec<Setting>>);
 
 impl ProjectSettings {
-    /// Reads the text of the file called `name`; `found` tells that it was found rather than named.
+    /// Parses the text of the file `name`; `discovered` if the user did not name it.
     ///
     /// # Errors
-    /// At the first thing in it that means nothing or is refused.
-    pub fn parse(text: &str, name: &str, found: bool) -> Result<Self, ProjectError> {
-        let reader = Reader { text, name, found };
-        let mut root = toml_span::parse(text)
-            .map_err(|error| reader.error(error.span.start, ProjectErrorKind::Toml { message: error.to_string() }))?;
+    /// The first key or value that is unknown, malformed or refused.
+    pub fn parse(text: &str, name: &str, discovered: bool) -> Result<Self, Error> {
+        let reader = Reader { text, name, discovered };
+        let mut root = toml_span::parse(text).map_err(|error| {
+            let source = reader.location(error.span.start);
+            Error::Toml { source, message: error.to_string() }
+        })?;
         let ValueInner::Table(table) = root.take() else { return Ok(Self::default()) };
         let mut settings = BTreeMap::new();
         for (key, value) in table {
-            let at = key.span.start;
-            let key = key.name.into_owned();
-            let Some(option) = options::of_projects().find(|option| option.key() == key) else {
-                let near = suggest(&key, options::of_projects().map(OptionSpec::key));
-                return Err(reader.error(at, ProjectErrorKind::UnknownKey { key, near }));
+            let source = reader.location(key.span.start);
+            let Some(option) = options::in_project_files().find(|option| option.key() == key.name) else {
+                let similar = suggest(&key.name, options::in_project_files().map(OptionSpec::key));
+                return Err(Error::UnknownKey { source, key: key.name.into_owned(), similar });
             };
-            if found && REFUSED.contains(&key.as_str()) {
-                return Err(reader.error(at, ProjectErrorKind::Refused { key }));
+            if discovered && option.in_project_file != InProjectFile::Any {
+                return Err(Error::Refused { source, what: format!("`{}`", option.key()) });
             }
-            let values = reader.values(&key, option.kind, value)?;
-            settings.insert(key, values);
+            settings.insert(option.name, reader.values(option, value)?);
         }
         Ok(Self(settings))
     }
 
-    /// The values of an option (`--some-name`).
-    pub(super) fn get(&self, option: &str) -> &[Setting] {
-        self.0.get(option.trim_start_matches('-')).map_or(&[], Vec::as_slice)
+    pub(super) fn get(&self, option: &OptionSpec) -> &[Setting] {
+        self.0.get(option.name).map_or(&[], Vec::as_slice)
     }
-}
-
-/// Whether the option takes `NAME=TEMPLATE`.
-fn is_assignment(key: &str) -> bool {
-    matches!(key, "set" | "file")
 }
 
 struct Reader<'a> {
     text: &'a str,
     name: &'a str,
-    found: bool,
+    discovered: bool,
 }
 
 impl Reader<'_> {
-    fn values(&self, key: &str, kind: Kind, mut value: Value) -> Result<Vec<Setting>, ProjectError> {
-        let at = value.span.start;
-        let wrong = |wanted| Err(self.error(at, ProjectErrorKind::WrongType { key: key.to_owned(), wanted }));
-        match (kind, value.take()) {
-            (Kind::Switch | Kind::Count, ValueInner::Boolean(on)) => Ok(vec![self.setting(at, key, on.to_string())]),
-            (Kind::Switch | Kind::Count, _) => wrong("true or false"),
-            (Kind::One(_), ValueInner::Integer(number)) => Ok(vec![self.setting(at, key, number.to_string())]),
-            (Kind::One(_), ValueInner::String(text)) => Ok(vec![self.setting(at, key, text.into_owned())]),
-            (Kind::Many(_), ValueInner::String(text)) => Ok(vec![self.item(at, key, text.into_owned())?]),
-            (Kind::Many(_), ValueInner::Array(items)) => {
-                let item = |item: Value| self.text(key, item).and_then(|(at, text)| self.item(at, key, text));
-                items.into_iter().map(item).collect()
+    fn values(&self, option: &OptionSpec, mut value: Value) -> Result<Vec<Setting>, Error> {
+        let offset = value.span.start;
+        let expected = match (option.arity, value.take()) {
+            (Arity::Flag | Arity::Counter, ValueInner::Boolean(on)) => {
+                return Ok(vec![self.setting(offset, option, &on.to_string())]);
             }
-            (Kind::Many(_), ValueInner::Table(table)) if is_assignment(key) => self.assignments(key, table),
-            (Kind::Many(_), _) => wrong("a string or a list of strings"),
-            (Kind::One(_), _) => wrong("a string or a number"),
-        }
+            (Arity::Value(_), ValueInner::Integer(number)) => {
+                return Ok(vec![self.setting(offset, option, &number.to_string())]);
+            }
+            (Arity::Value(_), ValueInner::String(text)) => return Ok(vec![self.setting(offset, option, &text)]),
+            (Arity::List(_) | Arity::Lines(_), ValueInner::String(text)) => {
+                return Ok(vec![self.item(offset, option, &text)?]);
+            }
+            (Arity::List(_) | Arity::Lines(_), ValueInner::Array(items)) => {
+                let item = |item: Value| self.text(option, item).and_then(|(at, text)| self.item(at, option, &text));
+                return items.into_iter().map(item).collect();
+            }
+            (Arity::Lines(_), ValueInner::Table(table)) => return self.assignments(option, table),
+            (Arity::Flag | Arity::Counter, _) => "true or false",
+            (Arity::Value(_), _) => "a string or a number",
+            (Arity::List(_) | Arity::Lines(_), _) => "a string or a list of strings",
+        };
+        Err(self.wrong_type(offset, option, expected))
     }
 
-    fn text(&self, key: &str, mut item: Value) -> Result<(usize, String), ProjectError> {
-        let at = item.span.start;
+    fn text(&self, option: &OptionSpec, mut item: Value) -> Result<(usize, String), Error> {
+        let offset = item.span.start;
         match item.take() {
-            ValueInner::String(text) => Ok((at, text.into_owned())),
-            _ => Err(self.error(at, ProjectErrorKind::WrongType { key: key.to_owned(), wanted: "a list of strings" })),
+            ValueInner::String(text) => Ok((offset, text.into_owned())),
+            _ => Err(self.wrong_type(offset, option, "a list of strings")),
         }
     }
 
-    /// One of a list, which may be `NAME=TEMPLATE`.
-    fn item(&self, at: usize, key: &str, text: String) -> Result<Setting, ProjectError> {
-        if let (true, Some((name, _))) = (is_assignment(key), text.split_once('=')) {
-            self.judge(at, name)?;
+    /// One item of a list, perhaps `NAME=TEMPLATE`.
+    fn item(&self, offset: usize, option: &OptionSpec, text: &str) -> Result<Setting, Error> {
+        if let (Arity::Lines(_), Some((name, _))) = (option.arity, text.split_once('=')) {
+            self.check_name(offset, name)?;
         }
-        Ok(self.setting(at, key, text))
+        Ok(self.setting(offset, option, text))
     }
 
-    /// `[set]` and `[file]`: names and templates.
-    fn assignments(&self, key: &str, table: Table) -> Result<Vec<Setting>, ProjectError> {
-        let mut settings = Vec::new();
-        for (name, value) in table {
-            self.judge(name.span.start, &name.name)?;
-            let (_, text) = self.text(key, value)?;
-            settings.push(self.setting(name.span.start, key, format!("{}={text}", name.name)));
-        }
-        Ok(settings)
+    /// A table `[set]` or `[file]` of names and templates.
+    fn assignments(&self, option: &OptionSpec, table: Table) -> Result<Vec<Setting>, Error> {
+        let assignment = |(name, value): (Key, Value)| {
+            self.check_name(name.span.start, &name.name)?;
+            let (_, text) = self.text(option, value)?;
+            Ok(self.setting(name.span.start, option, &format!("{}={text}", name.name)))
+        };
+        table.into_iter().map(assignment).collect()
     }
 
-    /// Whether the file may give this name a value.
-    fn judge(&self, at: usize, name: &str) -> Result<(), ProjectError> {
-        if self.found && EnvName::parse(name).is_ok_and(|name| name.is_dangerous()) {
-            return Err(self.error(at, ProjectErrorKind::DangerousName { name: name.to_owned() }));
+    /// Refuses a dangerous name in a discovered file.
+    fn check_name(&self, offset: usize, name: &str) -> Result<(), Error> {
+        if self.discovered && EnvName::parse(name).is_ok_and(|name| name.is_dangerous()) {
+            let what = format!("{name}, which can make a program run code,");
+            return Err(Error::Refused { source: self.location(offset), what });
         }
         Ok(())
     }
 
-    fn setting(&self, at: usize, key: &str, value: String) -> Setting {
-        let (line, _) = self.line_and_column(at);
-        Setting { value, source: format!("{}:{line}: {key}", self.name) }
+    fn setting(&self, offset: usize, option: &OptionSpec, value: &str) -> Setting {
+        let (line, _) = self.line_and_column(offset);
+        Setting::new(value, &format!("{}:{line}: {}", self.name, option.key()))
     }
 
-    fn error(&self, at: usize, fault: ProjectErrorKind) -> ProjectError {
-        let (line, column) = self.line_and_column(at);
-        ProjectError { place: format!("{}:{line}:{column}", self.name), fault }
+    fn wrong_type(&self, offset: usize, option: &OptionSpec, expected: &'static str) -> Error {
+        Error::Invalid { source: format!("{}: {}", self.location(offset), option.key()), value: None, expected }
     }
 
-    fn line_and_column(&self, at: usize) -> (usize, usize) {
-        let before = self.text.get(..at).unwrap_or(self.text);
+    /// `.vault-exec.toml:3:1`: file, line and column, both from 1.
+    fn location(&self, offset: usize) -> String {
+        let (line, column) = self.line_and_column(offset);
+        format!("{}:{line}:{column}", self.name)
+    }
+
+    fn line_and_column(&self, offset: usize) -> (usize, usize) {
+        let before = self.text.get(..offset).unwrap_or(self.text);
         let line_start = before.rfind('\n').map_or(0, |end| end + 1);
         (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
-    }
-}
-
-impl fmt::Display for ProjectError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.place)?;
-        match &self.fault {
-            ProjectErrorKind::Toml { message } => f.write_str(message),
-            ProjectErrorKind::UnknownKey { key, .. } => write!(f, "no option is called `{key}`"),
-            ProjectErrorKind::Refused { key } => write!(f, "`{key}` is refused in a file that was found, not named"),
-            ProjectErrorKind::DangerousName { name } => {
-                write!(f, "{name} can make a program run code, which a file that was found, not named, must not")
-            }
-            ProjectErrorKind::WrongType { key, wanted } => write!(f, "`{key}` wants {wanted}"),
-        }
-    }
-}
-
-impl ProjectErrorKind {
-    /// The way out.
-    #[must_use]
-    pub fn hint(&self) -> String {
-        match self {
-            Self::Toml { .. } => "see https://toml.io".into(),
-            Self::UnknownKey { near: Some(near), .. } => format!("did you mean `{near}`?"),
-            Self::UnknownKey { near: None, .. } => "vault-exec --help lists them; keys are without the --".into(),
-            Self::Refused { .. } | Self::DangerousName { .. } => {
-                "if you trust the file, name it with --config; else give the option yourself, or --no-config".into()
-            }
-            Self::WrongType { .. } => "for example path = [\"secret/app\"]".into(),
-        }
     }
 }
 
@@ -217,8 +139,8 @@ impl ProjectErrorKind {
 mod tests {
     use super::*;
 
-    fn shown(text: &str, found: bool) -> String {
-        match ProjectSettings::parse(text, "p.toml", found) {
+    fn shown(text: &str, discovered: bool) -> String {
+        match ProjectSettings::parse(text, "p.toml", discovered) {
             Err(error) => error.to_string(),
             Ok(ProjectSettings(settings)) => {
                 let setting = |Setting { value, source }: &Setting| format!("{source} = {value}");
@@ -239,30 +161,30 @@ mod tests {
     }
 
     #[test]
-    fn faults_have_a_line_and_a_column() {
-        assert_eq!(shown("path = \"a/b\"\npth = \"c\"", true), "p.toml:2:1: no option is called `pth`");
-        assert_eq!(shown("\n  pristine = \"yes\"", true), "p.toml:2:15: `pristine` wants true or false");
-        assert_eq!(shown("path = [1]", true), "p.toml:1:9: `path` wants a list of strings");
+    fn errors_have_a_line_and_a_column() {
+        assert_eq!(shown("path = \"a/b\"\npth = \"c\"", true), "p.toml:2:1: unknown key `pth`");
+        assert_eq!(shown("\n  pristine = \"yes\"", true), "p.toml:2:15: pristine: expected true or false");
+        assert_eq!(shown("path = [1]", true), "p.toml:1:9: path: expected a list of strings");
         assert!(shown("path = ", true).starts_with("p.toml:1:"));
     }
 
     #[test]
-    fn a_file_that_was_found_decides_nothing_of_weight() {
-        for key in &REFUSED {
-            let option = options::of_projects().find(|option| option.key() == *key).unwrap();
-            let value = if option.kind == Kind::Switch { "true" } else { "\"x\"" };
+    fn a_discovered_file_must_not_contain_options_that_decide_about_credentials_or_code() {
+        for option in options::all().filter(|option| option.in_project_file == InProjectFile::NamedOnly) {
+            let key = option.key();
+            let value = if option.arity == Arity::Flag { "true" } else { "\"x\"" };
             let text = format!("{key} = {value}");
             assert_eq!(
                 shown(&text, true),
-                format!("p.toml:1:1: `{key}` is refused in a file that was found, not named")
+                format!("p.toml:1:1: `{key}` is refused in a project file that --config did not name")
             );
             assert!(shown(&text, false).starts_with("p.toml:1: "), "{key}");
         }
-        assert!(shown("[set]\nLD_PRELOAD = \"./x.so\"", true).starts_with("p.toml:2:1: LD_PRELOAD can make"));
+        assert!(shown("[set]\nLD_PRELOAD = \"./x.so\"", true).starts_with("p.toml:2:1: LD_PRELOAD, which can make"));
         assert_eq!(shown("[set]\nPATH = \"/bin\"", false), "p.toml:2: set = PATH=/bin");
         for key in ["set", "file"] {
-            let list = |found| shown(&format!("{key} = [\"A=x\",\n \"PATH=.\"]"), found);
-            assert!(list(true).starts_with("p.toml:2:3: PATH can make"), "{}", list(true));
+            let list = |discovered| shown(&format!("{key} = [\"A=x\",\n \"PATH=.\"]"), discovered);
+            assert!(list(true).starts_with("p.toml:2:3: PATH, which can make"), "{}", list(true));
             assert!(list(false).ends_with("= PATH=."));
             assert!(shown(&format!("{key} = \"PATH=.\""), true).starts_with("p.toml:1:"));
         }

@@ -1,69 +1,75 @@
-//! `[pure]` What stands between us and the server, and for which hosts.
+//! `[pure]` The proxy, and the hosts it is not used for.
 
 use core::net::IpAddr;
 
 use url::Url;
 
-use crate::config::sources::{Given, Setting};
-use crate::config::{Address, Error};
+use super::address::Address;
+use super::error::Error;
+use super::setting::{FromSetting, Setting};
+use super::sources::Sources;
+use crate::args::options;
 
-/// What stands between us and the server.
+/// An HTTP proxy.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Proxy {
-    /// `http` or `https`, perhaps with a user name and a password: never to be shown.
+    /// `http` or `https`, perhaps with a user name and a password: must not be printed.
     pub url: Url,
-    /// The option or variable it came from.
+    /// The option or variable it comes from.
     pub source: String,
 }
 
 impl Proxy {
-    /// A proxy that is named for Vault is used for every host, as Vault's own client does.
-    pub(super) fn resolve(given: Given, address: &Address) -> Result<Option<Self>, Error> {
-        match given.one("--proxy", &["PROXY_ADDR", "HTTP_PROXY"])? {
+    /// The proxy for the server. One that is set for Vault is used for every host, as Vault's own client does.
+    pub(super) fn resolve(sources: Sources, address: &Address) -> Result<Option<Self>, Error> {
+        match sources.get::<Setting>(options::PROXY)? {
             _ if address.is_loopback() => Ok(None),
-            Some(own) => Self::parse(own).map(Some),
-            None => Self::everybodys(given, address),
+            Some(proxy) => Self::from_setting(proxy).map(Some),
+            None => Self::from_https_proxy(sources, address),
         }
     }
 
-    /// The proxy for whatever speaks TLS, which minds `NO_PROXY`.
-    pub(super) fn everybodys(given: Given, address: &Address) -> Result<Option<Self>, Error> {
-        let either = |name: &str| match given.variable(&name.to_lowercase())? {
-            None => given.variable(name),
+    /// The proxy of `HTTPS_PROXY`, unless `NO_PROXY` excludes the host.
+    pub(super) fn from_https_proxy(sources: Sources, address: &Address) -> Result<Option<Self>, Error> {
+        let either = |name: &str| match sources.env(&name.to_lowercase())? {
+            None => sources.env(name),
             lower => Ok(lower),
         };
         if address.is_loopback() || address.url.scheme() != "https" {
             return Ok(None);
         }
-        match (either("HTTPS_PROXY")?, either("NO_PROXY")?) {
-            (None, _) => Ok(None),
-            (Some(_), Some(hosts)) if hosts.value.split([',', ' ']).any(|entry| excepts(entry, &address.url)) => {
-                Ok(None)
-            }
-            (Some(proxy), _) => Self::parse(proxy).map(Some),
+        let (proxy, excluded) = (either("HTTPS_PROXY")?, either("NO_PROXY")?);
+        let is_excluded =
+            |hosts: Setting| hosts.value.split([',', ' ']).any(|entry| no_proxy_matches(entry, &address.url));
+        if proxy.is_none() || excluded.is_some_and(is_excluded) {
+            return Ok(None);
         }
+        proxy.map(Self::from_setting).transpose()
     }
+}
 
-    fn parse(setting: Setting) -> Result<Self, Error> {
-        let with_scheme =
-            if setting.value.contains("://") { setting.value } else { format!("http://{}", setting.value) };
-        match Url::parse(&with_scheme) {
+impl FromSetting for Proxy {
+    fn from_setting(setting: Setting) -> Result<Self, Error> {
+        let has_scheme = setting.value.contains("://");
+        let url =
+            if has_scheme { Url::parse(&setting.value) } else { Url::parse(&format!("http://{}", setting.value)) };
+        match url {
             Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
                 Ok(Self { url, source: setting.source })
             }
-            _ => Err(Error::NotAProxy { source: setting.source }),
+            _ => Err(setting.invalid_unshown("the address of an HTTP proxy such as http://proxy.example.com:3128")),
         }
     }
 }
 
-/// Whether one entry of `NO_PROXY` is for this host, by the rules of Go, and so of Vault's own client: `*`, an address, a
-/// network such as `10.0.0.0/8`, a name and all below it; perhaps with a port.
-fn excepts(entry: &str, url: &Url) -> bool {
+/// Whether one entry of `NO_PROXY` covers this host, by the rules of Go, and so of Vault's own client: `*`, an address, a
+/// network such as `10.0.0.0/8`, or a name with its subdomains; perhaps with a port.
+fn no_proxy_matches(entry: &str, url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     let ip: Option<IpAddr> = host.parse().ok();
     if let Some((network, length)) = entry.split_once('/') {
         return match (ip, network.parse(), length.parse()) {
-            (Some(ip), Ok(network), Ok(length)) => is_in(ip, network, length),
+            (Some(ip), Ok(network), Ok(length)) => cidr_contains(network, length, ip),
             _ => false,
         };
     }
@@ -81,7 +87,8 @@ fn excepts(entry: &str, url: &Url) -> bool {
     entry == "*" || (same && !name.is_empty() && (port.is_none() || port == url.port_or_known_default()))
 }
 
-fn is_in(ip: IpAddr, network: IpAddr, length: u32) -> bool {
+/// Whether an address is in the network `network/length`.
+fn cidr_contains(network: IpAddr, length: u32, ip: IpAddr) -> bool {
     let bits = |ip: IpAddr| match ip {
         IpAddr::V4(ip) => (u128::from(ip.to_bits()), 32_u32),
         IpAddr::V6(ip) => (ip.to_bits(), 128),

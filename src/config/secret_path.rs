@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-/// Where a secret is, as `vault kv get` takes it.
+use super::error::Error;
+use super::setting::{FromSetting, Setting};
+
+/// The path of a secret as `vault kv get` takes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretPath {
     /// At least one segment, none of them empty, `.` or `..`.
@@ -14,22 +17,22 @@ pub struct SecretPath {
 /// What is wrong with a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathError {
-    /// No segment at all.
+    /// No segment.
     Empty,
-    /// `a//b`, `a/./b` or `a/../b`, which a server or a proxy on the way would read as another path.
-    OddSegment,
+    /// `a//b`, `a/./b` or `a/../b`, which a server or a proxy may normalize to another path.
+    DotSegment,
     /// A control character.
     Unprintable,
-    /// An `@` with nothing, `0` or too large a number behind it.
+    /// An `@` followed by nothing, `0` or a number over 64 bits.
     Version,
 }
 
 impl SecretPath {
-    /// Reads a path. Slashes at either end and the `/v1/` of a pasted API address are dropped; digits behind the last
-    /// `@` are a version, any other `@` belongs to the path.
+    /// Parses a path. Slashes at either end and the `/v1/` of a pasted API address are dropped; digits after the last
+    /// `@` are a version, any other `@` is part of the path.
     ///
     /// # Errors
-    /// See [`PathError`].
+    /// [`PathError`]
     pub fn parse(text: &str) -> Result<Self, PathError> {
         let (path, version) = match text.rsplit_once('@') {
             Some((path, digits)) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
@@ -44,34 +47,34 @@ impl SecretPath {
         Ok(Self { segments, version })
     }
 
-    /// What the slashes of a path separate.
+    /// Splits a path at its slashes.
     ///
     /// # Errors
-    /// When it would be another path to a server.
+    /// [`PathError`], except [`PathError::Version`].
     pub(super) fn segments(path: &str) -> Result<impl Iterator<Item = &str>, PathError> {
         if path.is_empty() {
             Err(PathError::Empty)
         } else if path.contains(char::is_control) {
             Err(PathError::Unprintable)
         } else if path.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
-            Err(PathError::OddSegment)
+            Err(PathError::DotSegment)
         } else {
             Ok(path.split('/'))
         }
     }
 
-    /// The path as `GET /v1/{}` takes it in an engine without versions.
+    /// The path behind `/v1/` of an engine without versions.
     #[must_use]
-    pub fn plain(&self) -> String {
+    pub fn api_path(&self) -> String {
         self.segments.join("/")
     }
 
-    /// The mount of `mount_len` segments and, behind it, the secret in KV v2: `secret/data/airflow`, pasted from the
-    /// API, is `secret/airflow`, but `secret/dataface/x` and `secret/data` are just that. `None` where nothing is left
-    /// to be the secret.
+    /// The mount, which has `mount_depth` segments, and the secret in this KV v2 mount. `secret/data/airflow`, pasted
+    /// from the API, is `secret/airflow`; `secret/dataface/x` and `secret/data` are taken literally. `None` if no
+    /// segment is left for the secret.
     #[must_use]
-    pub fn in_kv2(&self, mount_len: usize) -> Option<(String, String)> {
-        let (mount, secret) = self.segments.split_at_checked(mount_len)?;
+    pub fn split_kv2(&self, mount_depth: usize) -> Option<(String, String)> {
+        let (mount, secret) = self.segments.split_at_checked(mount_depth)?;
         let secret = match secret {
             [] => return None,
             [data, rest @ ..] if data == "data" && !rest.is_empty() => rest,
@@ -80,43 +83,50 @@ impl SecretPath {
         Some((mount.join("/"), secret.join("/")))
     }
 
-    /// The same path, where `mount` stands in front of it whether it was typed there or not.
+    /// Prepends `mount`, unless the path starts with it already.
     #[must_use]
-    pub fn below(mut self, mount: &Self) -> Self {
-        let typed = self.segments.len() > mount.segments.len() && self.segments.starts_with(&mount.segments);
-        if !typed {
+    pub fn under_mount(mut self, mount: &Self) -> Self {
+        let starts_with_mount =
+            self.segments.len() > mount.segments.len() && self.segments.starts_with(&mount.segments);
+        if !starts_with_mount {
             self.segments.splice(0..0, mount.segments.iter().cloned());
         }
         self
     }
 
-    /// How many segments it has, at least one.
+    /// At least 1.
     #[must_use]
-    pub fn depth(&self) -> usize {
+    pub fn segment_count(&self) -> usize {
         self.segments.len()
     }
 
-    /// The folder it is in, for whoever wants to list it.
+    /// The path without its last segment.
     #[must_use]
     pub fn parent(&self) -> String {
-        self.segments[..self.depth() - 1].join("/")
+        self.segments[..self.segment_count() - 1].join("/")
     }
 }
 
 impl fmt::Display for SecretPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.plain())
+        f.write_str(&self.api_path())
     }
 }
 
-impl fmt::Display for PathError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Empty => "it names nothing",
-            Self::OddSegment => "it has an empty, `.` or `..` segment",
-            Self::Unprintable => "it has an unprintable character",
-            Self::Version => "a version is a number from 1 behind the @",
-        })
+impl FromSetting for SecretPath {
+    fn from_setting(setting: Setting) -> Result<Self, Error> {
+        Self::parse(&setting.value).map_err(|error| setting.invalid(error.expected()))
+    }
+}
+
+impl PathError {
+    const fn expected(self) -> &'static str {
+        match self {
+            Self::Empty => "a path",
+            Self::DotSegment => "a path without empty, `.` or `..` segments",
+            Self::Unprintable => "a path without control characters",
+            Self::Version => "a version number from 1 after the `@`",
+        }
     }
 }
 
@@ -129,7 +139,7 @@ mod tests {
     }
 
     fn kv2(text: &str) -> Option<(String, String)> {
-        parse(text).in_kv2(1)
+        parse(text).split_kv2(1)
     }
 
     #[test]
@@ -137,7 +147,7 @@ mod tests {
         for text in
             ["secret/airflow", "/secret/airflow/", "//secret/airflow", "/v1/secret/airflow", "v1/secret/airflow"]
         {
-            assert_eq!(parse(text).plain(), "secret/airflow", "{text}");
+            assert_eq!(parse(text).api_path(), "secret/airflow", "{text}");
         }
     }
 
@@ -151,15 +161,18 @@ mod tests {
         assert_eq!(kv2("secret/data").unwrap().1, "data");
         assert_eq!(kv2("secret/data/data/x").unwrap().1, "data/x");
         assert_eq!(kv2("secret"), None);
-        assert_eq!(parse("team/kv/data/app").in_kv2(2).unwrap(), ("team/kv".to_owned(), "app".to_owned()));
-        assert_eq!(parse("secret/data/airflow").plain(), "secret/data/airflow");
+        assert_eq!(parse("team/kv/data/app").split_kv2(2).unwrap(), ("team/kv".to_owned(), "app".to_owned()));
+        assert_eq!(parse("secret/data/airflow").api_path(), "secret/data/airflow");
     }
 
     #[test]
     fn versions_are_digits_behind_the_last_at() {
-        assert_eq!((parse("secret/a@3").version, parse("secret/a@3").plain()), (Some(3), "secret/a".to_owned()));
-        assert_eq!((parse("secret/a@b.c").version, parse("secret/a@b.c").plain()), (None, "secret/a@b.c".to_owned()));
-        assert_eq!(parse("secret/a@b@12").plain(), "secret/a@b");
+        assert_eq!((parse("secret/a@3").version, parse("secret/a@3").api_path()), (Some(3), "secret/a".to_owned()));
+        assert_eq!(
+            (parse("secret/a@b.c").version, parse("secret/a@b.c").api_path()),
+            (None, "secret/a@b.c".to_owned())
+        );
+        assert_eq!(parse("secret/a@b@12").api_path(), "secret/a@b");
         for wrong in ["secret/a@", "secret/a@0", "secret/a@99999999999999999999"] {
             assert_eq!(SecretPath::parse(wrong), Err(PathError::Version), "{wrong}");
         }
@@ -170,9 +183,9 @@ mod tests {
         for (text, fault) in [
             ("", PathError::Empty),
             ("//", PathError::Empty),
-            ("secret/../sys", PathError::OddSegment),
-            ("secret//a", PathError::OddSegment),
-            ("./a", PathError::OddSegment),
+            ("secret/../sys", PathError::DotSegment),
+            ("secret//a", PathError::DotSegment),
+            ("./a", PathError::DotSegment),
             ("secret/a\n", PathError::Unprintable),
         ] {
             assert_eq!(SecretPath::parse(text), Err(fault), "{text:?}");
@@ -182,8 +195,8 @@ mod tests {
     #[test]
     fn a_mount_may_be_typed_or_not() {
         let mount = parse("team/kv");
-        assert_eq!(parse("app").below(&mount).plain(), "team/kv/app");
-        assert_eq!(parse("team/kv/app").below(&mount).plain(), "team/kv/app");
-        assert_eq!(parse("team/kv").below(&mount).plain(), "team/kv/team/kv", "a secret cannot be its mount");
+        assert_eq!(parse("app").under_mount(&mount).api_path(), "team/kv/app");
+        assert_eq!(parse("team/kv/app").under_mount(&mount).api_path(), "team/kv/app");
+        assert_eq!(parse("team/kv").under_mount(&mount).api_path(), "team/kv/team/kv", "a secret cannot be its mount");
     }
 }

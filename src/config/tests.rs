@@ -1,10 +1,12 @@
 use super::*;
-use crate::args::options::{self, Kind};
+use crate::args::options::{self, Arity};
 use crate::env_block::EnvEntry;
 
 fn args(line: &[&str]) -> Args {
     let line: Vec<_> = ["vault-exec"].iter().chain(line).map(OsString::from).collect();
-    Args::parse_line(&line).unwrap()
+    let (args, result) = Args::parse(&line);
+    result.unwrap();
+    args
 }
 
 fn resolve_with(variables: &[&str], line: &[&str]) -> Result<Config, Error> {
@@ -18,7 +20,7 @@ fn resolve(line: &[&str]) -> Result<Config, Error> {
 
 fn reads(variables: &[&str], line: &[&str]) -> Vec<String> {
     let config = resolve_with(variables, &[line, &["--", "true"]].concat()).unwrap();
-    config.reads.iter().map(|read| format!("{}{}", read.path, if read.optional { "?" } else { "" })).collect()
+    config.secret_requests.iter().map(|read| format!("{}{}", read.path, if read.optional { "?" } else { "" })).collect()
 }
 
 #[test]
@@ -43,17 +45,21 @@ fn paths_keep_the_order_in_which_they_win() {
 
 #[test]
 fn contradictions_are_refused() {
-    let error = |line: &[&str]| resolve(&[line, &["--", "true"]].concat()).unwrap_err();
-    assert_eq!(
-        error(&["--path", "s/a@2", "--kv", "1"]),
-        Error::VersionInKv1 { source: "--path".into(), path: "s/a".into() }
-    );
-    assert_eq!(error(&["--path", "secret"]), Error::MountAlone { source: "--path".into(), path: "secret".into() });
-    assert_eq!(error(&["--path", "s/a", "--keep-env", "A"]), Error::KeepWithoutPristine);
-    assert_eq!(
-        error(&["--path", "s/a", "--pristine", "--keep-env", "BAO_TOKEN"]),
-        Error::KeepsCredential { name: "BAO_TOKEN".into() }
-    );
+    let error = |line: &[&str]| resolve(&[line, &["--", "true"]].concat()).unwrap_err().to_string();
+    for (line, message) in [
+        (
+            &["--path", "s/a@2", "--kv", "1"][..],
+            "--path: `s/a@2`: expected a path without a version, which --kv 1 excludes",
+        ),
+        (&["--path", "secret"], "--path: `secret`: expected a mount and a secret in it, such as secret/app"),
+        (&["--path", "s/a", "--keep-env", "A"], "--keep-env requires --pristine"),
+        (
+            &["--path", "s/a", "--pristine", "--keep-env", "BAO_TOKEN"],
+            "--keep-env: `BAO_TOKEN`: expected a variable that is not meant for vault-exec (see --keep-token)",
+        ),
+    ] {
+        assert_eq!(error(line), message);
+    }
 }
 
 #[test]
@@ -65,8 +71,8 @@ fn durations_are_seconds_or_say_their_unit() {
     assert_eq!(timeout("1m30s").unwrap(), std::time::Duration::from_secs(90));
     assert_eq!(timeout("500ms").unwrap(), std::time::Duration::from_millis(500));
     for wrong in ["0", "0s", "-1s", "soon", "1 fortnight", "99999999999999999999s"] {
-        let error = Error::NotADuration { source: "--timeout".into(), value: wrong.into() };
-        assert_eq!(timeout(wrong).unwrap_err(), error, "{wrong}");
+        let message = format!("--timeout: `{wrong}`: expected a duration such as 60s, 1m30s or 500ms");
+        assert_eq!(timeout(wrong).unwrap_err().to_string(), message);
     }
 }
 
@@ -74,77 +80,80 @@ fn durations_are_seconds_or_say_their_unit() {
 fn addresses_are_checked_before_anything_is_sent() {
     let fault = |text: &str| match resolve_with(&[&format!("VAULT_ADDR={text}")], &["--path", "a/b", "x"]) {
         Ok(config) => config.connection.address.to_string(),
-        Err(Error::NotAnAddress { source, fault, value }) => {
+        Err(Error::Invalid { source, value: Some(value), expected }) => {
             assert!(source == "VAULT_ADDR" && !value.contains("hunter2"));
-            fault.to_owned()
+            expected.to_owned()
         }
         Err(other) => panic!("{other}"),
     };
     assert_eq!(fault("http://vault:8200/"), "http://vault:8200");
     assert_eq!(fault(""), "https://127.0.0.1:8200");
     assert_eq!(fault("https://gateway/vault"), "https://gateway/vault");
-    assert_eq!(fault("https://me:hunter2@vault"), "it holds a user name");
-    assert_eq!(fault("vault"), "it is no URL");
-    assert_eq!(fault("127.0.0.1:8200"), "it is no URL");
-    assert_eq!(fault("ftp://vault"), "it starts with none of https://, http:// and unix:///");
-    assert_eq!(fault("https://vault?x"), "it has a `?` or a `#`");
-    assert_eq!(fault("https://me:a#hunter2@vault"), "it is no URL");
-    assert_eq!(fault("https://me:1#hunter2@vault"), "it has a `?` or a `#`");
-    assert_eq!(fault("https://vault?a=b@hunter2"), "it has a `?` or a `#`");
-    assert_eq!(fault("https://me:hunter2?x@vault/?y@z"), "it is no URL");
-    assert_eq!(fault("me:hunter2@vault://x"), "it starts with none of https://, http:// and unix:///");
-    assert_eq!(fault("https://Vé"), "it is no URL", "only its xn-- form is a host");
+    assert_eq!(fault("https://me:hunter2@vault"), "an address without a user name");
+    assert_eq!(fault("vault"), "a URL such as https://vault.example.com:8200");
+    assert_eq!(fault("127.0.0.1:8200"), "a URL such as https://vault.example.com:8200");
+    assert_eq!(fault("ftp://vault"), "an address that starts with https://, http:// or unix:///");
+    assert_eq!(fault("https://vault?x"), "an address without `?` and `#`");
+    assert_eq!(fault("https://me:a#hunter2@vault"), "a URL such as https://vault.example.com:8200");
+    assert_eq!(fault("https://me:1#hunter2@vault"), "an address without `?` and `#`");
+    assert_eq!(fault("https://vault?a=b@hunter2"), "an address without `?` and `#`");
+    assert_eq!(fault("https://me:hunter2?x@vault/?y@z"), "a URL such as https://vault.example.com:8200");
+    assert_eq!(fault("me:hunter2@vault://x"), "an address that starts with https://, http:// or unix:///");
+    assert_eq!(fault("https://Vé"), "a URL such as https://vault.example.com:8200", "only its xn-- form is a host");
 }
 
 #[test]
-fn a_given_authority_is_the_only_one() {
-    let roots = |variables: &[&str], line: &[&str]| {
-        resolve_with(variables, &[line, &["--path", "a/b", "x"]].concat()).unwrap().connection.tls.roots
+fn a_given_authority_is_the_only_trust_anchor() {
+    let anchors = |variables: &[&str], line: &[&str]| {
+        resolve_with(variables, &[line, &["--path", "a/b", "x"]].concat()).unwrap().connection.tls.trust_anchors
     };
     let setting = |from: &str| Setting { source: from.into(), value: "v".into() };
     let all = ["VAULT_CAPATH=v", "VAULT_CACERT_BYTES=v", "VAULT_CACERT=v", "SSL_CERT_FILE=v"];
-    assert_eq!(roots(&all, &["--ca-cert", "v"]), TrustAnchors::File(setting("--ca-cert")));
-    assert_eq!(roots(&all, &[]), TrustAnchors::File(setting("VAULT_CACERT")));
-    assert_eq!(roots(&all[..2], &[]), TrustAnchors::Pem(setting("VAULT_CACERT_BYTES")));
-    assert_eq!(roots(&all[..1], &[]), TrustAnchors::Directory(setting("VAULT_CAPATH")));
-    assert_eq!(roots(&all[3..], &[]), TrustAnchors::System { file: Some(setting("SSL_CERT_FILE")), directories: None });
+    assert_eq!(anchors(&all, &["--ca-cert", "v"]), TrustAnchors::File(setting("--ca-cert")));
+    assert_eq!(anchors(&all, &[]), TrustAnchors::File(setting("VAULT_CACERT")));
+    assert_eq!(anchors(&all[..2], &[]), TrustAnchors::Pem(setting("VAULT_CACERT_BYTES")));
+    assert_eq!(anchors(&all[..1], &[]), TrustAnchors::Directory(setting("VAULT_CAPATH")));
+    assert_eq!(
+        anchors(&all[3..], &[]),
+        TrustAnchors::System { file: Some(setting("SSL_CERT_FILE")), directories: None }
+    );
 }
 
 #[test]
-fn the_voice_is_known_before_anything_else() {
-    let voice = |variables: &[&str], line: &[&str]| {
+fn log_options_come_from_options_and_variables() {
+    let options = |variables: &[&str], line: &[&str]| {
         let inherited =
             InheritedEnv::new(variables.iter().filter_map(|text| EnvEntry::parse(text.as_bytes())).collect());
-        voice(&args(line), &inherited)
+        log_options(&args(line), &inherited)
     };
-    assert_eq!(voice(&[], &["-vv", "--log-format", "json"]), Ok((2, LogFormat::Json)));
-    assert_eq!(voice(&["VAULT_EXEC_VERBOSE=true"], &[]), Ok((1, LogFormat::Text)));
-    assert_eq!(voice(&["VAULT_EXEC_VERBOSE=2"], &["-v"]), Ok((1, LogFormat::Text)));
+    assert_eq!(options(&[], &["-vv", "--log-format", "json"]), Ok((2, OutputFormat::Json)));
+    assert_eq!(options(&["VAULT_EXEC_VERBOSE=true"], &[]), Ok((1, OutputFormat::Text)));
+    assert_eq!(options(&["VAULT_EXEC_VERBOSE=2"], &["-v"]), Ok((1, OutputFormat::Text)));
 }
 
 #[test]
-fn templates_are_read_before_anything_is_asked() {
-    let shape = |line: &[&str]| resolve(&[line, &["--path", "a/b", "x"]].concat()).map(|config| config.shape);
-    let shown = |line: &[&str]| shape(line).unwrap_err().to_string();
-    let both = shape(&["--set", "A={b}", "--file", "C={d}", "--file-mode", "0444"]).unwrap();
+fn templates_are_parsed_with_the_settings() {
+    let templates = |line: &[&str]| resolve(&[line, &["--path", "a/b", "x"]].concat()).map(|config| config.templates);
+    let shown = |line: &[&str]| templates(line).unwrap_err().to_string();
+    let both = templates(&["--set", "A={b}", "--file", "C={d}", "--file-mode", "0444"]).unwrap();
     assert_eq!((both.set.len(), both.files.len(), both.file_mode), (1, 1, Some(0o444)));
     assert_eq!(shown(&["--set", "A={b|uri}"]), "--set A: column 1: no filter is called `uri`");
     assert_eq!(shown(&["--file", "A={b"]), "--file A: column 1: a { without its }");
-    assert_eq!(shown(&["--set", "A"]), "--set: there is no = in it");
+    assert_eq!(shown(&["--set", "A"]), "--set: expected NAME=TEMPLATE such as PGPASSWORD={postgres_password}");
     assert_eq!(
         shown(&["--set", "A-B=x"]),
-        "--set: in front of the = stands a name with a character outside A-Z, a-z, 0-9 and _"
+        "--set: expected a variable name before the `=`: letters, digits and `_`, no digit first"
     );
     assert_eq!(shown(&["--set", "A=x", "--file", "A=y"]), "A is given twice by --set and --file");
     for wrong in ["0o400", "1400", "rw", "0222", ""] {
         let line = ["--file-mode", wrong];
-        assert_eq!(shape(&line).is_ok(), wrong.is_empty(), "{wrong}");
+        assert_eq!(templates(&line).is_ok(), wrong.is_empty(), "{wrong}");
     }
 }
 
 fn auth(variables: &[&str], line: &[&str]) -> String {
     match resolve_with(variables, &[line, &["--path", "a/b", "x"]].concat()).map(|config| config.credential) {
-        Ok(Credential::Token { token: None, .. }) => "the token at home".into(),
+        Ok(Credential::Token { token: None, .. }) => "the stored token".into(),
         Ok(Credential::Token { token: Some(token), .. }) => format!("{token:?}"),
         Ok(Credential::Login(Login { method, mount, namespace })) => {
             format!("{mount} {namespace:?} {}", format!("{method:?}").split([' ', '{']).next().unwrap())
@@ -154,7 +163,7 @@ fn auth(variables: &[&str], line: &[&str]) -> String {
 }
 
 #[test]
-fn the_first_credential_that_is_there_is_used() {
+fn the_first_method_with_a_credential_is_used() {
     let all = [
         "VAULT_TOKEN=t",
         "VAULT_TOKEN_FILE=f",
@@ -168,40 +177,40 @@ fn the_first_credential_that_is_there_is_used() {
     assert_eq!(auth(&all[2..], &[]), "approle None AppRole");
     assert_eq!(auth(&all[3..], &[]), "jwt None Jwt");
     assert_eq!(auth(&all[4..], &[]), "userpass None Password");
-    assert_eq!(auth(&all[5..], &[]), "the token at home");
+    assert_eq!(auth(&all[5..], &[]), "the stored token");
     assert_eq!(auth(&all, &["--auth", "ldap", "--auth-mount", "auth/corp/"]), "corp None Password");
     let github = ["ACTIONS_ID_TOKEN_REQUEST_URL=https://g/?a=b", "ACTIONS_ID_TOKEN_REQUEST_TOKEN=t"];
-    assert_eq!(auth(&github, &[]), "the token at home", "the token may be for another service");
+    assert_eq!(auth(&github, &[]), "the stored token", "the token may be for another service");
     assert_eq!(auth(&github, &["--role", "ci"]), "jwt None Jwt");
 }
 
 #[test]
-fn a_method_says_what_it_lacks() {
-    assert_eq!(auth(&[], &["--auth", "approle"]), "--auth approle: it needs --role-id or VAULT_ROLE_ID");
-    assert_eq!(auth(&[], &["--auth", "kubernetes"]), "--auth kubernetes: it needs --role");
-    assert_eq!(auth(&[], &["--auth", "cert"]), "--auth cert: it needs --client-cert and --client-key");
-    assert_eq!(auth(&[], &["--client-key", "k"]), "--client-key: it needs --client-cert as well");
+fn a_missing_part_of_a_credential_is_named() {
+    assert_eq!(auth(&[], &["--auth", "approle"]), "--auth approle requires --role-id or VAULT_ROLE_ID");
+    assert_eq!(auth(&[], &["--auth", "kubernetes"]), "--auth kubernetes requires --role");
+    assert_eq!(auth(&[], &["--auth", "cert"]), "--auth cert requires --client-cert and --client-key");
+    assert_eq!(auth(&[], &["--client-key", "k"]), "--client-key requires --client-cert");
     assert_eq!(
         auth(&[], &["--auth", "github"]),
-        "--auth: `github` is not token, approle, kubernetes, jwt, userpass, ldap or cert"
+        "--auth: `github`: expected token, approle, kubernetes, jwt, userpass, ldap or cert"
     );
 }
 
 #[test]
-fn the_method_may_live_in_another_namespace() {
+fn the_method_may_be_in_another_namespace() {
     let role = ["VAULT_ROLE_ID=r", "VAULT_NAMESPACE=team"];
     assert_eq!(auth(&role, &[]), "approle Some(\"team\") AppRole");
     assert_eq!(auth(&role, &["--auth-namespace", "root"]), "approle Some(\"root\") AppRole");
 }
 
 #[test]
-fn policies_are_written_where_the_token_is_from() {
+fn policies_are_relative_to_the_login_namespace() {
     let source = |auth: &str, namespace: &str| {
         let variables = ["VAULT_ROLE_ID=r", &format!("VAULT_NAMESPACE={namespace}")];
         let line = ["--auth-namespace", auth, "--path", "a/b", "x"];
         let config = resolve_with(&variables, &line).unwrap();
-        let source = config.credential.namespace_from(config.connection.namespace.as_deref());
-        source.map_err(str::to_owned)
+        let source = config.credential.policy_prefix(config.connection.namespace.as_deref());
+        source.map_err(|error| error.login)
     };
     assert_eq!(source("", "team"), Ok(String::new()));
     assert_eq!(source("/team/", "team"), Ok(String::new()));
@@ -217,16 +226,16 @@ fn proxies_follow_the_rules_of_vaults_own_client() {
         let config = resolve_with(variables, &[line, &["--path", "a/b", "x"]].concat())?;
         Ok(config.connection.proxy.map(|proxy| format!("{} {}", proxy.url, proxy.source)))
     };
-    let everybodys = ["VAULT_ADDR=https://vault", "HTTPS_PROXY=http://p:1", "no_proxy=a,b"];
-    assert_eq!(proxy(&everybodys, &[]), Ok(Some("http://p:1/ HTTPS_PROXY".into())));
-    assert_eq!(proxy(&everybodys, &["--proxy", "q:2"]), Ok(Some("http://q:2/ --proxy".into())));
+    let shared = ["VAULT_ADDR=https://vault", "HTTPS_PROXY=http://p:1", "no_proxy=a,b"];
+    assert_eq!(proxy(&shared, &[]), Ok(Some("http://p:1/ HTTPS_PROXY".into())));
+    assert_eq!(proxy(&shared, &["--proxy", "q:2"]), Ok(Some("http://q:2/ --proxy".into())));
     assert_eq!(
         proxy(&["VAULT_PROXY_ADDR=http://v:3", "VAULT_ADDR=http://vault"], &[]),
         Ok(Some("http://v:3/ VAULT_PROXY_ADDR".into()))
     );
-    assert_eq!(proxy(&everybodys, &["--address", "http://vault"]), Ok(None));
+    assert_eq!(proxy(&shared, &["--address", "http://vault"]), Ok(None));
     for loopback in ["https://127.0.0.2", "https://[::1]", "https://localhost", "unix:///run/agent.sock"] {
-        assert_eq!(proxy(&everybodys, &["--address", loopback, "--proxy", "q:2"]), Ok(None), "{loopback}");
+        assert_eq!(proxy(&shared, &["--address", loopback, "--proxy", "q:2"]), Ok(None), "{loopback}");
     }
     for (host, except, direct) in [
         ("vault.example.com", "example.com", true),
@@ -249,7 +258,8 @@ fn proxies_follow_the_rules_of_vaults_own_client() {
         let variables = [&format!("VAULT_ADDR=https://{host}"), "HTTPS_PROXY=p:1", &format!("NO_PROXY={except}")];
         assert_eq!(proxy(&variables, &[]).map(|proxy| proxy.is_none()), Ok(direct), "{host} {except}");
     }
-    assert_eq!(proxy(&everybodys, &["--proxy", "socks5://q"]), Err(Error::NotAProxy { source: "--proxy".into() }));
+    let error = proxy(&shared, &["--proxy", "socks5://q"]).unwrap_err();
+    assert!(matches!(error, Error::Invalid { value: None, .. }), "{error}");
 }
 
 /// The contract: every option `--some-name` has the variable `VAULT_EXEC_SOME_NAME`, and it means the same.
@@ -269,7 +279,7 @@ fn every_option_has_its_variable() {
         let option = opt.key();
         count += 1;
         let variable = format!("VAULT_EXEC_{}", option.to_uppercase().replace('-', "_"));
-        let takes_value = opt.kind != Kind::Switch;
+        let takes_value = opt.arity != Arity::Flag;
         let value = if takes_value { "a/b%" } else { "true" };
         let typed = if takes_value { format!("--{option}={value}") } else { format!("--{option}") };
         let mut changes = false;

@@ -7,11 +7,27 @@ use std::fmt;
 
 pub use error::Error;
 
-use crate::config::KeyMapping;
-use crate::env_name::EnvName;
+use crate::env_name::{Case, EnvName};
 use crate::error::CliError;
 use crate::kv::{KvSecret, Origin};
 use crate::secret::Secret;
+
+/// How keys become names.
+#[derive(Debug, Default)]
+pub struct KeyMapping {
+    /// The only keys to take; empty for all.
+    pub only: Vec<String>,
+    /// Keys to leave out.
+    pub skip: Vec<String>,
+    /// What to do with letters.
+    pub case: Case,
+    /// Prepended to every name: the start of a name, or empty.
+    pub prefix: String,
+    /// Dangerous names to accept.
+    pub allowed_names: Vec<EnvName>,
+    /// Whether no key becomes a variable by itself.
+    pub explicit: bool,
+}
 
 /// A variable with a value from a secret.
 #[derive(Debug)]
@@ -159,7 +175,7 @@ fn map_secret(
             continue;
         }
         // The value of the key is not used if a template sets the same name.
-        let dangerous = name.is_dangerous() && !naming.allow.contains(&name) && !template_names.contains(&name);
+        let dangerous = name.is_dangerous() && !naming.allowed_names.contains(&name) && !template_names.contains(&name);
         match value {
             _ if dangerous => errors.push(Error::Dangerous { path, key, name }),
             None => errors.push(Error::Null { path, key }),
@@ -174,7 +190,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::env_name::{Case, NameError};
+    use crate::env_name::NameError;
 
     fn secret(path: &str, data: &[(&str, Option<&str>)]) -> KvSecret {
         let own = |(key, value): &(&str, Option<&str>)| {
@@ -254,7 +270,7 @@ mod tests {
 
     #[test]
     fn a_dangerous_name_can_be_allowed_and_only_that_one() {
-        let naming = KeyMapping { allow: vec![EnvName::parse("PATH").unwrap()], ..KeyMapping::default() };
+        let naming = KeyMapping { allowed_names: vec![EnvName::parse("PATH").unwrap()], ..KeyMapping::default() };
         assert_eq!(shown(&map_one(&[("path", Some("/x"))], &naming).unwrap()), ["PATH=/x"]);
         assert!(map_one(&[("home", Some("/x"))], &naming).is_err());
         let prefix = KeyMapping { prefix: "APP_".into(), ..KeyMapping::default() };

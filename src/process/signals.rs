@@ -8,7 +8,7 @@ use nix::libc;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
 use super::panic::abort_with;
-use crate::config::LogFormat;
+use crate::output_format::OutputFormat;
 
 /// Makes a write fail with an error, instead of ending the process, if the peer has closed the connection (`SIGPIPE`) or
 /// the limit on file sizes is reached (`SIGXFSZ`).
@@ -22,10 +22,10 @@ pub(super) fn ignore_write_signals() {
 
 /// Ends the process with 128 + n when `SIGTERM`, `SIGINT` or `SIGHUP` arrives. A signal that was ignored stays ignored
 /// (`nohup`).
-pub fn install_handlers(format: LogFormat) {
+pub fn install_handlers(format: OutputFormat) {
     let handler = match format {
-        LogFormat::Text => exit_handler::<false>,
-        LogFormat::Json => exit_handler::<true>,
+        OutputFormat::Text => exit_handler::<false>,
+        OutputFormat::Json => exit_handler::<true>,
     };
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
         if !is_ignored(signal) {

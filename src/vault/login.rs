@@ -8,7 +8,7 @@ use http::{Response, StatusCode};
 use serde::Deserialize;
 
 use crate::about::TokenInfo;
-use crate::config::{Config, Credential, CredentialSource, Jwt, Login, Method};
+use crate::config::{Config, Credential, CredentialSource, JwtSource, Login, LoginMethod};
 use crate::credential_file;
 use crate::error::CliError;
 use crate::secret::Secret;
@@ -75,8 +75,8 @@ impl Token {
 /// When there is no credential, or the server does not want it.
 pub(super) async fn token(client: &Client<'_>, config: &Config) -> anyhow::Result<Token> {
     match &config.credential {
-        Credential::Token { token, home, wrapped } => {
-            let Some((secret, source)) = given(client, token.as_ref(), home.as_deref())? else {
+        Credential::Token { token, token_helper_path, wrapped } => {
+            let Some((secret, source)) = given(client, token.as_ref(), token_helper_path.as_deref())? else {
                 return Ok(Token::Agents);
             };
             header(&secret, &source)?;
@@ -109,7 +109,7 @@ fn given(
         }
         Some((home, Err(error))) => return Err(credential_file::unreadable(home, &error).into()),
     };
-    if client.address.may_be_agent() {
+    if client.address.is_agent() {
         client.logger.info(format_args!("no token: the agent adds its own"));
         return Ok(None);
     }
@@ -151,7 +151,7 @@ async fn log_in(client: &Client<'_>, login: &Login) -> anyhow::Result<Obtained> 
     let mut role_name: Option<(&str, &String)> = None;
     let mut proofs: Vec<(&str, Secret)> = Vec::new();
     match &login.method {
-        Method::AppRole { role_id, secret_id, wrapped } => {
+        LoginMethod::AppRole { role_id, secret_id, wrapped } => {
             proofs.push(("role_id", credential_file::credential(role_id, &client.deadline)?));
             match secret_id {
                 Some(secret_id) if *wrapped => {
@@ -167,21 +167,21 @@ async fn log_in(client: &Client<'_>, login: &Login) -> anyhow::Result<Obtained> 
                 None => {}
             }
         }
-        Method::Jwt { role, jwt } => {
+        LoginMethod::Jwt { role, jwt } => {
             role_name = role.as_ref().map(|role| ("role", role));
             let jwt = match jwt {
-                Jwt::Given(jwt) => credential_file::credential(jwt, &client.deadline)?,
-                Jwt::GitHub { service, bearer } => {
+                JwtSource::Given(jwt) => credential_file::credential(jwt, &client.deadline)?,
+                JwtSource::GitHub { service, bearer } => {
                     github::id_token(client, service, bearer).await.context("ask GitHub Actions for a token")?
                 }
             };
             proofs.push(("jwt", jwt));
         }
-        Method::Password { username, password } => {
+        LoginMethod::Password { username, password } => {
             path = format!("{path}/{username}");
             proofs.push(("password", credential_file::credential(password, &client.deadline)?));
         }
-        Method::Cert { role } => role_name = role.as_ref().map(|role| ("name", role)),
+        LoginMethod::Cert { role } => role_name = role.as_ref().map(|role| ("name", role)),
     }
     let proofs = proofs.iter().map(|(field, proof)| (*field, str::from_utf8(proof.expose()).unwrap_or_default()));
     let fields = proofs.chain(role_name.map(|(field, role)| (field, role.as_str())));
@@ -224,15 +224,19 @@ fn refused(client: &Client<'_>, login: &Login, answer: &Response<Vec<u8>>) -> Cl
         return client.unexpected(answer);
     }
     let hint = match &login.method {
-        Method::AppRole { .. } => {
+        LoginMethod::AppRole { .. } => {
             "check role_id and secret_id: one that was used up or has expired is refused like a wrong one"
         }
-        Method::Jwt { role: None, .. } => {
+        LoginMethod::Jwt { role: None, .. } => {
             "name a role with --role, and check that the token is for it and has not expired"
         }
-        Method::Jwt { .. } => "check --role, and that the token is for its audience and subject and has not expired",
-        Method::Password { .. } => "check the user name and the password",
-        Method::Cert { .. } => "check that a role trusts the authority of --client-cert, and --role if it is given",
+        LoginMethod::Jwt { .. } => {
+            "check --role, and that the token is for its audience and subject and has not expired"
+        }
+        LoginMethod::Password { .. } => "check the user name and the password",
+        LoginMethod::Cert { .. } => {
+            "check that a role trusts the authority of --client-cert, and --role if it is given"
+        }
     };
     let failure = CliError::new(format!("the server refused the credential ({status})"));
     if answer.status() == StatusCode::FORBIDDEN {
@@ -294,7 +298,7 @@ async fn unwrap_secret_id(session: &Session<'_>) -> anyhow::Result<Secret> {
 pub(super) fn describe(credential: &Credential) -> String {
     match credential {
         Credential::Token { token: Some(token), .. } => format!("token from {}", credential_file::source(token)),
-        Credential::Token { home: Some(home), .. } => format!("token from {home}"),
+        Credential::Token { token_helper_path: Some(home), .. } => format!("token from {home}"),
         Credential::Token { .. } => "no token: the agent adds its own".into(),
         Credential::Login(login) => format!("login at auth/{}", login.mount),
     }

@@ -41,7 +41,7 @@ pub fn fetch(config: &Config, logger: &Logger, problems: &mut Diagnostics) -> an
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().max_io_events_per_tick(4 * AT_ONCE).build();
     let runtime = runtime.map_err(|error| CliError::file_error("start the network part", &error))?;
-    let deadline = RetryPolicy::new(config.connection.timeout, config.connection.attempts);
+    let deadline = RetryPolicy::new(config.connection.timeout, config.connection.max_attempts);
     let client = Client::new(&config.connection, deadline, logger)?;
     runtime.block_on(async {
         let token = login::token(&client, config).await?;
@@ -71,9 +71,9 @@ pub fn fetch(config: &Config, logger: &Logger, problems: &mut Diagnostics) -> an
 const AT_ONCE: usize = 16;
 
 async fn read(session: &Session<'_>, config: &Config, problems: &mut Diagnostics) -> anyhow::Result<Vec<KvSecret>> {
-    let reads = config.reads.iter().map(|read| read::read(session, config, read));
+    let reads = config.secret_requests.iter().map(|read| read::read(session, config, read));
     let numbered = reads.enumerate().map(|(number, read)| async move { (number, read.await) });
-    let mut results = Vec::with_capacity(config.reads.len());
+    let mut results = Vec::with_capacity(config.secret_requests.len());
     let mut next = stream::iter(numbered).buffer_unordered(AT_ONCE);
     while let Some((number, result)) = next.next().await {
         // The first failure ends it, whichever path it is of.

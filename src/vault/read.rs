@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use vaultrs::api::kv2::requests::ReadSecretRequest;
 
-use crate::config::{Config, KvVersion, Read, SecretPath};
+use crate::config::{Config, KvVersion, OutsideLoginNamespace, SecretPath, SecretRequest};
 use crate::error::CliError;
 use crate::kv::KvSecret;
 use crate::secret::Secret;
@@ -51,14 +51,18 @@ enum Mount {
 ///
 /// # Errors
 /// When it is refused, unreachable, or absent without being optional.
-pub(super) async fn read(session: &Session<'_>, config: &Config, read: &Read) -> anyhow::Result<Option<KvSecret>> {
+pub(super) async fn read(
+    session: &Session<'_>,
+    config: &Config,
+    read: &SecretRequest,
+) -> anyhow::Result<Option<KvSecret>> {
     let path = &read.path;
     one(session, config, read).await.with_context(|| format!("read {path}"))
 }
 
-async fn one(session: &Session<'_>, config: &Config, read: &Read) -> Result<Option<KvSecret>, CliError> {
+async fn one(session: &Session<'_>, config: &Config, read: &SecretRequest) -> Result<Option<KvSecret>, CliError> {
     let path = &read.path;
-    let mount_len = config.mount_len.unwrap_or(1);
+    let mount_len = config.mount_depth.unwrap_or(1);
     let (reply, unsure) = match config.kv {
         KvVersion::V1 => (plain(session, path).await?, false),
         KvVersion::V2 => (versioned(session, path, mount_len).await?, false),
@@ -99,7 +103,7 @@ async fn detect(session: &Session<'_>, path: &SecretPath, mount_len: usize) -> R
 
 /// <https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2#read-secret-version>
 async fn versioned(session: &Session<'_>, path: &SecretPath, mount_len: usize) -> Result<Reply, CliError> {
-    let Some((mount, secret)) = path.in_kv2(mount_len) else { return Ok(Reply::Absent(Absence::Nothing)) };
+    let Some((mount, secret)) = path.split_kv2(mount_len) else { return Ok(Reply::Absent(Absence::Nothing)) };
     let policy_path = format!("{mount}/data/{secret}");
     let request = ReadSecretRequest { mount, path: secret, version: path.version };
     let answer = session.send(request).await?;
@@ -107,7 +111,7 @@ async fn versioned(session: &Session<'_>, path: &SecretPath, mount_len: usize) -
     let body = body.filter(|body| body.lease_duration == 0);
     Ok(match (answer.status(), body.and_then(|body| body.data)) {
         (StatusCode::OK, Some(Kv2 { data: Some(data), metadata })) => Reply::Found(KvSecret {
-            path: path.plain(),
+            path: path.api_path(),
             version: Some(metadata.version),
             data: data.0,
             lease_duration: None,
@@ -124,14 +128,14 @@ async fn versioned(session: &Session<'_>, path: &SecretPath, mount_len: usize) -
 
 /// A plain logical read: KV v1, `cubbyhole`, `database/creds/app` and the like.
 async fn plain(session: &Session<'_>, path: &SecretPath) -> Result<Reply, CliError> {
-    let answer = session.send(get(&path.plain())).await?;
+    let answer = session.send(get(&path.api_path())).await?;
     let body: Option<Body<Data>> = parse(&answer);
     Ok(match (answer.status(), body) {
         (StatusCode::OK, Some(Body { data: Some(data), lease_id, lease_duration })) => {
             let lease = (!lease_id.is_empty()).then(|| Duration::from_secs(lease_duration));
-            Reply::Found(KvSecret { path: path.plain(), version: None, data: data.0, lease_duration: lease })
+            Reply::Found(KvSecret { path: path.api_path(), version: None, data: data.0, lease_duration: lease })
         }
-        _ => neither(answer, path.plain()),
+        _ => neither(answer, path.api_path()),
     })
 }
 
@@ -219,9 +223,9 @@ async fn refused(session: &Session<'_>, config: &Config, policy_path: &str, unsu
         return CliError::new("permission denied (403): the agent has no valid token")
             .hint("look into its log: it could not log in, or it does not add its token (use_auto_auth_token)");
     }
-    let below = match config.credential.namespace_from(config.connection.namespace.as_deref()) {
+    let below = match config.credential.policy_prefix(config.connection.namespace.as_deref()) {
         Ok(below) => below,
-        Err(namespace) => {
+        Err(OutsideLoginNamespace { login: namespace }) => {
             let why = format!("the token is of namespace `{namespace}`, and the secret is outside of it");
             return CliError::new(format!("permission denied (403): {why}"))
                 .hint("log in in the namespace of the secret, or in one above it, with --auth-namespace");

@@ -54,7 +54,7 @@ impl<'a> Transport<'a> {
                 .warn(format_args!("the server's certificate is not checked: anyone in between can read the secrets"));
         }
         logger.debug(format_args!("trust {trust}"));
-        let (idle, redirects) = (Mutex::default(), connection.redirects);
+        let (idle, redirects) = (Mutex::default(), connection.follow_redirects);
         Ok(Self { connector, redirects, idle, base, prefix, trust })
     }
 

@@ -38,13 +38,13 @@ pub(in crate::vault) fn client_config(tls: &Tls, deadline: &RetryPolicy) -> anyh
         .with_safe_default_protocol_versions()
         .context("prepare TLS")?;
     let (builder, trust) = if tls.verify {
-        let (trusted, from) = choose(&tls.roots, deadline)?;
+        let (trusted, from) = choose(&tls.trust_anchors, deadline)?;
         (builder.with_root_certificates(trusted), from)
     } else {
         let anybody = Arc::new(NoVerification(provider));
         (builder.dangerous().with_custom_certificate_verifier(anybody), "anybody".to_owned())
     };
-    let mut config = match &tls.client {
+    let mut config = match &tls.client_identity {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
             let (chain, private) = identity(certificate, key, deadline)?;
@@ -100,7 +100,7 @@ fn choose(roots: &TrustAnchors, deadline: &RetryPolicy) -> anyhow::Result<(RootC
     if count == 0 {
         return Err(no_authority(&source));
     }
-    Ok((trusted, format!("{}, source {source} and no others", authorities(count))))
+    Ok((trusted, format!("{}, from {source} and no others", authorities(count))))
 }
 
 /// The system's authorities, or the bundled ones where it has none, as in an image made from scratch.
@@ -134,7 +134,7 @@ fn system(
         trusted.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         "the bundled ones, since the system has none".to_owned()
     } else {
-        format!("the system's, source {}", places.join(", "))
+        format!("the system's, from {}", places.join(", "))
     };
     let count = trusted.len();
     Ok((trusted, format!("{}, {source}", authorities(count))))

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::auth::lease::{database_users, with_database};
-use crate::cli::project::as_somebody;
+use crate::cli::project_trust::as_somebody;
 use crate::support::api::text;
 use crate::support::canary::assert_no_secrets;
 use crate::support::login::VALUE;

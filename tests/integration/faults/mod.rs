@@ -6,6 +6,7 @@
 mod bodies;
 mod environment;
 mod network;
+mod request;
 mod seccomp;
 mod server;
 mod statuses;

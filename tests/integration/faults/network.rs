@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::connection::certificates::{CLOCK, NAME, UNKNOWN, refuses};
 use crate::connection::resolver::{HOSTS, NSSWITCH, NameServer, answer, with_resolv_conf};
 use crate::connection::single_node;
-use crate::faults::server::{Ends, Step, again, at_once, cut, expected, reset};
+use crate::faults::request::{Effect, Step, again, at_once, cut, expected, reset};
 use crate::faults::{Row, Section, Trial, run_within};
 use crate::support::canary::{CANARY, TOKEN};
 use crate::support::fake_server::{FakeServer, Reply, UNREACHABLE, set_linger_zero};
@@ -22,10 +22,10 @@ use crate::support::vault::TestVault;
 type Setup = (TestVault, Vec<Box<dyn Any>>);
 
 /// A fault that a read meets, with one try and with as many as the time allows.
-fn row(name: &str, ends: &Ends, setup: impl Fn() -> Setup + Send + Sync + Clone + 'static) -> Row {
+fn row(name: &str, effect: &Effect, setup: impl Fn() -> Setup + Send + Sync + Clone + 'static) -> Row {
     let trial = |one_try: bool| {
         let (expected, setup, understood) =
-            (expected(Step::Read, ends, one_try), setup.clone(), matches!(ends, Ends::Understood));
+            (expected(Step::Read, effect, one_try), setup.clone(), matches!(effect, Effect::Accepted));
         Trial {
             name: format!("{name}, one try: {one_try}"),
             waits: true,
@@ -43,7 +43,7 @@ fn row(name: &str, ends: &Ends, setup: impl Fn() -> Setup + Send + Sync + Clone 
             }),
         }
     };
-    let [when, said] = ends.columns();
+    let [when, said] = effect.columns();
     Row { columns: vec![name.to_owned(), when, said], trials: vec![trial(true), trial(false)] }
 }
 
@@ -124,10 +124,10 @@ fn names() -> Vec<Row> {
             (vault, guards)
         }),
         row("no name server", &failed, || named("vault.test", vec![], "timeout:1 attempts:1")),
-        row("a name server that never answers", &Ends::Slow, || {
+        row("a name server that never answers", &Effect::TimesOut, || {
             named("vault.test", vec![NameServer::silent(last())], USUAL)
         }),
-        row("the first of two name servers never answers", &Ends::Understood, || {
+        row("the first of two name servers never answers", &Effect::Accepted, || {
             named("vault.test", vec![NameServer::silent(last()), NameServer::knowing_vault_test(last())], USUAL)
         }),
         single("a name server that answers after 12 s", "understood", LATE, true, || {
@@ -136,7 +136,7 @@ fn names() -> Vec<Row> {
             let outcome = run_within(&vault, Duration::from_secs(12));
             let _ = outcome.exits(0).has("A", CANARY).stderr_is(&format!("{LATE}\n"));
         }),
-        row("a name server in a network that carries nothing", &Ends::Slow, || {
+        row("a name server in a network that carries nothing", &Effect::TimesOut, || {
             let vault = at("http://vault.test:8200");
             let vault = with_resolv_conf(vault, HOSTS, &format!("nameserver 10.9.0.2\noptions {USUAL}\n"), NSSWITCH);
             let inner = "for file in hosts resolv.conf nsswitch.conf; do mount --bind \"$HOME/$file\" /etc/$file; done";
@@ -160,8 +160,8 @@ fn peer(then: fn(TcpStream)) -> u16 {
     port
 }
 
-fn tls(name: &str, ends: &Ends, then: fn(TcpStream)) -> Row {
-    row(name, ends, move || (at(format!("https://127.0.0.1:{}", peer(then))), vec![]))
+fn tls(name: &str, effect: &Effect, then: fn(TcpStream)) -> Row {
+    row(name, effect, move || (at(format!("https://127.0.0.1:{}", peer(then))), vec![]))
 }
 
 fn handshakes() -> Vec<Row> {
@@ -178,7 +178,7 @@ fn handshakes() -> Vec<Row> {
         tls("reset instead of a handshake", &reset(), |client| {
             set_linger_zero(client.as_raw_fd());
         }),
-        tls("silence instead of a handshake", &Ends::Slow, |mut client| {
+        tls("silence instead of a handshake", &Effect::TimesOut, |mut client| {
             thread::spawn(move || client.read_to_end(&mut Vec::new()));
         }),
         tls("HTTP instead of a handshake", &not_tls, |mut client| {
@@ -214,8 +214,8 @@ pub(super) fn section() -> Section {
         row("a black hole in the routes", &unreachable("invalid argument"), || {
             (alone(at("http://10.9.0.2:8200"), "ip route add blackhole 10.9.0.0/24"), vec![])
         }),
-        row("every packet is lost", &Ends::Slow, || (alone(at("http://10.9.0.2:8200"), HOLE), vec![])),
-        row("every packet is lost, TLS", &Ends::Slow, || (alone(at("https://10.9.0.2:8200"), HOLE), vec![])),
+        row("every packet is lost", &Effect::TimesOut, || (alone(at("http://10.9.0.2:8200"), HOLE), vec![])),
+        row("every packet is lost, TLS", &Effect::TimesOut, || (alone(at("https://10.9.0.2:8200"), HOLE), vec![])),
         single("every packet is lost: a connection has 5 s", "tried again", PATIENCE_OVER, true, || {
             let vault = alone(at("http://10.9.0.2:8200"), HOLE).args(["--attempts", "1"]);
             let outcome = run_within(&vault, Duration::from_secs(5)).exits(125).stdout_is("");
@@ -255,7 +255,7 @@ pub(super) fn section() -> Section {
 
 const PATIENCE_OVER: &str = "vault-exec: read secret/app: {addr}: no answer in time; gave up after 1 try (--attempts)";
 
-/// A certificate that proves nothing ends it at once, over one connection to a real server.
+/// A certificate that proves nothing effect it at once, over one connection to a real server.
 fn certificate(name: &str, listener: &'static str, host: &'static str, why: &str, hint: &str) -> Row {
     let stderr = format!("{why}\n{hint}");
     let said = stderr.clone();

@@ -1,6 +1,6 @@
 //! Every status that Vault or something in front of it may answer with, with a body of Vault's and with another one.
 
-use crate::faults::server::{Ends, Expected, STEPS, Step, expected, meet, passes};
+use crate::faults::request::{Effect, Expected, STEPS, Step, check_effect, check_retry, expected};
 use crate::faults::{Row, Section, Trial};
 use crate::support::canary::{CANARY, TOKEN};
 use crate::support::fake_server::{NOT_READY, Reply};
@@ -8,27 +8,27 @@ use crate::support::fake_server::{NOT_READY, Reply};
 /// What comes of a status, at a read and at a login.
 struct Status {
     code: u16,
-    read: Ends,
-    login: Ends,
+    read: Effect,
+    login: Effect,
     /// The same in answers that are not Vault's.
-    foreign: Ends,
+    foreign: Effect,
 }
 
 /// Passes, whoever says so.
 fn passing(code: u16, why: &str) -> Status {
-    let ends = Ends::Again { why: format!("{why} ({code})"), hint: NOT_READY.into() };
-    Status { code, read: ends.clone(), login: ends.clone(), foreign: ends }
+    let effect = Effect::Retried { why: format!("{why} ({code})"), hint: NOT_READY.into() };
+    Status { code, read: effect.clone(), login: effect.clone(), foreign: effect }
 }
 
 /// Means nothing here.
 fn odd(code: u16, reason: &'static str) -> Status {
-    let ends = Ends::Odd(code, reason);
-    Status { code, read: ends.clone(), login: ends, foreign: Ends::Foreign(code) }
+    let effect = Effect::UnexpectedStatus(code, reason);
+    Status { code, read: effect.clone(), login: effect, foreign: Effect::NotFromVault(code) }
 }
 
 impl Status {
     fn read(self, text: &str) -> Self {
-        Self { read: Ends::Told(text.into()), ..self }
+        Self { read: Effect::StageMessage(text.into()), ..self }
     }
 
     /// The credential is what the server does not like.
@@ -40,7 +40,7 @@ impl Status {
              or has expired is refused like a wrong one\n",
             self.code
         );
-        Self { login: Ends::Told(text), ..self }
+        Self { login: Effect::StageMessage(text), ..self }
     }
 }
 
@@ -102,7 +102,7 @@ const FOREIGN_BODIES: [&str; 3] = ["", "<html>canary</html>", r#"{"message":"can
 impl Status {
     /// What comes of it at this step.
     fn expected(&self, step: Step, vaults: bool, one_try: bool) -> Expected {
-        let ends = match step {
+        let effect = match step {
             _ if !vaults => &self.foreign,
             Step::Login => &self.login,
             _ => &self.read,
@@ -114,13 +114,13 @@ impl Status {
                 Expected::told(&format!("vault-exec: read secret/b: {}", denied("b")))
             }
             // The parent of both paths is the same.
-            _ => expected(step, ends, one_try),
+            _ => expected(step, effect, one_try),
         }
     }
 
     fn row(self) -> Row {
         let columns =
-            [&self.read, &self.login, &self.foreign].map(Ends::columns).map(|[when, said]| match when.as_str() {
+            [&self.read, &self.login, &self.foreign].map(Effect::columns).map(|[when, said]| match when.as_str() {
                 "at once" => said,
                 when => format!("{when}: {said}"),
             });
@@ -140,12 +140,12 @@ impl Status {
                         let body = if status.code == 204 { "" } else { &body };
                         let fake = step.fake([Reply::answer(status.code, body)], false);
                         let attempts: &[&str] = if one_try { &["--attempts", "1"] } else { &[] };
-                        meet(step, &fake, &expected, attempts);
+                        check_effect(step, &fake, &expected, attempts);
                     }),
                 });
             }
         }
-        if let Ends::Again { .. } = &status.read {
+        if let Effect::Retried { .. } = &status.read {
             let status = std::sync::Arc::clone(&status);
             trials.push(Trial {
                 name: format!("{}, twice", status.code),
@@ -153,7 +153,7 @@ impl Status {
                 check: Box::new(move || {
                     let bad = || Reply::status(status.code);
                     let fake = Step::Read.fake([bad(), bad(), Reply::answer(200, Step::Read.body())], false);
-                    passes(Step::Read, &fake, &status.read);
+                    check_retry(Step::Read, &fake, &status.read);
                 }),
             });
         }

@@ -29,7 +29,7 @@ pub(super) struct TracedProcess {
     pub(super) stderr: String,
 }
 
-/// TmpfsDir without a gap.
+/// A region without a gap.
 pub(super) struct Region {
     pub(super) start: u64,
     /// The lines of `/proc/PID/maps`.

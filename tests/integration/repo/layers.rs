@@ -77,7 +77,7 @@ fn no_module_knows_a_later_step() {
 }
 
 #[test]
-fn unsafe_code_is_where_the_readme_says() {
+fn unsafe_code_is_where_the_architecture_page_says() {
     let mut found: Vec<_> =
         sources().into_iter().filter(|(_, text)| text.contains("unsafe ")).map(|(file, _)| file).collect();
     found.sort();

@@ -1,0 +1,97 @@
+//! `[pure]` The options for clap, which renders the help and describes mistakes.
+
+use std::ffi::OsString;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ArgAction, Command, Error, value_parser};
+
+use super::options::{Arity, OPTIONS, OptionSpec};
+use crate::error::{Diagnostic, ExitCode};
+
+const USAGE: &str =
+    "vault-exec [OPTIONS] [--] COMMAND [ARG]...\n       vault-exec --check [OPTIONS] [--] [COMMAND [ARG]...]";
+
+const AFTER_HELP: &str = "\
+Every option --some-name has the variable VAULT_EXEC_SOME_NAME and, except those for checks, messages and
+project files, the key some-name in a project file. Variables in brackets apply too; BAO_X overrides VAULT_X.
+Lists are separated by newlines or commas, those of SET and FILE by newlines only. The token comes from
+VAULT_TOKEN or a file, never from an option.
+
+Examples:
+  ENTRYPOINT [\"vault-exec\", \"--path\", \"secret/airflow\", \"--\"]
+  vault-exec --path secret/backend --require POSTGRES_PASSWORD -- uvicorn app:app
+  vault-exec --path secret/common --optional-path secret/ci --only deploy_key -- ./deploy.sh
+
+Exit codes: the program's own; 125 vault-exec failed; 126 the program cannot be executed;
+127 the program was not found; 128+n signal n ended the wait.";
+
+/// The command for clap, as for the manual and the completions.
+#[must_use]
+pub fn command() -> Command {
+    let headed = |(heading, options): &(&'static str, &'static [&OptionSpec])| {
+        let heading = *heading;
+        options.iter().map(move |option| argument(option).help_heading(heading))
+    };
+    let help = Arg::new("--help").long("help").short('h').action(ArgAction::HelpShort).help("Print help");
+    let version = Arg::new("--version").long("version").short('V').action(ArgAction::Version).help("Print the version");
+    let command = Arg::new("COMMAND").num_args(0..).trailing_var_arg(true).value_parser(value_parser!(OsString));
+    Command::new("vault-exec")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Run a program with secrets from HashiCorp Vault or OpenBao in its environment.")
+        .override_usage(USAGE)
+        .after_help(AFTER_HELP)
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .args_override_self(true)
+        .args(OPTIONS.iter().flat_map(headed))
+        .args([help, version].map(|argument| argument.help_heading("Behaviour")))
+        .arg(command.action(ArgAction::Append).hide(true).help("Program to run, looked up in PATH, and its arguments"))
+}
+
+fn argument(option: &OptionSpec) -> Arg {
+    let argument = Arg::new(option.name).long(option.key());
+    let argument = if option.variables.is_empty() {
+        argument.help(option.help)
+    } else {
+        argument.help(format!("{} [{}]", option.help, option.variables.join(", ")))
+    };
+    match option.arity {
+        Arity::Value(placeholder) => argument.value_name(placeholder).action(ArgAction::Set),
+        Arity::List(placeholder) | Arity::Lines(placeholder) => {
+            argument.value_name(placeholder).action(ArgAction::Append)
+        }
+        Arity::Flag => argument.action(ArgAction::SetTrue),
+        Arity::Counter => argument.short('v').action(ArgAction::Count),
+    }
+}
+
+/// clap's error for a line that the parser did not understand, which is one for help or the version as well.
+pub(super) fn describe_mistake(line: &[OsString]) -> Error {
+    command().try_get_matches_from(line).err().unwrap_or_else(|| Error::new(ErrorKind::UnknownArgument))
+}
+
+/// What to print about a mistake.
+#[must_use]
+pub fn diagnostic(error: &Error) -> Diagnostic {
+    let rendered = error.render().to_string();
+    let message = match (error.kind(), error.get(ContextKind::InvalidArg)) {
+        // clap would quote the value, which may be a secret: some flags are named after one.
+        (ErrorKind::TooManyValues, Some(ContextValue::String(flag))) => format!("{flag} takes no value"),
+        _ => rendered.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned(),
+    };
+    let hint = match error.get(ContextKind::SuggestedArg) {
+        Some(ContextValue::String(similar)) => {
+            format!("did you mean {similar}? Options of the program come after --")
+        }
+        _ => "vault-exec --help lists the options; those of the program come after --".to_owned(),
+    };
+    Diagnostic { message, hint: Some(hint), exit: ExitCode::Failed }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_is_sound() {
+        super::command().debug_assert();
+    }
+}
