@@ -6,7 +6,7 @@ use std::fmt;
 use crate::dangerous;
 
 /// A name of the form `[A-Za-z_][A-Za-z0-9_]*`, which every shell and language accepts.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EnvName(String);
 
 /// Why a text is not a valid name.
@@ -83,12 +83,6 @@ impl Borrow<str> for EnvName {
 }
 
 impl fmt::Display for EnvName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for EnvName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }

@@ -1,5 +1,7 @@
 //! `[pure]` Builds the environment of the program from the inherited one and the mapped variables.
 
+use std::fmt;
+
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::env_block::{EnvEntry, InheritedEnv, is_withheld};
@@ -62,6 +64,18 @@ pub enum Outcome {
     KeptInherited,
     /// This later source has the same name.
     Overridden(Source),
+}
+
+/// Follows the source of a value in messages.
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Set => Ok(()),
+            Self::ReplacesInherited => f.write_str(", replaces the inherited variable"),
+            Self::KeptInherited => f.write_str(", not used: the inherited variable is kept"),
+            Self::Overridden(winner) => write!(f, ", not used: overridden by {winner}"),
+        }
+    }
 }
 
 /// The format of `--check --format json`: all fields are present, `null` if they do not apply.
@@ -172,22 +186,18 @@ impl Environment {
     /// # Errors
     /// [`Error::EntryTooLong`] or [`Error::BlockTooLarge`], each with the three largest entries.
     pub fn check_size(&self, argv_bytes: usize, limit: usize) -> Result<(), Error> {
-        let length = |entry: &EnvEntry| entry.with_nul().len();
-        let total = argv_bytes + self.entries.iter().map(|entry| length(entry) + size_of::<usize>()).sum::<usize>();
-        let fits = |entry: &EnvEntry| length(entry) <= MAX_ENTRY_BYTES;
-        if total <= limit && self.entries.iter().all(fits) {
-            return Ok(());
-        }
+        let length = |entry: &&EnvEntry| entry.with_nul().len();
+        let total = argv_bytes + self.entries.iter().map(|entry| length(&entry) + size_of::<usize>()).sum::<usize>();
         let mut largest: Vec<&EnvEntry> = self.entries.iter().collect();
         largest.sort_by_key(|entry| std::cmp::Reverse(length(entry)));
-        let sizes = |entries: &mut dyn Iterator<Item = &&EnvEntry>| -> Vec<(String, usize)> {
-            entries.take(3).map(|entry| (String::from_utf8_lossy(entry.name()).into_owned(), length(entry))).collect()
+        let top = |entries: &[&EnvEntry]| {
+            let name = |entry: &EnvEntry| String::from_utf8_lossy(entry.name()).into_owned();
+            entries.iter().take(3).map(|entry| (name(entry), length(entry))).collect()
         };
-        let offenders = sizes(&mut largest.iter().filter(|entry| !fits(entry)));
-        if offenders.is_empty() {
-            Err(Error::BlockTooLarge { total, limit, largest: sizes(&mut largest.iter()) })
-        } else {
-            Err(Error::EntryTooLong { offenders })
+        match largest.partition_point(|entry| length(entry) > MAX_ENTRY_BYTES) {
+            0 if total <= limit => Ok(()),
+            0 => Err(Error::BlockTooLarge { total, limit, largest: top(&largest) }),
+            too_long => Err(Error::EntryTooLong { offenders: top(&largest[..too_long]) }),
         }
     }
 }

@@ -24,17 +24,17 @@ pub struct Program {
 const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
 
 impl Program {
-    /// Finds the program as `execvp(3)` does. `search_path` is the inherited `PATH`.
+    /// Finds the program as `execvp(3)` does, `None` for an empty command. `search_path` is the inherited `PATH`.
     ///
     /// # Errors
     /// With exit code 127 if it does not exist, with 126 if it cannot be executed.
-    pub fn find(command: Vec<OsString>, search_path: Option<&[u8]>) -> Result<Self, CliError> {
+    pub fn find(command: Vec<OsString>, search_path: Option<&[u8]>) -> Result<Option<Self>, CliError> {
         let argv: Vec<CString> = command
             .into_iter()
             .map(|argument| CString::new(argument.into_vec()))
             .collect::<Result<_, _>>()
             .map_err(|_| CliError::new("an argument holds a NUL byte"))?;
-        let name = argv.first().map(|name| name.to_bytes()).unwrap_or_default();
+        let Some(name) = argv.first().map(|name| name.to_bytes()) else { return Ok(None) };
         let search_path = search_path.unwrap_or(DEFAULT_PATH);
         let candidates: Vec<Vec<u8>> = if name.contains(&b'/') {
             vec![name.to_vec()]
@@ -47,7 +47,7 @@ impl Program {
         let mut first_denied = None;
         for candidate in candidates {
             match executable(&candidate) {
-                Ok(path) => return Ok(Self { path, argv }),
+                Ok(path) => return Ok(Some(Self { path, argv })),
                 Err(Errno::ENOENT | Errno::ENOTDIR) => {}
                 Err(errno) => first_denied = first_denied.or(Some((candidate, errno))),
             }

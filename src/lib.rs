@@ -103,7 +103,8 @@ pub fn run(args: Args, inherited: InheritedEnv, hardened: &Hardened, logger: &Lo
     let project = project_file::read(project_file, home)?;
     let mut config = Config::resolve(args, &inherited, &project).map_err(CliError::from)?;
     let mut diagnostics = Diagnostics::new(config.mode());
-    let program = find_program(&mut config, &inherited, &mut diagnostics)?;
+    let command = std::mem::take(&mut config.command);
+    let program = diagnostics.capture(Program::find(command, inherited.get("PATH")))?.flatten();
     diagnostics.capture(require_mlock(&config, hardened, logger))?;
 
     let options = FetchOptions {
@@ -148,18 +149,6 @@ pub fn run(args: Args, inherited: InheritedEnv, hardened: &Hardened, logger: &Lo
     log_decisions(&environment, logger);
     logger.info(format_args!("start {}", program.path().display()));
     Err(program.exec(&environment, hardened).into())
-}
-
-/// Takes the command out of `config`; `None` if there is none (`--check`) or it was not found and that was collected.
-fn find_program(
-    config: &mut Config,
-    inherited: &InheritedEnv,
-    diagnostics: &mut Diagnostics,
-) -> anyhow::Result<Option<Program>> {
-    if config.command.is_empty() {
-        return Ok(None);
-    }
-    diagnostics.capture(Program::find(std::mem::take(&mut config.command), inherited.get("PATH")))
 }
 
 fn require_mlock(config: &Config, hardened: &Hardened, logger: &Logger) -> Result<(), CliError> {

@@ -43,13 +43,19 @@ impl SecretFiles {
     /// If the file cannot be created or already exists, or the directory is not on tmpfs.
     pub fn create(&mut self, name: &EnvName, value: &Secret) -> anyhow::Result<Secret> {
         match &self.directory {
-            None => Ok(create_memfd(name, value, self.mode.unwrap_or(0o400))?),
+            None => {
+                let path = create_memfd(name, value, self.mode.unwrap_or(0o400))
+                    .map_err(|error| write_error("a file in memory", &error))?;
+                require_proc(&path)?;
+                Ok(Secret::new(path.into_bytes()))
+            }
             Some(directory) => {
                 require_tmpfs(directory)?;
                 // The program may change its working directory before it opens the file.
                 let path = path::absolute(directory.join(name.as_str())).context("find the working directory")?;
                 if self.dry_run {
-                    require_writable(directory).map_err(|error| path_error(&path, &error))?;
+                    access(directory, AccessFlags::W_OK | AccessFlags::X_OK)
+                        .map_err(|errno| path_error(&path, &errno.into()))?;
                     require_absent(&path)?;
                 } else {
                     write(&path, value, self.mode.unwrap_or(0o600)).map_err(|error| path_error(&path, &error))?;
@@ -72,21 +78,23 @@ impl Drop for SecretFiles {
 
 /// Creates a sealed file that the program inherits, and returns its path, such as `/proc/self/fd/64`. Each `open` of that
 /// path has an offset of its own, see `memfd_create(2)`.
-fn create_memfd(name: &EnvName, value: &Secret, mode: u32) -> Result<Secret, CliError> {
-    let failed = |error: io::Error| write_error("a file in memory", &error);
-    let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
-    let mut file: File = memfd_create(name.as_str(), flags).map_err(|errno| failed(errno.into()))?.into();
-    file.write_all(value.expose()).and_then(|()| file.rewind()).map_err(failed)?;
-    file.set_permissions(Permissions::from_mode(mode)).map_err(failed)?;
+fn create_memfd(name: &EnvName, value: &Secret, mode: u32) -> io::Result<String> {
+    let mut file = File::from(memfd_create(name.as_str(), MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?);
+    file.write_all(value.expose())?;
+    file.rewind()?;
+    file.set_permissions(Permissions::from_mode(mode))?;
     let seals = SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_SEAL;
-    fcntl(&file, FcntlArg::F_ADD_SEALS(seals)).map_err(|errno| failed(errno.into()))?;
-    let inherited = dup_inheritable(&file).map_err(|errno| failed(errno.into()))?;
-    let path = format!("/proc/self/fd/{inherited}");
-    if Path::new(&path).symlink_metadata().is_err() {
-        return Err(CliError::new("/proc is not there, and the file in memory would have its name in it")
-            .hint("mount /proc, or name a --file-dir on tmpfs"));
+    fcntl(&file, FcntlArg::F_ADD_SEALS(seals))?;
+    Ok(format!("/proc/self/fd/{}", dup_inheritable(&file)?))
+}
+
+/// Without `/proc`, the program could not open an in-memory file.
+fn require_proc(path: &str) -> Result<(), CliError> {
+    match Path::new(path).symlink_metadata() {
+        Ok(_) => Ok(()),
+        Err(_) => Err(CliError::new("/proc is not there, and the file in memory would have its name in it")
+            .hint("mount /proc, or name a --file-dir on tmpfs")),
     }
-    Ok(Secret::new(path.into_bytes()))
 }
 
 /// The error of creating `file`, with the hint for a full file system or a size limit.
@@ -118,10 +126,6 @@ fn require_tmpfs(directory: &Path) -> Result<(), CliError> {
         Ok(_) => Err(failed("it is not on tmpfs")),
         Err(errno) => Err(failed(errno.desc())),
     }
-}
-
-fn require_writable(directory: &Path) -> io::Result<()> {
-    Ok(access(directory, AccessFlags::W_OK | AccessFlags::X_OK)?)
 }
 
 fn require_absent(path: &Path) -> Result<(), CliError> {

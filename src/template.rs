@@ -100,37 +100,26 @@ impl Template {
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         let mut segments = Vec::new();
         let mut literal = String::new();
-        let mut characters = text.chars().zip(1..).peekable();
-        while let Some((character, column)) = characters.next() {
+        let mut characters = text.char_indices().zip(1..).peekable();
+        while let Some(((index, character), column)) = characters.next() {
+            let error = |kind| TemplateError { column, kind };
             match character {
-                '{' | '}' if characters.next_if(|(next, _)| *next == character).is_some() => {
+                '{' | '}' if characters.next_if(|((_, next), _)| *next == character).is_some() => {
                     literal.push(character);
                 }
-                '}' => return Err(TemplateError { column, kind: TemplateErrorKind::Unopened }),
+                '}' => return Err(error(TemplateErrorKind::Unopened)),
                 '{' => {
-                    let mut inner = String::new();
-                    loop {
-                        match characters.next() {
-                            Some(('}', _)) => break,
-                            None | Some(('{', _)) => {
-                                return Err(TemplateError { column, kind: TemplateErrorKind::Unclosed });
-                            }
-                            Some((character, _)) => inner.push(character),
-                        }
-                    }
-                    if !literal.is_empty() {
-                        segments.push(Segment::Text(std::mem::take(&mut literal)));
-                    }
-                    let placeholder =
-                        Placeholder::parse(&inner, column).map_err(|kind| TemplateError { column, kind })?;
-                    segments.push(Segment::Value(placeholder));
+                    let inner = text[index + 1..].split_once('}').map(|(inner, _)| inner);
+                    let inner = inner.filter(|inner| !inner.contains('{')).ok_or(error(TemplateErrorKind::Unclosed))?;
+                    // The placeholder and its closing brace.
+                    characters.nth(inner.chars().count());
+                    segments.push(Segment::Text(std::mem::take(&mut literal)));
+                    segments.push(Segment::Value(Placeholder::parse(inner, column).map_err(error)?));
                 }
                 _ => literal.push(character),
             }
         }
-        if !literal.is_empty() {
-            segments.push(Segment::Text(literal));
-        }
+        segments.push(Segment::Text(literal));
         Ok(Self(segments))
     }
 

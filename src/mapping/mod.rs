@@ -76,21 +76,19 @@ pub fn map(
     if !missing.is_empty() {
         errors.push(Error::Missing { keys: missing });
     }
-    let any_secret = !secrets.is_empty();
-    let template_names: BTreeSet<EnvName> = from_templates.iter().map(|variable| variable.name.clone()).collect();
-    let mut mapped = MappedVariables::default();
-    for secret in secrets.into_iter().filter(|_| !naming.explicit) {
-        for variable in map_secret(secret, naming, &template_names, &mut errors) {
-            mapped.insert(variable);
+    let mut variables = Vec::new();
+    if !naming.explicit {
+        let any_secret = !secrets.is_empty();
+        let template_names = from_templates.iter().map(|variable| variable.name.clone()).collect();
+        for secret in secrets {
+            map_secret(secret, naming, &template_names, &mut variables, &mut errors);
+        }
+        if any_secret && variables.is_empty() && from_templates.is_empty() && errors.is_empty() {
+            errors.push(Error::NoKeySelected);
         }
     }
-    if any_secret && !naming.explicit && mapped.variables.is_empty() && from_templates.is_empty() && errors.is_empty() {
-        errors.push(Error::NoKeySelected);
-    }
-    for variable in from_templates {
-        mapped.insert(variable);
-    }
-    (mapped, errors)
+    variables.extend(from_templates);
+    (variables.into_iter().collect(), errors)
 }
 
 impl FromIterator<Variable> for MappedVariables {
@@ -151,13 +149,13 @@ fn map_secret(
     secret: KvSecret,
     naming: &KeyMapping,
     template_names: &BTreeSet<EnvName>,
+    variables: &mut Vec<Variable>,
     errors: &mut Vec<Error>,
-) -> Vec<Variable> {
+) {
     let KvSecret { path, version, data, .. } = secret;
     if data.is_empty() {
         errors.push(Error::NoKeys { path: path.clone() });
     }
-    let mut variables = Vec::with_capacity(data.len());
     let mut keys: BTreeMap<EnvName, String> = BTreeMap::new();
     for (key, value) in data {
         let is_selected = naming.only.is_empty() || naming.only.contains(&key);
@@ -185,7 +183,6 @@ fn map_secret(
             Some(value) => variables.push(Variable { name, value, source: Source::Key(origin) }),
         }
     }
-    variables
 }
 
 #[cfg(test)]

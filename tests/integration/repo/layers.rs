@@ -12,7 +12,7 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 }
 
 /// Every file with its text, tests and comments left out but for the first line.
-fn sources() -> Vec<(String, String)> {
+pub(super) fn sources() -> Vec<(String, String)> {
     let source = |path: PathBuf| {
         let text = fs::read_to_string(&path).unwrap();
         let code = text.split("#[cfg(test)]").next().unwrap();
@@ -83,5 +83,7 @@ fn unsafe_code_is_where_the_architecture_page_says() {
     let mut found: Vec<_> =
         sources().into_iter().filter(|(_, text)| text.contains("unsafe ")).map(|(file, _)| file).collect();
     found.sort();
-    assert_eq!(found, ["exec.rs", "main.rs", "process/mod.rs", "process/signals.rs"]);
+    let expected = ["allocator", "environ", "mod", "panic", "signals", "wipe"].map(|name| format!("process/{name}.rs"));
+    assert_eq!(found[0], "main.rs");
+    assert_eq!(found[1..], expected);
 }
