@@ -8,7 +8,7 @@ corpus=${FUZZ_CORPUS:-target/corpus}
 if [ $# -eq 0 ]; then
     for source in targets/*.rs; do set -- "$@" "$(basename "$source" .rs)"; done
 fi
-PATH=$(dirname "$(../tests/cargo-tool.sh cargo-fuzz 0.13.2)"):$PATH
+PATH=$(dirname "$(../scripts/cargo-tool.sh cargo-fuzz 0.13.2)"):$PATH
 cargo +nightly fuzz build --release --fuzz-dir .
 host=$(rustc -vV | sed -n 's/^host: //p')
 mkdir -p target/finds

@@ -36,7 +36,7 @@ impl Drop for Site {
 impl Site {
     pub(crate) fn new() -> anyhow::Result<Self> {
         let room = PathBuf::from(text(Command::new("mktemp").args(["--directory"]))?);
-        let bao = text(&mut Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/openbao.sh")))?;
+        let bao = text(&mut Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/test-deps/openbao.sh")))?;
         let mut site = Self { room, bao, plain: free_port()?, tls: free_port()?, server: None };
         let place = site.room.display().to_string();
         for program in ["floor", "measure", "target"] {

@@ -76,7 +76,7 @@ from_folder() {
 make_image() {
     case $1 in
         bookworm | trixie) debian "$1" "$2" ;;
-        openbao) from_folder "$1" "$2" -C "$(dirname "$("$here/../../tests/openbao.sh")")" bao ;;
+        openbao) from_folder "$1" "$2" -C "$(dirname "$("$here/../../scripts/test-deps/openbao.sh")")" bao ;;
         rust) from_folder "$1" "$2" -C "$(rustc --print sysroot)" bin/cargo bin/rustc lib ;;
         *) from_folder "$1" "$2" ;;
     esac

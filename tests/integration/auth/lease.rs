@@ -66,7 +66,7 @@ impl Postgres {
 
 /// The directory of its programs, installed if they are not there yet.
 fn postgres() -> String {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/postgres.sh");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/test-deps/postgres.sh");
     let output = Command::new("sh").arg(script).stderr(Stdio::inherit()).output().unwrap();
     assert!(output.status.success(), "{script} failed");
     String::from_utf8(output.stdout).unwrap().trim_end().to_owned()

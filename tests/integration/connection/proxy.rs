@@ -61,7 +61,7 @@ struct Proxy {
 impl Proxy {
     fn new(settings: &str) -> Self {
         static TINYPROXY: LazyLock<String> = LazyLock::new(|| {
-            let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tinyproxy.sh");
+            let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/test-deps/tinyproxy.sh");
             let output = Command::new("sh").arg(script).output().unwrap();
             assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
             String::from_utf8(output.stdout).unwrap().trim_end().to_owned()

@@ -16,8 +16,9 @@ const PASSWORD: &str = "p@ss:/?#%";
 
 /// Where `SQLAlchemy` is imported from, fetched if it is not there yet.
 static SQLALCHEMY: LazyLock<String> = LazyLock::new(|| {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sqlalchemy.sh");
-    let output = Command::new("sh").arg(script).stderr(Stdio::inherit()).output().unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/test-deps/wheels.sh");
+    let requirements = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/test-deps/sqlalchemy.txt");
+    let output = Command::new("sh").args([script, requirements]).stderr(Stdio::inherit()).output().unwrap();
     assert!(output.status.success(), "{script} failed");
     String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
 });

@@ -69,7 +69,7 @@ fn left_in_files(bed: Bed, command: impl FnOnce(&Bed) -> Command) -> Vec<String>
     needs_root();
     let trace = new_dir("trace").join("trace");
     let bed = bed.under(["strace", "-f", "-y", "-s", "0", "-o", trace.to_str().unwrap(), "--"]);
-    let output = command(&bed).output().expect("strace, which tests/tools.sh installs");
+    let output = command(&bed).output().expect("strace, which scripts/tools.sh installs");
     let text = fs::read_to_string(&trace).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
     let calls: Vec<_> = text.lines().filter_map(|line| Some(line.split_once(' ')?.1.trim_start().to_owned())).collect();
     assert!(calls[0].starts_with("execve("), "{}", calls[0]);

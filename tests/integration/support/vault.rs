@@ -116,7 +116,7 @@ pub(crate) fn new_dir(name: &str) -> PathBuf {
 /// The `bao` binary, fetched if it is not there yet.
 pub(crate) fn bao() -> &'static str {
     static BAO: LazyLock<String> = LazyLock::new(|| {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/openbao.sh");
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/test-deps/openbao.sh");
         let output = Command::new("sh").arg(script).stderr(Stdio::inherit()).output().unwrap();
         assert!(output.status.success(), "{script} failed");
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
