@@ -7,32 +7,35 @@ use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
+use crate::support::openbao::bao;
+use crate::support::process::{SupervisedProcess, free_port};
+use crate::support::scratch::new_dir;
+use crate::support::vault::{DOUBTED, TestVault};
+use crate::support::wait::wait_until;
 use serde_json::json;
 
-use crate::support::tls::{Helper, eventually};
-use crate::support::vault::{Bed, DOUBTED, bao, free_port, new_dir};
-
-/// An agent in front of a bed's server, and where it listens.
+/// An agent in front of a vault's server, and where it listens.
 struct Agent {
-    _helper: Helper,
+    _helper: SupervisedProcess,
     socket: String,
     strict: String,
     port: u16,
 }
 
 /// A secret, and a role that may read it.
-fn bed() -> Bed {
-    let bed = Bed::kv2().secret("a", [("k", "v")]).secret("b", [("l", "w")]).path("a");
-    let policy = bed.fill("path \"{kv}/data/a\" { capabilities = [\"read\"] }");
-    bed.having("sys/policies/acl/{kv}", &json!({ "policy": policy }))
+fn vault() -> TestVault {
+    let vault = TestVault::kv2().secret("a", [("k", "v")]).secret("b", [("l", "w")]).path("a");
+    let policy = vault.fill("path \"{kv}/data/a\" { capabilities = [\"read\"] }");
+    vault.posted("sys/policies/acl/{kv}", &json!({ "policy": policy }))
 }
 
-/// Starts `bao agent` or `bao proxy` with the role of a bed, or with one that does not exist.
-fn agent(kind: &str, bed: &Bed, known: bool) -> Agent {
-    let bed = bed.clone().having("sys/auth/{kv}", &json!({"type": "approle"}));
-    let role = json!({"token_policies": [bed.fill("{kv}")]});
-    let bed = bed.having("auth/{kv}/role/app", &role).having("auth/{kv}/role/app/role-id", &json!({"role_id": "app"}));
-    let bed = bed.having("auth/{kv}/role/app/custom-secret-id", &json!({"secret_id": "of-the-agent"}));
+/// Starts `bao agent` or `bao proxy` with the role of a vault, or with one that does not exist.
+fn agent(kind: &str, vault: &TestVault, known: bool) -> Agent {
+    let vault = vault.clone().posted("sys/auth/{kv}", &json!({"type": "approle"}));
+    let role = json!({"token_policies": [vault.fill("{kv}")]});
+    let vault =
+        vault.posted("auth/{kv}/role/app", &role).posted("auth/{kv}/role/app/role-id", &json!({"role_id": "app"}));
+    let vault = vault.posted("auth/{kv}/role/app/custom-secret-id", &json!({"secret_id": "of-the-agent"}));
     let dir = new_dir("agent");
     let (socket, strict) = (dir.join("socket"), dir.join("strict"));
     let port = free_port();
@@ -67,64 +70,65 @@ fn agent(kind: &str, bed: &Bed, known: bool) -> Agent {
           tls_disable = true
         }}
         "#,
-        addr = bed.fill("{addr}"),
-        kv = bed.fill("{kv}"),
+        addr = vault.fill("{addr}"),
+        kv = vault.fill("{kv}"),
         dir = dir.display(),
         socket = socket.display(),
         strict = strict.display()
     );
     let file = dir.join("agent.hcl");
     fs::write(&file, config).unwrap();
-    let helper = Helper::start(&[bao(), kind, &format!("-config={}", file.display())], dir.join("log"));
+    let helper = SupervisedProcess::start(&[bao(), kind, &format!("-config={}", file.display())], dir.join("log"));
     let state = if known { "authentication successful" } else { "error authenticating" };
-    eventually("the agent", || helper.log().contains(state) && strict.exists());
+    wait_until("the agent", || helper.log().contains(state) && strict.exists());
     let address = |socket: &std::path::Path| format!("unix://{}", socket.display());
     Agent { socket: address(&socket), strict: address(&strict), _helper: helper, port }
 }
 
 #[track_caller]
-fn works(bed: &Bed) {
-    bed.environ().has("K", "v").lacks("VAULT_TOKEN").stderr_is("");
+fn works(vault: &TestVault) {
+    vault.environ().has("K", "v").lacks("VAULT_TOKEN").stderr_is("");
 }
 
 #[test]
 fn with_an_agent_no_token_is_needed() {
     for kind in ["agent", "proxy"] {
-        let bed = bed();
-        let agent = agent(kind, &bed, true);
-        let bed = bed.without("VAULT_TOKEN");
-        works(&bed.clone().env("VAULT_ADDR", &agent.socket));
-        works(&bed.clone().args(["--address", &agent.socket]));
-        works(&bed.clone().env("BAO_ADDR", &agent.socket).env("VAULT_ADDR", "http://127.0.0.1:1"));
+        let vault = vault();
+        let agent = agent(kind, &vault, true);
+        let vault = vault.without("VAULT_TOKEN");
+        works(&vault.clone().env("VAULT_ADDR", &agent.socket));
+        works(&vault.clone().args(["--address", &agent.socket]));
+        works(&vault.clone().env("BAO_ADDR", &agent.socket).env("VAULT_ADDR", "http://127.0.0.1:1"));
         for variable in ["VAULT_AGENT_ADDR", "BAO_AGENT_ADDR"] {
-            works(&bed.clone().env(variable, &agent.socket).env("VAULT_ADDR", "http://127.0.0.1:1"));
-            works(&bed.clone().env(variable, format!("http://127.0.0.1:{}", agent.port)));
+            works(&vault.clone().env(variable, &agent.socket).env("VAULT_ADDR", "http://127.0.0.1:1"));
+            works(&vault.clone().env(variable, format!("http://127.0.0.1:{}", agent.port)));
         }
-        works(&bed.clone().env("VAULT_ADDR", &agent.socket).env("HTTPS_PROXY", "http://127.0.0.1:1"));
-        works(&bed.clone().env("VAULT_ADDR", &agent.socket).env("VAULT_PROXY_ADDR", "http://127.0.0.1:1"));
+        works(&vault.clone().env("VAULT_ADDR", &agent.socket).env("HTTPS_PROXY", "http://127.0.0.1:1"));
+        works(&vault.clone().env("VAULT_ADDR", &agent.socket).env("VAULT_PROXY_ADDR", "http://127.0.0.1:1"));
         // Somebody must have meant to reach it, or a foreign page in a browser could ask it.
-        works(&bed.env("VAULT_ADDR", &agent.strict));
+        works(&vault.env("VAULT_ADDR", &agent.strict));
     }
 }
 
 #[test]
 fn nothing_is_left_in_the_environment_where_there_was_no_token() {
-    let bed = bed();
-    let agent = agent("proxy", &bed, true);
-    let bed = bed.without("VAULT_TOKEN").env("VAULT_ADDR", &agent.socket);
-    works(&bed.clone().args(["--keep-token"]));
-    works(&bed.clone().args(["--keep-token"]).env("VAULT_TOKEN", ""));
-    works(&bed.args(["--no-revoke"]));
+    let vault = vault();
+    let agent = agent("proxy", &vault, true);
+    let vault = vault.without("VAULT_TOKEN").env("VAULT_ADDR", &agent.socket);
+    works(&vault.clone().args(["--keep-token"]));
+    works(&vault.clone().args(["--keep-token"]).env("VAULT_TOKEN", ""));
+    works(&vault.args(["--no-revoke"]));
 }
 
 #[test]
 fn a_token_that_is_there_is_used_all_the_same() {
-    let bed = bed();
-    let agent = agent("proxy", &bed, true);
-    let bed = bed.env("VAULT_ADDR", &agent.socket);
-    bed.clone().path("b").environ().has("K", "v").has("L", "w").stderr_is("");
-    bed.clone().args(["--keep-token"]).environ().has("VAULT_TOKEN", crate::support::vault::ROOT);
-    bed.env("VAULT_TOKEN", "hvs.wrong")
+    let vault = vault();
+    let agent = agent("proxy", &vault, true);
+    let vault = vault.env("VAULT_ADDR", &agent.socket);
+    vault.clone().path("b").environ().has("K", "v").has("L", "w").stderr_is("");
+    vault.clone().args(["--keep-token"]).environ().has("VAULT_TOKEN", crate::support::openbao::ROOT);
+    vault
+        .env("VAULT_TOKEN", "hvs.wrong")
         .run(["echo", "the program was started"])
         .exits(125)
         .stdout_is("")
@@ -133,9 +137,9 @@ fn a_token_that_is_there_is_used_all_the_same() {
 
 #[test]
 fn what_the_role_of_the_agent_may_not_read_is_refused_with_the_policy_it_lacks() {
-    let bed = bed();
-    let agent = agent("proxy", &bed, true);
-    bed.without("VAULT_TOKEN").env("VAULT_ADDR", &agent.socket).path("b").args(["--kv", "2"]).fails(
+    let vault = vault();
+    let agent = agent("proxy", &vault, true);
+    vault.without("VAULT_TOKEN").env("VAULT_ADDR", &agent.socket).path("b").args(["--kv", "2"]).fails(
         "vault-exec: read {kv}/b: permission denied (403)\n\
          hint: a policy of the token must hold\npath \"{kv}/data/b\" {\n  capabilities = [\"read\"]\n}\n",
     );
@@ -143,9 +147,9 @@ fn what_the_role_of_the_agent_may_not_read_is_refused_with_the_policy_it_lacks()
 
 #[test]
 fn an_agent_that_could_not_log_in_is_named() {
-    let bed = bed();
-    let agent = agent("proxy", &bed, false);
-    bed.without("VAULT_TOKEN").env("VAULT_ADDR", &agent.socket).args(["--kv", "2"]).fails(
+    let vault = vault();
+    let agent = agent("proxy", &vault, false);
+    vault.without("VAULT_TOKEN").env("VAULT_ADDR", &agent.socket).args(["--kv", "2"]).fails(
         "vault-exec: read {kv}/a: permission denied (403): the agent has no valid token\n\
          hint: look into its log: it could not log in, or it does not add its token (use_auto_auth_token)\n",
     );
@@ -153,9 +157,9 @@ fn an_agent_that_could_not_log_in_is_named() {
 
 #[test]
 fn an_address_that_is_not_an_agents_still_needs_a_token() {
-    let bed = bed();
-    let agent = agent("proxy", &bed, true);
-    bed.without("VAULT_TOKEN").env("VAULT_ADDR", format!("http://127.0.0.1:{}", agent.port)).fails(
+    let vault = vault();
+    let agent = agent("proxy", &vault, true);
+    vault.without("VAULT_TOKEN").env("VAULT_ADDR", format!("http://127.0.0.1:{}", agent.port)).fails(
         "vault-exec: no token: VAULT_TOKEN is not set, --token-file is not given and there is no {home}/.vault-token\n\
          hint: set VAULT_TOKEN, name a --token-file, choose an --auth method, \
          or log in with `bao login` or `vault login`\n",
@@ -166,41 +170,42 @@ const HINT: &str = "hint: check that the server runs and is reachable; the addre
 
 #[test]
 fn a_socket_that_is_not_there_is_waited_for_and_named() {
-    let bed = Bed::bare().env("VAULT_ADDR", "unix://{home}/none").args(["--path", "secret/a", "--timeout", "1s"]);
-    let fails = |bed: &Bed, why: &str| {
-        bed.fails(&format!(
+    let vault =
+        TestVault::bare().env("VAULT_ADDR", "unix://{home}/none").args(["--path", "secret/a", "--timeout", "1s"]);
+    let fails = |vault: &TestVault, why: &str| {
+        vault.fails(&format!(
             "vault-exec: waiting for {{addr}}: {why} (for 1s at most)\n\
              vault-exec: read secret/a: {{addr}}: {why}; gave up after 1s (--timeout)\n{HINT}"
         ));
     };
-    fails(&bed, "no such socket");
-    fails(&bed.clone().file("none", "a file"), "connection refused");
-    fails(&bed.clone().env("VAULT_ADDR", "unix://{home}/none/none"), "not a directory");
-    drop(UnixListener::bind(bed.fill("{home}/left")).unwrap());
-    fails(&bed.env("VAULT_ADDR", "unix://{home}/left"), "connection refused");
+    fails(&vault, "no such socket");
+    fails(&vault.clone().file("none", "a file"), "connection refused");
+    fails(&vault.clone().env("VAULT_ADDR", "unix://{home}/none/none"), "not a directory");
+    drop(UnixListener::bind(vault.fill("{home}/left")).unwrap());
+    fails(&vault.env("VAULT_ADDR", "unix://{home}/left"), "connection refused");
 }
 
 #[test]
 fn an_agent_that_starts_later_is_waited_for() {
-    let bed = bed();
-    let agent = agent("proxy", &bed, true);
-    let bed = bed.without("VAULT_TOKEN").env("VAULT_ADDR", "unix://{home}/later");
-    let (link, socket) = (bed.fill("{home}/later"), agent.socket["unix://".len()..].to_owned());
-    let mut command = bed.command(["printenv", "K"]);
+    let vault = vault();
+    let agent = agent("proxy", &vault, true);
+    let vault = vault.without("VAULT_TOKEN").env("VAULT_ADDR", "unix://{home}/later");
+    let (link, socket) = (vault.fill("{home}/later"), agent.socket["unix://".len()..].to_owned());
+    let mut command = vault.command(["printenv", "K"]);
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     thread::sleep(Duration::from_millis(700));
     symlink(socket, link).unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout), "v\n");
-    let waiting = bed.fill("vault-exec: waiting for {addr}: no such socket (for 1m at most)\n");
+    let waiting = vault.fill("vault-exec: waiting for {addr}: no such socket (for 1m at most)\n");
     assert_eq!(String::from_utf8_lossy(&output.stderr), waiting);
 }
 
 #[test]
 fn a_socket_must_be_named_by_its_whole_path() {
-    let bed = Bed::bare().args(["--path", "secret/a"]);
+    let vault = TestVault::bare().args(["--path", "secret/a"]);
     for odd in ["unix://run/agent.sock", "unix:/run/agent.sock", "unix://"] {
-        bed.clone().env("VAULT_ADDR", odd).fails(&format!(
+        vault.clone().env("VAULT_ADDR", odd).fails(&format!(
             "vault-exec: VAULT_ADDR: `{odd}` is not an address: it starts with none of https://, http:// and unix:///\n\
              hint: for example https://vault.example.com:8200\n"
         ));

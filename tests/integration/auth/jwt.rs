@@ -3,10 +3,14 @@
 use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::auth::signer::Signer;
+use crate::support::api::Api;
+use crate::support::fake_server::{FakeServer, Reply};
+use crate::support::http::Request;
+use crate::support::login::VALUE;
+use crate::support::process::free_port;
+use crate::support::vault::TestVault;
 use serde_json::{Value, json};
-
-use crate::support::api::{Api, Door, Request, Signer, VALUE, stand_in};
-use crate::support::vault::{Bed, free_port};
 
 /// Who signs, and whom `auth/jwt` believes.
 static SIGNER: LazyLock<Signer> = LazyLock::new(|| {
@@ -37,31 +41,31 @@ pub(crate) fn jwt(audience: &str) -> String {
     SIGNER.sign(&claims("repo:app", audience, 300))
 }
 
-/// A bed with the role `{kv}` for `repo:app`.
-fn locked() -> Bed {
+/// A vault with the role `{kv}` for `repo:app`.
+fn locked() -> TestVault {
     LazyLock::force(&SIGNER);
-    let bed = Bed::locked();
+    let vault = TestVault::locked();
     let role = json!({
         "role_type": "jwt", "user_claim": "sub", "bound_subject": "repo:app", "bound_audiences": ["vault"],
         "token_policies": ["{kv}"], "clock_skew_leeway": -1, "expiration_leeway": -1,
     });
-    bed.asking("auth/jwt/role/{kv}", &role);
-    bed
+    vault.post("auth/jwt/role/{kv}", &role);
+    vault
 }
 
-pub(crate) fn with_role() -> Bed {
+pub(crate) fn with_role() -> TestVault {
     locked().args(["--role", "{kv}"])
 }
 
 #[test]
 fn a_signed_token_is_enough() {
-    let bed = with_role();
-    bed.clone().env("VAULT_JWT", jwt("vault")).enters_silently();
-    bed.clone().env("VAULT_JWT", jwt("vault") + "\n").enters();
-    bed.clone().env("BAO_JWT", jwt("vault")).env("VAULT_JWT", "wrong").enters();
-    bed.clone().env("VAULT_ID_TOKEN", jwt("vault")).enters_silently();
-    bed.clone().env("BAO_ID_TOKEN", jwt("vault")).enters();
-    let file = bed.file("jwt", format!("{}\r\n", jwt("vault")));
+    let vault = with_role();
+    vault.clone().env("VAULT_JWT", jwt("vault")).enters_silently();
+    vault.clone().env("VAULT_JWT", jwt("vault") + "\n").enters();
+    vault.clone().env("BAO_JWT", jwt("vault")).env("VAULT_JWT", "wrong").enters();
+    vault.clone().env("VAULT_ID_TOKEN", jwt("vault")).enters_silently();
+    vault.clone().env("BAO_ID_TOKEN", jwt("vault")).enters();
+    let file = vault.file("jwt", format!("{}\r\n", jwt("vault")));
     file.clone().args(["--jwt-file", "{home}/jwt"]).enters();
     file.clone().env("VAULT_JWT_FILE", "jwt").enters_silently();
     file.env("VAULT_JWT", "wrong").args(["--auth", "jwt", "--jwt-file", "jwt"]).is_refused(REFUSED);
@@ -69,17 +73,20 @@ fn a_signed_token_is_enough() {
 
 #[test]
 fn the_method_may_choose_the_role() {
-    let bed = locked();
-    bed.asking("sys/auth/jwt-{kv}", &json!({"type": "jwt"}));
+    let vault = locked();
+    vault.post("sys/auth/jwt-{kv}", &json!({"type": "jwt"}));
     let config = json!({"jwt_validation_pubkeys": [SIGNER.pem()], "default_role": "app"});
-    bed.asking("auth/jwt-{kv}/config", &config);
+    vault.post("auth/jwt-{kv}/config", &config);
     let role =
         json!({"role_type": "jwt", "user_claim": "sub", "bound_audiences": ["vault"], "token_policies": ["{kv}"]});
-    bed.asking("auth/jwt-{kv}/role/app", &role);
-    let bed = bed.env("VAULT_JWT", jwt("vault"));
-    bed.clone().args(["--auth-mount", "jwt-{kv}"]).enters_silently();
-    bed.clone().args(["--auth-mount", "jwt-{kv}", "--role", "none"]).is_refused(&REFUSED.replace("/jwt", "/jwt-{kv}"));
-    bed.is_refused(
+    vault.post("auth/jwt-{kv}/role/app", &role);
+    let vault = vault.env("VAULT_JWT", jwt("vault"));
+    vault.clone().args(["--auth-mount", "jwt-{kv}"]).enters_silently();
+    vault
+        .clone()
+        .args(["--auth-mount", "jwt-{kv}", "--role", "none"])
+        .is_refused(&REFUSED.replace("/jwt", "/jwt-{kv}"));
+    vault.is_refused(
         "vault-exec: log in at auth/jwt: the server refused the credential (400)\n\
          hint: name a role with --role, and check that the token is for it and has not expired\n",
     );
@@ -87,61 +94,64 @@ fn the_method_may_choose_the_role() {
 
 #[test]
 fn one_that_is_not_good_enough_is_refused() {
-    let bed = with_role();
-    let refused = |jwt: &str| bed.clone().env("VAULT_JWT", jwt).is_refused(REFUSED);
+    let vault = with_role();
+    let refused = |jwt: &str| vault.clone().env("VAULT_JWT", jwt).is_refused(REFUSED);
     refused(&SIGNER.sign(&claims("repo:app", "vault", -300)));
     refused(&jwt("pypi"));
     refused(&SIGNER.sign(&claims("repo:other", "vault", 300)));
     refused(&Signer::new().sign(&claims("repo:app", "vault", 300)));
     refused("canary-that-is-no-jwt");
-    bed.clone().args(["--role", "none"]).env("VAULT_JWT", jwt("vault")).is_refused(REFUSED);
-    bed.clone().args(["--auth", "jwt"]).is_refused(
+    vault.clone().args(["--role", "none"]).env("VAULT_JWT", jwt("vault")).is_refused(REFUSED);
+    vault.clone().args(["--auth", "jwt"]).is_refused(
         "vault-exec: --auth jwt: it needs VAULT_JWT, --jwt-file or a GitHub Actions job with `id-token: write`\n",
     );
-    bed.args(["--jwt-file", "{home}/none"]).is_refused(
+    vault.args(["--jwt-file", "{home}/none"]).is_refused(
         "vault-exec: log in at auth/jwt: --jwt-file: {home}/none: No such file or directory\nhint: check that it is there, and that the user vault-exec runs as may read it\n",
     );
 }
 
 /// What GitHub does for a job: it signs for the audience that is asked for, or for its own.
-fn github(request: &Request) -> (u16, String) {
-    let audience = match request.target.strip_prefix("/token?api-version=2.0") {
+fn github(request: &Request) -> Reply {
+    let audience = match request.target().strip_prefix("/token?api-version=2.0") {
         Some("") => "https://github.com/example",
         Some("&audience=vault") => "vault",
         Some("&audience=https%3A%2F%2Fvault.example%2F%3Fa%26b") => "https://vault.example/?a&b",
-        _ => return (404, "{}".into()),
+        _ => return Reply::answer(404, "{}"),
     };
-    match (request.method.as_str(), request.header("Authorization")) {
-        ("GET", Some("Bearer canary-of-the-job")) => (200, json!({"count": 1, "value": jwt(audience)}).to_string()),
-        _ => (401, json!({"value": "canary", "message": "canary"}).to_string()),
+    match (request.method(), request.header("Authorization")) {
+        ("GET", Some("Bearer canary-of-the-job")) => {
+            Reply::answer(200, json!({"count": 1, "value": jwt(audience)}).to_string())
+        }
+        _ => Reply::answer(401, json!({"value": "canary", "message": "canary"}).to_string()),
     }
 }
 
-pub(crate) fn on_github(bed: Bed, path: &str) -> Bed {
-    let service = stand_in(None, github);
-    bed.env("ACTIONS_ID_TOKEN_REQUEST_URL", format!("http://{service}{path}"))
+pub(crate) fn on_github(vault: TestVault, path: &str) -> TestVault {
+    let service = FakeServer::handling(None, github).forever();
+    vault
+        .env("ACTIONS_ID_TOKEN_REQUEST_URL", format!("{}{path}", service.url()))
         .env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "canary-of-the-job")
 }
 
 #[test]
 fn a_job_on_github_asks_for_its_own() {
-    let bed = on_github(with_role(), "/token?api-version=2.0").without("HTTPS_PROXY");
-    let bed = bed.env("http_proxy", "http://127.0.0.1:1");
-    bed.clone().args(["--jwt-audience", "vault"]).enters_silently();
-    let outcome = bed.clone().args(["--jwt-audience", "vault"]).run(["true"]).exits(0);
+    let vault = on_github(with_role(), "/token?api-version=2.0").without("HTTPS_PROXY");
+    let vault = vault.env("http_proxy", "http://127.0.0.1:1");
+    vault.clone().args(["--jwt-audience", "vault"]).enters_silently();
+    let outcome = vault.clone().args(["--jwt-audience", "vault"]).run(["true"]).exits(0);
     assert_eq!(outcome.stderr, "");
-    bed.clone().env("VAULT_EXEC_JWT_AUDIENCE", "vault").args(["--auth", "jwt", "-vv"]).environ().has("K", VALUE);
+    vault.clone().env("VAULT_EXEC_JWT_AUDIENCE", "vault").args(["--auth", "jwt", "-vv"]).environ().has("K", VALUE);
     // A token of one's own goes first, and nobody is asked.
-    bed.clone().args(["--jwt-audience", "none"]).env("VAULT_JWT", jwt("vault")).enters_silently();
+    vault.clone().args(["--jwt-audience", "none"]).env("VAULT_JWT", jwt("vault")).enters_silently();
     // What GitHub signs of itself is for GitHub.
-    bed.clone().is_refused(REFUSED);
-    bed.clone().args(["--jwt-audience", "https://vault.example/?a&b"]).is_refused(REFUSED);
+    vault.clone().is_refused(REFUSED);
+    vault.clone().args(["--jwt-audience", "https://vault.example/?a&b"]).is_refused(REFUSED);
 }
 
 #[test]
 fn a_job_on_github_without_a_role_keeps_its_token_to_itself() {
-    let bed = on_github(locked(), "/token?api-version=2.0");
-    bed.is_refused(
+    let vault = on_github(locked(), "/token?api-version=2.0");
+    vault.is_refused(
         "vault-exec: no token: VAULT_TOKEN is not set, --token-file is not given and there is no {home}/.vault-token\n\
          hint: set VAULT_TOKEN, name a --token-file, choose an --auth method, or log in with `bao login` or `vault login`\n",
     );
@@ -149,21 +159,21 @@ fn a_job_on_github_without_a_role_keeps_its_token_to_itself() {
 
 #[test]
 fn a_job_that_github_refuses_is_told_what_it_lacks() {
-    let bed = on_github(with_role(), "/token?api-version=2.0").args(["--jwt-audience", "vault"]);
+    let vault = on_github(with_role(), "/token?api-version=2.0").args(["--jwt-audience", "vault"]);
     let refused = |status: u16| {
         format!(
             "vault-exec: log in at auth/jwt: ask GitHub Actions for a token: it answered {status} and no token\n\
              hint: the job needs `permissions: id-token: write`\n"
         )
     };
-    let wrong = bed.clone().env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "hunter2-of-the-job");
+    let wrong = vault.clone().env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "hunter2-of-the-job");
     wrong.is_refused(&refused(401));
-    on_github(bed.clone(), "/elsewhere?").is_refused(&refused(404));
-    assert_eq!(bed.requests(), [""; 0], "Vault is not asked without a token");
+    on_github(vault.clone(), "/elsewhere?").is_refused(&refused(404));
+    assert_eq!(vault.requests(), [""; 0], "Vault is not asked without a token");
 
-    let service = stand_in(None, |_| (200, "{}".into()));
-    bed.clone().env("ACTIONS_ID_TOKEN_REQUEST_URL", format!("http://{service}/")).is_refused(&refused(200));
-    bed.clone().without("ACTIONS_ID_TOKEN_REQUEST_URL").args(["--auth", "jwt"]).is_refused(
+    let service = FakeServer::answering([Reply::answer(200, "{}")]);
+    vault.clone().env("ACTIONS_ID_TOKEN_REQUEST_URL", format!("{}/", service.url())).is_refused(&refused(200));
+    vault.clone().without("ACTIONS_ID_TOKEN_REQUEST_URL").args(["--auth", "jwt"]).is_refused(
         "vault-exec: --auth jwt: it needs VAULT_JWT, --jwt-file or a GitHub Actions job with `id-token: write`\n",
     );
 }
@@ -171,12 +181,12 @@ fn a_job_that_github_refuses_is_told_what_it_lacks() {
 #[test]
 fn github_is_waited_for_like_vault() {
     let port = free_port();
-    let bed = with_role()
+    let vault = with_role()
         .env("ACTIONS_ID_TOKEN_REQUEST_URL", format!("http://127.0.0.1:{port}/token?secret=canary"))
         .env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "canary-of-the-job")
         .args(["--jwt-audience", "vault", "--attempts", "2", "--timeout", "5s"]);
     let service = format!("http://127.0.0.1:{port}/token: connection refused");
-    bed.fails(&format!(
+    vault.fails(&format!(
         "vault-exec: waiting for {service} (for 5s at most)\n\
          vault-exec: log in at auth/jwt: ask GitHub Actions for a token: {service}; gave up after 2 tries (--attempts)\n\
          hint: check that the server runs and is reachable; \

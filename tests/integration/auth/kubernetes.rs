@@ -5,15 +5,20 @@ use std::sync::LazyLock;
 use serde_json::{Value, json};
 
 use crate::auth::jwt::seconds;
-use crate::support::api::{Api, Authority, Door, Request, Signer, stand_in};
-use crate::support::vault::Bed;
+use crate::auth::signer::Signer;
+use crate::support::api::Api;
+use crate::support::fake_server::{FakeServer, Reply};
+use crate::support::http::Request;
+use crate::support::tls::Authority;
+use crate::support::vault::TestVault;
 
 /// Whose tokens the cluster knows.
 static CLUSTER: LazyLock<Signer> = LazyLock::new(|| {
-    let authority = Authority::new();
-    let cluster = stand_in(Some(authority.server_config()), review);
+    let authority = Authority::new("test");
+    let tls = authority.server_config("127.0.0.1", rustls::DEFAULT_VERSIONS, None);
+    let cluster = FakeServer::handling(Some(tls), review).forever();
     let config = json!({
-        "kubernetes_host": format!("https://{cluster}"), "kubernetes_ca_cert": authority.pem(),
+        "kubernetes_host": cluster.url(), "kubernetes_ca_cert": authority.pem(),
         "token_reviewer_jwt": REVIEWER, "disable_local_ca_jwt": true,
     });
     Api::shared().post("auth/kubernetes/config", &config);
@@ -26,12 +31,12 @@ const REVIEWER: &str = "canary-of-the-reviewer";
 const UNKNOWN: &str = "unknown";
 
 /// <https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-review-v1/>
-fn review(request: &Request) -> (u16, String) {
+fn review(request: &Request) -> Reply {
     let path = "/apis/authentication.k8s.io/v1/tokenreviews";
-    if (request.method.as_str(), request.target.as_str()) != ("POST", path)
+    if (request.method(), request.target()) != ("POST", path)
         || request.header("Authorization") != Some(&format!("Bearer {REVIEWER}"))
     {
-        return (401, json!({"kind": "Status", "status": "Failure", "code": 401}).to_string());
+        return Reply::answer(401, json!({"kind": "Status", "status": "Failure", "code": 401}).to_string());
     }
     let body: Value = serde_json::from_str(&request.body).unwrap();
     let known = body["spec"]["token"].as_str().is_some_and(|token| !token.ends_with(UNKNOWN));
@@ -42,7 +47,8 @@ fn review(request: &Request) -> (u16, String) {
     } else {
         json!({"authenticated": false, "error": "canary"})
     };
-    (201, json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "status": status}).to_string())
+    let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "status": status});
+    Reply::answer(201, review.to_string())
 }
 
 /// The token of the service account `web` in the namespace `shop`.
@@ -54,15 +60,15 @@ fn service_account() -> String {
     }))
 }
 
-/// A bed with the role `{kv}` for that service account, whose token is in the file `jwt`.
-pub(crate) fn in_pod() -> Bed {
+/// A vault with the role `{kv}` for that service account, whose token is in the file `jwt`.
+pub(crate) fn in_pod() -> TestVault {
     LazyLock::force(&CLUSTER);
-    let bed = Bed::locked().file("jwt", service_account() + "\n").args(["--auth", "kubernetes"]);
+    let vault = TestVault::locked().file("jwt", service_account() + "\n").args(["--auth", "kubernetes"]);
     let role = json!({
         "bound_service_account_names": ["web"], "bound_service_account_namespaces": ["shop"], "token_policies": ["{kv}"],
     });
-    bed.asking("auth/kubernetes/role/{kv}", &role);
-    bed
+    vault.post("auth/kubernetes/role/{kv}", &role);
+    vault
 }
 
 const REFUSED: &str = "vault-exec: log in at auth/kubernetes: the server refused the credential (400)\n\
@@ -70,33 +76,32 @@ const REFUSED: &str = "vault-exec: log in at auth/kubernetes: the server refused
 
 #[test]
 fn a_service_account_is_enough() {
-    let bed = in_pod().args(["--role", "{kv}"]);
-    bed.clone().args(["--jwt-file", "jwt"]).enters_silently();
-    bed.clone().args(["--jwt-file", "{home}/jwt"]).enters();
-    bed.clone().env("VAULT_EXEC_JWT_FILE", "jwt").enters();
-    let requests = bed.requests();
+    let vault = in_pod().args(["--role", "{kv}"]);
+    vault.clone().args(["--jwt-file", "jwt"]).enters_silently();
+    vault.clone().args(["--jwt-file", "{home}/jwt"]).enters();
+    vault.clone().env("VAULT_EXEC_JWT_FILE", "jwt").enters();
+    let requests = vault.requests();
     let expected = ["POST auth/kubernetes/login", "GET {kv}/data/a", "POST auth/token/revoke-self"];
-    assert_eq!(requests[..3], expected.map(|request| bed.fill(request)));
+    assert_eq!(requests[..3], expected.map(|request| vault.fill(request)));
 }
 
 /// Runs where `/var/run` is empty but for what `script` puts there, whatever this machine is.
-fn with_run_of_its_own(bed: Bed, script: &str) -> Bed {
-    let script = format!("mount -t tmpfs none /var/run && {script} && exec \"$@\"");
-    bed.under(["unshare", "--mount", "sh", "-c", &script, "sh"])
+fn with_run_of_its_own(vault: TestVault, script: &str) -> TestVault {
+    vault.with_mounts(&format!("mount -t tmpfs none /var/run && {script}"))
 }
 
 #[test]
 fn the_token_of_the_pod_is_expected_where_kubernetes_puts_it() {
-    let bed = in_pod().args(["--role", "{kv}"]);
+    let vault = in_pod().args(["--role", "{kv}"]);
     let place = "/var/run/secrets/kubernetes.io/serviceaccount";
     let put = format!("mkdir -p {place} && cp jwt {place}/token");
-    with_run_of_its_own(bed.clone(), &put).enters();
+    with_run_of_its_own(vault.clone(), &put).enters();
 
     let message = format!(
         "vault-exec: log in at auth/kubernetes: the pod's service account (--jwt-file names another): {place}/token: \
          No such file or directory\nhint: check that it is there, and that the user vault-exec runs as may read it\n"
     );
-    let outside = with_run_of_its_own(bed, "true");
+    let outside = with_run_of_its_own(vault, "true");
     outside.is_refused(&message);
     // A token for another method is none for the cluster.
     outside.env("VAULT_JWT", service_account()).is_refused(&message);
@@ -104,19 +109,19 @@ fn the_token_of_the_pod_is_expected_where_kubernetes_puts_it() {
 
 #[test]
 fn a_wrong_role_or_account_is_refused() {
-    let bed = in_pod().args(["--jwt-file", "jwt"]);
-    bed.is_refused("vault-exec: --auth kubernetes: it needs --role\n");
-    bed.clone().args(["--role", "none"]).is_refused(REFUSED);
+    let vault = in_pod().args(["--jwt-file", "jwt"]);
+    vault.is_refused("vault-exec: --auth kubernetes: it needs --role\n");
+    vault.clone().args(["--role", "none"]).is_refused(REFUSED);
 
     let other = json!({
         "bound_service_account_names": ["db"], "bound_service_account_namespaces": ["shop"], "token_policies": ["{kv}"],
     });
-    bed.asking("auth/kubernetes/role/other-{kv}", &other);
+    vault.post("auth/kubernetes/role/other-{kv}", &other);
     let refused = "vault-exec: log in at auth/kubernetes: the server refused the credential (403)\n\
                    hint: check that the method is mounted there (--auth-mount) and, if it is, \
                    check --role, and that the token is for its audience and subject and has not expired\n";
-    bed.clone().args(["--role", "other-{kv}"]).is_refused(refused);
-    let bed = bed.args(["--role", "{kv}"]);
-    bed.clone().file("jwt", service_account() + UNKNOWN).is_refused(refused);
-    bed.file("jwt", "canary-that-is-no-jwt").is_refused(refused);
+    vault.clone().args(["--role", "other-{kv}"]).is_refused(refused);
+    let vault = vault.args(["--role", "{kv}"]);
+    vault.clone().file("jwt", service_account() + UNKNOWN).is_refused(refused);
+    vault.file("jwt", "canary-that-is-no-jwt").is_refused(refused);
 }

@@ -6,10 +6,13 @@ use std::path::PathBuf;
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::LazyLock;
 
+use crate::support::api::{Api, policy, text};
+use crate::support::canary::assert_no_secrets;
+use crate::support::process::{dependency, free_port, spawn_supervised};
+use crate::support::scratch::new_dir;
+use crate::support::vault::TestVault;
+use crate::support::wait::wait_until;
 use serde_json::{Value, json};
-
-use crate::support::api::{Api, Door, discreet, eventually, policy, text};
-use crate::support::vault::{Bed, free_port, new_dir, outliving_us};
 
 /// One for the whole run.
 pub(crate) static POSTGRES: LazyLock<Postgres> = LazyLock::new(Postgres::start);
@@ -24,7 +27,7 @@ pub(crate) struct Postgres {
 
 impl Postgres {
     fn start() -> Self {
-        let bin = postgres();
+        let bin = dependency("postgres");
         let dir = new_dir("postgres");
         let user = fs::metadata("/proc/self").unwrap().uid();
         // It refuses to run as root.
@@ -46,8 +49,8 @@ impl Postgres {
         let port = free_port();
         let mut supervisor = Command::new("sh");
         supervisor.args(["-c", &script]).arg(&dir).arg(port.to_string());
-        let postgres = Self { port, _lifeline: outliving_us(&mut supervisor), sockets: dir };
-        eventually("PostgreSQL", || postgres.asks("select 1").is_some());
+        let postgres = Self { port, _lifeline: spawn_supervised(&mut supervisor), sockets: dir };
+        wait_until("PostgreSQL", || postgres.asks("select 1").is_some());
         postgres
     }
 
@@ -64,99 +67,94 @@ impl Postgres {
     }
 }
 
-/// The directory of its programs, installed if they are not there yet.
-fn postgres() -> String {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/test-deps/postgres.sh");
-    let output = Command::new("sh").arg(script).stderr(Stdio::inherit()).output().unwrap();
-    assert!(output.status.success(), "{script} failed");
-    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
-}
-
-/// The database engine in a namespace of its own, and an `AppRole` that may ask for credentials.
-pub(crate) fn stage(name: &str, token: &Value) -> (Api, Bed) {
-    let api = Api::shared().in_namespace(name);
+/// A locked test vault with an `AppRole` that may also read credentials of the real database, from `db-{kv}/creds/ROLE`. The
+/// first eight characters of `role` must be unique.
+pub(crate) fn with_database(role: &str, token: &Value) -> TestVault {
     let (sockets, port) = (POSTGRES.sockets.display(), POSTGRES.port);
     let url = format!("postgresql:///postgres?host={sockets}&port={port}&user=postgres");
     let config = json!({"plugin_name": "postgresql-database-plugin", "allowed_roles": ["*"], "connection_url": url});
     let create = r#"create role "{{name}}" login password '{{password}}' valid until '{{expiration}}'"#;
-    let role = json!({"db_name": "main", "creation_statements": [create], "default_ttl": "1h", "max_ttl": "2h"});
-    api.post("sys/mounts/database", &json!({"type": "database"}));
-    api.post("database/config/main", &config);
-    api.post("database/roles/app", &role);
-    let bed = Bed::locked_in(&api).with_approle_in(&api, token);
-    let policy = ["database/creds/app", "secret/a"].map(|path| text(&policy(path)["policy"])).join("\n");
-    api.post("sys/policies/acl/reader", &json!({"policy": policy}));
-    let bed = bed.env("PGHOST", "127.0.0.1").env("PGPORT", port.to_string()).env("PGDATABASE", "postgres");
-    (api, bed.args(["--path", "database/creds/app"]))
+    let settings = json!({"db_name": "main", "creation_statements": [create], "default_ttl": "1h", "max_ttl": "2h"});
+    let vault = TestVault::locked_kv1()
+        .posted("sys/mounts/db-{kv}", &json!({"type": "database"}))
+        .posted("db-{kv}/config/main", &config)
+        .posted(&format!("db-{{kv}}/roles/{role}"), &settings)
+        .with_approle(token);
+    let path = format!("db-{{kv}}/creds/{role}");
+    let policy = [path.as_str(), "{kv}/a"].map(|path| text(&policy(path)["policy"])).join("\n");
+    vault.post("sys/policies/acl/{kv}", &json!({"policy": policy}));
+    let vault = vault.env("PGHOST", "127.0.0.1").env("PGPORT", port.to_string()).env("PGDATABASE", "postgres");
+    vault.args(["--path", &path])
 }
 
-/// How many of the credentials of this stage the database knows. Their names start with that of the stage.
-pub(crate) fn known(stage: &str) -> usize {
-    let count = format!("select count(*) from pg_roles where rolname like 'v-{stage:.8}%'");
+/// The number of users of the database that `with_database` made for this role: `v-approle-ROLE-…`.
+pub(crate) fn database_users(role: &str) -> usize {
+    let count = format!("select count(*) from pg_roles where rolname like 'v-approle-{role:.8}-%'");
     POSTGRES.asks(&count).unwrap().trim_end().parse().unwrap()
 }
 
 /// `psql` as whoever the secret says.
 const PSQL: [&str; 3] = ["sh", "-c", "PGUSER=$USERNAME PGPASSWORD=$PASSWORD exec psql -Atc 'select current_user'"];
 
-const LEASED: &str = "vault-exec: database/creds/app: the server takes these values back after 1h\n";
+fn leased(role: &str, ttl: &str) -> String {
+    format!("vault-exec: db-{{kv}}/creds/{role}: the server takes these values back after {ttl}\n")
+}
 
 #[test]
 fn a_database_knows_the_credentials_that_were_made_for_a_start() {
-    let (api, bed) = stage("leased", &json!({"token_ttl": "3h"}));
-    let before = api.accessors();
-    let outcome = bed.run(PSQL).exits(0).stderr_is(LEASED);
+    let vault = with_database("leased", &json!({"token_ttl": "3h"}));
+    let outcome = vault.run(PSQL).exits(0).stderr_is(&leased("leased", "1h"));
     let user = String::from_utf8(outcome.stdout).unwrap();
-    assert!(user.starts_with("v-leased-a-app-"), "{user}");
-    assert_eq!(known("leased"), 1);
+    assert!(user.starts_with("v-approle-leased-"), "{user}");
+    assert_eq!(database_users("leased"), 1);
 
-    assert_eq!(api.accessors(), before + 1, "the token lives on, or the lease would end with it");
-    assert!(bed.requests().iter().all(|request| !request.contains("revoke")));
+    assert_eq!(vault.token_count(), 1, "the token lives on, or the lease would end with it");
+    assert!(vault.requests().iter().all(|request| !request.contains("revoke")));
     assert!(!outcome.stderr.contains(user.trim_end()));
 
-    let loud = bed.clone().args(["-vv", "--log-format", "json"]).run(PSQL).exits(0);
-    discreet(&bed, &loud);
+    let loud = vault.clone().args(["-vv", "--log-format", "json"]).run(PSQL).exits(0);
+    assert_no_secrets(&vault, &loud);
     let warnings: Vec<Value> = loud.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let warned = warnings.iter().find(|line| line["level"] == "warn").unwrap();
-    assert_eq!(format!("vault-exec: {}\n", text(&warned["message"])), LEASED);
+    assert_eq!(format!("vault-exec: {}\n", text(&warned["message"])), vault.fill(&leased("leased", "1h")));
 
     // It also tells that the database minds passwords at all.
     let wrong = ["sh", "-c", "PGUSER=$USERNAME PGPASSWORD=x exec psql -Atc 'select current_user' 2>/dev/null"];
-    bed.run(wrong).exits(2);
+    vault.run(wrong).exits(2);
 }
 
 #[test]
 fn a_lease_is_not_revoked_with_other_secrets_and_neither_with_a_given_token() {
-    let (api, bed) = stage("given", &json!({"token_ttl": "3h"}));
-    let token = text(&api.post("auth/token/create", &json!({"policies": ["reader"]}))["auth"]["client_token"]);
-    bed.clone().without("VAULT_ROLE_ID").env("VAULT_TOKEN", &token).run(PSQL).exits(0);
-    assert!(api.knows(&token));
-    bed.clone().args(["--path", "secret/a"]).run(PSQL).exits(0);
-    assert!(bed.requests().iter().all(|request| !request.contains("revoke")));
+    let vault = with_database("given", &json!({"token_ttl": "3h"}));
+    let token = text(&vault.post("auth/token/create", &json!({"policies": ["{kv}"]}))["auth"]["client_token"]);
+    vault.clone().without("VAULT_ROLE_ID").env("VAULT_TOKEN", &token).run(PSQL).exits(0);
+    assert!(Api::shared().knows(&token));
+    vault.clone().args(["--path", "{kv}/a"]).run(PSQL).exits(0);
+    assert!(vault.requests().iter().all(|request| !request.contains("revoke")));
 }
 
 #[test]
 fn a_lease_that_was_made_for_nothing_ends_with_its_token() {
-    let (api, bed) = stage("nothing", &json!({"token_ttl": "3h"}));
-    let failing = bed.args(["--path", "secret/absent"]);
+    let vault = with_database("nothing", &json!({"token_ttl": "3h"}));
+    let failing = vault.args(["--path", "{kv}/absent"]);
     failing.run(["echo", "the program was started"]).exits(125).stdout_is("");
-    assert_eq!(api.accessors(), 0);
-    eventually("the end of the credentials", || known("nothing") == 0);
+    assert_eq!(failing.token_count(), 0);
+    wait_until("the end of the credentials", || database_users("nothing") == 0);
 }
 
 #[test]
 fn values_live_no_longer_than_the_token_they_hang_on() {
-    let (_, bed) = stage("capped", &json!({"token_ttl": "20m"}));
-    bed.run(PSQL).exits(0).stderr_is("vault-exec: database/creds/app: the server takes these values back after 20m\n");
+    let vault = with_database("capped", &json!({"token_ttl": "20m"}));
+    vault.run(PSQL).exits(0).stderr_is(&leased("capped", "20m"));
 
     for kind in ["service", "batch"] {
         let name = format!("ends-{kind}");
-        let (_, bed) = stage(&name, &json!({"token_ttl": "4s", "token_type": kind}));
-        let outcome = bed.run(PSQL).exits(0);
+        let vault = with_database(&name, &json!({"token_ttl": "4s", "token_type": kind}));
+        let outcome = vault.run(PSQL).exits(0);
         // The server counts from the login on, and by itself only for batch tokens.
-        let known_lives = ["3s", "4s"].map(|life| LEASED.replace("1h", life));
+        let known_lives = ["3s", "4s"].map(|ttl| vault.fill(&leased(&name, ttl)));
         assert!(known_lives.contains(&outcome.stderr), "{outcome}");
-        assert_eq!(known(&name), 1);
-        eventually("the end of the credentials", || known(&name) == 0);
+        assert_eq!(database_users(&name), 1);
+        wait_until("the end of the credentials", || database_users(&name) == 0);
     }
 }

@@ -2,198 +2,224 @@
 
 use std::thread;
 
+use crate::support::api::{Api, policy, text};
+use crate::support::canary::assert_no_secrets;
+use crate::support::http::Request;
+use crate::support::login::VALUE;
+use crate::support::openbao::{ROOT, bao};
+use crate::support::vault::TestVault;
+use crate::support::wait::wait_until;
 use serde_json::{Value, json};
 
-use crate::support::api::{Api, Door, Request, VALUE, discreet, eventually, policy, text};
-use crate::support::vault::{Bed, ROOT};
-
-/// A namespace of its own, where nobody else makes tokens, and a bed with the credentials of an `AppRole` in it.
-fn alone(name: &str, settings: &Value) -> (Api, Bed) {
-    let api = Api::shared().in_namespace(name);
-    let bed = Bed::locked_in(&api).with_approle_in(&api, settings);
-    (api, bed)
+/// A locked test vault with the credentials of an `AppRole`.
+fn with_approle(settings: &Value) -> TestVault {
+    TestVault::locked_kv1().with_approle(settings)
 }
 
-/// The server clears a token away a moment after its last use.
+/// The server removes a token a moment after its last use.
 #[track_caller]
-fn all_gone(api: &Api) {
-    eventually("the end of the tokens", || api.accessors() == 0);
+fn await_no_token(vault: &TestVault) {
+    wait_until("the end of the tokens", || vault.token_count() == 0);
+}
+
+#[track_caller]
+fn assert_requests(vault: &TestVault, expected: &[&str]) {
+    let expected: Vec<_> = expected.iter().map(|request| vault.fill(request)).collect();
+    assert_eq!(vault.requests(), expected);
+}
+
+fn revocations(vault: &TestVault) -> usize {
+    vault.requests().iter().filter(|request| *request == REVOKE).count()
 }
 
 const LOGIN: &str = "POST auth/approle/login";
-const READ: &str = "GET secret/a";
+const READ: &str = "GET {kv}/a";
 const REVOKE: &str = "POST auth/token/revoke-self";
 
 #[test]
 fn fifty_starts_leave_no_token_behind() {
-    let (api, bed) = alone("fifty", &json!({}));
-    let before = api.accessors();
+    let vault = with_approle(&json!({}));
     thread::scope(|scope| {
         for _ in 0..5 {
-            scope.spawn(|| (0..10).for_each(|_| drop(bed.enters_silently())));
+            scope.spawn(|| (0..10).for_each(|_| drop(vault.enters_silently())));
         }
     });
-    assert_eq!(api.accessors(), before);
-    assert_eq!(bed.requests().iter().filter(|request| *request == REVOKE).count(), 50);
-    bed.args(["--no-revoke"]).enters_silently();
-    assert_eq!(api.accessors(), before + 1, "which tells that they were counted");
+    assert_eq!(vault.token_count(), 0);
+    assert_eq!(revocations(&vault), 50);
+    vault.clone().args(["--no-revoke"]).enters_silently();
+    assert_eq!(vault.token_count(), 1, "a token that is not revoked is counted");
 }
+
+/// Prints the number of tokens with a policy. Arguments: the server, the root token, the policy.
+const COUNT_TOKENS: &str = r#"
+import json, sys, urllib.error, urllib.request
+server, token, policy = sys.argv[1:]
+def ask(path, body=None):
+    request = urllib.request.Request(f"{server}/v1/{path}", body and json.dumps(body).encode(), {"X-Vault-Token": token})
+    try:
+        return json.load(urllib.request.urlopen(request))["data"]
+    except urllib.error.HTTPError:
+        return {"keys": [], "policies": []}
+accessors = ask("auth/token/accessors?list=true")["keys"]
+tokens = [ask("auth/token/lookup-accessor", {"accessor": accessor}) for accessor in accessors]
+print(sum(policy in token["policies"] for token in tokens))
+"#;
 
 #[test]
 fn the_token_is_gone_before_the_program_starts() {
-    let (_, bed) = alone("before", &json!({}));
-    // The program itself asks which tokens there are; the server says 404 if there are none.
-    let script = r#"curl -s -o /dev/null -w '%{http_code}' -H "X-Vault-Token: $0" -H "X-Vault-Namespace: before" \
-                    "$VAULT_ADDR/v1/auth/token/accessors?list=true""#;
-    let program = ["sh", "-c", script, ROOT];
-    bed.run(program).exits(0).stdout_is("404");
-    bed.args(["--no-revoke"]).run(program).exits(0).stdout_is("200");
+    let vault = with_approle(&json!({}));
+    let (server, policy) = (Api::shared().origin, vault.fill("{kv}"));
+    let program = ["python3", "-c", COUNT_TOKENS, &server, ROOT, &policy];
+    vault.run(program).exits(0).stdout_is("0\n");
+    vault.args(["--no-revoke"]).run(program).exits(0).stdout_is("1\n");
 }
 
 #[test]
 fn a_token_that_was_given_is_left_alone() {
-    let bed = Bed::locked();
-    let token = text(&bed.asking("auth/token/create", &json!({"policies": ["{kv}"]}))["auth"]["client_token"]);
-    let bed = bed.env("VAULT_TOKEN", &token);
-    bed.enters();
-    bed.enters_silently();
-    assert!(bed.requests().iter().all(|request| *request == bed.fill("GET {kv}/data/a")));
+    let vault = TestVault::locked();
+    let token = text(&vault.post("auth/token/create", &json!({"policies": ["{kv}"]}))["auth"]["client_token"]);
+    let vault = vault.env("VAULT_TOKEN", &token);
+    vault.enters();
+    vault.enters_silently();
+    assert!(vault.requests().iter().all(|request| *request == vault.fill("GET {kv}/data/a")));
     assert!(Api::shared().knows(&token));
 }
 
 #[test]
 fn a_token_that_is_kept_is_not_revoked_and_works_in_the_program() {
-    let (api, bed) = alone("kept", &json!({}));
-    let bao = crate::support::vault::bao();
-    let program = [bao, "kv", "get", "-field=k", "-mount=secret", "a"];
-    let kept = bed.clone().args(["--keep-token"]);
+    let vault = with_approle(&json!({}));
+    let bao = bao();
+    let program = [bao, "kv", "get", "-field=k", &vault.fill("-mount={kv}"), "a"];
+    let kept = vault.clone().args(["--keep-token"]);
     kept.run(program).exits(0).stdout_is(VALUE).stderr_is("");
-    assert_eq!(bed.requests().iter().filter(|request| *request == REVOKE).count(), 0);
+    assert_eq!(revocations(&vault), 0);
     let outcome = kept.args(["-vv", "--log-format", "json"]).environ();
-    discreet(&bed, &outcome);
-    let mut logins = bed.exchanges().into_iter().filter(|exchange| exchange.request.target.ends_with("/login"));
-    let token = text(&logins.next_back().unwrap().answer()["auth"]["client_token"]);
+    assert_no_secrets(&vault, &outcome);
+    let mut logins = vault.exchanges().into_iter().filter(|exchange| exchange.request.target().ends_with("/login"));
+    let token = text(&logins.next_back().unwrap().response()["auth"]["client_token"]);
     let _ = outcome.has("VAULT_TOKEN", &token).lacks("VAULT_SECRET_ID");
-    assert!(api.knows(&token));
+    assert!(Api::shared().knows(&token));
 }
 
 #[test]
 fn a_token_may_be_left_alive_without_being_passed_on() {
-    let (api, bed) = alone("left", &json!({}));
-    for (number, bed) in
-        [bed.clone().args(["--no-revoke"]), bed.clone().env("VAULT_EXEC_NO_REVOKE", "1")].into_iter().enumerate()
+    let vault = with_approle(&json!({}));
+    for (number, variant) in
+        [vault.clone().args(["--no-revoke"]), vault.clone().env("VAULT_EXEC_NO_REVOKE", "1")].into_iter().enumerate()
     {
-        bed.enters().lacks("VAULT_TOKEN");
-        assert_eq!(api.accessors(), number + 1);
+        variant.enters().lacks("VAULT_TOKEN");
+        assert_eq!(vault.token_count(), number + 1);
     }
 }
 
 #[test]
 fn a_token_is_revoked_although_the_read_failed() {
-    let (api, bed) = alone("failed", &json!({}));
-    bed.clone().args(["--path", "secret/b"]).is_refused(
-        "vault-exec: read secret/b: permission denied (403)\n\
+    let vault = with_approle(&json!({}));
+    vault.clone().args(["--path", "{kv}/b"]).is_refused(
+        "vault-exec: read {kv}/b: permission denied (403)\n\
          hint: a policy of the token must hold\n\
-         path \"secret/b\" {\n  capabilities = [\"read\"]\n}\n",
+         path \"{kv}/b\" {\n  capabilities = [\"read\"]\n}\n",
     );
-    assert_eq!(bed.requests().last().unwrap(), REVOKE);
-    assert_eq!(api.accessors(), 0);
-    bed.args(["--require", "ABSENT"]).is_refused(
+    assert_eq!(vault.requests().last().unwrap(), REVOKE);
+    assert_eq!(vault.token_count(), 0);
+    vault.clone().args(["--require", "ABSENT"]).is_refused(
         "vault-exec: --require: not set or empty: ABSENT\n\
          hint: add the keys to a secret that --path names, or set the variables\n",
     );
-    assert_eq!(api.accessors(), 0);
+    assert_eq!(vault.token_count(), 0);
 }
 
 #[test]
 fn a_batch_token_needs_no_revocation() {
-    let (api, bed) = alone("batch", &json!({"token_type": "batch"}));
-    bed.enters_silently();
-    bed.enters();
-    assert_eq!(bed.requests(), [LOGIN, READ, LOGIN, READ]);
-    assert_eq!(api.accessors(), 0);
+    let vault = with_approle(&json!({"token_type": "batch"}));
+    vault.enters_silently();
+    vault.enters();
+    assert_requests(&vault, &[LOGIN, READ, LOGIN, READ]);
+    assert_eq!(vault.token_count(), 0);
 }
 
 #[test]
 fn a_token_of_limited_use_is_enough() {
     for (uses, expected) in [(1, &[LOGIN, READ][..]), (2, &[LOGIN, READ, REVOKE]), (3, &[LOGIN, READ, REVOKE])] {
-        let (api, bed) = alone(&format!("uses-{uses}"), &json!({"token_num_uses": uses}));
-        bed.enters_silently();
-        assert_eq!(bed.requests(), expected, "{uses}");
-        bed.enters();
-        all_gone(&api);
+        let vault = with_approle(&json!({"token_num_uses": uses}));
+        vault.enters_silently();
+        assert_requests(&vault, &expected);
+        vault.enters();
+        await_no_token(&vault);
     }
 }
 
 #[test]
 fn a_token_of_limited_use_pays_for_each_path() {
-    let (api, bed) = alone("pays", &json!({"token_num_uses": 3}));
+    let vault = with_approle(&json!({"token_num_uses": 3}));
     for name in ["b", "c", "d"] {
-        api.post(&format!("secret/{name}"), &json!({name: "v"}));
+        vault.post(&format!("{{kv}}/{name}"), &json!({name: "v"}));
     }
-    api.post("sys/policies/acl/reader", &policy("secret/*"));
-    let three = bed.clone().args(["--path", "secret/b", "--path", "secret/c"]);
+    vault.post("sys/policies/acl/{kv}", &policy("{kv}/*"));
+    let three = vault.clone().args(["--path", "{kv}/b", "--path", "{kv}/c"]);
     three.enters_silently();
-    assert_eq!(bed.requests().len(), 4, "one for the login, three for the paths");
-    all_gone(&api);
+    assert_eq!(vault.requests().len(), 4, "one for the login, three for the paths");
+    await_no_token(&vault);
 
-    does_not_suffice(&three.args(["--path", "secret/d"]));
-    all_gone(&api);
+    does_not_suffice(&three.args(["--path", "{kv}/d"]));
+    await_no_token(&vault);
 }
 
 #[test]
 fn a_token_of_limited_use_pays_for_each_question() {
     // The question for the kind of the mount is free: the server answers it to strangers, too.
     for (uses, more) in [(2, &[][..]), (3, &[REVOKE]), (4, &[REVOKE])] {
-        let (api, bed) = alone(&format!("asks-{uses}"), &json!({"token_num_uses": uses}));
-        bed.clone().args(["--kv", "auto"]).enters_silently();
-        let expected = [&[LOGIN, "GET secret/data/a", "GET sys/internal/ui/mounts/secret/a", READ], more].concat();
-        assert_eq!(bed.requests(), expected, "{uses}");
-        all_gone(&api);
+        let vault = with_approle(&json!({"token_num_uses": uses}));
+        vault.clone().args(["--kv", "auto"]).enters_silently();
+        let expected = [&[LOGIN, "GET {kv}/data/a", "GET sys/internal/ui/mounts/{kv}/a", READ], more].concat();
+        assert_requests(&vault, &expected);
+        await_no_token(&vault);
     }
 }
 
 #[test]
 fn a_token_of_too_little_use_is_called_that() {
-    let (api, bed) = alone("little", &json!({"token_num_uses": 1}));
-    does_not_suffice(&bed.clone().args(["--path", "secret/a"]));
+    let vault = with_approle(&json!({"token_num_uses": 1}));
+    does_not_suffice(&vault.clone().args(["--path", "{kv}/a"]));
     // The last use went into the answer: there is none left to find out more, and no need to.
-    api.post("sys/policies/acl/reader", &policy("secret/b"));
-    bed.is_refused(
-        "vault-exec: read secret/a: permission denied (403)\n\
+    vault.post("sys/policies/acl/{kv}", &policy("{kv}/b"));
+    vault.is_refused(
+        "vault-exec: read {kv}/a: permission denied (403)\n\
          hint: a policy of the token must hold\n\
-         path \"secret/a\" {\n  capabilities = [\"read\"]\n}\n",
+         path \"{kv}/a\" {\n  capabilities = [\"read\"]\n}\n",
     );
-    assert_eq!(bed.requests()[bed.requests().len() - 2..], [LOGIN, READ]);
-    all_gone(&api);
+    let requests = vault.requests();
+    assert_eq!(requests[requests.len() - 2..], [LOGIN.to_owned(), vault.fill(READ)]);
+    await_no_token(&vault);
 }
 
 /// The server may answer 500 at first where two requests fight for the last use.
 #[track_caller]
-fn does_not_suffice(bed: &Bed) {
-    let outcome = bed.run(["echo", "the program was started"]).exits(125).stdout_is("");
+fn does_not_suffice(vault: &TestVault) {
+    let outcome = vault.run(["echo", "the program was started"]).exits(125).stdout_is("");
     let end = ": permission denied (403): the token of the login was good for fewer requests than this takes\n\
                hint: raise token_num_uses of the role, or save requests with --kv and --mount\n";
     assert!(outcome.stderr.ends_with(end), "{outcome}");
-    discreet(bed, &outcome);
+    assert_no_secrets(vault, &outcome);
 }
 
 #[test]
 fn a_revocation_that_is_refused_is_a_warning() {
-    let (api, bed) =
-        alone("warned", &json!({"token_no_default_policy": true, "token_policies": ["reader", "forever"]}));
+    let settings = json!({"token_no_default_policy": true, "token_policies": ["{kv}", "forever-{kv}"]});
+    let vault = with_approle(&settings);
     let forever = r#"path "auth/token/revoke-self" { capabilities = ["deny"] }"#;
-    api.post("sys/policies/acl/forever", &json!({"policy": forever}));
+    vault.post("sys/policies/acl/forever-{kv}", &json!({"policy": forever}));
     let warning = |why: &str| {
         format!("vault-exec: the token of the login could not be revoked and lives on until it expires: {why}\n")
     };
-    bed.environ().has("K", VALUE).stderr_is(&warning("403"));
-    bed.enters();
-    assert_eq!(api.accessors(), 2);
+    vault.environ().has("K", VALUE).stderr_is(&warning("403"));
+    vault.enters();
+    assert_eq!(vault.token_count(), 2);
 
-    let (_, bed) = alone("broken", &json!({}));
-    let broken = |request: &Request| request.target.ends_with("/revoke-self").then(|| (500, "canary".to_owned()));
-    let bed = bed.behind_door(broken);
-    bed.environ().has("K", VALUE).stderr_is(&warning("500"));
-    assert_eq!(bed.requests(), [LOGIN, READ, REVOKE], "the program does not wait for another try");
+    let vault = with_approle(&json!({}));
+    let broken = |request: &Request| request.target().ends_with("/revoke-self").then(|| (500, "canary".to_owned()));
+    let vault = vault.intercepted(broken);
+    vault.environ().has("K", VALUE).stderr_is(&warning("500"));
+    // The program does not wait for another attempt.
+    assert_requests(&vault, &[LOGIN, READ, REVOKE]);
 }

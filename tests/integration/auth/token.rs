@@ -1,17 +1,17 @@
 //! Where the token comes from.
 
+use crate::support::openbao::ROOT;
+use crate::support::vault::{DOUBTED, TestVault};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
-use crate::support::vault::{Bed, DOUBTED, ROOT};
-
-/// A bed whose secret can be read, but which has no token yet.
-fn without_token() -> Bed {
-    Bed::kv2().secret("a", [("k", "v")]).path("a").without("VAULT_TOKEN")
+/// A vault whose secret can be read, but which has no token yet.
+fn without_token() -> TestVault {
+    TestVault::kv2().secret("a", [("k", "v")]).path("a").without("VAULT_TOKEN")
 }
 
-fn works(bed: &Bed) {
-    bed.environ().has("K", "v");
+fn works(vault: &TestVault) {
+    vault.environ().has("K", "v");
 }
 
 const NONE: &str = "vault-exec: no token: VAULT_TOKEN is not set, --token-file is not given and \
@@ -20,8 +20,8 @@ const NONE: &str = "vault-exec: no token: VAULT_TOKEN is not set, --token-file i
 
 #[test]
 fn a_variable_holds_it() {
-    for bed in Bed::each() {
-        works(&bed.secret("a", [("k", "v")]).path("a").env("VAULT_TOKEN", ROOT));
+    for vault in TestVault::each() {
+        works(&vault.secret("a", [("k", "v")]).path("a").env("VAULT_TOKEN", ROOT));
     }
     works(&without_token().env("BAO_TOKEN", ROOT));
 }
@@ -36,24 +36,24 @@ fn the_variable_of_openbao_beats_that_of_vault_even_when_empty() {
 
 #[test]
 fn a_file_holds_it() {
-    let bed = without_token().file("token", ROOT);
-    works(&bed.clone().args(["--token-file", "{home}/token"]));
-    works(&bed.clone().args(["--token-file", "token"]));
+    let vault = without_token().file("token", ROOT);
+    works(&vault.clone().args(["--token-file", "{home}/token"]));
+    works(&vault.clone().args(["--token-file", "token"]));
     for variable in ["VAULT_TOKEN_FILE", "BAO_TOKEN_FILE", "BAO_TOKEN_PATH", "VAULT_EXEC_TOKEN_FILE"] {
-        works(&bed.clone().env(variable, "{home}/token"));
+        works(&vault.clone().env(variable, "{home}/token"));
     }
-    works(&bed.file(".vault-token", ROOT));
+    works(&vault.file(".vault-token", ROOT));
 }
 
 #[test]
 fn the_nearest_source_wins() {
-    let bed = without_token().file("right", ROOT).file("wrong", "hvs.wrong").file(".vault-token", "hvs.wrong");
-    works(&bed.clone().env("VAULT_TOKEN", ROOT).args(["--token-file", "wrong"]));
-    works(&bed.clone().args(["--token-file", "right"]).env("VAULT_EXEC_TOKEN_FILE", "wrong"));
-    works(&bed.clone().env("VAULT_EXEC_TOKEN_FILE", "right").env("BAO_TOKEN_PATH", "wrong"));
-    works(&bed.clone().env("BAO_TOKEN_PATH", "right").env("VAULT_TOKEN_FILE", "wrong"));
-    works(&bed.clone().env("VAULT_TOKEN_FILE", "right"));
-    bed.fails(DOUBTED);
+    let vault = without_token().file("right", ROOT).file("wrong", "hvs.wrong").file(".vault-token", "hvs.wrong");
+    works(&vault.clone().env("VAULT_TOKEN", ROOT).args(["--token-file", "wrong"]));
+    works(&vault.clone().args(["--token-file", "right"]).env("VAULT_EXEC_TOKEN_FILE", "wrong"));
+    works(&vault.clone().env("VAULT_EXEC_TOKEN_FILE", "right").env("BAO_TOKEN_PATH", "wrong"));
+    works(&vault.clone().env("BAO_TOKEN_PATH", "right").env("VAULT_TOKEN_FILE", "wrong"));
+    works(&vault.clone().env("VAULT_TOKEN_FILE", "right"));
+    vault.fails(DOUBTED);
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn the_white_space_around_it_is_taken_off() {
 
 #[test]
 fn one_with_an_unprintable_character_is_never_sent() {
-    let bed = without_token().overheard();
+    let vault = without_token().recorded();
     for inner in ["\n", "\r\nX-Evil: 1\r\n", "\t", "\x07", "\x7f", "ü"] {
         let damaged = format!("bed-{inner}-token");
         let what = if inner == "ü" { "a character that no token has" } else { "an unprintable character" };
@@ -76,13 +76,14 @@ fn one_with_an_unprintable_character_is_never_sent() {
                  hint: it was damaged on its way: write it anew, on one line\n"
             )
         };
-        bed.clone().env("VAULT_TOKEN", &damaged).fails(&message("VAULT_TOKEN")).asked([]);
-        bed.clone().env("BAO_TOKEN", &damaged).fails(&message("BAO_TOKEN")).asked([]);
-        let file = bed.clone().file("token", &damaged);
+        vault.clone().env("VAULT_TOKEN", &damaged).fails(&message("VAULT_TOKEN")).asked([]);
+        vault.clone().env("BAO_TOKEN", &damaged).fails(&message("BAO_TOKEN")).asked([]);
+        let file = vault.clone().file("token", &damaged);
         file.clone().args(["--token-file", "token"]).fails(&message("--token-file: token")).asked([]);
         file.file(".vault-token", &damaged).fails(&message("{home}/.vault-token")).asked([]);
     }
-    bed.env("VAULT_TOKEN", OsString::from_vec(b"bed-\xff".into()))
+    vault
+        .env("VAULT_TOKEN", OsString::from_vec(b"bed-\xff".into()))
         .fails("vault-exec: VAULT_TOKEN: not UTF-8\n")
         .asked([]);
 }
@@ -92,34 +93,38 @@ fn an_empty_one_is_an_error() {
     let message = |from: &str| {
         format!("vault-exec: {from}: it is empty\nhint: write the credential into it, or choose another one\n")
     };
-    let bed = without_token().overheard();
+    let vault = without_token().recorded();
     for empty in ["", " \n"] {
-        let bed = bed.clone().file("token", empty).file(".vault-token", empty);
-        bed.clone().args(["--token-file", "token"]).fails(&message("--token-file: token")).asked([]);
-        bed.fails(&message("{home}/.vault-token")).asked([]);
+        let vault = vault.clone().file("token", empty).file(".vault-token", empty);
+        vault.clone().args(["--token-file", "token"]).fails(&message("--token-file: token")).asked([]);
+        vault.fails(&message("{home}/.vault-token")).asked([]);
     }
-    bed.env("VAULT_TOKEN", " \n").fails(&message("VAULT_TOKEN")).asked([]);
+    vault.env("VAULT_TOKEN", " \n").fails(&message("VAULT_TOKEN")).asked([]);
 }
 
 #[test]
 fn a_file_that_cannot_be_read_is_an_error() {
-    let bed = without_token().overheard();
+    let vault = without_token().recorded();
     let hint = "hint: check that it is there, and that the user vault-exec runs as may read it\n";
     let missing = format!("No such file or directory\n{hint}");
-    bed.clone()
+    vault
+        .clone()
         .args(["--token-file", "{home}/none"])
         .fails(&format!("vault-exec: --token-file: {{home}}/none: {missing}"))
         .asked([]);
-    bed.clone()
+    vault
+        .clone()
         .env("VAULT_TOKEN_FILE", "/none/token")
         .file(".vault-token", ROOT)
         .fails(&format!("vault-exec: VAULT_TOKEN_FILE: /none/token: {missing}"))
         .asked([]);
-    bed.clone()
+    vault
+        .clone()
         .args(["--token-file", "{home}"])
         .fails(&format!("vault-exec: --token-file: {{home}}: Is a directory\n{hint}"))
         .asked([]);
-    bed.args(["--token-file", "/dev/zero"])
+    vault
+        .args(["--token-file", "/dev/zero"])
         .fails(&format!("vault-exec: --token-file: /dev/zero: larger than 1 MiB\n{hint}"))
         .asked([]);
 }
@@ -132,20 +137,20 @@ fn a_secret_in_the_place_of_its_files_name_is_not_repeated() {
              hint: check the name, which is not repeated here: it may be the secret itself\n"
         )
     };
-    let bed = without_token().overheard();
+    let vault = without_token().recorded();
     for secret in ["hvs.hunter2", "3f1c2a9e-hunter2", "hunter2/hunter2", &"hunter2".repeat(100), "BEGIN\nhunter2"] {
-        bed.clone().args(["--token-file", secret]).fails(&message("--token-file")).asked([]);
-        bed.clone().env("BAO_TOKEN_PATH", secret).fails(&message("BAO_TOKEN_PATH")).asked([]);
-        let login = bed.clone().args(["--auth", "approle", "--role-id", "me", "--secret-id-file", secret]);
+        vault.clone().args(["--token-file", secret]).fails(&message("--token-file")).asked([]);
+        vault.clone().env("BAO_TOKEN_PATH", secret).fails(&message("BAO_TOKEN_PATH")).asked([]);
+        let login = vault.clone().args(["--auth", "approle", "--role-id", "me", "--secret-id-file", secret]);
         login.fails(&message("log in at auth/approle: --secret-id-file")).asked([]);
     }
 }
 
 #[test]
 fn without_any_the_ways_to_give_one_are_told() {
-    let bed = without_token().overheard();
-    bed.fails(NONE).asked([]);
-    bed.clone().env("VAULT_TOKEN", "").fails(NONE).asked([]);
-    bed.clone().env("HOME", "/dev/null").fails(&NONE.replace("{home}", "/dev/null")).asked([]);
-    bed.without("HOME").fails(&NONE.replace("there is no {home}/.vault-token", "HOME is not set")).asked([]);
+    let vault = without_token().recorded();
+    vault.fails(NONE).asked([]);
+    vault.clone().env("VAULT_TOKEN", "").fails(NONE).asked([]);
+    vault.clone().env("HOME", "/dev/null").fails(&NONE.replace("{home}", "/dev/null")).asked([]);
+    vault.without("HOME").fails(&NONE.replace("there is no {home}/.vault-token", "HOME is not set")).asked([]);
 }

@@ -4,11 +4,14 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::auth::lease::{known, stage};
+use crate::auth::lease::{database_users, with_database};
 use crate::cli::project::as_somebody;
-use crate::mapping::templates_in_programs::Memory;
-use crate::support::api::{Api, Door, VALUE, discreet, eventually, text};
-use crate::support::vault::{Bed, Outcome};
+use crate::support::api::text;
+use crate::support::canary::assert_no_secrets;
+use crate::support::login::VALUE;
+use crate::support::scratch::TmpfsDir;
+use crate::support::vault::{Outcome, TestVault};
+use crate::support::wait::wait_until;
 
 /// Values that must be nowhere in what is said. Their lengths are numbers that nothing else has.
 const CANARY: &str = "canary-of-nineteen!";
@@ -24,7 +27,7 @@ trait Checks {
     fn json(&self, code: i32) -> Value;
 }
 
-impl Checks for Bed {
+impl Checks for TestVault {
     fn checks(&self, code: i32, table: &str) -> Outcome {
         self.checks_with(&[], code, table)
     }
@@ -74,13 +77,13 @@ fn silent_about_values(outcome: &Outcome) {
     }
 }
 
-fn app() -> Bed {
-    Bed::kv2().secret("app", [("user", CANARY), ("password", OTHER)]).path("app")
+fn app() -> TestVault {
+    TestVault::kv2().secret("app", [("user", CANARY), ("password", OTHER)]).path("app")
 }
 
 #[test]
 fn the_table_of_an_ordinary_case_fits_a_terminal() {
-    let bed = app().secret("app", [("user", CANARY), ("password", OTHER)]).args([
+    let vault = app().secret("app", [("user", CANARY), ("password", OTHER)]).args([
         "--set",
         "DATABASE_URL=postgresql://{user|url}:{password|url}@db/app",
         "--file",
@@ -93,7 +96,7 @@ DATABASE_URL  --set
 PGPASSFILE    --file
 
 ";
-    let outcome = bed.checks(0, &(table.to_owned() + &rest("none"))).stderr_is("");
+    let outcome = vault.checks(0, &(table.to_owned() + &rest("none"))).stderr_is("");
     silent_about_values(&outcome);
     let widest = text_of(&outcome).lines().map(|line| line.chars().count()).max();
     assert!(widest <= Some(80), "{outcome}");
@@ -101,13 +104,13 @@ PGPASSFILE    --file
 
 #[test]
 fn the_program_is_looked_up_and_not_started() {
-    let bed = app().args(["--only", "user"]).program("program", "#!/bin/sh\n: > \"$0.was-here\"\n");
+    let vault = app().args(["--only", "user"]).program("program", "#!/bin/sh\n: > \"$0.was-here\"\n");
     let table = "USER      {kv}/app#user @1\n\n";
     let there = format!("{table}program   {{home}}/program\n{}", rest("none"));
-    bed.checks_with(&["{home}/program"], 0, &there).stderr_is("");
-    assert!(!fs::exists(bed.fill("{home}/program.was-here")).unwrap());
+    vault.checks_with(&["{home}/program"], 0, &there).stderr_is("");
+    assert!(!fs::exists(vault.fill("{home}/program.was-here")).unwrap());
 
-    let path = bed.env("PATH", "/nowhere:/none");
+    let path = vault.env("PATH", "/nowhere:/none");
     let absent = format!("{table}{}\n`psql` was not found\nhint: PATH is /nowhere:/none\n", rest("1"));
     path.checks_with(&["psql", "-c", "select 1"], 125, &absent).stderr_is("");
     let refused = "{home}/.file cannot be executed: it may not be executed\n\
@@ -118,7 +121,7 @@ fn the_program_is_looked_up_and_not_started() {
 
 #[test]
 fn who_lost_to_whom_is_told() {
-    let bed = app()
+    let vault = app()
         .secret("later", [("user", CANARY)])
         .path("later")
         .args(["--set", "PASSWORD={user}"])
@@ -136,8 +139,8 @@ PASSWORD  ({kv}/app#password @1 is not used: --set wins)
         lines.sort_unstable();
         lines.join("\n")
     };
-    let outcome = bed.clone().args(["--check"]).alone().exits(0).stderr_is("");
-    assert_eq!(reordered(&text_of(&outcome)), reordered(&bed.fill(&(table.to_owned() + &rest("none")))), "{outcome}");
+    let outcome = vault.clone().args(["--check"]).alone().exits(0).stderr_is("");
+    assert_eq!(reordered(&text_of(&outcome)), reordered(&vault.fill(&(table.to_owned() + &rest("none")))), "{outcome}");
     silent_about_values(&outcome);
 
     let kept = "PASSWORD  inherited, {kv}/app#password @1 is not used\nUSER      {kv}/app#user @1\n\n";
@@ -154,7 +157,7 @@ hint: unset them, --skip their keys, or choose --on-conflict vault or env
 
 #[test]
 fn every_problem_is_told_at_once() {
-    let bed = app()
+    let vault = app()
         .secret("closed", [("k", OTHER)])
         .token_with_policy(
             r#"path "{kv}/data/app" { capabilities = ["read"] } path "{kv}/data/absent" { capabilities = ["read"] }"#,
@@ -181,28 +184,28 @@ hint: PATH is /nowhere
 --require: not set or empty: NEEDED, A
 hint: add the keys to a secret that --path names, or set the variables
 ";
-    let outcome = bed.clone().env("PATH", "/nowhere").args(["--check"]).run(["nothing"]).exits(125).stderr_is("");
+    let outcome = vault.clone().env("PATH", "/nowhere").args(["--check"]).run(["nothing"]).exits(125).stderr_is("");
     let shown = text_of(&outcome);
     let (table, told) = shown.split_once("problems  5\n").unwrap_or_else(|| panic!("{outcome}"));
     let expected = "PASSWORD  {kv}/app#password @1\nUSER      {kv}/app#user @1\nB         --file\n\nserver    ";
-    assert!(table.starts_with(&bed.fill(expected)), "{outcome}");
+    assert!(table.starts_with(&vault.fill(expected)), "{outcome}");
     let sorted = |text: &str| {
         let mut parts: Vec<_> = text.split("\n\n").map(|part| part.trim().to_owned()).collect();
         parts.sort_unstable();
         parts
     };
-    assert_eq!(sorted(told), sorted(&bed.fill(problems)), "{outcome}");
+    assert_eq!(sorted(told), sorted(&vault.fill(problems)), "{outcome}");
     silent_about_values(&outcome);
 }
 
 #[test]
 fn the_json_has_this_shape() {
-    let bed = app().secret("over", [("user", CANARY)]).path("over").env("PASSWORD", OTHER);
-    let bed = bed.args(["--set", "URL=x{user}", "--file", "F={password}"]);
-    let outcome = bed.clone().args(["--check", "--format=json"]).run(["sh"]).exits(0).stderr_is("");
+    let vault = app().secret("over", [("user", CANARY)]).path("over").env("PASSWORD", OTHER);
+    let vault = vault.args(["--set", "URL=x{user}", "--file", "F={password}"]);
+    let outcome = vault.clone().args(["--check", "--format=json"]).run(["sh"]).exits(0).stderr_is("");
     silent_about_values(&outcome);
     let told: Value = serde_json::from_slice(&outcome.stdout).unwrap();
-    let kv = bed.fill("{kv}");
+    let kv = vault.fill("{kv}");
     let key = |name: &str, path: &str, key: &str, outcome: &str, by: Value| {
         json!({"name": name, "source": "key", "path": format!("{kv}/{path}"), "key": key, "version": 1,
                "outcome": outcome, "by": by})
@@ -228,7 +231,7 @@ fn the_json_has_this_shape() {
     assert!(rest["program"].as_str().unwrap().ends_with("/sh"));
     rest.remove("program");
     let expected = json!({
-        "ok": true, "server": bed.fill("{addr}"), "trust": "anybody, over plain HTTP",
+        "ok": true, "server": vault.fill("{addr}"), "trust": "anybody, over plain HTTP",
         "login": "token from VAULT_TOKEN", "token": {"ttl": null, "policies": ["root"]}, "problems": []
     });
     assert_eq!(Value::from(rest), expected);
@@ -248,7 +251,7 @@ fn the_json_holds_the_problems_too() {
 
 #[test]
 fn a_server_that_is_down_is_told() {
-    let bed = Bed::bare().env("VAULT_ADDR", "http://127.0.0.1:1").env("VAULT_TOKEN", "bed-down-token").args([
+    let vault = TestVault::bare().env("VAULT_ADDR", "http://127.0.0.1:1").env("VAULT_TOKEN", "bed-down-token").args([
         "--path",
         "secret/app",
         "--attempts",
@@ -258,7 +261,7 @@ fn a_server_that_is_down_is_told() {
         "--require",
         "B",
     ]);
-    let outcome = bed.clone().args(["--check"]).alone().exits(125);
+    let outcome = vault.clone().args(["--check"]).alone().exits(125);
     let table = "\
 server    http://127.0.0.1:1
 trust     anybody, over plain HTTP
@@ -269,7 +272,7 @@ login     token from VAULT_TOKEN
     let problem = "\nread secret/app: http://127.0.0.1:1: connection refused; gave up after 1 try (--attempts)\n\
                    hint: check that the server runs and is reachable; the address is from VAULT_ADDR\n";
     assert!(shown.contains(problem), "{outcome}");
-    let told = bed.json(125);
+    let told = vault.json(125);
     assert_eq!((&told["ok"], &told["variables"], &told["token"]), (&json!(false), &json!([]), &Value::Null));
     assert!(!told["problems"].as_array().unwrap().is_empty());
 }
@@ -278,63 +281,62 @@ login     token from VAULT_TOKEN
 fn a_form_without_a_check_is_a_mistake() {
     app().args(["--format", "json"]).fails("vault-exec: --format: it needs --check as well\n");
     app().args(["--check", "--format", "xml"]).alone_fails("vault-exec: --format: `xml` is not text or json\n");
-    let bed = app().env("VAULT_EXEC_CHECK", "true").env("VAULT_EXEC_FORMAT", "json");
-    let outcome = bed.run(["echo", "the program was started"]).exits(0).stderr_is("");
+    let vault = app().env("VAULT_EXEC_CHECK", "true").env("VAULT_EXEC_FORMAT", "json");
+    let outcome = vault.run(["echo", "the program was started"]).exits(0).stderr_is("");
     assert!(outcome.stdout.starts_with(b"{\n"), "{outcome}");
 }
 
 #[test]
 fn a_login_is_told_with_what_its_token_may_and_ends_with_the_check() {
-    let api = Api::shared().in_namespace("checked");
-    let bed = Bed::locked_in(&api).with_approle_in(&api, &json!({"token_ttl": "1h"}));
-    let outcome = bed.clone().args(["--check"]).alone().exits(0).stderr_is("");
+    let vault = TestVault::locked_kv1().with_approle(&json!({"token_ttl": "1h"}));
+    let outcome = vault.clone().args(["--check"]).alone().exits(0).stderr_is("");
     let expected = "\
-K         secret/a#k
+K         {kv}/a#k
 
 server    {addr}
 trust     anybody, over plain HTTP
 login     login at auth/approle
-token     lives 1h more; policies default, reader
+token     lives 1h more; policies default, {kv}
 memory    locked
 problems  none
 ";
     // A second may go by between the login and the question.
-    assert_eq!(text_of(&outcome).replace("59m 59s more", "1h more"), bed.fill(expected), "{outcome}");
-    discreet(&bed, &outcome);
+    assert_eq!(text_of(&outcome).replace("59m 59s more", "1h more"), vault.fill(expected), "{outcome}");
+    assert_no_secrets(&vault, &outcome);
     assert!(!String::from_utf8_lossy(&outcome.stdout).contains(VALUE));
     let last = "POST auth/token/revoke-self".to_owned();
-    assert_eq!(bed.requests().last(), Some(&last));
-    eventually("the end of the token", || api.accessors() == 0);
+    assert_eq!(vault.requests().last(), Some(&last));
+    wait_until("the end of the token", || vault.token_count() == 0);
 
-    let told = bed.json(0);
+    let told = vault.json(0);
     assert!([json!(3600), json!(3599)].contains(&told["token"]["ttl"]), "{told}");
-    assert_eq!(told["token"]["policies"], json!(["default", "reader"]));
+    assert_eq!(told["token"]["policies"], json!(["default", vault.fill("{kv}")]));
     assert_eq!(told["login"], "login at auth/approle");
     assert_eq!(told["variables"][0]["version"], Value::Null);
 
-    let silent = bed.clone().env("VAULT_SECRET_ID", "no-such-secret-id").args(["--check"]).alone().exits(125);
+    let silent = vault.clone().env("VAULT_SECRET_ID", "no-such-secret-id").args(["--check"]).alone().exits(125);
     assert!(text_of(&silent).contains("problems  1\n\nlog in at auth/approle"), "{silent}");
 }
 
 #[test]
 fn what_the_server_lent_to_a_check_is_given_back() {
-    let (api, bed) = stage("checks", &json!({"token_ttl": "3h"}));
-    let outcome = bed.clone().args(["--check"]).alone().exits(0);
-    assert!(text_of(&outcome).contains("\nUSERNAME  database/creds/app#username\n"), "{outcome}");
-    eventually("the end of the token", || api.accessors() == 0);
-    eventually("the end of the credentials", || known("checks") == 0);
+    let vault = with_database("checks", &json!({"token_ttl": "3h"}));
+    let outcome = vault.clone().args(["--check"]).alone().exits(0);
+    assert!(text_of(&outcome).contains(&vault.fill("\nUSERNAME  db-{kv}/creds/checks#username\n")), "{outcome}");
+    wait_until("the end of the token", || vault.token_count() == 0);
+    wait_until("the end of the credentials", || database_users("checks") == 0);
 }
 
 #[test]
 fn nothing_is_written_and_what_would_be_in_the_way_is_told() {
-    let memory = Memory::new();
-    let bed = app().args(["--explicit", "--file", "A={user}", "--file", "B={password}", "--file-dir"]);
-    let bed = bed.args([memory.path()]);
-    bed.checks(0, &format!("A         --file\nB         --file\n\n{}", rest("none")));
+    let memory = TmpfsDir::new();
+    let vault = app().args(["--explicit", "--file", "A={user}", "--file", "B={password}", "--file-dir"]);
+    let vault = vault.args([memory.path()]);
+    vault.checks(0, &format!("A         --file\nB         --file\n\n{}", rest("none")));
     assert_eq!(memory.names(), [""; 0]);
 
     fs::write(format!("{}/B", memory.path()), "theirs").unwrap();
-    let told = bed.json(125);
+    let told = vault.json(125);
     let message = format!("--file B: {}/B: File exists", memory.path());
     assert_eq!(told["problems"][0]["message"], json!(message), "{told}");
     assert_eq!(memory.names(), ["B"]);
@@ -350,27 +352,27 @@ fn nothing_is_written_and_what_would_be_in_the_way_is_told() {
 
 #[test]
 fn a_directory_that_may_not_be_written_to_is_told() {
-    let memory = Memory::new();
-    let bed = app().args(["--explicit", "--file", "A={user}", "--file-dir", memory.path()]);
+    let memory = TmpfsDir::new();
+    let vault = app().args(["--explicit", "--file", "A={user}", "--file-dir", memory.path()]);
     let problem = format!(
         "\n--file A: {}/A: Permission denied\nhint: the user vault-exec runs as must be able to write there\n",
         memory.path()
     );
-    as_somebody(bed, 65534, ".").checks(125, &format!("{}{problem}", rest("1")));
+    as_somebody(vault, 65534, ".").checks(125, &format!("{}{problem}", rest("1")));
 }
 
 #[test]
 fn a_key_cannot_forge_a_line() {
     let key = "k\nproblems  none\u{202e}\u{7f}";
-    let bed = Bed::kv2().secret("odd", json!({key: CANARY})).path("odd");
+    let vault = TestVault::kv2().secret("odd", json!({key: CANARY})).path("odd");
     let table = "K_PROBLEMS__NONE____  {kv}/odd#k\\nproblems  none\\u{202e}\\u{7f} @1\n\n";
-    silent_about_values(&bed.checks(0, &(table.to_owned() + &rest("none"))));
-    let told = bed.json(0);
+    silent_about_values(&vault.checks(0, &(table.to_owned() + &rest("none"))));
+    let told = vault.json(0);
     assert_eq!(told["variables"][0]["key"], key);
-    let raw = bed.args(["--check", "--format", "json"]).alone();
+    let raw = vault.args(["--check", "--format", "json"]).alone();
     let text = String::from_utf8(raw.stdout).unwrap();
     assert!(text.chars().all(|character| character == '\n' || (' '..='~').contains(&character)), "{text:?}");
-    let null = Bed::kv2().secret("odd", r#"{"a\nproblems  none": null}"#).path("odd");
+    let null = TestVault::kv2().secret("odd", r#"{"a\nproblems  none": null}"#).path("odd");
     let problem = "\n{kv}/odd: key `a\\nproblems  none` is null\n\
                    hint: give it a value (\"\" is one), or leave it out with --skip\n";
     null.checks(125, &format!("{}{problem}", rest("1")));
@@ -378,8 +380,8 @@ fn a_key_cannot_forge_a_line() {
 
 #[test]
 fn warnings_are_no_part_of_the_table() {
-    let (_, bed) = stage("warns", &json!({"token_ttl": "3h"}));
-    let outcome = bed.args(["--check", "--format", "json", "-v"]).alone().exits(0);
+    let vault = with_database("warns", &json!({"token_ttl": "3h"}));
+    let outcome = vault.args(["--check", "--format", "json", "-v"]).alone().exits(0);
     serde_json::from_slice::<Value>(&outcome.stdout).unwrap_or_else(|error| panic!("{error}: {outcome}"));
     assert!(outcome.stderr.contains("the server takes these values back"), "{outcome}");
 }

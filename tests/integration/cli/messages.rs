@@ -1,8 +1,8 @@
 //! What is said on the way, in both forms, and what never is.
 
+use crate::support::openbao::ROOT;
+use crate::support::vault::{Outcome, TestVault};
 use serde_json::Value;
-
-use crate::support::vault::{Bed, Outcome, ROOT};
 
 /// The objects of `--log-format json`, one a line.
 fn lines(outcome: &Outcome) -> Vec<Value> {
@@ -16,16 +16,16 @@ fn told(outcome: &Outcome, level: &str) -> Vec<String> {
 
 #[test]
 fn silence_is_success() {
-    for bed in Bed::each() {
-        bed.secret("a", [("k", "v")]).path("a").run(["true"]).exits(0).stderr_is("").stdout_is("");
+    for vault in TestVault::each() {
+        vault.secret("a", [("k", "v")]).path("a").run(["true"]).exits(0).stderr_is("").stdout_is("");
     }
 }
 
 #[test]
 fn the_story_is_told_when_asked_for() {
-    let bed = Bed::kv2().secret("a", [("k", "v"), ("both", "v")]).secret("b", [("k", "v")]);
-    let bed = bed.path("a").path("b").args(["--optional-path", "{kv}/c", "-v", "--log-format", "json"]);
-    let outcome = bed.env("BOTH", "env").run(["/bin/true"]).exits(0);
+    let vault = TestVault::kv2().secret("a", [("k", "v"), ("both", "v")]).secret("b", [("k", "v")]);
+    let vault = vault.path("a").path("b").args(["--optional-path", "{kv}/c", "-v", "--log-format", "json"]);
+    let outcome = vault.env("BOTH", "env").run(["/bin/true"]).exits(0);
     let mut story = told(&outcome, "info");
     // The paths are read concurrently.
     story.sort_unstable();
@@ -47,8 +47,8 @@ fn the_story_is_told_when_asked_for() {
 
 #[test]
 fn the_text_form_tells_the_same_with_the_time() {
-    let bed = Bed::kv1().secret("a", [("k", "v")]).path("a").args(["--kv", "1", "-v"]);
-    let outcome = bed.run(["/bin/true"]).exits(0);
+    let vault = TestVault::kv1().secret("a", [("k", "v")]).path("a").args(["--kv", "1", "-v"]);
+    let outcome = vault.run(["/bin/true"]).exits(0);
     let without_time = |line: &str| {
         let (time, message) = line.strip_prefix("vault-exec: [")?.split_once(" ms] ")?;
         time.parse::<f64>().ok().map(|_| message.to_owned())
@@ -61,19 +61,19 @@ fn the_text_form_tells_the_same_with_the_time() {
 #[test]
 fn details_are_told_when_asked_for_twice() {
     for (more, details) in [(["-v", "-v"], true), (["-vv", "-v"], true), (["-v", "--log-format=json"], false)] {
-        let bed = Bed::kv2().secret("a", [("k", "v")]).path("a").args(["--log-format", "json"]).args(more);
-        assert_eq!(told(&bed.run(["true"]).exits(0), "debug").is_empty(), !details);
+        let vault = TestVault::kv2().secret("a", [("k", "v")]).path("a").args(["--log-format", "json"]).args(more);
+        assert_eq!(told(&vault.run(["true"]).exits(0), "debug").is_empty(), !details);
     }
-    let bed = Bed::kv2().secret("a", [("k", "v")]).path("a").env("VAULT_EXEC_LOG_FORMAT", "json");
-    assert!(!told(&bed.clone().env("VAULT_EXEC_VERBOSE", "2").run(["true"]), "debug").is_empty());
-    let once = bed.env("VAULT_EXEC_VERBOSE", "1").run(["true"]);
+    let vault = TestVault::kv2().secret("a", [("k", "v")]).path("a").env("VAULT_EXEC_LOG_FORMAT", "json");
+    assert!(!told(&vault.clone().env("VAULT_EXEC_VERBOSE", "2").run(["true"]), "debug").is_empty());
+    let once = vault.env("VAULT_EXEC_VERBOSE", "1").run(["true"]);
     assert!(told(&once, "debug").is_empty() && !told(&once, "info").is_empty(), "{once}");
 }
 
 #[test]
 fn a_failure_is_one_json_object_with_its_hint() {
-    for bed in Bed::each() {
-        let outcome = bed.path("absent").args(["--log-format", "json"]).run(["true"]).exits(125);
+    for vault in TestVault::each() {
+        let outcome = vault.path("absent").args(["--log-format", "json"]).run(["true"]).exits(125);
         let [failure] = &lines(&outcome)[..] else { panic!("{outcome}") };
         assert_eq!(failure["level"], "error");
         assert_eq!(failure["message"], outcome.fill("read {kv}/absent: no such secret"));
@@ -84,19 +84,20 @@ fn a_failure_is_one_json_object_with_its_hint() {
 
 #[test]
 fn a_mistyped_command_line_is_told_in_that_form_too() {
-    let bed = Bed::bare().env("VAULT_EXEC_LOG_FORMAT", "json");
-    let outcome = bed.args(["--nonsense"]).alone().exits(125);
+    let vault = TestVault::bare().env("VAULT_EXEC_LOG_FORMAT", "json");
+    let outcome = vault.args(["--nonsense"]).alone().exits(125);
     assert_eq!(told(&outcome, "error"), ["unexpected argument '--nonsense' found"]);
-    let outcome = Bed::bare().args(["--log-format", "json", "--kv", "3", "--path", "a/b"]).run(["true"]).exits(125);
+    let outcome =
+        TestVault::bare().args(["--log-format", "json", "--kv", "3", "--path", "a/b"]).run(["true"]).exits(125);
     assert_eq!(told(&outcome, "error"), ["--kv: `3` is not auto, 1 or 2"]);
 }
 
 #[test]
 fn no_value_and_no_token_is_in_any_output() {
     let values = [("a", "hunter2"), ("b", "correct horse"), ("1st", "battery"), ("path", "staple")];
-    for bed in Bed::each() {
-        let bed = bed.secret("a", values).secret("b", serde_json::json!({"n": 4711, "z": null})).env("A", "mine");
-        let bed = bed.env("BAO_JWT", "a.b.c");
+    for vault in TestVault::each() {
+        let vault = vault.secret("a", values).secret("b", serde_json::json!({"n": 4711, "z": null})).env("A", "mine");
+        let vault = vault.env("BAO_JWT", "a.b.c");
         let runs: [&[&str]; 6] = [
             &["--path", "{kv}/a", "--skip", "1st", "--skip", "path"],
             &["--path", "{kv}/a"],
@@ -107,8 +108,8 @@ fn no_value_and_no_token_is_in_any_output() {
         ];
         for format in ["text", "json"] {
             for run in runs {
-                let bed = bed.clone().args(run.iter().copied()).args(["-vvv", "--log-format", format]);
-                let outcome = bed.run(["true"]);
+                let vault = vault.clone().args(run.iter().copied()).args(["-vvv", "--log-format", format]);
+                let outcome = vault.run(["true"]);
                 assert!(!outcome.stderr.is_empty());
                 for secret in ["hunter2", "correct", "battery", "staple", "4711", "mine", "a.b.c", ROOT] {
                     assert!(!outcome.stderr.contains(secret), "{secret} in {outcome}");
@@ -120,8 +121,8 @@ fn no_value_and_no_token_is_in_any_output() {
 
 #[test]
 fn nothing_a_terminal_obeys_is_printed() {
-    for bed in Bed::each() {
-        bed.secret("a", [("1\u{1b}[31m\n\u{202e}", "v")]).path("a").fails(
+    for vault in TestVault::each() {
+        vault.secret("a", [("1\u{1b}[31m\n\u{202e}", "v")]).path("a").fails(
             "vault-exec: {kv}/a: key `1\\u{1b}[31m\\n\\u{202e}` would become a name that starts with a digit\n\
              hint: give --prefix, or leave it out with --skip\n",
         );
@@ -130,17 +131,18 @@ fn nothing_a_terminal_obeys_is_printed() {
 
 #[test]
 fn a_server_that_is_not_there_is_named_with_where_its_address_is_from() {
-    let bed = Bed::bare().args(["--path", "a/b"]).env("VAULT_TOKEN", ROOT).env("VAULT_ADDR", "http://127.0.0.1:1/");
+    let vault =
+        TestVault::bare().args(["--path", "a/b"]).env("VAULT_TOKEN", ROOT).env("VAULT_ADDR", "http://127.0.0.1:1/");
     let message = |tries: &str| {
         format!(
             "vault-exec: read a/b: http://127.0.0.1:1: connection refused; gave up after {tries} (--attempts)\n\
              hint: check that the server runs and is reachable; the address is from VAULT_ADDR\n"
         )
     };
-    bed.clone().args(["--attempts", "1"]).fails(&message("1 try"));
+    vault.clone().args(["--attempts", "1"]).fails(&message("1 try"));
     let waiting = "vault-exec: waiting for http://127.0.0.1:1: connection refused (for 1m at most)\n";
-    bed.clone().args(["--attempts", "2"]).fails(&(waiting.to_owned() + &message("2 tries")));
-    bed.args(["--timeout", "1500ms"]).fails(
+    vault.clone().args(["--attempts", "2"]).fails(&(waiting.to_owned() + &message("2 tries")));
+    vault.args(["--timeout", "1500ms"]).fails(
         "vault-exec: waiting for http://127.0.0.1:1: connection refused (for 1s 500ms at most)\n\
          vault-exec: read a/b: http://127.0.0.1:1: connection refused; gave up after 1s 500ms (--timeout)\n\
          hint: check that the server runs and is reachable; the address is from VAULT_ADDR\n",

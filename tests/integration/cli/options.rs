@@ -1,12 +1,13 @@
 //! What was typed, what variables say instead, and what is wrong with either.
 
-use crate::support::vault::{Bed, ROOT};
+use crate::support::openbao::ROOT;
+use crate::support::vault::TestVault;
 
 const USAGE: &str = "hint: vault-exec --help lists the options; a program's own stand behind --\n";
 
-/// A bed that fails before a server is asked for anything.
-fn typed<const N: usize>(args: [&str; N]) -> Bed {
-    Bed::bare().args(args)
+/// A vault that fails before a server is asked for anything.
+fn typed<const N: usize>(args: [&str; N]) -> TestVault {
+    TestVault::bare().args(args)
 }
 
 #[test]
@@ -106,8 +107,8 @@ fn a_secret_in_the_place_of_a_switch_or_a_name_is_never_repeated() {
         typed(["--path", "a/b", &format!("{switch}=hunter2")])
             .fails(&format!("vault-exec: {switch}: it takes no value\n{hint}"));
         let variable = format!("VAULT_EXEC_{}", switch.trim_start_matches("--").replace('-', "_").to_uppercase());
-        let bed = typed(["--path", "a/b", "--auth", "approle", "--role-id", "me"]);
-        let stderr = bed.env(variable, "hunter2").run(["true"]).exits(125).stderr;
+        let vault = typed(["--path", "a/b", "--auth", "approle", "--role-id", "me"]);
+        let stderr = vault.env(variable, "hunter2").run(["true"]).exits(125).stderr;
         assert!(!stderr.contains("hunter2"), "{stderr}");
     }
     for option in ["--set", "--file"] {
@@ -119,15 +120,15 @@ fn a_secret_in_the_place_of_a_switch_or_a_name_is_never_repeated() {
 
 #[test]
 fn a_switch_follows_go() {
-    let bed = Bed::kv2().secret("a", [("k", "v")]).path("a").env("A", "1");
+    let vault = TestVault::kv2().secret("a", [("k", "v")]).path("a").env("A", "1");
     for yes in ["1", "t", "T", "true", "TRUE", "True"] {
-        bed.clone().env("VAULT_EXEC_PRISTINE", yes).environ().has_only(["K=v"]);
+        vault.clone().env("VAULT_EXEC_PRISTINE", yes).environ().has_only(["K=v"]);
     }
     for no in ["", "0", "f", "F", "false", "FALSE", "False"] {
-        bed.clone().env("VAULT_EXEC_PRISTINE", no).environ().has("A", "1");
+        vault.clone().env("VAULT_EXEC_PRISTINE", no).environ().has("A", "1");
     }
     for wrong in ["yes", "on", "tRUE", " 1"] {
-        bed.clone().env("VAULT_SKIP_VERIFY", wrong).fails(
+        vault.clone().env("VAULT_SKIP_VERIFY", wrong).fails(
             "vault-exec: VAULT_SKIP_VERIFY: it is neither true nor false\n\
              hint: 1, t, true or 0, f, false; empty is false\n",
         );
@@ -137,15 +138,15 @@ fn a_switch_follows_go() {
 #[test]
 fn the_nearest_address_wins() {
     let nowhere = "http://127.0.0.1:1";
-    let bed = Bed::kv2().secret("a", [("k", "v")]).path("a").args(["--attempts", "1"]);
-    let right = bed.fill("{addr}");
-    let works = |bed: Bed| drop(bed.environ().has("K", "v"));
-    works(bed.clone().env("VAULT_ADDR", nowhere).env("BAO_ADDR", &right));
-    works(bed.clone().env("BAO_ADDR", nowhere).env("VAULT_EXEC_ADDRESS", &right));
-    works(bed.clone().env("VAULT_EXEC_ADDRESS", nowhere).args(["--address", &right]));
-    works(bed.clone().env("VAULT_EXEC_ADDRESS", "").args(["--address", ""]));
-    works(bed.clone().args(["--address", &format!("{right}/")]));
-    bed.env("BAO_ADDR", "").fails(
+    let vault = TestVault::kv2().secret("a", [("k", "v")]).path("a").args(["--attempts", "1"]);
+    let right = vault.fill("{addr}");
+    let works = |vault: TestVault| drop(vault.environ().has("K", "v"));
+    works(vault.clone().env("VAULT_ADDR", nowhere).env("BAO_ADDR", &right));
+    works(vault.clone().env("BAO_ADDR", nowhere).env("VAULT_EXEC_ADDRESS", &right));
+    works(vault.clone().env("VAULT_EXEC_ADDRESS", nowhere).args(["--address", &right]));
+    works(vault.clone().env("VAULT_EXEC_ADDRESS", "").args(["--address", ""]));
+    works(vault.clone().args(["--address", &format!("{right}/")]));
+    vault.env("BAO_ADDR", "").fails(
         "vault-exec: read {kv}/a: https://127.0.0.1:8200: connection refused; gave up after 1 try (--attempts)\n\
          hint: check that the server runs and is reachable; the address is from the default\n",
     );
@@ -153,10 +154,10 @@ fn the_nearest_address_wins() {
 
 #[test]
 fn variables_give_what_was_not_typed() {
-    for bed in Bed::each() {
-        let version = if bed.is_kv1() { "1" } else { "2" };
-        let bed = bed.secret("a", [("x", "1"), ("y", "2"), ("z", "3")]).secret("b", [("x", "b")]).overheard();
-        let all = bed
+    for vault in TestVault::each() {
+        let version = if vault.is_kv1() { "1" } else { "2" };
+        let vault = vault.secret("a", [("x", "1"), ("y", "2"), ("z", "3")]).secret("b", [("x", "b")]).recorded();
+        let all = vault
             .env("VAULT_EXEC_PATH", "a")
             .env("VAULT_EXEC_OPTIONAL_PATH", "absent, b")
             .env("VAULT_EXEC_MOUNT", "{kv}")
@@ -179,11 +180,11 @@ fn variables_give_what_was_not_typed() {
 
 #[test]
 fn lists_are_separated_by_comma_or_newline_in_variables_alone() {
-    let bed = Bed::kv2().secret("a", [("k", "a"), ("l", "a")]).secret("b", [("k", "b")]);
-    bed.clone().env("VAULT_EXEC_PATH", "{kv}/a,{kv}/b").environ().has("K", "b").has("L", "a");
-    bed.clone().env("VAULT_EXEC_PATH", "\n{kv}/b\n{kv}/a\n").environ().has("K", "a").has("L", "a");
-    bed.clone().env("VAULT_EXEC_PATH", "{kv}/a").path("b").environ().has("K", "b").lacks("L");
-    bed.secret("a,b", [("k", "comma")]).path("a,b").environ().has("K", "comma");
+    let vault = TestVault::kv2().secret("a", [("k", "a"), ("l", "a")]).secret("b", [("k", "b")]);
+    vault.clone().env("VAULT_EXEC_PATH", "{kv}/a,{kv}/b").environ().has("K", "b").has("L", "a");
+    vault.clone().env("VAULT_EXEC_PATH", "\n{kv}/b\n{kv}/a\n").environ().has("K", "a").has("L", "a");
+    vault.clone().env("VAULT_EXEC_PATH", "{kv}/a").path("b").environ().has("K", "b").lacks("L");
+    vault.secret("a,b", [("k", "comma")]).path("a,b").environ().has("K", "comma");
 }
 
 #[test]
@@ -197,15 +198,15 @@ fn a_variable_that_is_not_utf8_is_named() {
 fn help_and_version_go_to_standard_output_and_hold_no_value() {
     let variables = "VAULT_TOKEN BAO_TOKEN VAULT_ADDR BAO_ADDR VAULT_NAMESPACE VAULT_CACERT VAULT_EXEC_PATH \
                      VAULT_EXEC_KV VAULT_EXEC_LOG_FORMAT";
-    let bed = variables.split_whitespace().fold(Bed::bare(), |bed, name| bed.env(name, "hunter2"));
+    let vault = variables.split_whitespace().fold(TestVault::bare(), |vault, name| vault.env(name, "hunter2"));
     for option in ["--help", "-h"] {
-        let outcome = bed.clone().args([option]).alone().exits(0).stderr_is("");
+        let outcome = vault.clone().args([option]).alone().exits(0).stderr_is("");
         let text = String::from_utf8(outcome.stdout.clone()).unwrap();
         assert!(text.contains("\nUsage: vault-exec [OPTIONS] [--] COMMAND [ARG]...\n"), "{outcome}");
         assert!(!text.contains("hunter2"), "{outcome}");
     }
     for option in ["--version", "-V"] {
         let version = concat!("vault-exec ", env!("CARGO_PKG_VERSION"), "\n");
-        bed.clone().args([option]).alone().exits(0).stderr_is("").stdout_is(version);
+        vault.clone().args([option]).alone().exits(0).stderr_is("").stdout_is(version);
     }
 }

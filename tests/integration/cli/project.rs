@@ -5,16 +5,17 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::process::{Command, Stdio};
 
 use crate::auth::lease::POSTGRES;
-use crate::support::fake_server::needs_root;
-use crate::support::vault::{Bed, ROOT};
+use crate::support::openbao::ROOT;
+use crate::support::process::requires_root;
+use crate::support::vault::TestVault;
 
 const NAME: &str = ".vault-exec.toml";
 const NO_PATH: &str = "vault-exec: no path to read\n\
                        hint: give --path secret/app, set VAULT_EXEC_PATH, or write it into .vault-exec.toml\n";
 
 /// With a secret `app`, and one `other`.
-fn bed() -> Bed {
-    Bed::kv2().secret("app", [("user", "me"), ("password", "p")]).secret("other", [("k", "v")])
+fn vault() -> TestVault {
+    TestVault::kv2().secret("app", [("user", "me"), ("password", "p")]).secret("other", [("k", "v")])
 }
 
 trait Projects {
@@ -24,7 +25,7 @@ trait Projects {
     fn project_fails(&self, place: &str, message: &str);
 }
 
-impl Projects for Bed {
+impl Projects for TestVault {
     /// Has a project file at home, where vault-exec is called.
     fn project(self, text: &str) -> Self {
         let text = self.fill(text);
@@ -47,89 +48,89 @@ const APP: &str = "path = \"{kv}/app\"\n";
 
 #[test]
 fn it_is_found_in_the_working_directory_and_above_it() {
-    let bed = bed().project(APP);
-    bed.environ().has("USER", "me").stderr_is("");
-    bed.clone().at("{home}/a/b/c").environ().has("USER", "me");
+    let vault = vault().project(APP);
+    vault.environ().has("USER", "me").stderr_is("");
+    vault.clone().at("{home}/a/b/c").environ().has("USER", "me");
     // The nearest alone counts.
-    fs::write(bed.fill("{home}/a/.vault-exec.toml"), bed.fill("path = \"{kv}/other\"")).unwrap();
-    bed.clone().at("{home}/a/b/c").environ().has("K", "v").lacks("USER");
+    fs::write(vault.fill("{home}/a/.vault-exec.toml"), vault.fill("path = \"{kv}/other\"")).unwrap();
+    vault.clone().at("{home}/a/b/c").environ().has("K", "v").lacks("USER");
     // One that says nothing says that nothing is meant.
-    fs::write(bed.fill("{home}/a/b/.vault-exec.toml"), "").unwrap();
-    bed.at("{home}/a/b/c").fails(NO_PATH);
+    fs::write(vault.fill("{home}/a/b/.vault-exec.toml"), "").unwrap();
+    vault.at("{home}/a/b/c").fails(NO_PATH);
 }
 
 #[test]
 fn a_home_is_the_last_place_that_is_looked_at() {
-    let bed = bed().project(APP);
-    bed.clone().env("HOME", "{home}/user").at("{home}/user/a").fails(NO_PATH);
-    bed.clone().env("HOME", "{home}/user/").at("{home}/user").fails(NO_PATH);
-    bed.clone().env("HOME", "{home}/user/a").at("{home}/user").environ().has("USER", "me");
-    bed.clone().env("HOME", "").at("{home}/user").environ().has("USER", "me");
-    bed.clone().without("HOME").at("{home}/user").environ().has("USER", "me");
+    let vault = vault().project(APP);
+    vault.clone().env("HOME", "{home}/user").at("{home}/user/a").fails(NO_PATH);
+    vault.clone().env("HOME", "{home}/user/").at("{home}/user").fails(NO_PATH);
+    vault.clone().env("HOME", "{home}/user/a").at("{home}/user").environ().has("USER", "me");
+    vault.clone().env("HOME", "").at("{home}/user").environ().has("USER", "me");
+    vault.clone().without("HOME").at("{home}/user").environ().has("USER", "me");
     // The working directory has no links in its name, a home may.
-    symlink(bed.fill("{home}/user"), bed.fill("{home}/link")).unwrap();
-    bed.env("HOME", "{home}/link").at("{home}/user/a").fails(NO_PATH);
+    symlink(vault.fill("{home}/user"), vault.fill("{home}/link")).unwrap();
+    vault.env("HOME", "{home}/link").at("{home}/user/a").fails(NO_PATH);
 }
 
 #[test]
 fn a_border_of_the_file_system_ends_the_search() {
-    needs_root();
-    let bed = bed().project(APP).env("HOME", "/nowhere");
-    fs::create_dir(bed.fill("{home}/mount")).unwrap();
-    let script = r#"mount -t tmpfs none "$0" && mkdir "$0/a" && cd "$0/a" && exec "$@""#;
-    let mount = bed.fill("{home}/mount");
-    let mounted = bed.clone().under(["unshare", "--mount", "sh", "-c", script, &mount]);
-    mounted.fails(NO_PATH);
-    let inside = script.replace("cd", r#"cp "$0/../.vault-exec.toml" "$0" && cd"#);
-    bed.under(["unshare", "--mount", "sh", "-c", &inside, &mount]).environ().has("USER", "me");
+    let vault = vault().project(APP).env("HOME", "/nowhere");
+    fs::create_dir(vault.fill("{home}/mount")).unwrap();
+    let mount = vault.fill("{home}/mount");
+    let script = format!("mount -t tmpfs none {mount} && mkdir {mount}/a && cd {mount}/a");
+    vault.clone().with_mounts(&script).fails(NO_PATH);
+    let with_file = script.replace("cd", &format!("cp {mount}/../.vault-exec.toml {mount} && cd"));
+    vault.with_mounts(&with_file).environ().has("USER", "me");
 }
 
 #[test]
 fn a_working_directory_that_is_gone_has_none() {
-    let gone = bed().project(APP).under_sh(r#"mkdir gone && cd gone && rmdir ../gone && exec "$@""#);
+    let gone = vault().project(APP).under_sh(r#"mkdir gone && cd gone && rmdir ../gone && exec "$@""#);
     gone.clone().path("other").environ().has("K", "v");
     gone.fails(NO_PATH);
 }
 
 #[test]
 fn a_file_can_be_named_instead_and_none_wanted() {
-    let bed = bed().project(APP);
-    let other = bed.fill("path = \"{kv}/other\"");
-    let bed = bed.file("other.toml", other);
-    bed.clone().args(["--config", "other.toml"]).environ().has("K", "v").lacks("USER");
-    bed.clone()
+    let vault = vault().project(APP);
+    let other = vault.fill("path = \"{kv}/other\"");
+    let vault = vault.file("other.toml", other);
+    vault.clone().args(["--config", "other.toml"]).environ().has("K", "v").lacks("USER");
+    vault
+        .clone()
         .env("VAULT_EXEC_CONFIG", "{home}/other.toml")
         .at("/")
         .environ()
         .has("K", "v")
         .lacks("VAULT_EXEC_CONFIG");
-    bed.clone().env("VAULT_EXEC_CONFIG", "none").args(["--config", "other.toml"]).environ().has("K", "v");
-    bed.clone().args(["--no-config"]).fails(NO_PATH);
-    bed.clone().env("VAULT_EXEC_NO_CONFIG", "1").fails(NO_PATH);
-    bed.clone()
+    vault.clone().env("VAULT_EXEC_CONFIG", "none").args(["--config", "other.toml"]).environ().has("K", "v");
+    vault.clone().args(["--no-config"]).fails(NO_PATH);
+    vault.clone().env("VAULT_EXEC_NO_CONFIG", "1").fails(NO_PATH);
+    vault
+        .clone()
         .args(["--config", "other.toml", "--no-config"])
         .fails("vault-exec: --config and --no-config exclude each other\nhint: leave one of the two out\n");
-    bed.clone().args(["--config", "none.toml"]).fails(
+    vault.clone().args(["--config", "none.toml"]).fails(
         "vault-exec: --config: none.toml: No such file or directory\n\
          hint: it must be there and readable text; --config names another file, --no-config does without\n",
     );
-    bed.clone().args(["--config", "/dev/zero"]).fails(
+    vault.clone().args(["--config", "/dev/zero"]).fails(
         "vault-exec: --config: /dev/zero: larger than 1 MiB\n\
          hint: it must be there and readable text; --config names another file, --no-config does without\n",
     );
     // As a shell's <(...) gives it.
-    let piped = bed.clone().under_sh(r#"cat other.toml | "$@""#).args(["--config", "/dev/stdin"]);
+    let piped = vault.clone().under_sh(r#"cat other.toml | "$@""#).args(["--config", "/dev/stdin"]);
     piped.environ().has("K", "v");
 }
 
 #[test]
 fn what_is_typed_wins_then_a_variable_then_the_file() {
-    let bed = bed().project(
+    let vault = vault().project(
         "path = [\"{kv}/app\", \"{kv}/other\"]\nprefix = \"FILE_\"\nonly = [\"user\", \"k\"]\n\
          pristine = true\nkeep-env = \"PATH\"\n",
     );
-    bed.run(["/bin/cat", "/proc/self/environ"]).exits(0).has("FILE_USER", "me").has("FILE_K", "v").lacks("HOME");
-    let variable = bed.env("VAULT_EXEC_PREFIX", "VARIABLE_").env("VAULT_EXEC_ONLY", "password");
+    vault.run(["/bin/cat", "/proc/self/environ"]).exits(0).has("FILE_USER", "me").has("FILE_K", "v").lacks("HOME");
+    let variable = vault.env("VAULT_EXEC_PREFIX", "VARIABLE_").env("VAULT_EXEC_ONLY", "password");
     variable.environ().has("VARIABLE_PASSWORD", "p").lacks("VARIABLE_K").lacks("HOME");
     let typed = variable.clone().args(["--prefix", "TYPED_", "--only", "user", "--only", "password"]);
     typed.environ().has("TYPED_USER", "me").has("TYPED_PASSWORD", "p").lacks("TYPED_K");
@@ -141,8 +142,8 @@ fn what_is_typed_wins_then_a_variable_then_the_file() {
 
 #[test]
 fn a_path_that_is_typed_beats_the_required_ones_of_the_file() {
-    let bed = bed().secret("mine", [("user", "typed")]).project("path = \"{kv}/app\"");
-    bed.args(["--optional-path", "{kv}/mine"]).environ().has("USER", "typed").has("PASSWORD", "p");
+    let vault = vault().secret("mine", [("user", "typed")]).project("path = \"{kv}/app\"");
+    vault.args(["--optional-path", "{kv}/mine"]).environ().has("USER", "typed").has("PASSWORD", "p");
 }
 
 #[test]
@@ -152,18 +153,18 @@ fn tables_and_lists_say_the_same() {
     let list = "path = [\"{kv}/app\"]\nexplicit = true\nfile-mode = \"0444\"\n\
                 set = [\"PGUSER={user}\", \"PGHOST=db\"]\nfile = \"F={password}\"\n";
     for text in [table, list] {
-        let bed = bed();
+        let vault = vault();
         // The templates have braces of their own.
-        let text = text.replace("{kv}", &bed.fill("{kv}"));
+        let text = text.replace("{kv}", &vault.fill("{kv}"));
         let script = r#"printf '%s ' "$PGUSER" "$PGHOST" "$(cat "$F")" "$(stat -Lc %a "$F")" "${PASSWORD-unset}""#;
-        let bed = bed.file(NAME, text);
-        bed.run(["sh", "-c", script]).exits(0).stdout_is("me db p 444 unset ").stderr_is("");
+        let vault = vault.file(NAME, text);
+        vault.run(["sh", "-c", script]).exits(0).stdout_is("me db p 444 unset ").stderr_is("");
     }
 }
 
 #[test]
 fn mistakes_are_told_with_line_and_column() {
-    let fails = |text: &str, place: &str, message: &str| bed().project(text).project_fails(place, message);
+    let fails = |text: &str, place: &str, message: &str| vault().project(text).project_fails(place, message);
     let lists = "hint: vault-exec --help lists them; keys are without the --";
     fails("\n  pth = 1", ":2:3", "no option is called `pth`\nhint: did you mean `path`?");
     fails("zzzzzz = 1", ":1:1", &format!("no option is called `zzzzzz`\n{lists}"));
@@ -189,9 +190,9 @@ fn mistakes_are_told_with_line_and_column() {
 #[test]
 fn values_that_mean_nothing_are_told_with_the_line() {
     let fails = |text: &str, place: &str, message: &str| {
-        let bed = bed();
-        let text = text.replace("{kv}", &bed.fill("{kv}"));
-        bed.file(NAME, text).project_fails(place, message);
+        let vault = vault();
+        let text = text.replace("{kv}", &vault.fill("{kv}"));
+        vault.file(NAME, text).project_fails(place, message);
     };
     fails(
         "path = [\n  \"{kv}/app\",\n  \"x\"]",
@@ -254,37 +255,37 @@ const REFUSED: [(&str, &str); 26] = [
 
 #[test]
 fn one_that_was_found_decides_nothing_about_credentials() {
-    let bed = bed().overheard();
+    let vault = vault().recorded();
     for (key, value) in REFUSED {
         let text = format!("path = \"{{kv}}/app\"\n{key} = {value}\n");
-        let bed = bed.clone().project(&text);
-        bed.project_fails(
+        let vault = vault.clone().project(&text);
+        vault.project_fails(
             ":2:1",
             &format!(
                 "`{key}` is refused in a file that was found, not named\n\
                  hint: if you trust the file, name it with --config; else give the option yourself, or --no-config"
             ),
         );
-        let named = bed.args(["--config", NAME]).run(["true"]);
+        let named = vault.args(["--config", NAME]).run(["true"]);
         assert!(!named.stderr.contains("refused in a file"), "{named}");
     }
 }
 
 #[test]
 fn one_that_was_named_does() {
-    let bed = bed().args(["--config", "p.toml"]);
-    let with = |bed: &Bed, text: &str| {
-        let text = bed.fill(&format!("path = '{{kv}}/app'\n{text}"));
-        bed.clone().file("p.toml", text)
+    let vault = vault().args(["--config", "p.toml"]);
+    let with = |vault: &TestVault, text: &str| {
+        let text = vault.fill(&format!("path = '{{kv}}/app'\n{text}"));
+        vault.clone().file("p.toml", text)
     };
-    let address = bed.fill("address = '{addr}'");
-    with(&bed.clone().without("VAULT_ADDR"), &address).environ().has("USER", "me");
-    with(&bed.clone().without("VAULT_TOKEN").file("token", ROOT), "token-file = '{home}/token'")
+    let address = vault.fill("address = '{addr}'");
+    with(&vault.clone().without("VAULT_ADDR"), &address).environ().has("USER", "me");
+    with(&vault.clone().without("VAULT_TOKEN").file("token", ROOT), "token-file = '{home}/token'")
         .environ()
         .has("USER", "me");
-    with(&bed, "keep-token = true").environ().has("VAULT_TOKEN", ROOT);
-    let bed = bed.secret("app", [("path", "/bin:/usr/bin")]);
-    with(&bed, "allow-name = 'PATH'").environ().has("PATH", "/bin:/usr/bin");
+    with(&vault, "keep-token = true").environ().has("VAULT_TOKEN", ROOT);
+    let vault = vault.secret("app", [("path", "/bin:/usr/bin")]);
+    with(&vault, "allow-name = 'PATH'").environ().has("PATH", "/bin:/usr/bin");
 }
 
 #[test]
@@ -302,83 +303,83 @@ fn one_that_was_found_sets_no_name_that_runs_code() {
         ("file = [\"BASH_ENV=id\"]", ":1:10", "BASH_ENV"),
         ("file = \"ENV=id\"", ":1:9", "ENV"),
     ] {
-        bed().path("app").project(text).project_fails(place, &message(name));
+        vault().path("app").project(text).project_fails(place, &message(name));
     }
-    let named = bed().path("app").project("[set]\nGIT_PAGER = 'x'\nPS1 = 'y'").args(["--config", NAME]);
+    let named = vault().path("app").project("[set]\nGIT_PAGER = 'x'\nPS1 = 'y'").args(["--config", NAME]);
     named.environ().has("GIT_PAGER", "x").has("PS1", "y");
 }
 
 #[test]
 fn one_that_others_could_have_written_is_not_trusted() {
-    let bed = bed().project(APP);
-    let path = bed.fill("{home}/.vault-exec.toml");
+    let vault = vault().project(APP);
+    let path = vault.fill("{home}/.vault-exec.toml");
     let mode = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
     let hint = ", or name it with --config if you trust it";
     for open in [0o664, 0o646, 0o666, 0o620] {
         mode(open);
-        bed.project_fails("", &format!("others may write to it\nhint: chmod go-w it{hint}"));
-        bed.clone().args(["--config", NAME]).environ().has("USER", "me");
+        vault.project_fails("", &format!("others may write to it\nhint: chmod go-w it{hint}"));
+        vault.clone().args(["--config", NAME]).environ().has("USER", "me");
     }
     mode(0o644);
-    bed.environ().has("USER", "me");
+    vault.environ().has("USER", "me");
 
-    needs_root();
+    requires_root("this test changes the owner of a file");
     chown(&path, Some(65534), None).unwrap();
-    bed.project_fails("", &format!("it belongs to somebody else\nhint: chown it{hint}"));
-    bed.clone().at("{home}/below").project_fails("", &format!("it belongs to somebody else\nhint: chown it{hint}"));
-    bed.clone().args(["--config", NAME]).environ().has("USER", "me");
+    vault.project_fails("", &format!("it belongs to somebody else\nhint: chown it{hint}"));
+    vault.clone().at("{home}/below").project_fails("", &format!("it belongs to somebody else\nhint: chown it{hint}"));
+    vault.clone().args(["--config", NAME]).environ().has("USER", "me");
     // A link is as good as what it leads to.
-    let link = bed.clone().at("{home}/linked");
-    fs::create_dir_all(bed.fill("{home}/linked")).unwrap();
-    symlink(&path, bed.fill("{home}/linked/.vault-exec.toml")).unwrap();
+    let link = vault.clone().at("{home}/linked");
+    fs::create_dir_all(vault.fill("{home}/linked")).unwrap();
+    symlink(&path, vault.fill("{home}/linked/.vault-exec.toml")).unwrap();
     link.fails(&format!(
         "vault-exec: {{home}}/linked/.vault-exec.toml: it belongs to somebody else\nhint: chown it{hint}\n"
     ));
 }
 
 /// Starts a copy of vault-exec as another user, in a directory of the home.
-pub(crate) fn as_somebody(bed: Bed, uid: u32, directory: &str) -> Bed {
-    needs_root();
+pub(crate) fn as_somebody(vault: TestVault, uid: u32, directory: &str) -> TestVault {
+    requires_root("this test starts vault-exec as another user");
     let script = format!(
         r#"set -e; cp "$1" "$HOME/vault-exec-copy"; chmod 755 "$HOME/vault-exec-copy"; shift
            cd {directory}; exec setpriv --reuid={uid} --clear-groups "$HOME/vault-exec-copy" "$@""#
     );
-    bed.under_sh(&script)
+    vault.under_sh(&script)
 }
 
 #[test]
 fn other_users_trust_root_and_themselves() {
-    let bed = bed().project(APP);
-    let path = bed.fill("{home}/.vault-exec.toml");
-    as_somebody(bed.clone(), 65534, ".").environ().has("USER", "me");
+    let vault = vault().project(APP);
+    let path = vault.fill("{home}/.vault-exec.toml");
+    as_somebody(vault.clone(), 65534, ".").environ().has("USER", "me");
     chown(&path, Some(65534), None).unwrap();
-    as_somebody(bed.clone(), 65534, ".").environ().has("USER", "me");
+    as_somebody(vault.clone(), 65534, ".").environ().has("USER", "me");
     let hint = "hint: chown it, or name it with --config if you trust it";
-    as_somebody(bed.clone(), 65533, ".").project_fails("", &format!("it belongs to somebody else\n{hint}"));
+    as_somebody(vault.clone(), 65533, ".").project_fails("", &format!("it belongs to somebody else\n{hint}"));
 
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     let readable = "hint: it must be there and readable text; --config names another file, --no-config does without";
-    as_somebody(bed.clone(), 65533, ".").project_fails("", &format!("Permission denied\n{readable}"));
-    as_somebody(bed.args(["--no-config"]), 65533, ".").fails(NO_PATH);
+    as_somebody(vault.clone(), 65533, ".").project_fails("", &format!("Permission denied\n{readable}"));
+    as_somebody(vault.args(["--no-config"]), 65533, ".").fails(NO_PATH);
 }
 
 #[test]
 fn a_directory_that_may_not_be_entered_has_none() {
-    let bed = bed().path("app");
-    fs::create_dir(bed.fill("{home}/closed")).unwrap();
-    fs::write(bed.fill("{home}/closed/.vault-exec.toml"), "path = \"other\"").unwrap();
-    fs::set_permissions(bed.fill("{home}/closed"), fs::Permissions::from_mode(0o700)).unwrap();
-    as_somebody(bed, 65534, "closed").environ().has("USER", "me");
+    let vault = vault().path("app");
+    fs::create_dir(vault.fill("{home}/closed")).unwrap();
+    fs::write(vault.fill("{home}/closed/.vault-exec.toml"), "path = \"other\"").unwrap();
+    fs::set_permissions(vault.fill("{home}/closed"), fs::Permissions::from_mode(0o700)).unwrap();
+    as_somebody(vault, 65534, "closed").environ().has("USER", "me");
 }
 
 #[test]
 fn what_is_no_file_is_refused_at_once() {
     let no_file = "it is no file\nhint: make it one, or name it with --config if you trust it";
-    let bed = bed().path("app");
-    let path = bed.fill("{home}/.vault-exec.toml");
+    let vault = vault().path("app");
+    let path = vault.fill("{home}/.vault-exec.toml");
     let made = Command::new("mkfifo").arg(&path).stdin(Stdio::null()).status().unwrap();
     assert!(made.success());
-    let at_once = bed.clone().under(["timeout", "10"]);
+    let at_once = vault.clone().under(["timeout", "10"]);
     at_once.project_fails("", no_file);
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
@@ -402,23 +403,25 @@ fn what_is_no_file_is_refused_at_once() {
 #[test]
 fn what_is_no_text_or_too_much_of_it_is_refused() {
     let readable = "hint: it must be there and readable text; --config names another file, --no-config does without";
-    bed().file(NAME, b"path = \"\xff\"").project_fails("", &format!("stream did not contain valid UTF-8\n{readable}"));
+    vault()
+        .file(NAME, b"path = \"\xff\"")
+        .project_fails("", &format!("stream did not contain valid UTF-8\n{readable}"));
     let large = "#".repeat(1024 * 1024 + 1);
-    bed().file(NAME, &large).project_fails("", &format!("larger than 1 MiB\n{readable}"));
-    let full = bed();
+    vault().file(NAME, &large).project_fails("", &format!("larger than 1 MiB\n{readable}"));
+    let full = vault();
     let text = full.fill(APP);
     let padded = format!("{text}{}", "#".repeat(1024 * 1024 - text.len()));
     full.file(NAME, padded).environ().has("USER", "me");
     // Deep enough to tire a reader that calls itself.
     let nested = format!("path = {}", "[".repeat(500_000));
-    let outcome = bed().file(NAME, nested).run(["echo", "the program was started"]).stdout_is("");
+    let outcome = vault().file(NAME, nested).run(["echo", "the program was started"]).stdout_is("");
     assert_eq!(outcome.status.code(), Some(125), "{}", &outcome.stderr.get(..400).unwrap_or(&outcome.stderr));
 }
 
 #[test]
 fn a_laptop_needs_no_more_than_the_name_of_the_program() {
     POSTGRES.asks("create role laptop login password 'p@ss:/?#%'").unwrap();
-    let bed = Bed::kv2().secret("laptop", [("postgres_user", "laptop"), ("postgres_password", "p@ss:/?#%")]);
+    let vault = TestVault::kv2().secret("laptop", [("postgres_user", "laptop"), ("postgres_password", "p@ss:/?#%")]);
     let project = format!(
         "# How this project reaches its database.\n\
          path = [\"{}/laptop\"]\n\
@@ -429,13 +432,13 @@ fn a_laptop_needs_no_more_than_the_name_of_the_program() {
          PGDATABASE = \"postgres\"\n\
          PGUSER = \"{{postgres_user}}\"\n\
          PGPASSWORD = \"{{postgres_password}}\"\n",
-        bed.fill("{kv}"),
+        vault.fill("{kv}"),
         POSTGRES.port
     );
-    fs::create_dir(bed.fill("{home}/project")).unwrap();
-    fs::write(bed.fill("{home}/project/.vault-exec.toml"), project).unwrap();
-    let bed = bed.without("VAULT_TOKEN").file(".vault-token", ROOT).at("{home}/project/src");
-    let psql = bed
+    fs::create_dir(vault.fill("{home}/project")).unwrap();
+    fs::write(vault.fill("{home}/project/.vault-exec.toml"), project).unwrap();
+    let vault = vault.without("VAULT_TOKEN").file(".vault-token", ROOT).at("{home}/project/src");
+    let psql = vault
         .clone()
         .stdin("\\conninfo\n\\pset tuples_only\nselect current_user;\n")
         .run(["psql"])
@@ -443,9 +446,9 @@ fn a_laptop_needs_no_more_than_the_name_of_the_program() {
         .stderr_is("");
     let told = String::from_utf8_lossy(&psql.stdout);
     assert!(told.contains("as user \"laptop\" on host \"127.0.0.1\"") && told.contains("\n laptop\n"), "{psql}");
-    bed.clone().environ().has("PGPASSWORD", "p@ss:/?#%").lacks("POSTGRES_PASSWORD").lacks("VAULT_TOKEN");
+    vault.clone().environ().has("PGPASSWORD", "p@ss:/?#%").lacks("POSTGRES_PASSWORD").lacks("VAULT_TOKEN");
 
-    let checked = bed.args(["--check"]).run(["psql"]).exits(0).stderr_is("");
+    let checked = vault.args(["--check"]).run(["psql"]).exits(0).stderr_is("");
     let table = String::from_utf8_lossy(&checked.stdout);
     assert!(table.starts_with("PGDATABASE  --set\nPGHOST      --set\n"), "{checked}");
     assert!(table.contains("login     token from ") && table.contains("/.vault-token\n"), "{checked}");

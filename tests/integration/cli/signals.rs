@@ -2,15 +2,17 @@
 
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::support::canary::CANARY;
+use crate::support::fake_server::{FakeServer, Reply};
+use crate::support::process::{RunningProcess, requires_root, send_signal};
+use crate::support::scratch::new_dir;
+use crate::support::vault::TestVault;
+use crate::support::wait::wait_until;
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
-
-use crate::support::fake_server::{CANARY, FakeVault, Reply, Running, eventually, needs_root, send_signal};
-use crate::support::vault::{Bed, new_dir};
 
 const SIGNALS: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
 const PROGRAM: [&str; 2] = ["echo", "the program was started"];
@@ -22,9 +24,9 @@ fn came(signal: Signal) -> String {
 
 /// Has ended because of the signal, and said so last. Signals do not wait for a deadline, which would be a minute.
 #[track_caller]
-fn ends_by(running: Running, signal: Signal, said_before: &str) {
+fn ends_by(running: RunningProcess, signal: Signal, said_before: &str) {
     let start = Instant::now();
-    let (status, stdout, stderr) = running.end();
+    let (status, stdout, stderr) = running.wait();
     assert!(start.elapsed() < Duration::from_secs(10), "it took {:?}", start.elapsed());
     let expected = (Some(128 + signal as i32), None, "", said_before.to_owned() + &came(signal));
     assert_eq!((status.code(), status.signal(), stdout.as_str(), stderr), expected);
@@ -33,8 +35,8 @@ fn ends_by(running: Running, signal: Signal, said_before: &str) {
 #[test]
 fn a_signal_ends_the_wait_for_an_answer() {
     for signal in SIGNALS {
-        let fake = FakeVault::answering([Reply::silence()]);
-        let running = Running::start(fake.unwatched_bed().command(PROGRAM));
+        let fake = FakeServer::answering([Reply::silence()]);
+        let running = RunningProcess::start(fake.unwatched_vault().command(PROGRAM));
         fake.await_requests(1);
         running.signal(signal);
         ends_by(running, signal, "");
@@ -44,8 +46,8 @@ fn a_signal_ends_the_wait_for_an_answer() {
 #[test]
 fn a_signal_ends_the_wait_for_the_next_try() {
     for signal in SIGNALS {
-        let fake = FakeVault::answering([Reply::status(503).header("Retry-After", "30")]);
-        let running = Running::start(fake.unwatched_bed().command(PROGRAM));
+        let fake = FakeServer::answering([Reply::status(503).header("Retry-After", "30")]);
+        let running = RunningProcess::start(fake.unwatched_vault().command(PROGRAM));
         let waiting = format!("vault-exec: waiting for {}: sealed or not ready (503) (for 1m at most)\n", fake.url());
         running.await_stderr(&waiting);
         running.signal(signal);
@@ -56,14 +58,14 @@ fn a_signal_ends_the_wait_for_the_next_try() {
 
 #[test]
 fn a_signal_ends_the_wait_also_for_pid_1() {
-    needs_root();
+    requires_root("this test makes a process namespace");
     for signal in SIGNALS {
-        let fake = FakeVault::answering([Reply::silence()]);
-        let bed = fake.unwatched_bed().under(["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]);
-        let running = Running::start(bed.command(PROGRAM));
+        let fake = FakeServer::answering([Reply::silence()]);
+        let vault = fake.unwatched_vault().under(["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]);
+        let running = RunningProcess::start(vault.command(PROGRAM));
         fake.await_requests(1);
         let inner = only_child(running.pid());
-        assert_eq!(status_line(inner, "NSpid").split_whitespace().last(), Some("1"));
+        assert_eq!(status_field(inner, "NSpid").split_whitespace().last(), Some("1"));
         send_signal(inner, signal);
         ends_by(running, signal, "");
     }
@@ -74,9 +76,9 @@ fn a_signal_ends_the_wait_for_a_project_file_that_is_a_pipe() {
     let pipe = new_dir("pipe").join("config");
     mkfifo(&pipe, Mode::S_IRWXU).unwrap();
     for signal in SIGNALS {
-        let mut command = Bed::bare().command(PROGRAM);
+        let mut command = TestVault::bare().command(PROGRAM);
         command.env("VAULT_EXEC_CONFIG", &pipe);
-        let running = Running::start(command);
+        let running = RunningProcess::start(command);
         // It opens when the other side is there, too.
         let _writer = File::options().write(true).open(&pipe).unwrap();
         running.signal(signal);
@@ -86,11 +88,11 @@ fn a_signal_ends_the_wait_for_a_project_file_that_is_a_pipe() {
 
 #[test]
 fn a_signal_ends_the_wait_also_where_it_is_json_that_is_spoken() {
-    let fake = FakeVault::answering([Reply::silence()]);
-    let running = Running::start(fake.unwatched_bed().args(["--log-format", "json"]).command(PROGRAM));
+    let fake = FakeServer::answering([Reply::silence()]);
+    let running = RunningProcess::start(fake.unwatched_vault().args(["--log-format", "json"]).command(PROGRAM));
     fake.await_requests(1);
     running.signal(Signal::SIGTERM);
-    let (status, _, stderr) = running.end();
+    let (status, _, stderr) = running.wait();
     assert_eq!(status.code(), Some(143));
     let line: serde_json::Value = serde_json::from_str(&stderr).unwrap_or_else(|error| panic!("{error}: {stderr}"));
     assert_eq!(line["message"], "SIGTERM came before the program was started");
@@ -99,9 +101,9 @@ fn a_signal_ends_the_wait_also_where_it_is_json_that_is_spoken() {
 #[test]
 fn a_signal_that_was_ignored_stays_ignored() {
     for (signal, name) in [(Signal::SIGHUP, "HUP"), (Signal::SIGINT, "INT")] {
-        let fake = FakeVault::answering([Reply::silence()]);
-        let bed = fake.unwatched_bed().under_sh(&format!("trap '' {name}; exec \"$@\""));
-        let running = Running::start(bed.command(PROGRAM));
+        let fake = FakeServer::answering([Reply::silence()]);
+        let vault = fake.unwatched_vault().under_sh(&format!("trap '' {name}; exec \"$@\""));
+        let running = RunningProcess::start(vault.command(PROGRAM));
         fake.await_requests(1);
         // Of two that are pending the lower number is delivered first: the ignored one would have won.
         running.signal(signal);
@@ -120,26 +122,26 @@ fn the_program_starts_with_the_dispositions_that_were_inherited() {
         // 32 and 33 are the C library's own.
         mask & !(3 << 31)
     };
-    let ignored = |bed: Bed| mask(&bed.run(LOOK).exits(0).stderr_is("").stdout);
-    let inherited = mask(&Command::new(LOOK[0]).args(&LOOK[1..]).output().expect("grep").stdout);
+    let ignored = |vault: TestVault| mask(&vault.run(LOOK).exits(0).stderr_is("").stdout);
+    let inherited = mask(&TestVault::bare().without_vault_exec(LOOK).output().expect("grep").stdout);
 
-    let fake = FakeVault::answering([Reply::secret(&[("a", CANARY)])]);
+    let fake = FakeServer::answering([Reply::secret(&[("a", CANARY)])]);
     let hup = 1 << (Signal::SIGHUP as u32 - 1);
-    assert_eq!(ignored(fake.unwatched_bed()), inherited);
-    assert_eq!(ignored(fake.unwatched_bed().under_sh("trap '' HUP; exec \"$@\"")), inherited | hup);
+    assert_eq!(ignored(fake.unwatched_vault()), inherited);
+    assert_eq!(ignored(fake.unwatched_vault().under_sh("trap '' HUP; exec \"$@\"")), inherited | hup);
     // Programs expect it to end them, whatever the one before wanted.
-    assert_eq!(ignored(fake.unwatched_bed().under_sh("trap '' PIPE; exec \"$@\"")), inherited);
+    assert_eq!(ignored(fake.unwatched_vault().under_sh("trap '' PIPE; exec \"$@\"")), inherited);
 }
 
 fn only_child(pid: u32) -> u32 {
     let list = format!("/proc/{pid}/task/{pid}/children");
     let read = || fs::read_to_string(&list).ok()?.trim().parse().ok();
-    eventually("a child", || read().is_some());
+    wait_until("a child", || read().is_some());
     read().expect("a child that was there")
 }
 
 /// What `/proc/PID/status` says of one thing.
-pub(crate) fn status_line(pid: u32, name: &str) -> String {
+pub(crate) fn status_field(pid: u32, name: &str) -> String {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process lives");
     let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
     line.unwrap_or_else(|| panic!("no {name} in {status}")).trim().to_owned()

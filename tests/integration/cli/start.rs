@@ -1,49 +1,50 @@
 //! The program starts as if vault-exec had never run.
 
+use crate::support::process::vault_exec;
+use crate::support::vault::TestVault;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 
-use crate::support::vault::{Bed, vault_exec};
-
-/// A bed on which a program can be started.
-fn ready() -> Bed {
-    Bed::kv2().secret("a", [("k", "v")]).path("a")
+/// A vault on which a program can be started.
+fn ready() -> TestVault {
+    TestVault::kv2().secret("a", [("k", "v")]).path("a")
 }
 
 #[test]
 fn the_exit_code_is_the_programs() {
-    for bed in Bed::each() {
-        let bed = bed.secret("a", [("k", "v")]).path("a");
+    for vault in TestVault::each() {
+        let vault = vault.secret("a", [("k", "v")]).path("a");
         for code in [0, 1, 7, 125, 126, 127, 255] {
-            bed.run(["sh", "-c", &format!("exit {code}")]).exits(code).stderr_is("").stdout_is("");
+            vault.run(["sh", "-c", &format!("exit {code}")]).exits(code).stderr_is("").stdout_is("");
         }
-        let outcome = bed.run(["sh", "-c", "kill -9 $$"]);
+        let outcome = vault.run(["sh", "-c", "kill -9 $$"]);
         assert_eq!(outcome.status.signal(), Some(9), "{outcome}");
     }
 }
 
 #[test]
 fn a_program_that_is_not_there_is_127_and_nothing_is_asked() {
-    let bed = ready().env("PATH", "{home}/bin::/nowhere").overheard();
-    let not_found = |bed: &Bed, program: &str, stderr: &str| {
-        bed.run([program, "x"]).exits(127).stderr_is(stderr).stdout_is("").asked([]);
+    let vault = ready().env("PATH", "{home}/bin::/nowhere").recorded();
+    let not_found = |vault: &TestVault, program: &str, stderr: &str| {
+        vault.run([program, "x"]).exits(127).stderr_is(stderr).stdout_is("").asked([]);
     };
-    not_found(&bed, "nope", "vault-exec: `nope` was not found\nhint: PATH is {home}/bin::/nowhere\n");
-    not_found(&bed, "", "vault-exec: `` was not found\nhint: PATH is {home}/bin::/nowhere\n");
+    not_found(&vault, "nope", "vault-exec: `nope` was not found\nhint: PATH is {home}/bin::/nowhere\n");
+    not_found(&vault, "", "vault-exec: `` was not found\nhint: PATH is {home}/bin::/nowhere\n");
     let no_file = "no such file\nhint: give a path that exists where vault-exec runs\n";
-    not_found(&bed, "./nope", &format!("vault-exec: ./nope: {no_file}"));
-    not_found(&bed, "/dev/null/nope", &format!("vault-exec: /dev/null/nope: {no_file}"));
-    let unset = bed.without("PATH");
+    not_found(&vault, "./nope", &format!("vault-exec: ./nope: {no_file}"));
+    not_found(&vault, "/dev/null/nope", &format!("vault-exec: /dev/null/nope: {no_file}"));
+    let unset = vault.without("PATH");
     not_found(&unset, "nope", "vault-exec: `nope` was not found\nhint: PATH is /bin:/usr/bin\n");
 }
 
 #[test]
 fn what_rusts_own_library_is_told_is_for_the_program_alone() {
-    let bed = ready().env("RUST_BACKTRACE", "full").env("RUST_LIB_BACKTRACE", "1").env("RUST_MIN_STACK", "1");
-    bed.environ().has("RUST_BACKTRACE", "full").has("RUST_LIB_BACKTRACE", "1").has("RUST_MIN_STACK", "1");
-    bed.env("PATH", "/nowhere")
+    let vault = ready().env("RUST_BACKTRACE", "full").env("RUST_LIB_BACKTRACE", "1").env("RUST_MIN_STACK", "1");
+    vault.environ().has("RUST_BACKTRACE", "full").has("RUST_LIB_BACKTRACE", "1").has("RUST_MIN_STACK", "1");
+    vault
+        .env("PATH", "/nowhere")
         .run(["nope"])
         .exits(127)
         .stderr_is("vault-exec: `nope` was not found\nhint: PATH is /nowhere\n");
@@ -51,9 +52,9 @@ fn what_rusts_own_library_is_told_is_for_the_program_alone() {
 
 #[test]
 fn a_program_that_cannot_be_executed_is_126_and_nothing_is_asked() {
-    let bed = ready().file("text", "#!/bin/sh\n").env("PATH", "/nowhere:{home}").overheard();
+    let vault = ready().file("text", "#!/bin/sh\n").env("PATH", "/nowhere:{home}").recorded();
     let refused = |program: &str, stderr: &str| {
-        bed.run([program]).exits(126).stderr_is(stderr).stdout_is("").asked([]);
+        vault.run([program]).exits(126).stderr_is(stderr).stdout_is("").asked([]);
     };
     let mode = "cannot be executed: it may not be executed\n\
                 hint: chmod +x it, and check that its file system is not mounted noexec\n";
@@ -66,12 +67,12 @@ fn a_program_that_cannot_be_executed_is_126_and_nothing_is_asked() {
 
 #[test]
 fn what_the_kernel_refuses_to_execute_is_126() {
-    let bed = ready().program("interpreted", "#!/nowhere/sh\n").program("text", "echo the program was started\n");
-    bed.run(["./interpreted"]).exits(126).stdout_is("").stderr_is(
+    let vault = ready().program("interpreted", "#!/nowhere/sh\n").program("text", "echo the program was started\n");
+    vault.run(["./interpreted"]).exits(126).stdout_is("").stderr_is(
         "vault-exec: ./interpreted cannot be executed: its interpreter is missing\n\
          hint: look at its #! line, or at the loader it was linked for\n",
     );
-    bed.run(["./text"]).exits(126).stdout_is("").stderr_is(
+    vault.run(["./text"]).exits(126).stdout_is("").stderr_is(
         "vault-exec: ./text cannot be executed: it is no program\n\
          hint: a script needs a first line such as #!/bin/sh\n",
     );
@@ -79,11 +80,12 @@ fn what_the_kernel_refuses_to_execute_is_126() {
 
 #[test]
 fn the_program_is_looked_up_as_a_shell_does() {
-    let bed = ready().program("here", "#!/bin/sh\necho started").file("echo", "not executable");
-    bed.clone().env("PATH", "/nowhere::/bin").run(["here"]).exits(0).stdout_is("started\n");
-    bed.clone().env("PATH", "{home}:/bin:/usr/bin").run(["echo", "next"]).exits(0).stdout_is("next\n");
-    bed.clone().without("PATH").run(["echo", "default"]).exits(0).stdout_is("default\n");
-    bed.secret("path", [("path", "/nowhere")])
+    let vault = ready().program("here", "#!/bin/sh\necho started").file("echo", "not executable");
+    vault.clone().env("PATH", "/nowhere::/bin").run(["here"]).exits(0).stdout_is("started\n");
+    vault.clone().env("PATH", "{home}:/bin:/usr/bin").run(["echo", "next"]).exits(0).stdout_is("next\n");
+    vault.clone().without("PATH").run(["echo", "default"]).exits(0).stdout_is("default\n");
+    vault
+        .secret("path", [("path", "/nowhere")])
         .path("path")
         .args(["--allow-name", "PATH"])
         .run(["sh", "-c", "echo $PATH"])
@@ -114,14 +116,14 @@ fn arguments_pass_byte_for_byte() {
 fn signals_are_as_they_were_inherited() {
     let bit = |signal: u32| 1_u64 << (signal - 1);
     let (hup, usr1, pipe, xfsz) = (bit(1), bit(10), bit(13), bit(25));
-    let bed = ready();
-    let [blocked, ignored] = signals(bed.without_vault_exec(SHOW_SIGNALS));
-    assert_eq!(signals(bed.command(SHOW_SIGNALS)), [blocked, ignored]);
+    let vault = ready();
+    let [blocked, ignored] = signals(vault.without_vault_exec(SHOW_SIGNALS));
+    assert_eq!(signals(vault.command(SHOW_SIGNALS)), [blocked, ignored]);
 
-    let nohup = bed.clone().under_sh(r#"trap "" HUP; exec "$@""#);
+    let nohup = vault.clone().under_sh(r#"trap "" HUP; exec "$@""#);
     assert_eq!(signals(nohup.command(SHOW_SIGNALS)), [blocked, ignored | hup]);
 
-    let python = bed.under(["python3", "-c", BLOCK_USR1]);
+    let python = vault.under(["python3", "-c", BLOCK_USR1]);
     assert_eq!(signals(python.without_vault_exec(SHOW_SIGNALS)), [blocked | usr1, ignored | pipe | xfsz]);
     assert_eq!(signals(python.command(SHOW_SIGNALS)), [blocked | usr1, ignored | xfsz], "SIGPIPE is the default again");
 }
@@ -149,12 +151,12 @@ fn a_reader_that_leaves_ends_the_program_in_silence() {
 fn descriptors_are_as_they_were_inherited() {
     let show = ["sh", "-c", "ls /proc/$$/fd > open; :"];
     for redirected in ["", "7</dev/null", "<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"] {
-        let bed = ready().under_sh(&format!(r#"exec "$@" {redirected}"#));
+        let vault = ready().under_sh(&format!(r#"exec "$@" {redirected}"#));
         let open = |mut command: Command| {
             assert!(command.status().unwrap().success());
-            std::fs::read_to_string(bed.fill("{home}/open")).unwrap()
+            std::fs::read_to_string(vault.fill("{home}/open")).unwrap()
         };
-        assert_eq!(open(bed.command(show)), open(bed.without_vault_exec(show)), "exec {redirected}");
+        assert_eq!(open(vault.command(show)), open(vault.without_vault_exec(show)), "exec {redirected}");
     }
 }
 
@@ -167,9 +169,9 @@ fn standard_input_is_left_to_the_program() {
 fn the_limit_on_core_files_is_as_it_was_inherited() {
     let show = ["sh", "-c", "ulimit -S -c; ulimit -H -c"];
     for lowered in ["", "ulimit -S -c 0; ", "ulimit -c 0; "] {
-        let bed = ready().under_sh(&format!(r#"{lowered}exec "$@""#));
-        let expected = bed.without_vault_exec(show).output().unwrap().stdout;
-        bed.run(show).exits(0).stdout_is(expected);
+        let vault = ready().under_sh(&format!(r#"{lowered}exec "$@""#));
+        let expected = vault.without_vault_exec(show).output().unwrap().stdout;
+        vault.run(show).exits(0).stdout_is(expected);
     }
 }
 
@@ -183,11 +185,11 @@ fn the_program_is_dumpable_and_unlocked() {
 
 #[test]
 fn standard_output_belongs_to_the_program() {
-    let bed = ready();
+    let vault = ready();
     for option in ["-v", "-vv", "--log-format=json"] {
-        bed.clone().args([option]).run(["echo", "mine"]).exits(0).stdout_is("mine\n");
+        vault.clone().args([option]).run(["echo", "mine"]).exits(0).stdout_is("mine\n");
     }
-    bed.run(["true"]).exits(0).stdout_is("").stderr_is("");
+    vault.run(["true"]).exits(0).stdout_is("").stderr_is("");
 }
 
 #[test]

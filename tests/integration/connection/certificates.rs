@@ -5,14 +5,16 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
+use crate::support::openbao::{OpenBao, ROOT};
+use crate::support::process::free_port;
+use crate::support::scratch::new_dir;
+use crate::support::tls::{Authority, SniRecorder, listener, self_signed};
+use crate::support::vault::{Outcome, TestVault};
 use rcgen::{BasicConstraints, IsCa, date_time_ymd};
-use serde_json::{Value, json};
-
-use crate::support::tls::{Authority, Tap, api, listener, needs_root, self_signed, untimed, write};
-use crate::support::vault::{Bed, Outcome, ROOT, Server, free_port, new_dir};
+use serde_json::json;
 
 struct Site {
-    server: Server,
+    server: OpenBao,
     dir: PathBuf,
     ports: BTreeMap<&'static str, u16>,
 }
@@ -21,7 +23,7 @@ static SITE: LazyLock<Site> = LazyLock::new(|| {
     let dir = new_dir("certificates");
     let (ours, theirs, clients) = (Authority::new("ours"), Authority::new("theirs"), Authority::new("clients"));
     let all = ["localhost", "vault.test", "127.0.0.1", "::1"];
-    let plain = ours.issue(&all, |_| {});
+    let plain = ours.issue(&all);
     let client_ca = dir.join("clients.ca");
     let mutual =
         format!("tls_require_and_verify_client_cert = true\n  tls_client_ca_file = \"{}\"", client_ca.display());
@@ -29,12 +31,12 @@ static SITE: LazyLock<Site> = LazyLock::new(|| {
     let mut config = String::new();
     for (name, pair, more) in [
         ("good", &plain, ""),
-        ("theirs", &theirs.issue(&all, |_| {}), ""),
-        ("expired", &ours.issue(&all, |params| params.not_after = date_time_ymd(2001, 1, 1)), ""),
-        ("early", &ours.issue(&all, |params| params.not_before = date_time_ymd(2090, 1, 1)), ""),
-        ("other", &ours.issue(&["other.test"], |_| {}), ""),
-        ("address", &ours.issue(&["127.0.0.1"], |_| {}), ""),
-        ("nameless", &ours.issue(&[], |_| {}), ""),
+        ("theirs", &theirs.issue(&all), ""),
+        ("expired", &ours.issue_with(&all, |params| params.not_after = date_time_ymd(2001, 1, 1)), ""),
+        ("early", &ours.issue_with(&all, |params| params.not_before = date_time_ymd(2090, 1, 1)), ""),
+        ("other", &ours.issue(&["other.test"]), ""),
+        ("address", &ours.issue(&["127.0.0.1"]), ""),
+        ("nameless", &ours.issue(&[]), ""),
         ("tls12", &plain, "tls_max_version = \"tls12\""),
         ("tls13", &plain, "tls_min_version = \"tls13\""),
         ("tls10", &plain, "tls_min_version = \"tls10\"\n  tls_max_version = \"tls11\""),
@@ -47,22 +49,18 @@ static SITE: LazyLock<Site> = LazyLock::new(|| {
         ports.insert(name, port);
         config += &listener(&dir, name, &format!("127.0.0.1:{port}"), pair, more);
     }
-    for (name, text) in [("ca", &ours.pem), ("theirs.ca", &theirs.pem), ("clients.ca", &clients.pem)] {
+    for (name, text) in [("ca", &ours.pem()), ("theirs.ca", &theirs.pem()), ("clients.ca", &clients.pem())] {
         fs::write(dir.join(name), text).unwrap();
     }
-    for (name, (certificate, key)) in
-        [("me", clients.issue(&["me"], |_| {})), ("stranger", theirs.issue(&["me"], |_| {}))]
-    {
+    for (name, (certificate, key)) in [("me", clients.issue(&["me"])), ("stranger", theirs.issue(&["me"]))] {
         fs::write(dir.join(format!("{name}.both")), format!("{key}{certificate}")).unwrap();
         fs::write(dir.join(format!("{name}.pem")), certificate).unwrap();
         fs::write(dir.join(format!("{name}.key")), key).unwrap();
     }
     let file = dir.join("listeners.hcl");
     fs::write(&file, config).unwrap();
-    let server = Server::start(&[&format!("-config={}", file.display())], |authority| {
-        api(&format!("http://{authority}"), ROOT, "GET", "sys/health", &Value::Null).is_ok_and(|(code, _)| code == 200)
-    });
-    write(&format!("http://{}", server.authority), ROOT, "a", &json!({"k": "v"}));
+    let server = OpenBao::start(&[&format!("-config={}", file.display())]);
+    server.api().write_secret("a", &json!({"k": "v"}));
     Site { server, dir, ports }
 });
 
@@ -74,40 +72,40 @@ fn text_of(name: &str) -> String {
     fs::read_to_string(SITE.dir.join(name)).unwrap()
 }
 
-/// A bed at this host and port which trusts nobody in particular yet.
-fn at(host: &str, port: u16) -> Bed {
-    Bed::bare()
+/// A vault at this host and port which trusts nobody in particular yet.
+fn at(host: &str, port: u16) -> TestVault {
+    TestVault::bare()
         .env("VAULT_ADDR", format!("https://{host}:{port}"))
         .env("VAULT_TOKEN", ROOT)
         .args(["--path", "secret/a"])
 }
 
-/// A bed at this listener.
-fn bed(name: &str) -> Bed {
+/// A vault at this listener.
+fn vault(name: &str) -> TestVault {
     at("127.0.0.1", SITE.ports[name])
 }
 
 /// The same that trusts our authority.
-fn trusting(name: &str) -> Bed {
-    bed(name).args(["--ca-cert", &path_of("ca")])
+fn trusting(name: &str) -> TestVault {
+    vault(name).args(["--ca-cert", &path_of("ca")])
 }
 
 /// A tap in front of a listener.
-fn tap(name: &str, host: &str) -> Tap {
-    Tap::at(host, format!("127.0.0.1:{}", SITE.ports[name]))
+fn tap(name: &str, host: &str) -> SniRecorder {
+    SniRecorder::start(host, format!("127.0.0.1:{}", SITE.ports[name]))
 }
 
 #[track_caller]
-fn works(bed: &Bed) -> Outcome {
-    bed.environ().has("K", "v").lacks("VAULT_TOKEN").stderr_is("")
+fn works(vault: &TestVault) -> Outcome {
+    vault.environ().has("K", "v").lacks("VAULT_TOKEN").stderr_is("")
 }
 
 /// Fails with this message over one connection.
 #[track_caller]
 pub(crate) fn refuses(name: &str, host: &str, stderr: &str) {
     let tap = tap(name, "127.0.0.1");
-    let bed = at(host, tap.port).args(["--ca-cert", &path_of("ca")]);
-    bed.fails(&format!("vault-exec: read secret/a: {{addr}}: {stderr}"));
+    let vault = at(host, tap.port).args(["--ca-cert", &path_of("ca")]);
+    vault.fails(&format!("vault-exec: read secret/a: {{addr}}: {stderr}"));
     assert_eq!(tap.names().len(), 1, "connections to {name}");
 }
 
@@ -125,6 +123,21 @@ const VERSION: &str = "hint: TLS 1.2 or 1.3 is needed, and the server may want a
 
 const UNCHECKED: &str = "vault-exec: the server's certificate is not checked: anyone in between can read the secrets\n";
 
+/// Standard error without the times of `-v`.
+fn untimed(outcome: &Outcome) -> String {
+    let line = |line: &str| match line.strip_prefix("vault-exec: [").and_then(|rest| rest.split_once(" ms] ")) {
+        Some((_, message)) => format!(
+            "vault-exec: {message}
+"
+        ),
+        None => format!(
+            "{line}
+"
+        ),
+    };
+    outcome.stderr.lines().map(line).collect()
+}
+
 fn unknown() -> String {
     let why = "the server's certificate is from an unknown authority";
     format!("vault-exec: read secret/a: {{addr}}: {why}\n{UNKNOWN}")
@@ -132,11 +145,11 @@ fn unknown() -> String {
 
 #[test]
 fn a_certificate_that_signed_itself_can_be_trusted_unless_it_is_an_authoritys() {
-    works(&bed("leaf").args(["--ca-cert", &path_of("leaf.pem")]));
+    works(&vault("leaf").args(["--ca-cert", &path_of("leaf.pem")]));
     let stderr = "vault-exec: read secret/a: {addr}: the server's certificate is that of an authority (CA:TRUE)\n\
                   hint: sign another one for the server with it, or make it anew with basicConstraints=CA:FALSE\n";
-    bed("self").args(["--ca-cert", &path_of("self.pem")]).fails(stderr);
-    bed("self").fails(stderr);
+    vault("self").args(["--ca-cert", &path_of("self.pem")]).fails(stderr);
+    vault("self").fails(stderr);
 }
 
 #[test]
@@ -159,60 +172,59 @@ fn both_versions_of_tls_are_spoken_and_no_older_one() {
 #[test]
 fn an_authority_is_given_in_many_ways() {
     let (ca, theirs) = (path_of("ca"), path_of("theirs.ca"));
-    works(&bed("good").args(["--ca-cert", &ca]));
-    works(&bed("good").env("VAULT_CACERT", &ca));
-    works(&bed("good").env("VAULT_CACERT", &theirs).env("BAO_CACERT", &ca));
-    works(&bed("good").env("BAO_CACERT", &theirs).env("VAULT_EXEC_CA_CERT", &ca));
-    works(&bed("good").env("VAULT_EXEC_CA_CERT", &theirs).args(["--ca-cert", &ca]));
-    works(&bed("good").env("VAULT_CACERT_BYTES", text_of("ca")));
-    works(&bed("good").env("VAULT_CACERT_BYTES", text_of("theirs.ca")).env("BAO_CACERT_BYTES", text_of("ca")));
-    works(&bed("good").file("several.pem", text_of("theirs.ca") + &text_of("ca")).args(["--ca-cert", "several.pem"]));
-    let directory = bed("good").file("a.pem", text_of("theirs.ca")).file("b.crt", text_of("ca")).file("c", "no PEM");
+    works(&vault("good").args(["--ca-cert", &ca]));
+    works(&vault("good").env("VAULT_CACERT", &ca));
+    works(&vault("good").env("VAULT_CACERT", &theirs).env("BAO_CACERT", &ca));
+    works(&vault("good").env("BAO_CACERT", &theirs).env("VAULT_EXEC_CA_CERT", &ca));
+    works(&vault("good").env("VAULT_EXEC_CA_CERT", &theirs).args(["--ca-cert", &ca]));
+    works(&vault("good").env("VAULT_CACERT_BYTES", text_of("ca")));
+    works(&vault("good").env("VAULT_CACERT_BYTES", text_of("theirs.ca")).env("BAO_CACERT_BYTES", text_of("ca")));
+    works(&vault("good").file("several.pem", text_of("theirs.ca") + &text_of("ca")).args(["--ca-cert", "several.pem"]));
+    let directory = vault("good").file("a.pem", text_of("theirs.ca")).file("b.crt", text_of("ca")).file("c", "no PEM");
     works(&directory.clone().args(["--ca-path", "{home}"]));
     works(&directory.clone().env("VAULT_CAPATH", "{home}"));
     works(&directory.env("BAO_CAPATH", "{home}").env("VAULT_CAPATH", "/nowhere"));
-    works(&bed("good").env("SSL_CERT_FILE", &ca));
-    works(&bed("good").file("ca.pem", text_of("ca")).env("SSL_CERT_DIR", "/nowhere:{home}"));
-    works(&bed("good").file("ca.pem", text_of("ca")).env("SSL_CERT_DIR", "{home}").env("SSL_CERT_FILE", &theirs));
+    works(&vault("good").env("SSL_CERT_FILE", &ca));
+    works(&vault("good").file("ca.pem", text_of("ca")).env("SSL_CERT_DIR", "/nowhere:{home}"));
+    works(&vault("good").file("ca.pem", text_of("ca")).env("SSL_CERT_DIR", "{home}").env("SSL_CERT_FILE", &theirs));
 }
 
 #[test]
 fn a_file_comes_before_a_text_and_a_text_before_a_directory() {
     let wrong = text_of("theirs.ca");
-    let bed = bed("good").file("ca.pem", text_of("ca")).file("wrong.pem", &wrong);
-    works(&bed.clone().env("VAULT_CACERT", "ca.pem").env("VAULT_CACERT_BYTES", &wrong).env("VAULT_CAPATH", "/none"));
-    bed.clone().env("VAULT_CACERT", "wrong.pem").env("VAULT_CACERT_BYTES", text_of("ca")).fails(&unknown());
-    works(&bed.clone().env("VAULT_CACERT_BYTES", text_of("ca")).env("VAULT_CAPATH", "/none"));
-    bed.env("VAULT_CACERT_BYTES", wrong).env("VAULT_CAPATH", "{home}").fails(&unknown());
+    let vault = vault("good").file("ca.pem", text_of("ca")).file("wrong.pem", &wrong);
+    works(&vault.clone().env("VAULT_CACERT", "ca.pem").env("VAULT_CACERT_BYTES", &wrong).env("VAULT_CAPATH", "/none"));
+    vault.clone().env("VAULT_CACERT", "wrong.pem").env("VAULT_CACERT_BYTES", text_of("ca")).fails(&unknown());
+    works(&vault.clone().env("VAULT_CACERT_BYTES", text_of("ca")).env("VAULT_CAPATH", "/none"));
+    vault.env("VAULT_CACERT_BYTES", wrong).env("VAULT_CAPATH", "{home}").fails(&unknown());
 }
 
 #[test]
 fn an_authority_that_is_given_is_the_only_one() {
-    let bed = bed("good").env("SSL_CERT_FILE", path_of("ca")).file("theirs.pem", text_of("theirs.ca"));
-    works(&bed);
-    bed.clone().args(["--ca-cert", "theirs.pem"]).fails(&unknown());
-    bed.clone().env("VAULT_CACERT_BYTES", text_of("theirs.ca")).fails(&unknown());
-    bed.args(["--ca-path", "{home}"]).fails(&unknown());
+    let vault = vault("good").env("SSL_CERT_FILE", path_of("ca")).file("theirs.pem", text_of("theirs.ca"));
+    works(&vault);
+    vault.clone().args(["--ca-cert", "theirs.pem"]).fails(&unknown());
+    vault.clone().env("VAULT_CACERT_BYTES", text_of("theirs.ca")).fails(&unknown());
+    vault.args(["--ca-path", "{home}"]).fails(&unknown());
 }
 
 #[test]
 fn where_the_system_has_no_authorities_the_bundled_ones_decide() {
-    needs_root();
     let bundled = format!(
         "trust {} authorities, the bundled ones, since the system has none\n",
         webpki_roots::TLS_SERVER_ROOTS.len()
     );
-    let hide = "for dir in /etc/ssl /etc/pki; do [ ! -d $dir ] || mount -t tmpfs none $dir; done; exec \"$@\"";
-    let scratch = bed("good").under(["unshare", "--mount", "sh", "-c", hide, "sh"]);
+    let hide = "for dir in /etc/ssl /etc/pki; do [ ! -d $dir ] || mount -t tmpfs none $dir; done; true";
+    let scratch = vault("good").with_mounts(hide);
     scratch.fails(&unknown());
-    for bed in
-        [scratch, bed("good").file("empty", "").env("SSL_CERT_FILE", "{home}/empty").env("SSL_CERT_DIR", "/none")]
+    for vault in
+        [scratch, vault("good").file("empty", "").env("SSL_CERT_FILE", "{home}/empty").env("SSL_CERT_DIR", "/none")]
     {
-        let bed = bed.args(["-vv"]);
-        let outcome = bed.run(["echo", "the program was started"]).exits(125).stdout_is("");
+        let vault = vault.args(["-vv"]);
+        let outcome = vault.run(["echo", "the program was started"]).exits(125).stdout_is("");
         let told = untimed(&outcome);
         assert!(told.contains(&format!("vault-exec: {bundled}")), "{outcome}");
-        assert!(told.ends_with(&bed.fill(&unknown())), "{outcome}");
+        assert!(told.ends_with(&vault.fill(&unknown())), "{outcome}");
     }
     let outcome = trusting("good").args(["-vv"]).environ();
     let only = format!("vault-exec: trust 1 authority, from --ca-cert: {} and no others\n", path_of("ca"));
@@ -245,8 +257,9 @@ fn a_server_that_wants_a_certificate_and_gets_none_or_a_strangers_ends_it_at_onc
     }
     for name in ["mutual", "mutual12"] {
         let tap = tap(name, "127.0.0.1");
-        let bed = at("127.0.0.1", tap.port).args(["--ca-cert", &path_of("ca")]);
-        bed.args(["--client-cert", &path_of("stranger.pem"), "--client-key", &path_of("stranger.key")])
+        let vault = at("127.0.0.1", tap.port).args(["--ca-cert", &path_of("ca")]);
+        vault
+            .args(["--client-cert", &path_of("stranger.pem"), "--client-key", &path_of("stranger.key")])
             .fails(&format!("vault-exec: read secret/a: {{addr}}: {}", alert("UnknownCA", wanted)));
         assert_eq!(tap.names().len(), 1);
     }
@@ -255,10 +268,10 @@ fn a_server_that_wants_a_certificate_and_gets_none_or_a_strangers_ends_it_at_onc
 #[test]
 fn a_client_certificate_that_cannot_be_used_is_an_error_before_anything_is_sent() {
     let tap = tap("mutual", "127.0.0.1");
-    let bed = at("127.0.0.1", tap.port).args(["--ca-cert", &path_of("ca")]).file("garbage", "garbage\n");
+    let vault = at("127.0.0.1", tap.port).args(["--ca-cert", &path_of("ca")]).file("garbage", "garbage\n");
     let (me, key) = (path_of("me.pem"), path_of("me.key"));
     let with =
-        |certificate: &str, key: &str| bed.clone().args(["--client-cert", certificate]).env("VAULT_CLIENT_KEY", key);
+        |certificate: &str, key: &str| vault.clone().args(["--client-cert", certificate]).env("VAULT_CLIENT_KEY", key);
     with(&me, &path_of("stranger.key")).fails(&format!(
         "vault-exec: --client-cert: {me}: the certificate and the key do not belong together\n\
          hint: the key is from VAULT_CLIENT_KEY: {}\n",
@@ -276,8 +289,8 @@ fn a_client_certificate_that_cannot_be_used_is_an_error_before_anything_is_sent(
                    hint: check that it is there, and that the user vault-exec runs as may read it\n";
     with("none.pem", &key).fails(&format!("vault-exec: --client-cert: none.pem: {missing}"));
     with(&me, "/none.key").fails(&format!("vault-exec: VAULT_CLIENT_KEY: /none.key: {missing}"));
-    bed.clone().args(["--client-cert", &me]).fails("vault-exec: --client-cert: it needs --client-key as well\n");
-    bed.env("VAULT_CLIENT_KEY", &key).fails("vault-exec: VAULT_CLIENT_KEY: it needs --client-cert as well\n");
+    vault.clone().args(["--client-cert", &me]).fails("vault-exec: --client-cert: it needs --client-key as well\n");
+    vault.env("VAULT_CLIENT_KEY", &key).fails("vault-exec: VAULT_CLIENT_KEY: it needs --client-cert as well\n");
     assert_eq!(tap.names(), []);
 }
 
@@ -285,13 +298,13 @@ fn a_client_certificate_that_cannot_be_used_is_an_error_before_anything_is_sent(
 fn the_server_name_takes_the_place_of_the_host() {
     for host in ["127.0.0.1", "[::1]", "localhost"] {
         let tap = tap("other", if host == "[::1]" { host } else { "127.0.0.1" });
-        let bed = at(host, tap.port).args(["--ca-cert", &path_of("ca")]);
-        works(&bed.clone().args(["--tls-server-name", "other.test"]));
-        works(&bed.clone().env("VAULT_TLS_SERVER_NAME", "other.test"));
-        works(&bed.clone().env("VAULT_TLS_SERVER_NAME", "x.test").env("BAO_TLS_SERVER_NAME", "other.test"));
-        works(&bed.clone().env("BAO_TLS_SERVER_NAME", "x.test").env("VAULT_EXEC_TLS_SERVER_NAME", "other.test"));
+        let vault = at(host, tap.port).args(["--ca-cert", &path_of("ca")]);
+        works(&vault.clone().args(["--tls-server-name", "other.test"]));
+        works(&vault.clone().env("VAULT_TLS_SERVER_NAME", "other.test"));
+        works(&vault.clone().env("VAULT_TLS_SERVER_NAME", "x.test").env("BAO_TLS_SERVER_NAME", "other.test"));
+        works(&vault.clone().env("BAO_TLS_SERVER_NAME", "x.test").env("VAULT_EXEC_TLS_SERVER_NAME", "other.test"));
         assert_eq!(tap.names(), vec![Some("other.test".to_owned()); 4]);
-        bed.args(["--tls-server-name", "wrong.test"]).fails(&format!(
+        vault.args(["--tls-server-name", "wrong.test"]).fails(&format!(
             "vault-exec: read secret/a: {{addr}}: the server's certificate is for other.test, not for wrong.test\n{NAME}"
         ));
         assert_eq!(tap.names().last(), Some(&Some("wrong.test".to_owned())));
@@ -301,9 +314,10 @@ fn the_server_name_takes_the_place_of_the_host() {
 #[test]
 fn a_server_name_must_be_a_host_name() {
     let tap = tap("good", "127.0.0.1");
-    let bed = at("127.0.0.1", tap.port).args(["--ca-cert", &path_of("ca")]);
+    let vault = at("127.0.0.1", tap.port).args(["--ca-cert", &path_of("ca")]);
     for odd in ["127.0.0.1", "[::1]", "a b", "https://vault.test", "vault.test:8200", "a/b"] {
-        bed.clone()
+        vault
+            .clone()
             .args(["--tls-server-name", odd])
             .fails(&format!("vault-exec: --tls-server-name: `{odd}` is not a host name\n"));
     }
@@ -320,17 +334,17 @@ fn a_host_name_is_asked_for_and_an_address_is_not() {
 
 #[test]
 fn checking_is_turned_off_by_what_go_takes_for_true() {
-    let skips = |bed: &Bed| bed.environ().has("K", "v").stderr_is(UNCHECKED);
+    let skips = |vault: &TestVault| vault.environ().has("K", "v").stderr_is(UNCHECKED);
     for name in ["theirs", "expired", "early", "other", "nameless", "leaf", "self", "tls12"] {
-        skips(&bed(name).args(["--tls-skip-verify"]));
+        skips(&vault(name).args(["--tls-skip-verify"]));
     }
     for yes in ["1", "t", "T", "TRUE", "true", "True"] {
-        skips(&bed("theirs").env("VAULT_SKIP_VERIFY", yes));
+        skips(&vault("theirs").env("VAULT_SKIP_VERIFY", yes));
     }
-    skips(&bed("theirs").env("VAULT_SKIP_VERIFY", "0").env("BAO_SKIP_VERIFY", "1"));
-    skips(&bed("theirs").env("BAO_SKIP_VERIFY", "0").env("VAULT_EXEC_TLS_SKIP_VERIFY", "1"));
-    skips(&bed("theirs").env("VAULT_EXEC_TLS_SKIP_VERIFY", "0").args(["--tls-skip-verify"]));
-    skips(&bed("mutual").args([
+    skips(&vault("theirs").env("VAULT_SKIP_VERIFY", "0").env("BAO_SKIP_VERIFY", "1"));
+    skips(&vault("theirs").env("BAO_SKIP_VERIFY", "0").env("VAULT_EXEC_TLS_SKIP_VERIFY", "1"));
+    skips(&vault("theirs").env("VAULT_EXEC_TLS_SKIP_VERIFY", "0").args(["--tls-skip-verify"]));
+    skips(&vault("mutual").args([
         "--tls-skip-verify",
         "--client-cert",
         &path_of("me.pem"),
@@ -345,10 +359,10 @@ fn checking_is_turned_off_by_what_go_takes_for_true() {
 #[test]
 fn checking_stays_on_with_what_go_takes_for_false_and_with_nothing() {
     for no in ["0", "f", "F", "FALSE", "false", "False", ""] {
-        bed("theirs").env("VAULT_SKIP_VERIFY", no).fails(&unknown());
+        vault("theirs").env("VAULT_SKIP_VERIFY", no).fails(&unknown());
     }
-    bed("theirs").env("VAULT_SKIP_VERIFY", "true").env("BAO_SKIP_VERIFY", "").fails(&unknown());
-    bed("theirs").env("VAULT_SKIP_VERIFY", "true").env("VAULT_EXEC_TLS_SKIP_VERIFY", "false").fails(&unknown());
+    vault("theirs").env("VAULT_SKIP_VERIFY", "true").env("BAO_SKIP_VERIFY", "").fails(&unknown());
+    vault("theirs").env("VAULT_SKIP_VERIFY", "true").env("VAULT_EXEC_TLS_SKIP_VERIFY", "false").fails(&unknown());
     for (variable, odd) in [
         ("VAULT_SKIP_VERIFY", "yes"),
         ("VAULT_SKIP_VERIFY", "tRUE"),
@@ -358,7 +372,7 @@ fn checking_stays_on_with_what_go_takes_for_false_and_with_nothing() {
         ("BAO_SKIP_VERIFY", "on"),
         ("VAULT_EXEC_TLS_SKIP_VERIFY", "y"),
     ] {
-        bed("theirs").env(variable, odd).fails(&format!(
+        vault("theirs").env(variable, odd).fails(&format!(
             "vault-exec: {variable}: it is neither true nor false\n\
              hint: 1, t, true or 0, f, false; empty is false\n"
         ));
@@ -368,13 +382,13 @@ fn checking_stays_on_with_what_go_takes_for_false_and_with_nothing() {
 #[test]
 fn a_scheme_that_is_not_the_servers_is_named_at_once() {
     let tap = tap("good", "127.0.0.1");
-    let bed = at("127.0.0.1", tap.port).env("VAULT_ADDR", format!("http://127.0.0.1:{}", tap.port));
-    bed.clone().args(["--kv", "2"]).fails(
+    let vault = at("127.0.0.1", tap.port).env("VAULT_ADDR", format!("http://127.0.0.1:{}", tap.port));
+    vault.clone().args(["--kv", "2"]).fails(
         "vault-exec: read secret/a: {addr}: the server speaks TLS\n\
          hint: write https:// (the address is from VAULT_ADDR)\n",
     );
     assert_eq!(tap.names().len(), 1);
-    bed.fails(
+    vault.fails(
         "vault-exec: read secret/a: {addr}: the server speaks TLS\n\
          hint: write https:// (the address is from VAULT_ADDR)\n",
     );

@@ -5,10 +5,13 @@ use std::io::{self, Write};
 use std::process::Stdio;
 use std::time::Instant;
 
+use crate::support::api::text;
+use crate::support::openbao::OpenBao;
+use crate::support::process::free_port;
+use crate::support::scratch::new_dir;
+use crate::support::tls::{Authority, listener};
+use crate::support::vault::TestVault;
 use serde_json::{Value, json};
-
-use crate::support::tls::{Authority, api, listener, must, write};
-use crate::support::vault::{Bed, ROOT, Server, free_port, new_dir};
 
 const STARTS: usize = 200;
 
@@ -17,22 +20,19 @@ fn two_hundred_starts_at_once_all_succeed() {
     let dir = new_dir("storm");
     let ours = Authority::new("ours");
     let (ca, port) = (dir.join("ca"), free_port());
-    fs::write(&ca, &ours.pem).unwrap();
+    fs::write(&ca, &ours.pem()).unwrap();
     let audit = dir.join("audit");
     let audited = format!("audit \"file\" \"all\" {{\n  options {{ file_path = \"{}\" }}\n}}\n", audit.display());
-    let pair = ours.issue(&["127.0.0.1"], |_| {});
+    let pair = ours.issue(&["127.0.0.1"]);
     let config = listener(&dir, "server", &format!("127.0.0.1:{port}"), &pair, "") + &audited;
     let file = dir.join("server.hcl");
     fs::write(&file, config).unwrap();
-    let server = Server::start(&[&format!("-config={}", file.display())], |authority| {
-        api(&format!("http://{authority}"), ROOT, "GET", "sys/health", &Value::Null).is_ok_and(|(code, _)| code == 200)
-    });
-    let origin = format!("http://{}", server.authority);
+    let server = OpenBao::start(&[&format!("-config={}", file.display())]);
+    let api = server.api();
     let tokens: Vec<String> = (0..STARTS)
         .map(|number| {
-            write(&origin, ROOT, &format!("app{number}"), &json!({"mine": format!("value-{number}")}));
-            let answer = must(&origin, ROOT, "POST", "auth/token/create", &json!({"policies": ["root"]}));
-            answer["auth"]["client_token"].as_str().unwrap().to_owned()
+            api.write_secret(&format!("app{number}"), &json!({"mine": format!("value-{number}")}));
+            text(&api.post("auth/token/create", &json!({"policies": ["root"]}))["auth"]["client_token"])
         })
         .collect();
     let asked_before = reads(&audit);
@@ -40,12 +40,12 @@ fn two_hundred_starts_at_once_all_succeed() {
     let start = Instant::now();
     let children: Vec<_> = (0..STARTS)
         .map(|number| {
-            let bed = Bed::bare()
+            let vault = TestVault::bare()
                 .env("VAULT_ADDR", format!("https://127.0.0.1:{port}"))
                 .env("VAULT_CACERT", &ca)
                 .env("VAULT_TOKEN", &tokens[number])
                 .args(["--path", &format!("secret/app{number}")]);
-            let mut command = bed.command(["printenv", "MINE"]);
+            let mut command = vault.command(["printenv", "MINE"]);
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
         })
         .collect();

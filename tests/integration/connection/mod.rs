@@ -2,10 +2,12 @@
 
 pub(crate) mod certificates;
 mod concurrency;
-pub(crate) mod ha;
+mod cluster;
+mod ha;
 mod proxy;
 mod quota;
 pub(crate) mod redirects;
 pub(crate) mod resolver;
 mod retry;
+pub(crate) mod single_node;
 mod tls;

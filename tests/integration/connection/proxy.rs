@@ -1,37 +1,41 @@
 //! Through a real proxy, and past it. Everything happens in a network of its own, where the server has addresses that are
 //! not the loopback's.
 
+use crate::support::network::NetworkNamespace;
+use crate::support::openbao::{ROOT, bao};
+use crate::support::process::{SupervisedProcess, dependency};
+use crate::support::scratch::new_dir;
+use crate::support::tls::{Authority, listener};
+use crate::support::vault::TestVault;
+use crate::support::wait::wait_until;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use crate::support::tls::{Authority, Helper, Net, eventually, listener};
-use crate::support::vault::{Bed, ROOT, bao, new_dir};
-
 const SERVER: &str = "10.99.0.1";
 const PROXY: &str = "10.99.0.2";
 const HOSTS: &str = "127.0.0.1 localhost\n10.99.0.1 vault.test\n";
 
 struct Site {
-    net: Net,
+    net: NetworkNamespace,
     dir: PathBuf,
-    _server: Helper,
+    _server: SupervisedProcess,
 }
 
 static SITE: LazyLock<Site> = LazyLock::new(|| {
     let dir = new_dir("proxy");
-    let net = Net::new(dir.clone(), [SERVER, PROXY]);
+    let net = NetworkNamespace::new(dir.clone(), [SERVER, PROXY]);
     let ours = Authority::new("ours");
-    fs::write(dir.join("ca"), &ours.pem).unwrap();
-    let pair = ours.issue(&["localhost", "vault.test", "127.0.0.1", "::1", SERVER], |_| {});
+    fs::write(dir.join("ca"), &ours.pem()).unwrap();
+    let pair = ours.issue(&["localhost", "vault.test", "127.0.0.1", "::1", SERVER]);
     let config: String = [SERVER, "127.0.0.1", "[::1]"]
         .map(|address| listener(&dir, "server", &format!("{address}:8200"), &pair, ""))
         .concat();
     let file = dir.join("server.hcl");
     fs::write(&file, config).unwrap();
-    let server = net.helper(
+    let server = net.spawn(
         &[
             bao(),
             "server",
@@ -43,7 +47,7 @@ static SITE: LazyLock<Site> = LazyLock::new(|| {
         ],
         "server.log",
     );
-    eventually("the server", || {
+    wait_until("the server", || {
         let mut put = Command::new(net.enter()[0]);
         put.arg(net.enter()[1]).arg(bao()).args(["kv", "put", "-mount=secret", "a", "k=v"]);
         put.env("BAO_ADDR", format!("http://{SERVER}:8100")).env("BAO_TOKEN", ROOT);
@@ -54,18 +58,13 @@ static SITE: LazyLock<Site> = LazyLock::new(|| {
 
 /// tinyproxy at a port of its own.
 struct Proxy {
-    helper: Helper,
+    helper: SupervisedProcess,
     authority: String,
 }
 
 impl Proxy {
     fn new(settings: &str) -> Self {
-        static TINYPROXY: LazyLock<String> = LazyLock::new(|| {
-            let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/test-deps/tinyproxy.sh");
-            let output = Command::new("sh").arg(script).output().unwrap();
-            assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
-            String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
-        });
+        static TINYPROXY: LazyLock<String> = LazyLock::new(|| dependency("tinyproxy"));
         static PORT: AtomicU16 = AtomicU16::new(3128);
         let port = PORT.fetch_add(1, Ordering::Relaxed);
         let file = SITE.dir.join(format!("proxy-{port}.conf"));
@@ -73,8 +72,8 @@ impl Proxy {
         let mut line = SITE.net.enter_with_hosts(HOSTS);
         line.extend([TINYPROXY.clone(), "-d".into(), "-c".into(), file.display().to_string()]);
         let line: Vec<_> = line.iter().map(String::as_str).collect();
-        let helper = Helper::start(&line, SITE.dir.join(format!("proxy-{port}.log")));
-        eventually("the proxy", || helper.log().contains("Accepting connections"));
+        let helper = SupervisedProcess::start(&line, SITE.dir.join(format!("proxy-{port}.log")));
+        wait_until("the proxy", || helper.log().contains("Accepting connections"));
         Self { helper, authority: format!("{PROXY}:{port}") }
     }
 
@@ -102,22 +101,22 @@ impl Proxy {
     }
 }
 
-/// A bed in that network.
-fn at(address: &str) -> Bed {
-    Bed::bare()
+/// A vault in that network.
+fn at(address: &str) -> TestVault {
+    TestVault::bare()
         .env("VAULT_ADDR", address)
         .env("VAULT_TOKEN", ROOT)
         .args(["--path", "secret/a", "--ca-cert", SITE.dir.join("ca").to_str().unwrap()])
         .under(SITE.net.enter())
 }
 
-fn bed() -> Bed {
+fn vault() -> TestVault {
     at("https://10.99.0.1:8200")
 }
 
 #[track_caller]
-fn works(bed: &Bed) {
-    bed.environ().has("K", "v").stderr_is("");
+fn works(vault: &TestVault) {
+    vault.environ().has("K", "v").stderr_is("");
 }
 
 const CONNECT: &str = "CONNECT 10.99.0.1:8200";
@@ -125,8 +124,8 @@ const CONNECT: &str = "CONNECT 10.99.0.1:8200";
 #[test]
 fn a_proxy_is_given_in_many_ways() {
     let proxy = Proxy::open();
-    works(&bed().args(["--proxy", &proxy.url()]));
-    works(&bed().args(["--proxy", &proxy.authority]));
+    works(&vault().args(["--proxy", &proxy.url()]));
+    works(&vault().args(["--proxy", &proxy.authority]));
     for variable in [
         "VAULT_EXEC_PROXY",
         "VAULT_PROXY_ADDR",
@@ -136,33 +135,33 @@ fn a_proxy_is_given_in_many_ways() {
         "HTTPS_PROXY",
         "https_proxy",
     ] {
-        works(&bed().env(variable, proxy.url()));
+        works(&vault().env(variable, proxy.url()));
     }
-    works(&bed().env("HTTPS_PROXY", &proxy.authority));
+    works(&vault().env("HTTPS_PROXY", &proxy.authority));
     proxy.was_asked(&[CONNECT; 10]);
-    works(&bed());
+    works(&vault());
     proxy.was_asked(&[CONNECT; 10]);
 }
 
 #[test]
 fn the_nearest_proxy_wins() {
     let (near, far) = (Proxy::open(), Proxy::open());
-    works(&bed().args(["--proxy", &near.url()]).env("VAULT_EXEC_PROXY", far.url()));
-    works(&bed().env("VAULT_EXEC_PROXY", near.url()).env("BAO_PROXY_ADDR", far.url()));
-    works(&bed().env("BAO_PROXY_ADDR", near.url()).env("VAULT_PROXY_ADDR", far.url()));
-    works(&bed().env("VAULT_PROXY_ADDR", near.url()).env("VAULT_HTTP_PROXY", far.url()));
-    works(&bed().env("VAULT_HTTP_PROXY", near.url()).env("HTTPS_PROXY", far.url()));
-    works(&bed().env("https_proxy", near.url()).env("HTTPS_PROXY", far.url()));
+    works(&vault().args(["--proxy", &near.url()]).env("VAULT_EXEC_PROXY", far.url()));
+    works(&vault().env("VAULT_EXEC_PROXY", near.url()).env("BAO_PROXY_ADDR", far.url()));
+    works(&vault().env("BAO_PROXY_ADDR", near.url()).env("VAULT_PROXY_ADDR", far.url()));
+    works(&vault().env("VAULT_PROXY_ADDR", near.url()).env("VAULT_HTTP_PROXY", far.url()));
+    works(&vault().env("VAULT_HTTP_PROXY", near.url()).env("HTTPS_PROXY", far.url()));
+    works(&vault().env("https_proxy", near.url()).env("HTTPS_PROXY", far.url()));
     near.was_asked(&[CONNECT; 6]);
     far.was_asked(&[]);
-    works(&bed().env("VAULT_PROXY_ADDR", "").env("HTTPS_PROXY", far.url()));
+    works(&vault().env("VAULT_PROXY_ADDR", "").env("HTTPS_PROXY", far.url()));
     far.was_asked(&[CONNECT]);
 }
 
 #[test]
 fn one_tunnel_serves_the_whole_run() {
     let proxy = Proxy::open();
-    works(&bed().args(["--proxy", &proxy.url(), "--optional-path", "secret/none"]));
+    works(&vault().args(["--proxy", &proxy.url(), "--optional-path", "secret/none"]));
     let asked = proxy.asked();
     assert!(asked.len() <= 2 && asked.iter().all(|request| request == CONNECT), "{asked:?}");
 }
@@ -179,7 +178,7 @@ fn no_proxy_names_hosts_that_are_reached_without_it() {
     let proxy = Proxy::open();
     let named = || at("https://vault.test:8200").under(SITE.net.enter_with_hosts(HOSTS));
     for except in ["10.99.0.1", "10.99.0.0/16", "*", "x.test, 10.99.0.1", "10.99.0.1:8200", "0.0.0.0/0"] {
-        works(&bed().env("HTTPS_PROXY", proxy.url()).env("NO_PROXY", except));
+        works(&vault().env("HTTPS_PROXY", proxy.url()).env("NO_PROXY", except));
     }
     for except in ["vault.test", "test", ".test", "x.test,.test", "*.test", "VAULT.test", "vault.test:8200", "*"] {
         works(&named().env("https_proxy", proxy.url()).env("no_proxy", except));
@@ -187,7 +186,7 @@ fn no_proxy_names_hosts_that_are_reached_without_it() {
     works(&named().env("HTTPS_PROXY", proxy.url()).env("NO_PROXY", "other").env("no_proxy", "vault.test"));
     proxy.was_asked(&[]);
     for except in ["10.99.0.2", "10.98.0.0/16", "", "x.test", "10.99.0.1:8201", "::/0", ",", "10.99.0.0/99"] {
-        works(&bed().env("HTTPS_PROXY", proxy.url()).env("NO_PROXY", except));
+        works(&vault().env("HTTPS_PROXY", proxy.url()).env("NO_PROXY", except));
     }
     for except in ["other.test", "est", "t.vault.test", "vault.test:443"] {
         works(&named().env("HTTPS_PROXY", proxy.url()).env("NO_PROXY", except));
@@ -198,8 +197,8 @@ fn no_proxy_names_hosts_that_are_reached_without_it() {
 #[test]
 fn a_proxy_that_is_named_for_vault_minds_no_exception() {
     let proxy = Proxy::open();
-    works(&bed().env("VAULT_PROXY_ADDR", proxy.url()).env("NO_PROXY", "*"));
-    works(&bed().args(["--proxy", &proxy.url()]).env("NO_PROXY", SERVER));
+    works(&vault().env("VAULT_PROXY_ADDR", proxy.url()).env("NO_PROXY", "*"));
+    works(&vault().args(["--proxy", &proxy.url()]).env("NO_PROXY", SERVER));
     proxy.was_asked(&[CONNECT; 2]);
 }
 
@@ -230,14 +229,14 @@ fn a_proxy_may_want_a_password_which_is_never_shown() {
     let proxy = Proxy::new("BasicAuth somebody s3cr3t-of-the-proxy");
     let with = |user: &str| format!("http://{user}@{}", proxy.authority);
     let right = with("somebody:s3cr3t-of-the-proxy");
-    works(&bed().args(["--proxy", &right]));
-    works(&bed().env("HTTPS_PROXY", &right));
-    let loud = bed().env("HTTPS_PROXY", &right).args(["-vv"]).environ().has("K", "v");
+    works(&vault().args(["--proxy", &right]));
+    works(&vault().env("HTTPS_PROXY", &right));
+    let loud = vault().env("HTTPS_PROXY", &right).args(["-vv"]).environ().has("K", "v");
     let refused = "vault-exec: read secret/a: {addr}: the proxy wants a user name and a password that it knows\n\
                    hint: write them into its address, http://user:password@host:port, which is from HTTPS_PROXY\n";
-    bed().env("HTTPS_PROXY", proxy.url()).fails(refused);
+    vault().env("HTTPS_PROXY", proxy.url()).fails(refused);
     // tinyproxy answers 401 to a wrong password, which is a refusal like any other.
-    let wrong = bed().env("HTTPS_PROXY", with("somebody:wr0ng-of-the-proxy"));
+    let wrong = vault().env("HTTPS_PROXY", with("somebody:wr0ng-of-the-proxy"));
     let quiet = wrong.fails(&refusal(401));
     let louder = wrong.args(["-vv"]).run(["true"]).exits(125);
     for outcome in [loud, quiet, louder] {
@@ -250,7 +249,7 @@ fn a_proxy_may_want_a_password_which_is_never_shown() {
 #[test]
 fn a_proxy_that_refuses_is_named_and_not_asked_again() {
     let proxy = Proxy::new("ConnectPort 443");
-    bed().env("HTTPS_PROXY", proxy.url()).fails(&refusal(403));
+    vault().env("HTTPS_PROXY", proxy.url()).fails(&refusal(403));
     proxy.was_asked(&[CONNECT]);
 }
 
@@ -264,9 +263,9 @@ fn refusal(status: u16) -> String {
 #[test]
 fn a_server_that_is_down_behind_a_proxy_is_waited_for() {
     let proxy = Proxy::open();
-    let bed = at("https://10.99.0.1:8299").args(["--proxy", &proxy.url(), "--timeout", "1s"]);
+    let vault = at("https://10.99.0.1:8299").args(["--proxy", &proxy.url(), "--timeout", "1s"]);
     let why = "{addr}: the proxy does not connect us to the server (500)";
-    bed.fails(&format!(
+    vault.fails(&format!(
         "vault-exec: waiting for {why} (for 1s at most)\n\
          vault-exec: read secret/a: {why}; gave up after 1s (--timeout)\n{}",
         hint("--proxy")
@@ -276,9 +275,9 @@ fn a_server_that_is_down_behind_a_proxy_is_waited_for() {
 
 #[test]
 fn a_proxy_that_is_down_is_named_and_waited_for() {
-    let bed = bed().env("VAULT_PROXY_ADDR", "http://somebody:s3cr3t@10.99.0.2:3099").args(["--timeout", "1s"]);
+    let vault = vault().env("VAULT_PROXY_ADDR", "http://somebody:s3cr3t@10.99.0.2:3099").args(["--timeout", "1s"]);
     let why = "{addr}: the proxy: connection refused";
-    bed.fails(&format!(
+    vault.fails(&format!(
         "vault-exec: waiting for {why} (for 1s at most)\n\
          vault-exec: read secret/a: {why}; gave up after 1s (--timeout)\n{}",
         hint("VAULT_PROXY_ADDR")
@@ -295,7 +294,7 @@ fn hint(proxy: &str) -> String {
 #[test]
 fn what_is_no_proxy_is_an_error_that_shows_none_of_it() {
     for odd in ["socks5://somebody:s3cr3t@10.99.0.2:1080", "http://", "http://somebody:s3cr3t@:1", "ftp://x", "a b"] {
-        bed().env("HTTPS_PROXY", odd).fails(
+        vault().env("HTTPS_PROXY", odd).fails(
             "vault-exec: HTTPS_PROXY: not the address of an HTTP proxy\n\
              hint: for example http://proxy.example.com:3128\n",
         );
@@ -305,7 +304,7 @@ fn what_is_no_proxy_is_an_error_that_shows_none_of_it() {
 #[test]
 fn the_server_name_holds_behind_a_proxy() {
     let proxy = Proxy::open();
-    let proxied = || bed().args(["--proxy", &proxy.url()]);
+    let proxied = || vault().args(["--proxy", &proxy.url()]);
     works(&proxied().args(["--tls-server-name", "vault.test"]));
     works(&proxied().env("VAULT_TLS_SERVER_NAME", "localhost"));
     let wrong = proxied().args(["--tls-server-name", "wrong.test"]).run(["true"]).exits(125);

@@ -2,28 +2,25 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
-
-use crate::support::tls::{api, must, write};
-use crate::support::vault::{Bed, ROOT, Server};
+use crate::support::openbao::{OpenBao, ROOT};
+use crate::support::vault::TestVault;
+use serde_json::json;
 
 /// A server that lets so many requests to `secret/` pass in an interval of so many seconds.
-fn limited(rate: u32, interval: u32, headers: bool) -> (Server, Bed) {
-    let server = Server::start(&[], |authority| {
-        api(&format!("http://{authority}"), ROOT, "GET", "sys/health", &Value::Null).is_ok_and(|(code, _)| code == 200)
-    });
-    let origin = format!("http://{}", server.authority);
-    write(&origin, ROOT, "a", &json!({"k": "v"}));
-    must(&origin, ROOT, "POST", "sys/quotas/config", &json!({"enable_rate_limit_response_headers": headers}));
-    let quota = json!({"path": "secret/", "rate": rate, "interval": interval});
-    must(&origin, ROOT, "POST", "sys/quotas/rate-limit/tests", &quota);
-    let bed = Bed::bare().env("VAULT_ADDR", origin).env("VAULT_TOKEN", ROOT).args(["--path", "secret/a"]);
-    (server, bed)
+fn limited(rate: u32, interval: u32, headers: bool) -> (OpenBao, TestVault) {
+    let server = OpenBao::start(&[]);
+    let api = server.api();
+    api.write_secret("a", &json!({"k": "v"}));
+    api.post("sys/quotas/config", &json!({"enable_rate_limit_response_headers": headers}));
+    api.post("sys/quotas/rate-limit/tests", &json!({"path": "secret/", "rate": rate, "interval": interval}));
+    let vault =
+        TestVault::bare().env("VAULT_ADDR", server.origin()).env("VAULT_TOKEN", ROOT).args(["--path", "secret/a"]);
+    (server, vault)
 }
 
-fn works(bed: &Bed, stderr: &str) -> Duration {
+fn works(vault: &TestVault, stderr: &str) -> Duration {
     let start = Instant::now();
-    bed.environ().has("K", "v").stderr_is(stderr);
+    vault.environ().has("K", "v").stderr_is(stderr);
     start.elapsed()
 }
 
@@ -31,18 +28,18 @@ const WHY: &str = "{addr}: too many requests, or a standby (429)";
 
 #[test]
 fn a_limit_is_waited_for_by_trying_again() {
-    let (_server, bed) = limited(1, 2, false);
-    works(&bed, "");
-    let took = works(&bed, &format!("vault-exec: waiting for {WHY} (for 1m at most)\n"));
+    let (_server, vault) = limited(1, 2, false);
+    works(&vault, "");
+    let took = works(&vault, &format!("vault-exec: waiting for {WHY} (for 1m at most)\n"));
     assert!(took < Duration::from_secs(8), "{took:?}");
 }
 
 #[test]
 fn a_limit_that_says_how_long_is_waited_for_that_long() {
-    let (_server, bed) = limited(1, 3, true);
-    works(&bed, "");
+    let (_server, vault) = limited(1, 3, true);
+    works(&vault, "");
     let start = Instant::now();
-    let loud = bed.args(["-vv"]).environ().has("K", "v");
+    let loud = vault.args(["-vv"]).environ().has("K", "v");
     assert!(start.elapsed() > Duration::from_secs(1), "{loud}");
     // The server cuts the fraction of a second off, so that a second try may still come too early.
     let milliseconds = |line: &str| line.split(['[', '.']).nth(1)?.parse::<u64>().ok();
@@ -53,14 +50,14 @@ fn a_limit_that_says_how_long_is_waited_for_that_long() {
 
 #[test]
 fn a_limit_beyond_the_timeout_is_a_failure() {
-    let (_server, bed) = limited(1, 3600, false);
-    works(&bed, "");
+    let (_server, vault) = limited(1, 3600, false);
+    works(&vault, "");
     let hint = "hint: `bao status` and the server's log tell more; the address is from VAULT_ADDR\n";
-    bed.clone().args(["--timeout", "1s"]).fails(&format!(
+    vault.clone().args(["--timeout", "1s"]).fails(&format!(
         "vault-exec: waiting for {WHY} (for 1s at most)\n\
          vault-exec: read secret/a: {WHY}; gave up after 1s (--timeout)\n{hint}"
     ));
-    bed.args(["--attempts", "2"]).fails(&format!(
+    vault.args(["--attempts", "2"]).fails(&format!(
         "vault-exec: waiting for {WHY} (for 1m at most)\n\
          vault-exec: read secret/a: {WHY}; gave up after 2 tries (--attempts)\n{hint}"
     ));
@@ -68,13 +65,13 @@ fn a_limit_beyond_the_timeout_is_a_failure() {
 
 #[test]
 fn a_limit_that_says_it_lasts_longer_than_the_timeout_is_a_failure_at_once() {
-    let (_server, bed) = limited(1, 3600, true);
-    works(&bed, "");
+    let (_server, vault) = limited(1, 3600, true);
+    works(&vault, "");
     let start = Instant::now();
-    let outcome = bed.run(["echo", "the program was started"]).exits(125).stdout_is("");
+    let outcome = vault.run(["echo", "the program was started"]).exits(125).stdout_is("");
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     let (start, rest) = outcome.stderr.split_once("; it asks to wait ").expect(&outcome.stderr);
-    assert_eq!(start, bed.fill(&format!("vault-exec: read secret/a: {WHY}")));
+    assert_eq!(start, vault.fill(&format!("vault-exec: read secret/a: {WHY}")));
     let (asked, end) = rest.split_once(", --timeout is ").expect(rest);
     // A second or two of the hour have passed.
     assert!(asked == "1h" || asked.starts_with("59m"), "{outcome}");

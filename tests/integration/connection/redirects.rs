@@ -1,16 +1,12 @@
 //! What a server, or whatever sits on its port, can do wrong: it ends in a message, never in the program, a crash, a
 //! wait without end, or a word that was not for everyone.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-
-use crate::support::fake_server::{CANARY, Discreet, FakeVault, Reply, TOKEN, UNREACHABLE};
-use crate::support::vault::Bed;
-
+use crate::support::canary::{CANARY, TOKEN};
+use crate::support::fake_server::{FakeServer, Reply, UNREACHABLE};
+use crate::support::tls::LoopbackTls;
+use crate::support::vault::TestVault;
 const NOT_HTTP: &str = "the server does not speak HTTP\nhint: is this Vault's port? The address is from VAULT_ADDR\n";
 const CUT: &str = "the connection was closed before the answer was complete";
 
@@ -20,12 +16,12 @@ fn secret() -> Reply {
 
 /// Fails with this text in the plain voice, and says nothing that is not for everyone in the loudest.
 #[track_caller]
-fn fails(bed: &Bed, stderr: &str) {
+fn fails(vault: &TestVault, stderr: &str) {
     let start = Instant::now();
-    bed.fails(stderr).discreet();
+    vault.fails(stderr).assert_no_canary();
     for voice in ["text", "json"] {
-        let loud = bed.clone().args(["-vv", "--log-format", voice]);
-        let outcome = loud.run(["echo", "the program was started"]).exits(125).stdout_is("").discreet();
+        let loud = vault.clone().args(["-vv", "--log-format", voice]);
+        let outcome = loud.run(["echo", "the program was started"]).exits(125).stdout_is("").assert_no_canary();
         let json = |line: &str| serde_json::from_str::<serde_json::Value>(line).is_ok();
         assert!(voice == "text" || outcome.stderr.lines().all(json), "{outcome}");
     }
@@ -34,9 +30,9 @@ fn fails(bed: &Bed, stderr: &str) {
 
 #[test]
 fn something_else_on_the_port_that_speaks_first() {
-    let fake = FakeVault::answering([Reply::silence()]).greeting(&format!("220 mail ESMTP {CANARY}\r\n"));
-    let bed = fake.bed().args(["--attempts", "1"]);
-    let outcome = bed.run(["echo", "the program was started"]).exits(125).stdout_is("").discreet();
+    let fake = FakeServer::answering([Reply::silence()]).greeting(&format!("220 mail ESMTP {CANARY}\r\n"));
+    let vault = fake.vault().args(["--attempts", "1"]);
+    let outcome = vault.run(["echo", "the program was started"]).exits(125).stdout_is("").assert_no_canary();
     // What comes before the request has left is taken for a connection that went bad.
     let address = fake.url();
     let early =
@@ -48,9 +44,9 @@ fn something_else_on_the_port_that_speaks_first() {
 #[test]
 fn a_redirect_is_followed_once_with_the_same_request() {
     for status in [301, 302, 307, 308] {
-        let active = FakeVault::answering([secret()]);
-        let standby = FakeVault::answering([Reply::redirect(status, &format!("{}/v1/secret/data/app", active.url()))]);
-        standby.bed().env("VAULT_NAMESPACE", "team").environ().has("A", CANARY).stderr_is("");
+        let active = FakeServer::answering([secret()]);
+        let standby = FakeServer::answering([Reply::redirect(status, &format!("{}/v1/secret/data/app", active.url()))]);
+        standby.vault().env("VAULT_NAMESPACE", "team").environ().has("A", CANARY).stderr_is("");
         let [first, second] = [standby.requests(), active.requests()].map(|mut requests| {
             assert_eq!(requests.len(), 1);
             requests.remove(0)
@@ -68,88 +64,58 @@ fn a_redirect_is_followed_once_with_the_same_request() {
 
 #[test]
 fn a_redirect_may_be_relative_and_have_a_query() {
-    let fake = FakeVault::answering([Reply::redirect(307, "/v1/elsewhere?version=2"), secret()]);
-    fake.bed().environ().has("A", CANARY).stderr_is("");
+    let fake = FakeServer::answering([Reply::redirect(307, "/v1/elsewhere?version=2"), secret()]);
+    fake.vault().environ().has("A", CANARY).stderr_is("");
     assert_eq!(fake.requests()[1].line, "GET /v1/elsewhere?version=2 HTTP/1.1");
 }
 
 #[test]
 fn a_redirect_can_be_forbidden_and_only_its_origin_is_named() {
-    let active = FakeVault::answering([secret()]);
+    let active = FakeServer::answering([secret()]);
     let target = format!("http://user:{CANARY}@127.0.0.1:{}/{CANARY}?token={CANARY}#{CANARY}", active.port());
-    let standby = FakeVault::answering([Reply::redirect(307, &target)]);
+    let standby = FakeServer::answering([Reply::redirect(307, &target)]);
     let stderr = format!(
         "vault-exec: read secret/app: {{addr}}: redirected to {}, but --disable-redirects is given\n\
          hint: give the address of the active server\n",
         active.url()
     );
-    fails(&standby.bed().args(["--disable-redirects"]), &stderr);
-    fails(&standby.bed().env("VAULT_DISABLE_REDIRECTS", "true"), &stderr);
+    fails(&standby.vault().args(["--disable-redirects"]), &stderr);
+    fails(&standby.vault().env("VAULT_DISABLE_REDIRECTS", "true"), &stderr);
     assert!(active.requests().is_empty());
 }
 
 #[test]
 fn a_redirect_to_a_server_that_is_not_there_is_waited_for() {
-    let gone = FakeVault::answering([secret()]).url();
-    let fake = FakeVault::answering([Reply::redirect(307, &format!("{gone}/v1/{CANARY}"))]);
+    let gone = FakeServer::answering([secret()]).url();
+    let fake = FakeServer::answering([Reply::redirect(307, &format!("{gone}/v1/{CANARY}"))]);
     let why = format!("redirected to {gone}: connection refused");
     let stderr = format!(
         "vault-exec: waiting for {{addr}}: {why} (for 1m at most)\n\
          vault-exec: read secret/app: {{addr}}: {why}; gave up after 2 tries (--attempts)\n{UNREACHABLE}"
     );
-    fails(&fake.bed().args(["--attempts", "2"]), &stderr);
-}
-
-/// A certificate for the loopback, the key to it, and the file to trust it by.
-pub(crate) struct Certificate {
-    pub(crate) file: String,
-    key: String,
-}
-
-impl Certificate {
-    pub(crate) fn new(name: &str) -> Self {
-        let [file, key] = ["crt", "key"].map(|end| format!("{}/{name}.{end}", env!("CARGO_TARGET_TMPDIR")));
-        let output = Command::new("openssl")
-            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
-            .args(["-subj", "/CN=fake", "-addext", "subjectAltName=IP:127.0.0.1"])
-            .args(["-addext", "basicConstraints=critical,CA:FALSE", "-config", "/dev/null"])
-            .args(["-out", &file, "-keyout", &key])
-            .output()
-            .expect("openssl makes the certificate");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        Self { file, key }
-    }
-
-    pub(crate) fn config(&self) -> ServerConfig {
-        let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-        let chain = vec![CertificateDer::from_pem_file(&self.file).expect("a certificate")];
-        let key = PrivateKeyDer::from_pem_file(&self.key).expect("a key");
-        let builder = ServerConfig::builder_with_provider(provider);
-        let builder = builder.with_safe_default_protocol_versions().expect("protocol versions");
-        builder.with_no_client_auth().with_single_cert(chain, key).expect("the key fits")
-    }
+    fails(&fake.vault().args(["--attempts", "2"]), &stderr);
 }
 
 #[test]
 fn a_redirect_never_leads_out_of_tls() {
-    let certificate = Certificate::new("out-of-tls");
-    let active = FakeVault::answering([secret()]);
+    let tls = LoopbackTls::new();
+    let active = FakeServer::answering([secret()]);
     let target = format!("{}/v1/{CANARY}", active.url());
-    let standby = FakeVault::answering_over_tls(certificate.config(), [Reply::redirect(307, &target)]);
+    let standby = FakeServer::answering_over_tls(tls.config.clone(), [Reply::redirect(307, &target)]);
     let stderr = format!(
         "vault-exec: read secret/app: {{addr}}: redirected to {}, but it does not protect what is sent there\n\
          hint: give the address of the active server\n",
         active.url()
     );
-    fails(&standby.bed().env("VAULT_CACERT", &certificate.file), &stderr);
+    fails(&standby.vault().env("VAULT_CACERT", &tls.ca_file), &stderr);
     assert!(active.requests().is_empty());
 }
 
 #[test]
 fn a_redirect_may_lead_into_tls() {
-    let certificate = Certificate::new("into-tls");
-    let active = FakeVault::answering_over_tls(certificate.config(), [secret()]);
-    let standby = FakeVault::answering([Reply::redirect(307, &format!("{}/v1/secret/data/app", active.url()))]);
-    standby.bed().env("VAULT_CACERT", &certificate.file).environ().has("A", CANARY).stderr_is("");
+    let tls = LoopbackTls::new();
+    let active = FakeServer::answering_over_tls(tls.config.clone(), [secret()]);
+    let standby = FakeServer::answering([Reply::redirect(307, &format!("{}/v1/secret/data/app", active.url()))]);
+    standby.vault().env("VAULT_CACERT", &tls.ca_file).environ().has("A", CANARY).stderr_is("");
     assert_eq!(active.requests()[0].header("X-Vault-Token"), Some(TOKEN));
 }

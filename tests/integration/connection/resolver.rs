@@ -8,16 +8,17 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::support::canary::CANARY;
+use crate::support::fake_server::{FakeServer, Reply};
+use crate::support::process::{RunningProcess, status_field};
+use crate::support::vault::TestVault;
+use crate::support::wait::wait_until;
 use nix::libc;
 use nix::sys::signal::Signal;
 use socket2::{Domain, Socket, Type};
 
-use crate::cli::signals::status_line;
-use crate::support::fake_server::{CANARY, FakeVault, Reply, Running, eventually, needs_root};
-use crate::support::vault::Bed;
-
-fn fake() -> FakeVault {
-    FakeVault::answering([Reply::secret(&[("a", CANARY)])])
+fn fake() -> FakeServer {
+    FakeServer::answering([Reply::secret(&[("a", CANARY)])])
 }
 
 /// A name server on port 53 of an address of the loopback that is its own.
@@ -93,31 +94,23 @@ pub(crate) fn answer(query: &[u8]) -> Vec<u8> {
 }
 
 /// Calls with these files in the place of the machine's, which only this one process sees.
-fn with_files(bed: Bed, hosts: &str, name_server: Option<&NameServer>, nsswitch: &str) -> Bed {
+fn with_files(vault: TestVault, hosts: &str, name_server: Option<&NameServer>, nsswitch: &str) -> TestVault {
     let line = |server: &NameServer| format!("nameserver {}\noptions timeout:5 attempts:5\n", server.address);
-    with_resolv_conf(bed, hosts, &name_server.map(line).unwrap_or_default(), nsswitch)
+    with_resolv_conf(vault, hosts, &name_server.map(line).unwrap_or_default(), nsswitch)
 }
 
 /// The same with the text of `resolv.conf`.
-pub(crate) fn with_resolv_conf(bed: Bed, hosts: &str, resolv_conf: &str, nsswitch: &str) -> Bed {
-    needs_root();
-    let mount = |name: &str| format!("mount --bind \"$HOME/{name}\" /etc/{name} && ");
-    let mounts: String = ["hosts", "resolv.conf", "nsswitch.conf"].map(mount).concat();
-    bed.file("hosts", hosts).file("resolv.conf", resolv_conf).file("nsswitch.conf", nsswitch).under([
-        "unshare",
-        "--mount",
-        "sh",
-        "-c",
-        &format!("{mounts}exec \"$@\""),
-        "sh",
-    ])
+pub(crate) fn with_resolv_conf(vault: TestVault, hosts: &str, resolv_conf: &str, nsswitch: &str) -> TestVault {
+    let files = [("hosts", hosts), ("resolv.conf", resolv_conf), ("nsswitch.conf", nsswitch)];
+    let mounts = files.map(|(name, _)| format!("mount --bind \"$HOME/{name}\" /etc/{name}")).join(" && ");
+    files.into_iter().fold(vault, |vault, (name, text)| vault.file(name, text)).with_mounts(&mounts)
 }
 
 pub(crate) const HOSTS: &str = "127.0.0.1 localhost\n";
 pub(crate) const NSSWITCH: &str = "hosts: files dns\n";
 
-fn at_name(fake: &FakeVault, name: &str) -> Bed {
-    fake.unwatched_bed().env("VAULT_ADDR", format!("http://{name}:{}", fake.port()))
+fn at_name(fake: &FakeServer, name: &str) -> TestVault {
+    fake.unwatched_vault().env("VAULT_ADDR", format!("http://{name}:{}", fake.port()))
 }
 
 #[test]
@@ -165,21 +158,21 @@ fn modules_for_names_are_not_loaded() {
 #[test]
 fn a_signal_does_not_wait_for_a_name_server() {
     let (fake, names) = (fake(), NameServer::silent(9));
-    let bed = with_files(at_name(&fake, "vault.test"), HOSTS, Some(&names), NSSWITCH);
-    let running = Running::start(bed.command(["echo", "the program was started"]));
-    eventually("a question to the name server", || names.was_asked());
+    let vault = with_files(at_name(&fake, "vault.test"), HOSTS, Some(&names), NSSWITCH);
+    let running = RunningProcess::start(vault.command(["echo", "the program was started"]));
+    wait_until("a question to the name server", || names.was_asked());
     let start = Instant::now();
     running.signal(Signal::SIGTERM);
-    let (status, stdout, stderr) = running.end();
+    let (status, stdout, stderr) = running.wait();
     assert!(start.elapsed() < Duration::from_secs(4), "it took {:?}", start.elapsed());
     let expected = (Some(143), "", "vault-exec: SIGTERM came before the program was started\n");
     assert_eq!((status.code(), stdout.as_str(), stderr.as_str()), expected);
 }
 
 /// A server at 127.0.0.2, and something else at the same port of 127.0.0.1, which another test may have at the moment.
-fn at_two_addresses<T>(other: impl Fn(SocketAddr) -> Option<T>) -> (FakeVault, T) {
+fn at_two_addresses<T>(other: impl Fn(SocketAddr) -> Option<T>) -> (FakeServer, T) {
     let pair = || {
-        let fake = FakeVault::answering_at(([127, 0, 0, 2], 0).into(), [Reply::secret(&[("a", CANARY)])]);
+        let fake = FakeServer::answering_at(([127, 0, 0, 2], 0).into(), [Reply::secret(&[("a", CANARY)])]);
         other(([127, 0, 0, 1], fake.port()).into()).map(|other| (fake, other))
     };
     (0..20).find_map(|_| pair()).expect("a port that is free at both addresses")
@@ -213,8 +206,8 @@ fn an_address_that_is_silent_does_not_hold_up_the_next() {
 
 #[test]
 fn an_address_needs_no_thread() {
-    let fake = FakeVault::answering([Reply::silence()]);
-    let running = Running::start(fake.unwatched_bed().command(["true"]));
+    let fake = FakeServer::answering([Reply::silence()]);
+    let running = RunningProcess::start(fake.unwatched_vault().command(["true"]));
     fake.await_requests(1);
-    assert_eq!(status_line(running.pid(), "Threads"), "1");
+    assert_eq!(status_field(running.pid(), "Threads"), "1");
 }

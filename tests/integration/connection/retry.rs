@@ -1,10 +1,11 @@
 //! What is tried again, for how long, and what is said meanwhile.
 
+use crate::support::canary::{CANARY, TOKEN};
+use crate::support::fake_server::{FakeServer, NOT_READY, Reply, UNREACHABLE};
+use crate::support::process::RunningProcess;
+use crate::support::vault::{Outcome, TestVault};
 use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
-
-use crate::support::fake_server::{CANARY, Discreet, FakeVault, NOT_READY, Reply, Running, TOKEN, UNREACHABLE};
-use crate::support::vault::{Bed, Outcome};
 
 const APP: &str = "/v1/secret/data/app";
 
@@ -14,9 +15,9 @@ fn secret() -> Reply {
 
 /// Fails in no more time than anyone would call about a second.
 #[track_caller]
-fn fails_soon(bed: &Bed, stderr: &str) -> Outcome {
+fn fails_soon(vault: &TestVault, stderr: &str) -> Outcome {
     let start = Instant::now();
-    let outcome = bed.fails(stderr).discreet();
+    let outcome = vault.fails(stderr).assert_no_canary();
     assert!(start.elapsed() < Duration::from_secs(10), "it took {:?}", start.elapsed());
     outcome
 }
@@ -28,22 +29,22 @@ fn a_server_that_starts_later_is_waited_for() {
         let listener = TcpListener::bind("127.0.0.2:0").expect("bind to the loopback");
         listener.local_addr().expect("a bound socket has an address")
     };
-    let bed = Bed::bare()
+    let vault = TestVault::bare()
         .env("VAULT_ADDR", format!("http://{address}"))
         .env("VAULT_TOKEN", TOKEN)
         .args(["--path", "secret/app"]);
-    let running = Running::start(bed.command(["printenv", "A"]));
+    let running = RunningProcess::start(vault.command(["printenv", "A"]));
     let waiting = format!("vault-exec: waiting for http://{address}: connection refused (for 1m at most)\n");
     running.await_stderr(&waiting);
-    let _fake = FakeVault::answering_at(address, [secret()]);
-    let (status, stdout, stderr) = running.end();
+    let _fake = FakeServer::answering_at(address, [secret()]);
+    let (status, stdout, stderr) = running.wait();
     assert_eq!((status.code(), stdout.trim_end(), stderr.as_str()), (Some(0), CANARY, waiting.as_str()));
 }
 
 #[test]
 fn the_server_says_how_long_to_wait() {
-    let fake = FakeVault::answering([Reply::status(429).header("Retry-After", "1"), secret()]);
-    fake.bed().environ().has("A", CANARY);
+    let fake = FakeServer::answering([Reply::status(429).header("Retry-After", "1"), secret()]);
+    fake.vault().environ().has("A", CANARY);
     let requests = fake.requests();
     assert_eq!(requests.len(), 2);
     assert!(requests[1].at - requests[0].at >= Duration::from_secs(1));
@@ -52,36 +53,36 @@ fn the_server_says_how_long_to_wait() {
 #[test]
 fn a_wait_longer_than_the_timeout_is_not_begun() {
     for (asked, shown) in [("100", "1m 40s"), ("3600", "1h")] {
-        let fake = FakeVault::answering([Reply::status(429).header("Retry-After", asked), secret()]);
+        let fake = FakeServer::answering([Reply::status(429).header("Retry-After", asked), secret()]);
         let why = format!("too many requests, or a standby (429); it asks to wait {shown}, --timeout is 5s");
         let stderr = format!("vault-exec: read secret/app: {{addr}}: {why}\n{NOT_READY}");
-        fails_soon(&fake.bed().args(["--timeout", "5s"]), &stderr);
+        fails_soon(&fake.vault().args(["--timeout", "5s"]), &stderr);
         assert_eq!(fake.asked(), [APP]);
     }
 }
 
 #[test]
 fn an_absurd_wait_does_no_harm() {
-    let fake = FakeVault::answering([Reply::status(503).header("Retry-After", &u64::MAX.to_string()), secret()]);
-    let outcome = fake.bed().run(["echo", "the program was started"]).exits(125).stdout_is("").discreet();
+    let fake = FakeServer::answering([Reply::status(503).header("Retry-After", &u64::MAX.to_string()), secret()]);
+    let outcome = fake.vault().run(["echo", "the program was started"]).exits(125).stdout_is("").assert_no_canary();
     assert!(outcome.stderr.contains("; it asks to wait "), "{outcome}");
 
     for odd in ["99999999999999999999", "-1", "1.5", "soon", "Fri, 31 Dec 1999 23:59:59 GMT", ""] {
-        let fake = FakeVault::answering([Reply::status(503).header("Retry-After", odd), secret()]);
-        fake.bed().environ().has("A", CANARY);
+        let fake = FakeServer::answering([Reply::status(503).header("Retry-After", odd), secret()]);
+        fake.vault().environ().has("A", CANARY);
         assert_eq!(fake.asked(), [APP; 2], "{odd}");
     }
 }
 
 #[test]
 fn attempts_cap_the_tries() {
-    let fake = FakeVault::answering([Reply::status(503)]);
+    let fake = FakeServer::answering([Reply::status(503)]);
     let why = "{addr}: sealed or not ready (503)";
     let stderr = format!(
         "vault-exec: waiting for {why} (for 1m at most)\n\
          vault-exec: read secret/app: {why}; gave up after 3 tries (--attempts)\n{NOT_READY}"
     );
-    fails_soon(&fake.bed().args(["--attempts", "3"]), &stderr);
+    fails_soon(&fake.vault().args(["--attempts", "3"]), &stderr);
     assert_eq!(fake.asked(), [APP; 3]);
 }
 
@@ -89,52 +90,54 @@ fn attempts_cap_the_tries() {
 fn one_deadline_holds_for_all_paths_and_all_they_need() {
     let paths = ["--path", "secret/b", "--path", "secret/c", "--timeout", "1s"];
     // Only the silent one uses the time up; the others fail at its end because nothing is left for another try.
-    let fake = FakeVault::answering([Reply::silence()]);
+    let fake = FakeServer::answering([Reply::silence()]);
     let stderr = format!("{{addr}}: no answer in time; gave up after 1s (--timeout)\n{UNREACHABLE}");
-    let outcome = fails_soon(&fake.bed().args(["--timeout", "1s"]), &format!("vault-exec: read secret/app: {stderr}"));
+    let outcome =
+        fails_soon(&fake.vault().args(["--timeout", "1s"]), &format!("vault-exec: read secret/app: {stderr}"));
     drop(outcome);
     let start = Instant::now();
-    let outcome = fake.bed().args(paths).run(["echo", "the program was started"]).exits(125).stdout_is("");
+    let outcome = fake.vault().args(paths).run(["echo", "the program was started"]).exits(125).stdout_is("");
     assert!(outcome.stderr.ends_with(&stderr.replace("{addr}", &fake.url())), "{outcome}");
     assert!(start.elapsed() < Duration::from_secs(10));
 
     // A look-up of the mount gets what the first question left of the time.
-    let fake = FakeVault::answering([Reply::silence()]).and_at("secret/data/app", [Reply::status(404)]);
-    fails_soon(&fake.bed().args(["--timeout", "1s"]), &format!("vault-exec: read secret/app: {stderr}"));
+    let fake = FakeServer::answering([Reply::silence()]).and_at("secret/data/app", [Reply::status(404)]);
+    fails_soon(&fake.vault().args(["--timeout", "1s"]), &format!("vault-exec: read secret/app: {stderr}"));
 }
 
 #[test]
 fn the_program_never_starts_with_a_part_of_its_secrets() {
     for (failing, option) in [("b", "--path"), ("b", "--optional-path"), ("app", "--optional-path")] {
-        let fake = FakeVault::answering([secret()]).and_at(&format!("secret/data/{failing}"), [Reply::status(503)]);
+        let fake = FakeServer::answering([secret()]).and_at(&format!("secret/data/{failing}"), [Reply::status(503)]);
         let why = "{addr}: sealed or not ready (503)";
         let stderr = format!(
             "vault-exec: waiting for {why} (for 1m at most)\n\
              vault-exec: read secret/{failing}: {why}; gave up after 2 tries (--attempts)\n{NOT_READY}"
         );
-        fails_soon(&fake.bed().args([option, "secret/b", "--attempts", "2"]), &stderr);
+        fails_soon(&fake.vault().args([option, "secret/b", "--attempts", "2"]), &stderr);
     }
 }
 
 #[test]
 fn an_optional_path_hides_only_absence() {
-    let fake = FakeVault::answering([secret()]).and_at("secret/data/b", [Reply::status(404)]);
-    fake.bed().args(["--optional-path", "secret/b", "--kv", "2"]).environ().has("A", CANARY).stderr_is("");
+    let fake = FakeServer::answering([secret()]).and_at("secret/data/b", [Reply::status(404)]);
+    fake.vault().args(["--optional-path", "secret/b", "--kv", "2"]).environ().has("A", CANARY).stderr_is("");
 
-    let fake = FakeVault::answering([secret()])
+    let fake = FakeServer::answering([secret()])
         .and_at("secret/data/b", [Reply::status(403)])
         .and_at("auth/token/lookup-self", [Reply::answer(200, "{}")]);
     let stanza = "hint: a policy of the token must hold\npath \"secret/data/b\" {\n  capabilities = [\"read\"]\n}\n";
-    let bed = fake.bed().args(["--optional-path", "secret/b", "--kv", "2"]);
-    fails_soon(&bed, &format!("vault-exec: read secret/b: permission denied (403)\n{stanza}"));
+    let vault = fake.vault().args(["--optional-path", "secret/b", "--kv", "2"]);
+    fails_soon(&vault, &format!("vault-exec: read secret/b: permission denied (403)\n{stanza}"));
 }
 
 #[test]
 fn several_paths_announce_one_wait() {
     let first = || [Reply::status(503), secret()];
-    let fake = FakeVault::answering(first()).and_at("secret/data/b", first()).and_at("secret/data/c", first());
-    let bed = fake.bed().args(["--path", "secret/b", "--path", "secret/c"]);
-    bed.environ()
+    let fake = FakeServer::answering(first()).and_at("secret/data/b", first()).and_at("secret/data/c", first());
+    let vault = fake.vault().args(["--path", "secret/b", "--path", "secret/c"]);
+    vault
+        .environ()
         .has("A", CANARY)
         .stderr_is("vault-exec: waiting for {addr}: sealed or not ready (503) (for 1m at most)\n");
     assert_eq!(fake.requests().len(), 6);
@@ -147,12 +150,12 @@ const OTHERS: [&str; 6] = ["--path", "secret/b", "--path", "secret/c", "--path",
 fn paths_that_wait_do_not_hold_up_a_refusal() {
     for reply in [|| Reply::status(503), Reply::silence] {
         let refusal = || Reply::answer(403, r#"{"errors":["permission denied"]}"#);
-        let fake = FakeVault::answering([reply()])
+        let fake = FakeServer::answering([reply()])
             .and_at("secret/data/e", [refusal()])
             .and_at("auth/token/lookup-self", [refusal()]);
         let start = Instant::now();
-        let bed = fake.bed().args(["--kv=2", "--timeout=20s"]).args(OTHERS).args(["--path", "secret/e"]);
-        let outcome = bed.run(["true"]).exits(125).discreet();
+        let vault = fake.vault().args(["--kv=2", "--timeout=20s"]).args(OTHERS).args(["--path", "secret/e"]);
+        let outcome = vault.run(["true"]).exits(125).assert_no_canary();
         assert!(outcome.stderr.contains("read secret/e: permission denied (403)"), "{outcome}");
         assert!(start.elapsed() < Duration::from_secs(10), "it took {:?}", start.elapsed());
     }
@@ -160,12 +163,12 @@ fn paths_that_wait_do_not_hold_up_a_refusal() {
 
 #[test]
 fn a_check_asks_for_every_path_whichever_waits() {
-    let fake = FakeVault::answering([Reply::status(503)]);
+    let fake = FakeServer::answering([Reply::status(503)]);
     let fake =
         ["e", "f", "g", "h"].iter().fold(fake, |fake, path| fake.and_at(&format!("secret/data/{path}"), [secret()]));
     let healthy = ["--path=secret/e", "--path=secret/f", "--path=secret/g", "--path=secret/h"];
-    let bed = fake.bed().args(["--kv=2", "--timeout=3s", "--check"]).args(OTHERS).args(healthy);
-    let outcome = bed.alone().exits(125).discreet();
+    let vault = fake.vault().args(["--kv=2", "--timeout=3s", "--check"]).args(OTHERS).args(healthy);
+    let outcome = vault.alone().exits(125).assert_no_canary();
     let table = String::from_utf8_lossy(&outcome.stdout);
     let told = |path: &str| table.contains(&format!("read secret/{path}:"));
     assert!(["app", "b", "c", "d"].into_iter().all(told), "{outcome}");

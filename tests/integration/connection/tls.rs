@@ -1,5 +1,8 @@
 //! Whether the server is who it says it is.
 
+use crate::support::openbao::{OpenBao, ROOT, bao};
+use crate::support::scratch::new_dir;
+use crate::support::vault::TestVault;
 use std::fs;
 use std::io;
 use std::net::{TcpListener, TcpStream};
@@ -8,13 +11,11 @@ use std::process::Command;
 use std::sync::LazyLock;
 use std::thread;
 
-use crate::support::vault::{Bed, ROOT, Server, bao, new_dir};
-
 /// A server that speaks TLS, and the directory of its certificates.
-static SERVER: LazyLock<(Server, PathBuf)> = LazyLock::new(|| {
+static SERVER: LazyLock<(OpenBao, PathBuf)> = LazyLock::new(|| {
     let dir = new_dir("tls");
     let certificates = format!("-dev-tls-cert-dir={}", dir.display());
-    let server = Server::start(&["-dev-tls", &certificates], |authority| {
+    let server = OpenBao::start_with(&["-dev-tls", &certificates], |authority| {
         let put = Command::new(bao())
             .args(["kv", "put", "-mount=secret", "a", "k=v"])
             .env_clear()
@@ -26,18 +27,23 @@ static SERVER: LazyLock<(Server, PathBuf)> = LazyLock::new(|| {
     (server, dir)
 });
 
-/// A bed at that server, which trusts nobody in particular yet.
-fn bed() -> Bed {
+/// A vault at that server, which trusts nobody in particular yet.
+fn vault() -> TestVault {
     let address = format!("https://{}", SERVER.0.authority);
-    Bed::bare().env("VAULT_ADDR", address).env("VAULT_TOKEN", ROOT).args(["--path", "secret/a", "--attempts", "1"])
+    TestVault::bare().env("VAULT_ADDR", address).env("VAULT_TOKEN", ROOT).args([
+        "--path",
+        "secret/a",
+        "--attempts",
+        "1",
+    ])
 }
 
 fn authority() -> String {
     SERVER.1.join("vault-ca.pem").to_str().unwrap().to_owned()
 }
 
-fn works(bed: &Bed) {
-    bed.environ().has("K", "v").stderr_is("");
+fn works(vault: &TestVault) {
+    vault.environ().has("K", "v").stderr_is("");
 }
 
 const UNKNOWN: &str = "vault-exec: read secret/a: {addr}: the server's certificate is from an unknown authority\n\
@@ -45,36 +51,36 @@ const UNKNOWN: &str = "vault-exec: read secret/a: {addr}: the server's certifica
 
 #[test]
 fn an_authority_can_be_given() {
-    works(&bed().args(["--ca-cert", &authority()]));
-    works(&bed().env("VAULT_CACERT", authority()));
-    works(&bed().env("VAULT_CACERT", "/none").env("BAO_CACERT", authority()));
-    works(&bed().env("BAO_CACERT", "/none").env("VAULT_EXEC_CA_CERT", authority()));
-    works(&bed().env("VAULT_CACERT_BYTES", fs::read_to_string(authority()).unwrap()));
-    let directory = bed().file("ca.pem", fs::read(authority()).unwrap()).file("README", "no certificate");
+    works(&vault().args(["--ca-cert", &authority()]));
+    works(&vault().env("VAULT_CACERT", authority()));
+    works(&vault().env("VAULT_CACERT", "/none").env("BAO_CACERT", authority()));
+    works(&vault().env("BAO_CACERT", "/none").env("VAULT_EXEC_CA_CERT", authority()));
+    works(&vault().env("VAULT_CACERT_BYTES", fs::read_to_string(authority()).unwrap()));
+    let directory = vault().file("ca.pem", fs::read(authority()).unwrap()).file("README", "no certificate");
     works(&directory.clone().env("VAULT_CAPATH", "{home}"));
     works(&directory.args(["--ca-path", "{home}"]));
 }
 
 #[test]
 fn without_one_the_systems_decide() {
-    bed().fails(UNKNOWN);
-    works(&bed().env("SSL_CERT_FILE", authority()));
-    works(&bed().file("ca.pem", fs::read(authority()).unwrap()).env("SSL_CERT_DIR", "/nowhere:{home}"));
+    vault().fails(UNKNOWN);
+    works(&vault().env("SSL_CERT_FILE", authority()));
+    works(&vault().file("ca.pem", fs::read(authority()).unwrap()).env("SSL_CERT_DIR", "/nowhere:{home}"));
 }
 
 #[test]
 fn an_authority_that_is_given_is_the_only_one() {
     let other = SERVER.1.join("vault-cert.pem");
-    bed().env("SSL_CERT_FILE", authority()).args(["--ca-cert", other.to_str().unwrap()]).fails(UNKNOWN);
+    vault().env("SSL_CERT_FILE", authority()).args(["--ca-cert", other.to_str().unwrap()]).fails(UNKNOWN);
 }
 
 #[test]
 fn the_name_must_be_the_one_in_the_address() {
     let port = SERVER.0.authority.split_once(':').unwrap().1;
-    works(&bed().env("VAULT_ADDR", format!("https://localhost:{port}")).args(["--ca-cert", &authority()]));
+    works(&vault().env("VAULT_ADDR", format!("https://localhost:{port}")).args(["--ca-cert", &authority()]));
 
     let listener = TcpListener::bind("127.0.0.2:0").unwrap();
-    let elsewhere = bed().env("VAULT_ADDR", format!("https://{}", listener.local_addr().unwrap()));
+    let elsewhere = vault().env("VAULT_ADDR", format!("https://{}", listener.local_addr().unwrap()));
     thread::spawn(move || {
         for mut client in listener.incoming().flatten() {
             let mut server = TcpStream::connect(&SERVER.0.authority).unwrap();
@@ -101,19 +107,19 @@ fn the_name_must_be_the_one_in_the_address() {
 #[test]
 fn checking_can_be_turned_off_with_a_warning() {
     let warning = "vault-exec: the server's certificate is not checked: anyone in between can read the secrets\n";
-    bed().args(["--tls-skip-verify"]).environ().has("K", "v").stderr_is(warning);
-    bed().env("VAULT_SKIP_VERIFY", "true").environ().has("K", "v").stderr_is(warning);
-    bed().env("VAULT_SKIP_VERIFY", "").fails(UNKNOWN);
-    bed().env("VAULT_SKIP_VERIFY", "true").env("BAO_SKIP_VERIFY", "0").fails(UNKNOWN);
+    vault().args(["--tls-skip-verify"]).environ().has("K", "v").stderr_is(warning);
+    vault().env("VAULT_SKIP_VERIFY", "true").environ().has("K", "v").stderr_is(warning);
+    vault().env("VAULT_SKIP_VERIFY", "").fails(UNKNOWN);
+    vault().env("VAULT_SKIP_VERIFY", "true").env("BAO_SKIP_VERIFY", "0").fails(UNKNOWN);
 }
 
 #[test]
 fn a_scheme_that_is_not_the_servers_is_named() {
-    bed().env("VAULT_ADDR", format!("http://{}", SERVER.0.authority)).fails(
+    vault().env("VAULT_ADDR", format!("http://{}", SERVER.0.authority)).fails(
         "vault-exec: read secret/a: {addr}: the server speaks TLS\n\
          hint: write https:// (the address is from VAULT_ADDR)\n",
     );
-    let plain = Bed::kv2().path("a");
+    let plain = TestVault::kv2().path("a");
     let address = plain.fill("{addr}").replace("http:", "https:");
     plain.env("VAULT_ADDR", address).fails(
         "vault-exec: read {kv}/a: {addr}: the server does not speak TLS\n\
@@ -125,18 +131,18 @@ fn a_scheme_that_is_not_the_servers_is_named() {
 fn an_authority_that_is_none_is_an_error() {
     let nothing = format!("it holds no certificate\n{PEM}");
     for text in ["", "garbage", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
-        let bed = bed().file("ca.pem", text);
-        bed.clone().args(["--ca-cert", "ca.pem"]).fails(&format!("vault-exec: --ca-cert: ca.pem: {nothing}"));
-        bed.clone().env("VAULT_CAPATH", "{home}").fails(&format!("vault-exec: VAULT_CAPATH: {{home}}: {nothing}"));
+        let vault = vault().file("ca.pem", text);
+        vault.clone().args(["--ca-cert", "ca.pem"]).fails(&format!("vault-exec: --ca-cert: ca.pem: {nothing}"));
+        vault.clone().env("VAULT_CAPATH", "{home}").fails(&format!("vault-exec: VAULT_CAPATH: {{home}}: {nothing}"));
         if !text.is_empty() {
-            bed.env("VAULT_CACERT_BYTES", text).fails(&format!("vault-exec: VAULT_CACERT_BYTES: {nothing}"));
+            vault.env("VAULT_CACERT_BYTES", text).fails(&format!("vault-exec: VAULT_CACERT_BYTES: {nothing}"));
         }
     }
     let missing = "No such file or directory\n\
                    hint: check that it is there, and that the user vault-exec runs as may read it";
-    bed().env("VAULT_CACERT", "/none").fails(&format!("vault-exec: VAULT_CACERT: /none: {missing}\n"));
-    bed().args(["--ca-path", "/none"]).fails(&format!("vault-exec: --ca-path: /none: {missing}\n"));
-    bed().args(["--ca-cert", "/"]).fails(&format!(
+    vault().env("VAULT_CACERT", "/none").fails(&format!("vault-exec: VAULT_CACERT: /none: {missing}\n"));
+    vault().args(["--ca-path", "/none"]).fails(&format!("vault-exec: --ca-path: /none: {missing}\n"));
+    vault().args(["--ca-cert", "/"]).fails(&format!(
         "vault-exec: --ca-cert: /: {}\n",
         missing.replace("No such file or directory", "Is a directory")
     ));
@@ -146,6 +152,6 @@ const PEM: &str = "hint: it must hold PEM text that starts with -----BEGIN CERTI
 
 #[test]
 fn a_damaged_certificate_has_a_way_out_too() {
-    let damaged = bed().env("VAULT_CACERT_BYTES", "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n");
+    let damaged = vault().env("VAULT_CACERT_BYTES", "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n");
     damaged.fails(&format!("vault-exec: VAULT_CACERT_BYTES: it is no PEM text\n{PEM}"));
 }

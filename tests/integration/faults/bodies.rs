@@ -2,7 +2,8 @@
 
 use crate::faults::server::{Ends, Step, expected, meet};
 use crate::faults::{Row, Section, Trial};
-use crate::support::fake_server::{CANARY, Reply};
+use crate::support::canary::CANARY;
+use crate::support::fake_server::Reply;
 
 /// A good answer, but for what stands in its innermost object.
 fn around(data: &str) -> String {

@@ -10,13 +10,15 @@ use nix::sys::signal::Signal;
 
 use crate::faults::{PROGRAM, Row, Section, Trial, cell, run_within, seccomp};
 use crate::mapping::names;
-use crate::support::fake_server::{CANARY, FakeVault, Reply, Running, needs_root};
-use crate::support::vault::{Bed, vault_exec};
+use crate::support::canary::CANARY;
+use crate::support::fake_server::{FakeServer, Reply};
+use crate::support::process::{RunningProcess, vault_exec};
+use crate::support::vault::TestVault;
 
-/// One bed for all, which is only called on.
-static BED: LazyLock<Bed> = LazyLock::new(|| Bed::kv2().secret("a", [("k", "v")]).path("a"));
+/// One vault for all, which is only called on.
+static BED: LazyLock<TestVault> = LazyLock::new(|| TestVault::kv2().secret("a", [("k", "v")]).path("a"));
 
-fn bed() -> Bed {
+fn vault() -> TestVault {
     BED.clone()
 }
 
@@ -27,9 +29,9 @@ fn row(name: &str, exit: &str, said: &str, check: impl Fn() + Send + Sync + 'sta
 }
 
 /// The program starts in spite of it, with the right values and in silence.
-fn starts(name: &str, bed: impl Fn() -> Bed + Send + Sync + 'static) -> Row {
+fn starts(name: &str, vault: impl Fn() -> TestVault + Send + Sync + 'static) -> Row {
     row(name, "started", "", move || {
-        let _ = run_within(&bed(), Duration::ZERO).exits(0).stderr_is("").has("K", "v").lacks("VAULT_TOKEN");
+        let _ = run_within(&vault(), Duration::ZERO).exits(0).stderr_is("").has("K", "v").lacks("VAULT_TOKEN");
     })
 }
 
@@ -38,44 +40,38 @@ fn shows<const N: usize>(
     name: &str,
     program: [&'static str; N],
     stdout: &'static str,
-    bed: impl Fn() -> Bed + Send + Sync + 'static,
+    vault: impl Fn() -> TestVault + Send + Sync + 'static,
 ) -> Row {
     row(name, "started", "", move || {
-        let _ = bed().run(program).exits(0).stderr_is("").stdout_is(stdout);
+        let _ = vault().run(program).exits(0).stderr_is("").stdout_is(stdout);
     })
 }
 
 /// Nothing starts, and this is why.
-fn fails(name: &str, stderr: &'static str, bed: impl Fn() -> Bed + Send + Sync + 'static) -> Row {
+fn fails(name: &str, stderr: &'static str, vault: impl Fn() -> TestVault + Send + Sync + 'static) -> Row {
     row(name, "125", stderr, move || {
-        let _ = run_within(&bed(), Duration::ZERO).exits(125).stderr_is(stderr).stdout_is("");
+        let _ = run_within(&vault(), Duration::ZERO).exits(125).stderr_is(stderr).stdout_is("");
     })
 }
 
 /// With this limit (`prlimit(1)`).
-fn limited(bed: Bed, limit: &str) -> Bed {
-    bed.under(["prlimit", limit])
-}
-
-/// With this done in a mount namespace of its own.
-fn apart(bed: Bed, script: &str) -> Bed {
-    needs_root();
-    bed.under(["unshare", "--mount", "sh", "-c", &format!("{script} && exec \"$@\""), "sh"])
+fn limited(vault: TestVault, limit: &str) -> TestVault {
+    vault.under(["prlimit", limit])
 }
 
 /// As a user who may do nothing special, with this limit, a copy of vault-exec that everyone may execute, and a directory
 /// that is closed to all.
-fn nobodys(bed: Bed, limit: &str) -> Bed {
+fn nobodys(vault: TestVault, limit: &str) -> TestVault {
     let script = format!(
         "cp \"$1\" /dev/shm/own && chmod 755 /dev/shm/own && shift && cd / && \
          set -- setpriv --reuid=65534 --regid=65534 --clear-groups prlimit {limit} /dev/shm/own \"$@\""
     );
-    apart(bed, &format!("mount -t tmpfs none /dev/shm && mkdir -m 0 /dev/shm/closed && {script}"))
+    vault.with_mounts(&format!("mount -t tmpfs none /dev/shm && mkdir -m 0 /dev/shm/closed && {script}"))
 }
 
 /// Under a Python program that does this first, which no shell can.
-fn python(bed: Bed, first: &str) -> Bed {
-    bed.under(["python3", "-c", &format!("import os, signal, sys\n{first}\nos.execvp(sys.argv[1], sys.argv[1:])")])
+fn python(vault: TestVault, first: &str) -> TestVault {
+    vault.under(["python3", "-c", &format!("import os, signal, sys\n{first}\nos.execvp(sys.argv[1], sys.argv[1:])")])
 }
 
 const MORE_FILES: &str = "hint: raise the limit on open files (ulimit -n, docker run --ulimit nofile=1024)\n";
@@ -83,8 +79,8 @@ const MORE_FILES: &str = "hint: raise the limit on open files (ulimit -n, docker
 /// Fewer descriptors than it takes end it at once, wherever they run out.
 fn few_descriptors() {
     let started = (0..=12).map(|limit| {
-        let bed = limited(bed(), &format!("--nofile={limit}"));
-        let outcome = run_within(&bed, Duration::ZERO);
+        let vault = limited(vault(), &format!("--nofile={limit}"));
+        let outcome = run_within(&vault, Duration::ZERO);
         if outcome.status.success() {
             let _ = outcome.has("K", "v").stderr_is("");
             return true;
@@ -96,16 +92,16 @@ fn few_descriptors() {
         false
     });
     assert!(started.collect::<Vec<_>>().is_sorted_by(|less, more| less <= more));
-    let _ = limited(bed(), "--nofile=12").environ().has("K", "v");
+    let _ = limited(vault(), "--nofile=12").environ().has("K", "v");
 }
 
 /// What does not let the kernel load it kills it; what does lets it start its program, or say that memory is short.
 fn little_memory(limit: &str) {
     let mut starts = 0;
     for step in 1..=128 {
-        let bed = limited(bed(), &format!("--{limit}={}", step * 256 * 1024));
+        let vault = limited(vault(), &format!("--{limit}={}", step * 256 * 1024));
         // The program must fit as well.
-        let outcome = bed.run([vault_exec(), "--version".into()]);
+        let outcome = vault.run([vault_exec(), "--version".into()]);
         match (outcome.status.code(), outcome.status.signal()) {
             (Some(0), _) => {
                 starts += 1;
@@ -127,36 +123,37 @@ const OUT_OF_MEMORY: &str = "vault-exec: out of memory\nhint: raise the limit (u
 pub(super) fn limits() -> Section {
     let rows = vec![
         row("RLIMIT_NOFILE: any number that is too low", "125", "…: Too many open files\n…", few_descriptors),
-        starts("RLIMIT_NPROC of 0, an address", || nobodys(bed(), "--nproc=0")),
+        starts("RLIMIT_NPROC of 0, an address", || nobodys(vault(), "--nproc=0")),
         row("RLIMIT_NPROC of 0, a name", "125", NO_THREAD, || {
-            let named = bed().fill("{addr}").replace("127.0.0.1", "localhost");
-            let _ = nobodys(bed().env("VAULT_ADDR", named), "--nproc=0").fails(NO_THREAD);
+            let named = vault().fill("{addr}").replace("127.0.0.1", "localhost");
+            let _ = nobodys(vault().env("VAULT_ADDR", named), "--nproc=0").fails(NO_THREAD);
         }),
         row("RLIMIT_AS: any that is too low", "125, or killed by the kernel", OUT_OF_MEMORY, || little_memory("as")),
         row("RLIMIT_DATA: any that is too low", "125, or killed by the kernel", OUT_OF_MEMORY, || {
             little_memory("data");
         }),
         row("RLIMIT_DATA of 8 MiB, an answer of 8 MiB", "125", OUT_OF_MEMORY, || {
-            let fake = FakeVault::answering([Reply::secret(&[("a", &"x".repeat(8 * 1024 * 1024 - 200))])]);
-            let _ = limited(fake.unwatched_bed(), "--data=8388608").fails(OUT_OF_MEMORY);
+            let fake = FakeServer::answering([Reply::secret(&[("a", &"x".repeat(8 * 1024 * 1024 - 200))])]);
+            let _ = limited(fake.unwatched_vault(), "--data=8388608").fails(OUT_OF_MEMORY);
         }),
-        starts("RLIMIT_MEMLOCK of 0", || limited(bed(), "--memlock=0")),
-        starts("RLIMIT_MEMLOCK of 0, no privileges", || nobodys(bed(), "--memlock=0")),
+        starts("RLIMIT_MEMLOCK of 0", || limited(vault(), "--memlock=0")),
+        starts("RLIMIT_MEMLOCK of 0, no privileges", || nobodys(vault(), "--memlock=0")),
         fails("RLIMIT_MEMLOCK of 0, no privileges, `--require-mlock`", UNLOCKED, || {
-            nobodys(bed().args(["--require-mlock"]), "--memlock=0")
+            nobodys(vault().args(["--require-mlock"]), "--memlock=0")
         }),
-        starts("RLIMIT_FSIZE of 0", || limited(bed(), "--fsize=0")),
-        fails("RLIMIT_FSIZE of 0, `--file`", FILE_SIZE, || limited(bed().args(["--file", "F={k}"]), "--fsize=0")),
+        starts("RLIMIT_FSIZE of 0", || limited(vault(), "--fsize=0")),
+        fails("RLIMIT_FSIZE of 0, `--file`", FILE_SIZE, || limited(vault().args(["--file", "F={k}"]), "--fsize=0")),
         fails("RLIMIT_FSIZE of 0, `--file-dir`", DIR_SIZE, || {
-            let bed = bed().args(["--file", "F={k}", "--file-dir", "/dev/shm/none/.."]);
-            apart(bed, "mount -t tmpfs none /dev/shm && mkdir /dev/shm/none && set -- prlimit --fsize=0 \"$@\"")
+            let vault = vault().args(["--file", "F={k}", "--file-dir", "/dev/shm/none/.."]);
+            vault.with_mounts("mount -t tmpfs none /dev/shm && mkdir /dev/shm/none && set -- prlimit --fsize=0 \"$@\"")
         }),
-        fails("RLIMIT_STACK of 1023 KiB", SMALL_STACK, || limited(bed(), "--stack=1047552")),
-        starts("RLIMIT_STACK of 1 MiB", || limited(bed(), "--stack=1048576")),
+        fails("RLIMIT_STACK of 1023 KiB", SMALL_STACK, || limited(vault(), "--stack=1047552")),
+        starts("RLIMIT_STACK of 1 MiB", || limited(vault(), "--stack=1048576")),
         row("3,000 inherited variables", "started", "", || {
-            let bed = (0..3000).fold(bed(), |bed, number| bed.env(format!("INHERITED_{number}"), format!("{number}")));
+            let vault =
+                (0..3000).fold(vault(), |vault, number| vault.env(format!("INHERITED_{number}"), format!("{number}")));
             let outcome =
-                bed.environ().stderr_is("").has("K", "v").has("INHERITED_0", "0").has("INHERITED_2999", "2999");
+                vault.environ().stderr_is("").has("K", "v").has("INHERITED_0", "0").has("INHERITED_2999", "2999");
             let count =
                 outcome.stdout.split(|&byte| byte == 0).filter(|entry| entry.starts_with(b"INHERITED_")).count();
             assert_eq!(count, 3000);
@@ -217,10 +214,10 @@ pub(super) fn surroundings() -> Section {
 }
 
 fn streams() -> Vec<Row> {
-    let absent = || bed().path("none");
+    let absent = || vault().path("none");
     let check = |redirected: &'static str, said: &'static str| {
         row(&format!("`--check {redirected}`"), "125", said, move || {
-            let _ = bed()
+            let _ = vault()
                 .args(["--check"])
                 .under_sh(&format!("exec \"$@\" {redirected}"))
                 .alone()
@@ -229,7 +226,7 @@ fn streams() -> Vec<Row> {
         })
     };
     vec![
-        starts("standard error is full", || bed().args(["-vv"]).under_sh(r#"exec "$@" 2>/dev/full"#)),
+        starts("standard error is full", || vault().args(["-vv"]).under_sh(r#"exec "$@" 2>/dev/full"#)),
         row("a failure, and standard error is full", "125", "", move || {
             let _ = absent().under_sh(r#"exec "$@" 2>/dev/full"#).run(PROGRAM).exits(125).stdout_is("").stderr_is("");
         }),
@@ -241,27 +238,27 @@ fn streams() -> Vec<Row> {
             let _ = absent().under_sh(r#"exec "$@" <&- >&- 2>&-"#).run(PROGRAM).exits(125);
         }),
         row("all three are closed", "started", "", || {
-            let bed = bed().under_sh(r#"exec "$@" <&- >&- 2>&-"#);
-            let _ = bed.run(["sh", "-c", "printenv K > closed"]).exits(0);
-            assert_eq!(fs::read_to_string(bed.fill("{home}/closed")).unwrap(), "v\n");
+            let vault = vault().under_sh(r#"exec "$@" <&- >&- 2>&-"#);
+            let _ = vault.run(["sh", "-c", "printenv K > closed"]).exits(0);
+            assert_eq!(fs::read_to_string(vault.fill("{home}/closed")).unwrap(), "v\n");
         }),
         check(">/dev/full", "vault-exec: standard output: No space left on device\n"),
         check(">&-", "vault-exec: standard output: Bad file number\n"),
         row("`--check`, and nobody reads it", "125", "vault-exec: standard output: Broken pipe\n", || {
             let script = r#"mkfifo p$$; sleep 60 <p$$ & exec 3>p$$; kill $!; wait $! 2>/dev/null; exec "$@" >&3 3>&-"#;
-            let outcome = bed().args(["--check"]).under_sh(script).alone().exits(125);
+            let outcome = vault().args(["--check"]).under_sh(script).alone().exits(125);
             let _ = outcome.stderr_is("vault-exec: standard output: Broken pipe\n");
         }),
         row("`--help >/dev/full`", "125", "vault-exec: standard output: No space left on device\n", || {
-            let outcome = Bed::bare().args(["--help"]).under_sh(r#"exec "$@" >/dev/full"#).alone().exits(125);
+            let outcome = TestVault::bare().args(["--help"]).under_sh(r#"exec "$@" >/dev/full"#).alone().exits(125);
             let _ = outcome.stderr_is("vault-exec: standard output: No space left on device\n");
         }),
     ]
 }
 
 /// A value in a file, and a program that shows it.
-fn file(bed: Bed) -> Bed {
-    bed.args(["--file", "F={k}"])
+fn file(vault: TestVault) -> TestVault {
+    vault.args(["--file", "F={k}"])
 }
 
 const SHOW: [&str; 3] = ["sh", "-c", r#"cat "$F""#];
@@ -270,44 +267,44 @@ fn files() -> Vec<Row> {
     let in_memory = |mount: &'static str| {
         move || {
             let options = ["--file", "F={k}", "--file-dir", "/mnt", "--set", "G={k}"];
-            apart(bed().args(options), &format!("mount -t tmpfs {mount} none /mnt && {FILL}"))
+            vault().args(options).with_mounts(&format!("mount -t tmpfs {mount} none /mnt && {FILL}"))
         }
     };
     let missing = |what: &str| format!("mount -t tmpfs none {what}");
     vec![
-        starts("a root that cannot be written", || apart(bed(), READ_ONLY)),
-        shows("a root that cannot be written, `--file`", SHOW, "v", || apart(file(bed()), READ_ONLY)),
-        shows("no /proc", ["printenv", "K"], "v\n", || apart(bed(), "umount -l /proc")),
-        fails("no /proc, `--file`", NO_PROC, || apart(file(bed()), "umount -l /proc")),
-        fails("no /proc, `--file`, `--check`", NO_PROC, || apart(file(bed()), "umount -l /proc")),
-        starts("no /dev", move || apart(bed(), &missing("/dev"))),
+        starts("a root that cannot be written", || vault().with_mounts(READ_ONLY)),
+        shows("a root that cannot be written, `--file`", SHOW, "v", || file(vault()).with_mounts(READ_ONLY)),
+        shows("no /proc", ["printenv", "K"], "v\n", || vault().with_mounts("umount -l /proc")),
+        fails("no /proc, `--file`", NO_PROC, || file(vault()).with_mounts("umount -l /proc")),
+        fails("no /proc, `--file`, `--check`", NO_PROC, || file(vault()).with_mounts("umount -l /proc")),
+        starts("no /dev", move || vault().with_mounts(&missing("/dev"))),
         row("a root that holds nothing but vault-exec", "started", "", || {
             let script = "mkdir root && cp \"$1\" root/own && chmod 755 root/own && shift && \
                           set -- chroot root /own \"$@\"";
-            let outcome = apart(bed(), script).run(["/own", "--version"]).exits(0).stderr_is("");
+            let outcome = vault().with_mounts(script).run(["/own", "--version"]).exits(0).stderr_is("");
             assert!(outcome.stdout.starts_with(b"vault-exec "), "{outcome}");
         }),
         fails("a full tmpfs, `--file-dir`", DIR_FULL, in_memory("-o size=4k")),
         fails("a tmpfs that cannot be written, `--file-dir`", DIR_READ_ONLY, in_memory("-o ro")),
         starts("a working directory that is gone", || {
-            bed().under_sh(r#"mkdir gone && cd gone && rmdir ../gone && exec "$@""#)
+            vault().under_sh(r#"mkdir gone && cd gone && rmdir ../gone && exec "$@""#)
         }),
         shows("a umask of 777, `--file`", ["sh", "-c", r#"cat "$F"; stat -Lc %a "$F"; umask"#], "v400\n0777\n", || {
-            file(bed()).under_sh(r#"umask 777; exec "$@""#)
+            file(vault()).under_sh(r#"umask 777; exec "$@""#)
         }),
-        starts("HOME is not set", || bed().without("HOME")),
+        starts("HOME is not set", || vault().without("HOME")),
         row("HOME and the token are not set", "125", HOMELESS, || {
-            let _ = bed().without("HOME").without("VAULT_TOKEN").fails(HOMELESS);
+            let _ = vault().without("HOME").without("VAULT_TOKEN").fails(HOMELESS);
         }),
         fails("a HOME that cannot be read", HOME_CLOSED, || {
-            nobodys(bed().without("VAULT_TOKEN").env("HOME", "/dev/shm/closed"), "--nproc=0")
+            nobodys(vault().without("VAULT_TOKEN").env("HOME", "/dev/shm/closed"), "--nproc=0")
         }),
-        starts("PATH is not set", || bed().without("PATH")),
+        starts("PATH is not set", || vault().without("PATH")),
         starts("PATH is empty, and stands for the working directory", || {
-            bed().env("PATH", "").under(["/bin/sh", "-c", r#"cd /bin && exec "$@""#, "sh"])
+            vault().env("PATH", "").under(["/bin/sh", "-c", r#"cd /bin && exec "$@""#, "sh"])
         }),
         starts("a PATH with empty and missing entries", || {
-            bed().env("PATH", "/nowhere:::/dev/null").under(["/bin/sh", "-c", r#"cd /bin && exec "$@""#, "sh"])
+            vault().env("PATH", "/nowhere:::/dev/null").under(["/bin/sh", "-c", r#"cd /bin && exec "$@""#, "sh"])
         }),
     ]
 }
@@ -328,11 +325,11 @@ const HOME_CLOSED: &str = "vault-exec: /dev/shm/closed/.vault-token: Permission 
 
 fn process() -> Vec<Row> {
     vec![
-        starts("no_new_privs", || bed().under(["setpriv", "--no-new-privs"])),
+        starts("no_new_privs", || vault().under(["setpriv", "--no-new-privs"])),
         row("Docker's default seccomp profile", "started", "", || {
-            let bed = file(bed());
-            let bed = bed.clone().env("VAULT_ADDR", bed.fill("{addr}").replace("127.0.0.1", "localhost"));
-            let mut command = bed.command(["sh", "-c", r#"cat "$F"; printenv K; unshare --user true"#]);
+            let vault = file(vault());
+            let vault = vault.clone().env("VAULT_ADDR", vault.fill("{addr}").replace("127.0.0.1", "localhost"));
+            let mut command = vault.command(["sh", "-c", r#"cat "$F"; printenv K; unshare --user true"#]);
             seccomp::confine(&mut command);
             let output = command.stdin(Stdio::null()).output().unwrap();
             let stderr = String::from_utf8_lossy(&output.stderr);
@@ -340,26 +337,26 @@ fn process() -> Vec<Row> {
             assert!(stderr.starts_with("unshare:") && !output.status.success(), "the filter works: {stderr}");
         }),
         shows("PID 1", ["sh", "-c", "echo $$; printenv K"], "1\nv\n", || {
-            bed().under(["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"])
+            vault().under(["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"])
         }),
         starts("every signal is blocked", || {
-            python(bed(), "signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())")
+            python(vault(), "signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())")
         }),
         row("SIGCHLD is ignored", "started", "", || {
-            let bed = python(bed(), "signal.signal(signal.SIGCHLD, signal.SIG_IGN)");
-            let outcome = bed.run(["sed", "-n", "s/^SigIgn:.//p", "/proc/self/status"]).exits(0).stderr_is("");
+            let vault = python(vault(), "signal.signal(signal.SIGCHLD, signal.SIG_IGN)");
+            let outcome = vault.run(["sed", "-n", "s/^SigIgn:.//p", "/proc/self/status"]).exits(0).stderr_is("");
             let mask = String::from_utf8_lossy(&outcome.stdout).into_owned();
             let ignored = u64::from_str_radix(mask.trim(), 16).unwrap_or_else(|error| panic!("{error}: {outcome}"));
             assert_ne!(ignored & 1 << (Signal::SIGCHLD as u32 - 1), 0, "{outcome}");
         }),
         row("SIGTERM while everything is blocked", "started, and then SIGTERM", "", || {
             let fake =
-                FakeVault::answering([Reply::status(503).header("Retry-After", "1"), Reply::secret(&[("a", CANARY)])]);
-            let blocked = python(fake.unwatched_bed(), "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])");
-            let running = Running::start(blocked.command(["grep", "SigPnd\\|ShdPnd", "/proc/self/status"]));
+                FakeServer::answering([Reply::status(503).header("Retry-After", "1"), Reply::secret(&[("a", CANARY)])]);
+            let blocked = python(fake.unwatched_vault(), "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])");
+            let running = RunningProcess::start(blocked.command(["grep", "SigPnd\\|ShdPnd", "/proc/self/status"]));
             fake.await_requests(1);
             running.signal(Signal::SIGTERM);
-            let (status, stdout, _) = running.end();
+            let (status, stdout, _) = running.wait();
             assert_eq!(status.code(), Some(0));
             assert_eq!(stdout, "SigPnd:\t0000000000000000\nShdPnd:\t0000000000004000\n");
         }),

@@ -10,13 +10,12 @@ mod seccomp;
 mod server;
 mod statuses;
 
+use crate::support::vault::{Outcome, TestVault};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
-
-use crate::support::vault::{Bed, Outcome};
 
 /// A part of the table.
 struct Section {
@@ -95,9 +94,9 @@ fn cell(text: &str) -> String {
 
 /// Runs it within the time.
 #[track_caller]
-fn run_within(bed: &Bed, time: Duration) -> Outcome {
+fn run_within(vault: &TestVault, time: Duration) -> Outcome {
     let start = Instant::now();
-    let outcome = bed.run(PROGRAM);
+    let outcome = vault.run(PROGRAM);
     let took = start.elapsed();
     assert!(took < time + PATIENCE, "it took {took:?}: {outcome}");
     outcome

@@ -9,29 +9,31 @@ use std::thread;
 use std::time::Duration;
 
 use crate::connection::certificates::{CLOCK, NAME, UNKNOWN, refuses};
-use crate::connection::ha;
 use crate::connection::resolver::{HOSTS, NSSWITCH, NameServer, answer, with_resolv_conf};
+use crate::connection::single_node;
 use crate::faults::server::{Ends, Step, again, at_once, cut, expected, reset};
 use crate::faults::{Row, Section, Trial, run_within};
-use crate::support::fake_server::{CANARY, FakeVault, Reply, TOKEN, UNREACHABLE, linger_not, needs_root};
-use crate::support::vault::Bed;
+use crate::support::canary::{CANARY, TOKEN};
+use crate::support::fake_server::{FakeServer, Reply, UNREACHABLE, set_linger_zero};
+use crate::support::process::requires_root;
+use crate::support::vault::TestVault;
 
 /// A call, and what must be there while it runs.
-type Scene = (Bed, Vec<Box<dyn Any>>);
+type Setup = (TestVault, Vec<Box<dyn Any>>);
 
 /// A fault that a read meets, with one try and with as many as the time allows.
-fn row(name: &str, ends: &Ends, scene: impl Fn() -> Scene + Send + Sync + Clone + 'static) -> Row {
+fn row(name: &str, ends: &Ends, setup: impl Fn() -> Setup + Send + Sync + Clone + 'static) -> Row {
     let trial = |one_try: bool| {
-        let (expected, scene, understood) =
-            (expected(Step::Read, ends, one_try), scene.clone(), matches!(ends, Ends::Understood));
+        let (expected, setup, understood) =
+            (expected(Step::Read, ends, one_try), setup.clone(), matches!(ends, Ends::Understood));
         Trial {
             name: format!("{name}, one try: {one_try}"),
             waits: true,
             check: Box::new(move || {
-                let (bed, _guards) = scene();
+                let (vault, _guards) = setup();
                 let timeout = format!("{}s", expected.timeout.as_secs());
-                let bed = bed.args(["--timeout", &timeout]).args(one_try.then_some("--attempts=1"));
-                let outcome = run_within(&bed, Duration::from_secs(if expected.is_short() { 2 } else { 10 }));
+                let vault = vault.args(["--timeout", &timeout]).args(one_try.then_some("--attempts=1"));
+                let outcome = run_within(&vault, Duration::from_secs(if expected.is_short() { 2 } else { 10 }));
                 let outcome = outcome.stderr_is(&expected.stderr);
                 if understood {
                     let _ = outcome.exits(0).has("A", CANARY);
@@ -52,15 +54,20 @@ fn single(name: &str, when: &str, said: &str, waits: bool, check: impl Fn() + Se
 }
 
 /// Calls for the secret of every other row, at this address.
-fn at(address: impl Into<String>) -> Bed {
-    Bed::bare().env("VAULT_ADDR", address.into()).env("VAULT_TOKEN", TOKEN).args(["--path", "secret/app", "--kv", "2"])
+fn at(address: impl Into<String>) -> TestVault {
+    TestVault::bare().env("VAULT_ADDR", address.into()).env("VAULT_TOKEN", TOKEN).args([
+        "--path",
+        "secret/app",
+        "--kv",
+        "2",
+    ])
 }
 
 /// In a network namespace of its own, which has the loopback and what a line of shell adds.
-fn alone(bed: Bed, more: &str) -> Bed {
-    needs_root();
+fn alone(vault: TestVault, more: &str) -> TestVault {
+    requires_root("this test makes a network namespace");
     let script = format!("ip link set lo up && {more} && exec \"$@\"");
-    bed.under(["unshare", "--net", "--mount", "sh", "-c", &script, "sh"])
+    vault.under(["unshare", "--net", "--mount", "sh", "-c", &script, "sh"])
 }
 
 /// A network whose only neighbour takes every packet and never answers.
@@ -75,14 +82,14 @@ fn last() -> u8 {
 }
 
 /// Looks `vault.test` up with these name servers.
-fn named(name: &str, servers: Vec<NameServer>, options: &str) -> Scene {
-    let fake = FakeVault::answering([Reply::secret(&[("a", CANARY)])]);
-    let bed = at(format!("http://{name}:{}", fake.port()));
+fn named(name: &str, servers: Vec<NameServer>, options: &str) -> Setup {
+    let fake = FakeServer::answering([Reply::secret(&[("a", CANARY)])]);
+    let vault = at(format!("http://{name}:{}", fake.port()));
     let lines = servers.iter().map(|server| format!("nameserver {}\n", server.address)).collect::<Vec<_>>().concat();
-    let bed = with_resolv_conf(bed, HOSTS, &format!("{lines}options {options}\n"), NSSWITCH);
+    let vault = with_resolv_conf(vault, HOSTS, &format!("{lines}options {options}\n"), NSSWITCH);
     let mut guards: Vec<Box<dyn Any>> = vec![Box::new(fake)];
     guards.extend(servers.into_iter().map(|server| Box::new(server) as Box<dyn Any>));
-    (bed, guards)
+    (vault, guards)
 }
 
 /// `answer` with another code and without its addresses.
@@ -112,9 +119,9 @@ fn names() -> Vec<Row> {
         row("a name server that refuses (REFUSED)", &failed, replying(|query| Some(coded(query, 5)))),
         row("a name server that answers nonsense", &failed, replying(|_| Some(b"canary".to_vec()))),
         row("a name server that is not there", &failed, || {
-            let (bed, mut guards) = named("vault.test", vec![NameServer::silent(last())], USUAL);
+            let (vault, mut guards) = named("vault.test", vec![NameServer::silent(last())], USUAL);
             let _gone = guards.pop();
-            (bed, guards)
+            (vault, guards)
         }),
         row("no name server", &failed, || named("vault.test", vec![], "timeout:1 attempts:1")),
         row("a name server that never answers", &Ends::Slow, || {
@@ -125,15 +132,15 @@ fn names() -> Vec<Row> {
         }),
         single("a name server that answers after 12 s", "understood", LATE, true, || {
             let late = NameServer::new(last(), Duration::from_secs(12), |query| Some(answer(query)));
-            let (bed, _guards) = named("vault.test", vec![late], "timeout:30 attempts:1");
-            let outcome = run_within(&bed, Duration::from_secs(12));
+            let (vault, _guards) = named("vault.test", vec![late], "timeout:30 attempts:1");
+            let outcome = run_within(&vault, Duration::from_secs(12));
             let _ = outcome.exits(0).has("A", CANARY).stderr_is(&format!("{LATE}\n"));
         }),
         row("a name server in a network that carries nothing", &Ends::Slow, || {
-            let bed = at("http://vault.test:8200");
-            let bed = with_resolv_conf(bed, HOSTS, &format!("nameserver 10.9.0.2\noptions {USUAL}\n"), NSSWITCH);
+            let vault = at("http://vault.test:8200");
+            let vault = with_resolv_conf(vault, HOSTS, &format!("nameserver 10.9.0.2\noptions {USUAL}\n"), NSSWITCH);
             let inner = "for file in hosts resolv.conf nsswitch.conf; do mount --bind \"$HOME/$file\" /etc/$file; done";
-            (alone(bed, &format!("{HOLE} && {inner}")), vec![])
+            (alone(vault, &format!("{HOLE} && {inner}")), vec![])
         }),
     ]
 }
@@ -169,7 +176,7 @@ fn handshakes() -> Vec<Row> {
     vec![
         tls("closed instead of a handshake", &cut(), |client| drop(client.shutdown(Shutdown::Both))),
         tls("reset instead of a handshake", &reset(), |client| {
-            linger_not(client.as_raw_fd());
+            set_linger_zero(client.as_raw_fd());
         }),
         tls("silence instead of a handshake", &Ends::Slow, |mut client| {
             thread::spawn(move || client.read_to_end(&mut Vec::new()));
@@ -210,30 +217,30 @@ pub(super) fn section() -> Section {
         row("every packet is lost", &Ends::Slow, || (alone(at("http://10.9.0.2:8200"), HOLE), vec![])),
         row("every packet is lost, TLS", &Ends::Slow, || (alone(at("https://10.9.0.2:8200"), HOLE), vec![])),
         single("every packet is lost: a connection has 5 s", "tried again", PATIENCE_OVER, true, || {
-            let bed = alone(at("http://10.9.0.2:8200"), HOLE).args(["--attempts", "1"]);
-            let outcome = run_within(&bed, Duration::from_secs(5)).exits(125).stdout_is("");
+            let vault = alone(at("http://10.9.0.2:8200"), HOLE).args(["--attempts", "1"]);
+            let outcome = run_within(&vault, Duration::from_secs(5)).exits(125).stdout_is("");
             let _ = outcome.stderr_is(&format!("{PATIENCE_OVER}\n{UNREACHABLE}"));
         }),
         single("silence: a request has 10 s", "tried again", PATIENCE_OVER, true, || {
-            let fake = FakeVault::answering([Reply::silence()]);
-            let bed = at(fake.url()).args(["--attempts", "1"]);
-            let outcome = run_within(&bed, Duration::from_secs(10)).exits(125).stdout_is("");
+            let fake = FakeServer::answering([Reply::silence()]);
+            let vault = at(fake.url()).args(["--attempts", "1"]);
+            let outcome = run_within(&vault, Duration::from_secs(10)).exits(125).stdout_is("");
             let _ = outcome.stderr_is(&format!("{PATIENCE_OVER}\n{UNREACHABLE}"));
         }),
         row("a socket that is not there", &again("no such socket"), || (at("unix:///nowhere/agent.sock"), vec![])),
         row("a socket that nobody listens at", &refused, || {
-            let bed = at("unix:///nowhere").file("agent.sock", "");
-            (bed.env("VAULT_ADDR", "unix://{home}/agent.sock"), vec![])
+            let vault = at("unix:///nowhere").file("agent.sock", "");
+            (vault.env("VAULT_ADDR", "unix://{home}/agent.sock"), vec![])
         }),
     ];
     let sealed = "vault-exec: waiting for {addr}: sealed or not ready (503) (for 1m at most)";
     rows.push(single("a real server is not initialized, or sealed", "tried again", sealed, true, || {
-        ha::a_sealed_server_is_waited_for();
+        single_node::a_sealed_server_is_waited_for();
     }));
     let killed =
         "vault-exec: waiting for {addr}: the connection was closed before the answer was complete (for 1m at most)";
     rows.push(single("a real server is killed in an answer, and started again", "tried again", killed, true, || {
-        ha::a_server_that_is_killed_in_an_answer_is_waited_for();
+        single_node::a_server_that_is_killed_in_an_answer_is_waited_for();
     }));
     rows.extend(names());
     rows.extend(handshakes());

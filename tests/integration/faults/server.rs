@@ -3,10 +3,11 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use crate::connection::redirects::Certificate;
 use crate::faults::{Row, Section, Trial, cell, run_within};
-use crate::support::fake_server::{CANARY, Discreet, FakeVault, ODD, Reply, TOKEN, UNREACHABLE, secret_body};
-use crate::support::vault::Bed;
+use crate::support::canary::{CANARY, TOKEN};
+use crate::support::fake_server::{FakeServer, ODD, Reply, UNREACHABLE, secret_body};
+use crate::support::tls::LoopbackTls;
+use crate::support::vault::TestVault;
 
 /// What comes of a request that meets a fault.
 #[derive(Clone)]
@@ -74,12 +75,12 @@ impl Step {
     }
 
     /// A server that is good but for the answer to this request.
-    pub(super) fn fake(self, replies: impl IntoIterator<Item = Reply>, tls: bool) -> FakeVault {
+    pub(super) fn fake(self, replies: impl IntoIterator<Item = Reply>, tls: bool) -> FakeServer {
         let good = || [Reply::secret(&[("a", CANARY)])];
         let fake = if tls {
-            FakeVault::answering_over_tls(CERTIFICATE.config(), good())
+            FakeServer::answering_over_tls(TLS.config.clone(), good())
         } else {
-            FakeVault::answering(good())
+            FakeServer::answering(good())
         };
         let fake = match self {
             Self::Mount => fake.and_at(APP, [Reply::status(404)]),
@@ -91,13 +92,13 @@ impl Step {
     }
 
     /// How vault-exec is called to make this request, among as few others as can be.
-    pub(super) fn bed(self, fake: &FakeVault) -> Bed {
-        let bed = fake.bed().env("VAULT_CACERT", &CERTIFICATE.file);
+    pub(super) fn vault(self, fake: &FakeServer) -> TestVault {
+        let vault = fake.vault().env("VAULT_CACERT", &TLS.ca_file);
         match self {
-            Self::Read | Self::LookUp => bed.args(["--kv", "2"]),
-            Self::Second => bed.args(["--kv", "2", "--path", "secret/b"]),
-            Self::Mount => bed,
-            Self::Login | Self::Revoke => bed
+            Self::Read | Self::LookUp => vault.args(["--kv", "2"]),
+            Self::Second => vault.args(["--kv", "2", "--path", "secret/b"]),
+            Self::Mount => vault,
+            Self::Login | Self::Revoke => vault
                 .without("VAULT_TOKEN")
                 .args(["--kv", "2"])
                 .env("VAULT_ROLE_ID", "app")
@@ -116,7 +117,7 @@ impl Step {
 }
 
 /// The certificate of every server here that speaks TLS.
-static CERTIFICATE: LazyLock<Certificate> = LazyLock::new(|| Certificate::new("faults"));
+static TLS: LazyLock<LoopbackTls> = LazyLock::new(LoopbackTls::new);
 
 /// The time of those that need all of it.
 const SHORT: Duration = Duration::from_secs(2);
@@ -266,11 +267,11 @@ pub(super) fn expected(step: Step, ends: &Ends, one_try: bool) -> Expected {
 }
 
 /// Meets the fault, and checks everything that can be seen of it.
-pub(super) fn meet(step: Step, fake: &FakeVault, expected: &Expected, more: &[&str]) {
+pub(super) fn meet(step: Step, fake: &FakeServer, expected: &Expected, more: &[&str]) {
     let timeout = format!("{}s", expected.timeout.as_secs());
-    let bed = step.bed(fake).args(["--timeout", &timeout]).args(more.iter().copied());
+    let vault = step.vault(fake).args(["--timeout", &timeout]).args(more.iter().copied());
     let time = if expected.timeout == LONG { Duration::ZERO } else { expected.timeout };
-    let outcome = run_within(&bed, time).discreet();
+    let outcome = run_within(&vault, time).assert_no_canary();
     let outcome = if more.contains(&"-vv") { outcome } else { outcome.stderr_is(&expected.stderr) };
     let json = |line: &str| serde_json::from_str::<serde_json::Value>(line).is_ok();
     assert!(!more.contains(&"json") || outcome.stderr.lines().all(json), "{outcome}");
@@ -285,11 +286,12 @@ pub(super) fn meet(step: Step, fake: &FakeVault, expected: &Expected, more: &[&s
 }
 
 /// The start goes on after two tries, and says once what it waited for.
-pub(super) fn passes(step: Step, fake: &FakeVault, ends: &Ends) {
+pub(super) fn passes(step: Step, fake: &FakeServer, ends: &Ends) {
     let (_, text) = ends.text();
     let why = text.lines().next().unwrap_or_default();
     let stderr = format!("vault-exec: waiting for {{addr}}: {why} (for 1m at most)\n");
-    let _ = run_within(&step.bed(fake), Duration::ZERO).exits(0).discreet().stderr_is(&stderr).has("A", CANARY);
+    let _ =
+        run_within(&step.vault(fake), Duration::ZERO).exits(0).assert_no_canary().stderr_is(&stderr).has("A", CANARY);
     assert_eq!(fake.asked().iter().filter(|path| *path == &format!("/v1/{}", step.asks())).count(), 3);
 }
 

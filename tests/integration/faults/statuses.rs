@@ -2,7 +2,8 @@
 
 use crate::faults::server::{Ends, Expected, STEPS, Step, expected, meet, passes};
 use crate::faults::{Row, Section, Trial};
-use crate::support::fake_server::{CANARY, NOT_READY, Reply, TOKEN};
+use crate::support::canary::{CANARY, TOKEN};
+use crate::support::fake_server::{NOT_READY, Reply};
 
 /// What comes of a status, at a read and at a login.
 struct Status {

@@ -4,9 +4,9 @@ use serde_json::json;
 
 use crate::leaks::canary::canary;
 use crate::leaks::server::agents;
-use crate::leaks::{Cases, armed, refusal, reply, secret, secret_text};
-use crate::support::fake_server::{FakeVault, Reply};
-use crate::support::vault::Bed;
+use crate::leaks::{Cases, refusal, reply, secret, secret_text, with_canaries};
+use crate::support::fake_server::{FakeServer, Reply};
+use crate::support::vault::TestVault;
 
 const APPROLE: [&str; 4] = ["--auth", "approle", "--role-id", "me"];
 const METHODS: [(&str, &[&str]); 5] = [
@@ -26,8 +26,8 @@ fn auth(more: &serde_json::Value) -> Reply {
 }
 
 /// A server that answers a login like this, and everything else with a secret.
-fn login(path: &str, answer: Reply) -> FakeVault {
-    FakeVault::answering([secret()]).and_at(&format!("auth/{path}"), [answer])
+fn login(path: &str, answer: Reply) -> FakeServer {
+    FakeServer::answering([secret()]).and_at(&format!("auth/{path}"), [answer])
 }
 
 pub(super) fn add(cases: &mut Cases) {
@@ -47,7 +47,7 @@ pub(super) fn add(cases: &mut Cases) {
         ] {
             cases.server(
                 move || login(path, answer.clone()),
-                move |fake| armed(fake.bed()).args(options.iter().copied()).args(["--attempts", "1"]),
+                move |fake| with_canaries(fake.vault()).args(options.iter().copied()).args(["--attempts", "1"]),
             );
         }
     }
@@ -58,7 +58,7 @@ pub(super) fn add(cases: &mut Cases) {
 }
 
 fn answers(cases: &mut Cases) {
-    let approle = |fake: &FakeVault| armed(fake.bed()).args(APPROLE);
+    let approle = |fake: &FakeServer| with_canaries(fake.vault()).args(APPROLE);
     for words in ["no handler for route", "namespace not found"] {
         let errors = json!({"errors": [format!("{words} {}", canary("secret_id"))]}).to_string();
         cases.server(move || login("approle/login", reply(404, errors.clone())), approle);
@@ -87,41 +87,44 @@ fn answers(cases: &mut Cases) {
     }
     cases.server(
         || login("approle/login", auth(&json!({}))).and_at("secret/data/app", [refusal(403)]),
-        |fake| armed(fake.bed()).args(APPROLE).args(["--namespace", "a", "--auth-namespace", "a/b"]),
+        |fake| with_canaries(fake.vault()).args(APPROLE).args(["--namespace", "a", "--auth-namespace", "a/b"]),
     );
     let life = |ttl: u64| {
         move || {
             let data = json!({"ttl": ttl, "policies": ["app"], "id": canary("token"), "meta": {"a": canary("value")}});
-            FakeVault::answering([secret()])
+            FakeServer::answering([secret()])
                 .and_at("auth/token/lookup-self", [reply(200, json!({"data": data}).to_string())])
         }
     };
-    cases.server(life(60), |fake| armed(fake.bed()));
-    cases.server(life(0), |fake| armed(fake.bed()).args(["--keep-token"]));
-    cases.server(|| FakeVault::answering([reply(200, secret_text())]), agents);
+    cases.server(life(60), |fake| with_canaries(fake.vault()));
+    cases.server(life(0), |fake| with_canaries(fake.vault()).args(["--keep-token"]));
+    cases.server(|| FakeServer::answering([reply(200, secret_text())]), agents);
 }
 
 /// Damaged, missing, or in a file that is none.
 fn credentials(cases: &mut Cases) {
-    let bed =
-        || armed(Bed::bare()).args(["--path", "secret/app", "--attempts", "1"]).env("VAULT_ADDR", "http://127.0.0.1:1");
+    let vault = || {
+        with_canaries(TestVault::bare())
+            .args(["--path", "secret/app", "--attempts", "1"])
+            .env("VAULT_ADDR", "http://127.0.0.1:1")
+    };
     for damage in ["\u{7}x", "\nX-Odd: 1", "é"] {
         for (_, options) in METHODS {
             let damaged = move |name| format!("{}{damage}", canary(name));
             cases.call(move || {
-                bed()
+                vault()
                     .args(options.iter().copied())
                     .env("VAULT_SECRET_ID", damaged("secret_id"))
                     .env("VAULT_JWT", damaged("jwt"))
                     .env("VAULT_PASSWORD", damaged("password"))
             });
         }
-        cases.call(move || bed().env("VAULT_TOKEN", format!("{}{damage}", canary("token"))));
+        cases.call(move || vault().env("VAULT_TOKEN", format!("{}{damage}", canary("token"))));
     }
-    let without = move || bed().without("VAULT_TOKEN").without("VAULT_JWT");
+    let without = move || vault().without("VAULT_TOKEN").without("VAULT_JWT");
     cases.call(without);
     cases.call(move || without().without("HOME"));
-    cases.call(move || bed().env("VAULT_TOKEN", " \n"));
+    cases.call(move || vault().env("VAULT_TOKEN", " \n"));
     cases.call(move || without().file(".vault-token", canary("token at home")));
     cases.call(move || without().file(".vault-token", [canary("token at home").as_bytes(), b"\xff"].concat()));
     cases.call(move || without().under_sh(r#"mkdir .vault-token; exec "$@""#));
@@ -130,7 +133,7 @@ fn credentials(cases: &mut Cases) {
     cases.call(move || file().file("token", canary("token").repeat(30_000)));
     cases.call(move || file().under_sh(r#"mkfifo token; exec "$@""#).args(["--timeout", "200ms"]));
     cases.call(move || file().under_sh(r#"mkdir token; exec "$@""#));
-    cases.call(move || bed().args(["--auth", "kubernetes", "--role", "app"]));
+    cases.call(move || vault().args(["--auth", "kubernetes", "--role", "app"]));
 }
 
 fn wrapped(cases: &mut Cases) {
@@ -146,9 +149,9 @@ fn wrapped(cases: &mut Cases) {
     ] {
         let other = answer.clone();
         cases.server(
-            move || FakeVault::answering([secret()]).and_at("sys/wrapping/unwrap", [answer.clone()]),
+            move || FakeServer::answering([secret()]).and_at("sys/wrapping/unwrap", [answer.clone()]),
             |fake| {
-                armed(fake.bed()).env("VAULT_TOKEN", canary("wrapping token")).args([
+                with_canaries(fake.vault()).env("VAULT_TOKEN", canary("wrapping token")).args([
                     "--unwrap-token",
                     "--attempts",
                     "1",
@@ -158,22 +161,22 @@ fn wrapped(cases: &mut Cases) {
         cases.server(
             move || login("approle/login", auth(&json!({}))).and_at("sys/wrapping/unwrap", [other.clone()]),
             |fake| {
-                let bed = armed(fake.bed()).env("VAULT_SECRET_ID", canary("wrapping token"));
-                bed.args(APPROLE).args(["--secret-id-wrapped", "--attempts", "1"])
+                let vault = with_canaries(fake.vault()).env("VAULT_SECRET_ID", canary("wrapping token"));
+                vault.args(APPROLE).args(["--secret-id-wrapped", "--attempts", "1"])
             },
         );
     }
 }
 
 fn github(cases: &mut Cases) {
-    let asked = |fake: &FakeVault, bearer: &str| {
+    let asked = |fake: &FakeServer, bearer: &str| {
         let service = format!("{}/token?secret={}", fake.url(), canary("query"));
-        let bed = armed(fake.bed()).without("VAULT_TOKEN").without("VAULT_JWT").args([
+        let vault = with_canaries(fake.vault()).without("VAULT_TOKEN").without("VAULT_JWT").args([
             "--auth=jwt",
             "--role=ci",
             "--attempts=1",
         ]);
-        bed.env("ACTIONS_ID_TOKEN_REQUEST_URL", service).env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", bearer)
+        vault.env("ACTIONS_ID_TOKEN_REQUEST_URL", service).env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", bearer)
     };
     for answer in [
         reply(200, json!({"value": canary("jwt")}).to_string()),
@@ -184,12 +187,12 @@ fn github(cases: &mut Cases) {
         Reply::closed(),
     ] {
         cases.server(
-            move || FakeVault::answering([answer.clone()]).and_at("auth/jwt/login", [auth(&json!({}))]),
+            move || FakeServer::answering([answer.clone()]).and_at("auth/jwt/login", [auth(&json!({}))]),
             move |fake| asked(fake, canary("request token")),
         );
     }
     cases.server(
-        || FakeVault::answering([secret()]),
+        || FakeServer::answering([secret()]),
         move |fake| asked(fake, &format!("{}\n", canary("request token"))),
     );
 }

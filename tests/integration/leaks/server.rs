@@ -1,25 +1,22 @@
 //! What can go wrong between vault-exec and the server, and what a server can say that is for nobody's eyes.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use rcgen::{CertificateParams, IsCa, date_time_ymd};
 use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::json;
 
 use crate::leaks::canary::canary;
 use crate::leaks::settings::injected;
-use crate::leaks::{Cases, armed, refusal, reply, secret, secret_text};
-use crate::support::api::Door as _;
-use crate::support::fake_server::{FakeVault, Reply};
-use crate::support::tls::{Authority, self_signed};
-use crate::support::vault::Bed;
+use crate::leaks::{Cases, refusal, reply, secret, secret_text, with_canaries};
+use crate::support::fake_server::{FakeServer, Reply};
+use crate::support::tls::{Authority, Pair, self_signed, server_config};
+use crate::support::vault::TestVault;
 
 static OURS: LazyLock<Authority> = LazyLock::new(|| Authority::new("ours"));
 
 /// A certificate of a client and its key.
-pub(super) static CLIENT: LazyLock<(String, String)> = LazyLock::new(|| OURS.issue(&["me"], |_| {}));
+pub(super) static CLIENT: LazyLock<Pair> = LazyLock::new(|| OURS.issue(&["me"]));
 
 pub(super) fn add(cases: &mut Cases) {
     statuses(cases);
@@ -35,27 +32,29 @@ pub(super) fn add(cases: &mut Cases) {
     real(cases);
 }
 
-fn once(bed: Bed) -> Bed {
-    bed.args(["--attempts", "1"])
+fn once(vault: TestVault) -> TestVault {
+    vault.args(["--attempts", "1"])
 }
 
 /// With an agent instead, which knows a token.
-pub(super) fn agents(fake: &FakeVault) -> Bed {
-    let bed = armed(fake.bed()).without("VAULT_TOKEN").without("VAULT_JWT").without("VAULT_ADDR");
-    bed.env("VAULT_AGENT_ADDR", fake.url())
+pub(super) fn agents(fake: &FakeServer) -> TestVault {
+    let vault = with_canaries(fake.vault()).without("VAULT_TOKEN").without("VAULT_JWT").without("VAULT_ADDR");
+    vault.env("VAULT_AGENT_ADDR", fake.url())
 }
 
 fn statuses(cases: &mut Cases) {
     for status in [204, 301, 400, 401, 404, 405, 412, 418, 429, 451, 472, 473, 499, 500, 501, 502, 503, 504, 599, 999] {
-        cases.fake([refusal(status)], |bed| once(bed.args(["--kv", "2"])));
-        cases.fake([refusal(status)], |bed| once(bed.args(["--kv", "1"])));
+        cases.fake([refusal(status)], |vault| once(vault.args(["--kv", "2"])));
+        cases.fake([refusal(status)], |vault| once(vault.args(["--kv", "1"])));
     }
-    cases.fake([refusal(503), refusal(429), secret()], |bed| bed);
-    cases.fake([refusal(503)], |bed| bed.args(["--attempts", "2"]));
-    cases.fake([refusal(503)], |bed| bed.args(["--timeout", "200ms"]));
-    cases.fake([refusal(429).header("Retry-After", "3600")], |bed| bed);
+    cases.fake([refusal(503), refusal(429), secret()], |vault| vault);
+    cases.fake([refusal(503)], |vault| vault.args(["--attempts", "2"]));
+    cases.fake([refusal(503)], |vault| vault.args(["--timeout", "200ms"]));
+    cases.fake([refusal(429).header("Retry-After", "3600")], |vault| vault);
     cases.fake([refusal(429).header("Retry-After", canary("header"))], once);
-    cases.fake([reply(400, format!("Client sent an HTTP request to an HTTPS server. {}", canary("value")))], |bed| bed);
+    cases.fake([reply(400, format!("Client sent an HTTP request to an HTTPS server. {}", canary("value")))], |vault| {
+        vault
+    });
 }
 
 fn refusals(cases: &mut Cases) {
@@ -65,15 +64,15 @@ fn refusals(cases: &mut Cases) {
         for kv in ["auto", "1", "2"] {
             let look_up = look_up.clone();
             cases.server(
-                move || FakeVault::answering([refusal(403)]).and_at("auth/token/lookup-self", [look_up.clone()]),
-                move |fake| armed(fake.bed()).args(["--kv", kv]),
+                move || FakeServer::answering([refusal(403)]).and_at("auth/token/lookup-self", [look_up.clone()]),
+                move |fake| with_canaries(fake.vault()).args(["--kv", kv]),
             );
         }
     }
-    cases.server(|| FakeVault::answering([refusal(403)]).and_at("auth/token/lookup-self", [refusal(403)]), agents);
+    cases.server(|| FakeServer::answering([refusal(403)]).and_at("auth/token/lookup-self", [refusal(403)]), agents);
     for (words, status) in [("no handler for route", 404), ("namespace not found", 404)] {
         let errors = json!({"errors": [format!("{words} {}", canary("server's words"))]}).to_string();
-        cases.fake([reply(status, errors)], |bed| bed.args(["--kv", "2"]));
+        cases.fake([reply(status, errors)], |vault| vault.args(["--kv", "2"]));
     }
 }
 
@@ -107,12 +106,12 @@ fn bodies(cases: &mut Cases) {
     ] {
         for kv in ["auto", "1", "2"] {
             let body = body.clone();
-            cases.fake([reply(200, body)], move |bed| bed.args(["--kv", kv]));
+            cases.fake([reply(200, body)], move |vault| vault.args(["--kv", kv]));
         }
     }
     let mut damaged = whole.clone().into_bytes();
     damaged.extend(b"\xff");
-    cases.fake([reply(200, damaged)], |bed| bed);
+    cases.fake([reply(200, damaged)], |vault| vault);
     let headers = |headers: &str| Reply::raw(format!("HTTP/1.1 200 OK\r\n{headers}\r\n\r\n{}", secret_text()));
     cases.fake([headers("Content-Length: 99999")], once);
     cases.fake([headers(&format!("Content-Length: {}", canary("number")))], once);
@@ -137,8 +136,8 @@ fn engines(cases: &mut Cases) {
         serde_json::Value::from(canary("value")),
         canary("number")
     );
-    cases.fake([secret()], |bed| bed);
-    cases.fake([reply(200, kv1.clone())], |bed| bed.args(["--kv", "1"]));
+    cases.fake([secret()], |vault| vault);
+    cases.fake([reply(200, kv1.clone())], |vault| vault.args(["--kv", "1"]));
     let mount = |kind: &str, path: &str, version: &str| {
         let options = json!({"version": version});
         reply(200, json!({"data": {"type": kind, "path": path, "options": options}}).to_string())
@@ -147,7 +146,7 @@ fn engines(cases: &mut Cases) {
         let kv1 = kv1.clone();
         cases.server(
             move || {
-                FakeVault::answering([reply(200, kv1.clone())])
+                FakeServer::answering([reply(200, kv1.clone())])
                     .and_at("secret/data/app", [refusal(404)])
                     .and_at("secret/data/none", [refusal(404)])
                     .and_at("secret/data/x/app", [refusal(404)])
@@ -155,7 +154,7 @@ fn engines(cases: &mut Cases) {
                     .and_at("sys/internal/ui/mounts/secret/none", [mount.clone()])
                     .and_at("sys/internal/ui/mounts/secret/x/app", [mount.clone()])
             },
-            move |fake| armed(fake.bed()).args(["--optional-path", path]),
+            move |fake| with_canaries(fake.vault()).args(["--optional-path", path]),
         );
     };
     looked_up(cases, mount("kv", "secret/", "1"), "secret/none");
@@ -167,12 +166,14 @@ fn engines(cases: &mut Cases) {
         let metadata = json!({"version": 2, "destroyed": destroyed, "custom_metadata": {"a": canary("value")}});
         reply(404, json!({"data": {"data": null, "metadata": metadata}}).to_string())
     };
-    cases.fake([gone(false)], |bed| bed);
-    cases.fake([gone(true)], |bed| bed);
-    cases.fake([refusal(404)], |bed| bed.args(["--kv", "2", "--path", "secret/app@7"]));
+    cases.fake([gone(false)], |vault| vault);
+    cases.fake([gone(true)], |vault| vault);
+    cases.fake([refusal(404)], |vault| vault.args(["--kv", "2", "--path", "secret/app@7"]));
     cases.server(
-        || FakeVault::answering([secret()]).and_at("secret/data/none", [refusal(404)]),
-        |fake| armed(fake.bed()).args(["--kv", "2", "--optional-path", "secret/none", "--path", "secret/other"]),
+        || FakeServer::answering([secret()]).and_at("secret/data/none", [refusal(404)]),
+        |fake| {
+            with_canaries(fake.vault()).args(["--kv", "2", "--optional-path", "secret/none", "--path", "secret/other"])
+        },
     );
 }
 
@@ -182,8 +183,8 @@ fn connections(cases: &mut Cases) {
     {
         cases.fake([broken], once);
     }
-    cases.fake([Reply::silence()], |bed| bed.args(["--timeout", "300ms"]));
-    let refused = || armed(Bed::bare()).args(["--path", "secret/app"]);
+    cases.fake([Reply::silence()], |vault| vault.args(["--timeout", "300ms"]));
+    let refused = || with_canaries(TestVault::bare()).args(["--path", "secret/app"]);
     for address in ["http://127.0.0.1:1", "https://127.0.0.1:1", "unix:///none/agent.sock"] {
         cases.call(move || once(refused().env("VAULT_ADDR", address)));
     }
@@ -198,67 +199,63 @@ fn redirects(cases: &mut Cases) {
     let [user, query] = ["userinfo", "query"].map(canary);
     let target = format!("http://me:{user}@127.0.0.1:1/{query}?token={query}#{query}");
     cases.fake([refusal(307).header("Location", &target)], once);
-    cases.fake([refusal(307).header("Location", &target)], |bed| bed.args(["--disable-redirects"]));
+    cases.fake([refusal(307).header("Location", &target)], |vault| vault.args(["--disable-redirects"]));
     for scheme in ["ftp", "unix", "data"] {
         let target = target.replace("http", scheme);
         cases.fake([refusal(307).header("Location", &target)], once);
     }
     cases.fake([refusal(307).header("Location", &format!("/v1/{query}?{query}"))], once);
-    cases.fake([refusal(307).header("Location", &format!("http://[{query}"))], |bed| once(bed.args(["--kv", "2"])));
+    cases.fake([refusal(307).header("Location", &format!("http://[{query}"))], |vault| once(vault.args(["--kv", "2"])));
     cases.with(&["true"], || {
-        let active = FakeVault::answering([secret()]);
+        let active = FakeServer::answering([secret()]);
         let target = format!("https://127.0.0.1:{}/{}", active.port(), canary("query"));
-        let standby = FakeVault::answering([refusal(307).header("Location", &target)]);
-        let bed = once(armed(standby.bed())).file("ca", canary("value")).args(["--ca-cert", "ca"]);
-        (bed, Box::new((standby, active)))
+        let standby = FakeServer::answering([refusal(307).header("Location", &target)]);
+        let vault = once(with_canaries(standby.vault())).file("ca", canary("value")).args(["--ca-cert", "ca"]);
+        (vault, Box::new((standby, active)))
     });
     cases.server(
         move || {
-            let pair = OURS.issue(&["127.0.0.1"], |_| {});
-            FakeVault::answering_over_tls(config(&pair), [refusal(307).header("Location", &target)])
+            let pair = OURS.issue(&["127.0.0.1"]);
+            FakeServer::answering_over_tls(config(&pair), [refusal(307).header("Location", &target)])
         },
         trusting,
     );
 }
 
-/// A server that speaks TLS with this certificate.
-fn config((certificate, key): &(String, String)) -> ServerConfig {
-    let builder = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
-    let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
-    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
-    builder.with_safe_default_protocol_versions().unwrap().with_no_client_auth().with_single_cert(chain, key).unwrap()
+fn config(pair: &Pair) -> ServerConfig {
+    server_config(pair, rustls::DEFAULT_VERSIONS, None)
 }
 
-fn trusting(fake: &FakeVault) -> Bed {
-    once(armed(fake.bed())).file("ca", &OURS.pem).args(["--ca-cert", "ca"])
+fn trusting(fake: &FakeServer) -> TestVault {
+    once(with_canaries(fake.vault())).file("ca", OURS.pem()).args(["--ca-cert", "ca"])
 }
 
 fn tls(cases: &mut Cases) {
-    let shown = |cases: &mut Cases, pair: (String, String)| {
-        cases.server(move || FakeVault::answering_over_tls(config(&pair), [secret()]), trusting);
+    let shown = |cases: &mut Cases, pair: Pair| {
+        cases.server(move || FakeServer::answering_over_tls(config(&pair), [secret()]), trusting);
     };
-    let issued = |change: fn(&mut CertificateParams)| OURS.issue(&["127.0.0.1"], change);
+    let issued = |change: fn(&mut CertificateParams)| OURS.issue_with(&["127.0.0.1"], change);
     shown(cases, issued(|_| {}));
     let pair = issued(|_| {});
     cases.server(
-        move || FakeVault::answering_over_tls(config(&pair), [refusal(400)]),
+        move || FakeServer::answering_over_tls(config(&pair), [refusal(400)]),
         |fake| {
             let (certificate, key) = CLIENT.clone();
-            let bed = trusting(fake).file("cert", certificate).file("key", key);
-            bed.args(["--auth=cert", "--client-cert=cert", "--client-key=key"])
+            let vault = trusting(fake).file("cert", certificate).file("key", key);
+            vault.args(["--auth=cert", "--client-cert=cert", "--client-key=key"])
         },
     );
     shown(cases, issued(|params| params.not_after = date_time_ymd(2001, 1, 1)));
     shown(cases, issued(|params| params.not_before = date_time_ymd(2090, 1, 1)));
-    shown(cases, OURS.issue(&["other.test"], |_| {}));
-    shown(cases, OURS.issue(&[], |_| {}));
+    shown(cases, OURS.issue(&["other.test"]));
+    shown(cases, OURS.issue(&[]));
     shown(cases, issued(|params| params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained)));
     shown(cases, self_signed(&["127.0.0.1"], |_| {}));
     // Of an authority that only has the name of ours.
-    shown(cases, Authority::new("ours").issue(&["127.0.0.1"], |_| {}));
+    shown(cases, Authority::new("ours").issue(&["127.0.0.1"]));
     cases.server(
-        || FakeVault::answering_over_tls(config(&self_signed(&["127.0.0.1"], |_| {})), [secret()]),
-        |fake| armed(fake.bed()).args(["--tls-skip-verify"]),
+        || FakeServer::answering_over_tls(config(&self_signed(&["127.0.0.1"], |_| {})), [secret()]),
+        |fake| with_canaries(fake.vault()).args(["--tls-skip-verify"]),
     );
     // A plain server, and records of TLS: alerts of no common ground and of a missing certificate, an empty ServerHello.
     for greeting in [
@@ -268,28 +265,32 @@ fn tls(cases: &mut Cases) {
         "\x16\x03\x03\0\x04\x02\0\0\0",
     ] {
         cases.server(
-            move || FakeVault::answering([Reply::silence()]).greeting(greeting),
+            move || FakeServer::answering([Reply::silence()]).greeting(greeting),
             |fake| trusting(fake).env("VAULT_ADDR", fake.url().replace("http:", "https:")),
         );
     }
 }
 
 fn trust(cases: &mut Cases) {
-    let bed = || once(armed(Bed::bare())).args(["--path", "secret/app"]).env("VAULT_ADDR", "https://127.0.0.1:1");
+    let vault = || {
+        once(with_canaries(TestVault::bare())).args(["--path", "secret/app"]).env("VAULT_ADDR", "https://127.0.0.1:1")
+    };
     let broken = || format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", canary("value"));
-    cases.call(move || bed().file("ca", canary("value")).args(["--ca-cert", "ca"]));
-    cases.call(move || bed().file("ca", broken()).args(["--ca-cert", "ca"]));
-    cases.call(move || bed().args(["--ca-cert", "none"]));
-    cases.call(move || bed().env("VAULT_CACERT_BYTES", broken()));
-    cases.call(move || bed().env("VAULT_CACERT_BYTES", canary("value")));
-    cases.call(move || bed().file("ca", canary("value")).args(["--ca-path", "."]));
-    cases.call(move || bed().args(["--ca-path", "none"]));
-    cases.call(move || bed().env("SSL_CERT_FILE", "/none").env("SSL_CERT_DIR", "/none"));
-    cases.call(move || bed().file("ca", broken()).env("SSL_CERT_FILE", "ca"));
-    cases.call(move || bed().file("ca", OURS.pem.clone() + &Authority::new("other").pem).env("SSL_CERT_FILE", "ca"));
+    cases.call(move || vault().file("ca", canary("value")).args(["--ca-cert", "ca"]));
+    cases.call(move || vault().file("ca", broken()).args(["--ca-cert", "ca"]));
+    cases.call(move || vault().args(["--ca-cert", "none"]));
+    cases.call(move || vault().env("VAULT_CACERT_BYTES", broken()));
+    cases.call(move || vault().env("VAULT_CACERT_BYTES", canary("value")));
+    cases.call(move || vault().file("ca", canary("value")).args(["--ca-path", "."]));
+    cases.call(move || vault().args(["--ca-path", "none"]));
+    cases.call(move || vault().env("SSL_CERT_FILE", "/none").env("SSL_CERT_DIR", "/none"));
+    cases.call(move || vault().file("ca", broken()).env("SSL_CERT_FILE", "ca"));
+    cases.call(move || {
+        vault().file("ca", OURS.pem().to_owned() + Authority::new("other").pem()).env("SSL_CERT_FILE", "ca")
+    });
     let shows = move |certificate: String, key: String| {
-        bed()
-            .file("ca", &OURS.pem)
+        vault()
+            .file("ca", OURS.pem())
             .args(["--ca-cert=ca", "--client-cert=cert", "--client-key=key"])
             .file("cert", certificate)
             .file("key", key)
@@ -313,10 +314,10 @@ fn trust(cases: &mut Cases) {
 }
 
 fn proxies(cases: &mut Cases) {
-    let through = |fake: &FakeVault| {
+    let through = |fake: &FakeServer| {
         let proxy = fake.url().replace("http://", &format!("http://me:{}@", canary("userinfo")));
-        let bed = armed(fake.bed()).args(["--attempts", "1", "--timeout", "1s"]);
-        bed.env("VAULT_ADDR", "https://vault.test:8200").env("HTTPS_PROXY", proxy)
+        let vault = with_canaries(fake.vault()).args(["--attempts", "1", "--timeout", "1s"]);
+        vault.env("VAULT_ADDR", "https://vault.test:8200").env("HTTPS_PROXY", proxy)
     };
     for answer in [
         refusal(407),
@@ -326,15 +327,19 @@ fn proxies(cases: &mut Cases) {
         Reply::raw("SSH-2.0 hello\r\n"),
         reply(200, canary("value")),
     ] {
-        cases.server(move || FakeVault::answering([answer.clone()]), through);
+        cases.server(move || FakeServer::answering([answer.clone()]), through);
     }
-    // What armed() names: nobody listens there.
-    cases.call(|| once(armed(Bed::bare())).args(["--path", "secret/app"]).env("VAULT_ADDR", "https://vault.test"));
+    // What with_canaries() names: nobody listens there.
+    cases.call(|| {
+        once(with_canaries(TestVault::bare())).args(["--path", "secret/app"]).env("VAULT_ADDR", "https://vault.test")
+    });
 }
 
 fn names(cases: &mut Cases) {
     let at = |host: &str| {
-        once(armed(Bed::bare())).args(["--path", "secret/app"]).env("VAULT_ADDR", format!("http://{host}:1"))
+        once(with_canaries(TestVault::bare()))
+            .args(["--path", "secret/app"])
+            .env("VAULT_ADDR", format!("http://{host}:1"))
     };
     cases.call(move || at("none.invalid"));
     cases.call(move || at("localhost").under(injected("clone,clone3:error=EAGAIN")));
@@ -344,25 +349,25 @@ fn names(cases: &mut Cases) {
 fn real(cases: &mut Cases) {
     let [text, other, nested] = ["value", "other value", "nested value"].map(canary);
     let keys = || json!({"text": text, "list": [other, 1], "map": {"inner": nested}});
-    let kv1 = Bed::kv1().secret("a", keys());
-    let kv2 = Bed::kv2().secret("a", keys()).secret("a", keys()).secret("gone", keys()).secret("lost", keys());
+    let kv1 = TestVault::kv1().secret("a", keys());
+    let kv2 = TestVault::kv2().secret("a", keys()).secret("a", keys()).secret("gone", keys()).secret("lost", keys());
     let kv2 = kv2
-        .having("{kv}/delete/gone", &json!({"versions": [1]}))
-        .having("{kv}/destroy/lost", &json!({"versions": [1]}));
+        .posted("{kv}/delete/gone", &json!({"versions": [1]}))
+        .posted("{kv}/destroy/lost", &json!({"versions": [1]}));
     let wrapped = kv1.clone().args(["--unwrap-token", "--path", "{kv}/a"]);
     let of_others = r#"path "others/*" { capabilities = ["read"] }"#;
-    for bed in [kv1, kv2] {
+    for vault in [kv1, kv2] {
         for path in ["a", "none", "gone", "lost"] {
-            let bed = bed.clone().path("a").path(path);
-            let (stranger, unknown) = (bed.clone().token_with_policy(of_others), bed.clone());
-            cases.call(move || bed.clone());
+            let vault = vault.clone().path("a").path(path);
+            let (stranger, unknown) = (vault.clone().token_with_policy(of_others), vault.clone());
+            cases.call(move || vault.clone());
             cases.call(move || stranger.clone());
             // The server does not know the token that it has then.
-            cases.call(move || armed(unknown.clone()));
+            cases.call(move || with_canaries(unknown.clone()));
         }
     }
-    cases.call(move || armed(wrapped.clone()));
-    let locked = Bed::locked();
+    cases.call(move || with_canaries(wrapped.clone()));
+    let locked = TestVault::locked();
     let role = locked.approle(&json!({}));
     for options in [
         ["--auth=approle", &format!("--role-id={role}")],
@@ -370,7 +375,7 @@ fn real(cases: &mut Cases) {
         ["--auth=userpass", "--username=me"],
         ["--auth=ldap", "--username=me"],
     ] {
-        let bed = locked.clone().args(options);
-        cases.call(move || armed(bed.clone()));
+        let vault = locked.clone().args(options);
+        cases.call(move || with_canaries(vault.clone()));
     }
 }

@@ -5,16 +5,19 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 
 use crate::leaks::canary::canary;
-use crate::leaks::{Cases, armed, secret};
-use crate::support::vault::Bed;
+use crate::leaks::{Cases, secret, with_canaries};
+use crate::support::vault::TestVault;
 
-/// A bed with one path, and nobody to ask.
-fn bed() -> Bed {
-    armed(Bed::bare()).args(["--path", "secret/app"]).env("VAULT_ADDR", "http://127.0.0.1:1").args(["--attempts", "1"])
+/// A vault with one path, and nobody to ask.
+fn vault() -> TestVault {
+    with_canaries(TestVault::bare())
+        .args(["--path", "secret/app"])
+        .env("VAULT_ADDR", "http://127.0.0.1:1")
+        .args(["--attempts", "1"])
 }
 
-fn with(options: &[&str]) -> Bed {
-    bed().args(options.iter().copied())
+fn with(options: &[&str]) -> TestVault {
+    vault().args(options.iter().copied())
 }
 
 pub(super) fn add(cases: &mut Cases) {
@@ -27,8 +30,8 @@ pub(super) fn add(cases: &mut Cases) {
 }
 
 fn typed(cases: &mut Cases) {
-    cases.starting(&[], bed);
-    cases.call(|| armed(Bed::bare()));
+    cases.starting(&[], vault);
+    cases.call(|| with_canaries(TestVault::bare()));
     for line in [
         &["--nonsense"][..],
         &["--tokenfile"],
@@ -82,11 +85,12 @@ fn given(cases: &mut Cases) {
     for name in ["VAULT_ADDR", "VAULT_TOKEN", "VAULT_NAMESPACE", "HTTPS_PROXY", "VAULT_EXEC_SET", "VAULT_CACERT_BYTES"]
     {
         let damaged = [canary("value").as_bytes(), b"\xff"].concat();
-        cases
-            .call(move || bed().env("VAULT_ADDR", "https://vault.test").env(name, OsString::from_vec(damaged.clone())));
+        cases.call(move || {
+            vault().env("VAULT_ADDR", "https://vault.test").env(name, OsString::from_vec(damaged.clone()))
+        });
     }
-    cases.call(|| bed().env("VAULT_SKIP_VERIFY", "yes"));
-    cases.call(|| bed().env("VAULT_NAMESPACE", format!("a {}", canary("value"))));
+    cases.call(|| vault().env("VAULT_SKIP_VERIFY", "yes"));
+    cases.call(|| vault().env("VAULT_NAMESPACE", format!("a {}", canary("value"))));
 }
 
 fn addresses(cases: &mut Cases) {
@@ -106,10 +110,10 @@ fn addresses(cases: &mut Cases) {
     ] {
         cases.call({
             let address = address.clone();
-            move || bed().env("VAULT_ADDR", &address)
+            move || vault().env("VAULT_ADDR", &address)
         });
         cases.call(move || {
-            bed()
+            vault()
                 .args(["--auth", "jwt", "--role", "ci"])
                 .without("VAULT_JWT")
                 .env("ACTIONS_ID_TOKEN_REQUEST_URL", &address)
@@ -117,9 +121,9 @@ fn addresses(cases: &mut Cases) {
         });
     }
     for proxy in [format!("socks5://me:{user}@127.0.0.1:1"), format!("http://me:{user}@:1"), format!("me:{user} @x")] {
-        cases.call(move || bed().env("VAULT_ADDR", "https://vault.test").env("HTTPS_PROXY", &proxy));
+        cases.call(move || vault().env("VAULT_ADDR", "https://vault.test").env("HTTPS_PROXY", &proxy));
     }
-    cases.call(|| bed().env("VAULT_ADDR", "https://vault.test").args(["--tls-server-name", "vault.test"]));
+    cases.call(|| vault().env("VAULT_ADDR", "https://vault.test").args(["--tls-server-name", "vault.test"]));
 }
 
 /// A secret where its file, a switch or a name is wanted, and options that do not exist.
@@ -134,9 +138,9 @@ fn mistaken(cases: &mut Cases) {
     }
     for name in ["UNWRAP_TOKEN", "KEEP_TOKEN", "SECRET_ID_WRAPPED", "NO_REVOKE"] {
         cases.call(move || {
-            bed().args(["--auth", "approle", "--role-id", "me"]).env(format!("VAULT_EXEC_{name}"), secret)
+            vault().args(["--auth", "approle", "--role-id", "me"]).env(format!("VAULT_EXEC_{name}"), secret)
         });
-        cases.call(move || bed().env(format!("VAULT_EXEC_{name}"), secret));
+        cases.call(move || vault().env(format!("VAULT_EXEC_{name}"), secret));
     }
     for token in [
         secret.to_owned(),
@@ -148,7 +152,7 @@ fn mistaken(cases: &mut Cases) {
         let token = move || token.clone();
         cases.call({
             let token = token.clone();
-            move || bed().without("VAULT_TOKEN").env("VAULT_TOKEN_FILE", token())
+            move || vault().without("VAULT_TOKEN").env("VAULT_TOKEN_FILE", token())
         });
         for (auth, more, option) in [
             ("token", "--token-file", "TOKEN_FILE"),
@@ -161,15 +165,15 @@ fn mistaken(cases: &mut Cases) {
             let token = token.clone();
             cases.call(move || {
                 let credentials = ["VAULT_TOKEN", "VAULT_SECRET_ID", "VAULT_JWT", "VAULT_PASSWORD"];
-                let bed = credentials.into_iter().fold(bed(), Bed::without);
-                bed.args(["--auth", auth, more]).env(format!("VAULT_EXEC_{option}"), token())
+                let vault = credentials.into_iter().fold(vault(), TestVault::without);
+                vault.args(["--auth", auth, more]).env(format!("VAULT_EXEC_{option}"), token())
             });
         }
     }
     let key = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", canary("key"));
     cases.call(move || {
         let (certificate, _) = super::server::CLIENT.clone();
-        bed().file("cert", certificate).args(["--client-cert", "cert"]).env("VAULT_CLIENT_KEY", &key)
+        vault().file("cert", certificate).args(["--client-cert", "cert"]).env("VAULT_CLIENT_KEY", &key)
     });
 }
 
@@ -181,7 +185,7 @@ fn templates(cases: &mut Cases) {
         }
     }
     for template in ["A=L{txt}", "A=L{secret/ap#text}", "A=L{/x#text}", "A=L{unlike}", "A=L{null}"] {
-        cases.fake([null()], move |bed| bed.args(["--set", &template.replace('L', literal)]));
+        cases.fake([null()], move |vault| vault.args(["--set", &template.replace('L', literal)]));
     }
 }
 
@@ -216,18 +220,18 @@ fn project(cases: &mut Cases) {
         "\u{feff}= 1".into(),
     ] {
         let named = text.clone();
-        cases.call(move || bed().file(".vault-exec.toml", &text));
-        cases.call(move || bed().file("p.toml", &named).args(["--config", "p.toml"]));
+        cases.call(move || vault().file(".vault-exec.toml", &text));
+        cases.call(move || vault().file("p.toml", &named).args(["--config", "p.toml"]));
     }
-    let project = || bed().file(".vault-exec.toml", format!("kv = {}", toml(canary("value"))));
+    let project = || vault().file(".vault-exec.toml", format!("kv = {}", toml(canary("value"))));
     cases.call(move || project().file(".vault-exec.toml", [canary("value").as_bytes(), b"\xff"].concat()));
     cases.call(move || project().file(".vault-exec.toml", canary("value").repeat(20_000)));
-    cases.call(move || bed().under_sh(r#"mkdir .vault-exec.toml; exec "$@""#));
+    cases.call(move || vault().under_sh(r#"mkdir .vault-exec.toml; exec "$@""#));
     for change in ["chown 65534", "chmod o+w"] {
         cases.call(move || project().under_sh(&format!(r#"{change} .vault-exec.toml; exec "$@""#)));
     }
     cases.call(move || project().under(injected("statx,fstat,newfstatat:error=EIO")));
-    cases.fake([secret()], |bed| bed.file(".vault-exec.toml", "only = [\"text\", \"number\"]"));
+    cases.fake([secret()], |vault| vault.file(".vault-exec.toml", "only = [\"text\", \"number\"]"));
 }
 
 /// A string of a project file.

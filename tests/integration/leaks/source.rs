@@ -21,6 +21,8 @@ pub(super) struct Source {
     pub(super) sentences: Vec<Sentence>,
     /// `file: call` that makes a failure, or puts something in front of one, without a word of its own.
     calls: BTreeSet<String>,
+    /// The types of errors, known from an earlier reading.
+    errors: BTreeSet<String>,
     /// The types that a `Result` fails with.
     reasons: BTreeSet<String>,
     /// Their parts, or what the parts of an enum are called.
@@ -44,12 +46,9 @@ pub(super) struct Pattern(Vec<String>);
 
 impl Source {
     pub(super) fn read() -> Self {
-        let mut source = Self::default();
-        for path in files(Path::new(SRC)) {
-            let file = path.strip_prefix(SRC).unwrap().to_str().unwrap().to_owned();
-            let code = syn::parse_file(&fs::read_to_string(&path).unwrap()).unwrap();
-            Reader { file, subject: String::new(), source: &mut source }.visit_file(&code);
-        }
+        // What makes an error is known only when all types are.
+        let errors = Self::read_with(BTreeSet::new()).error_types();
+        let mut source = Self::read_with(errors);
         let pieces: Vec<String> = source.sentences.iter().flat_map(|sentence| sentence.pattern.0.clone()).collect();
         for sentence in &mut source.sentences {
             if let [text] = sentence.pattern.0.as_slice()
@@ -62,8 +61,18 @@ impl Source {
         source
     }
 
-    /// Where a failure can come from without a word that tells it: calls, and variants of the reasons for one.
-    pub(super) fn wordless(&self) -> BTreeSet<String> {
+    fn read_with(errors: BTreeSet<String>) -> Self {
+        let mut source = Self { errors, ..Self::default() };
+        for path in files(Path::new(SRC)) {
+            let file = path.strip_prefix(SRC).unwrap().to_str().unwrap().to_owned();
+            let code = syn::parse_file(&fs::read_to_string(&path).unwrap()).unwrap();
+            Reader { file, subject: String::new(), source: &mut source }.visit_file(&code);
+        }
+        source
+    }
+
+    /// The error types of all results, and the types of their fields.
+    fn error_types(&self) -> BTreeSet<String> {
         let mut reasons = self.reasons.clone();
         while let Some(part) = reasons.iter().filter_map(|reason| self.types.get(reason)).flatten().find(|part| {
             !reasons.contains(*part)
@@ -71,7 +80,15 @@ impl Source {
         }) {
             reasons.insert(part.clone());
         }
-        let of_reasons = self.enums.iter().filter(|((_, name), _)| reasons.contains(name));
+        // Not those of a library.
+        reasons.retain(|name| self.types.contains_key(name) || self.enums.keys().any(|(_, own)| own == name));
+        reasons
+    }
+
+    /// Where an error is made, or text put in front of one, without a word in the source: calls, and variants of error
+    /// types.
+    pub(super) fn wordless(&self) -> BTreeSet<String> {
+        let of_reasons = self.enums.iter().filter(|((_, name), _)| self.errors.contains(name));
         let variants = of_reasons.flat_map(|((file, name), variants)| {
             let wordless = |variant: &&String| !self.worded.contains(&(name.clone(), (*variant).clone()));
             variants.iter().filter(wordless).map(move |variant| format!("{file}: {name}::{variant}"))
@@ -232,8 +249,10 @@ impl<'a> Visit<'a> for Reader<'_> {
     fn visit_expr_call(&mut self, call: &'a syn::ExprCall) {
         let path = call.func.to_token_stream().to_string().replace(' ', "").replace("Self", &self.subject);
         let path: Vec<_> = path.rsplit("::").take(2).collect();
-        let makes = matches!(path[..], ["new", "CliError" | "Error"] | ["custom", "Error" | "D"] | ["LookupError", ..]);
-        if makes && !Self::has_words(call, |reader, call| visit::visit_expr_call(reader, call)) {
+        // A variant starts with a capital letter, and is looked at where its type is defined. `from` adds no text.
+        let is_function = |name: &str| name.starts_with(|first: char| first.is_ascii_lowercase()) && name != "from";
+        let makes_error = matches!(path[..], [name, ty] if is_function(name) && self.source.errors.contains(ty));
+        if makes_error && !Self::has_words(call, |reader, call| visit::visit_expr_call(reader, call)) {
             self.call(call.span());
         }
         visit::visit_expr_call(self, call);

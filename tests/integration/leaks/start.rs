@@ -4,10 +4,10 @@ use std::process::Command;
 
 use crate::leaks::canary::{canary, found};
 use crate::leaks::settings::injected;
-use crate::leaks::{Cases, armed, reply, secret, secret_text};
-use crate::mapping::templates_in_programs::Memory;
-use crate::support::fake_server::{FakeVault, Reply};
-use crate::support::vault::Bed;
+use crate::leaks::{Cases, reply, secret, secret_text, with_canaries};
+use crate::support::fake_server::{FakeServer, Reply};
+use crate::support::scratch::TmpfsDir;
+use crate::support::vault::TestVault;
 
 pub(super) fn add(cases: &mut Cases) {
     mapped(cases);
@@ -42,43 +42,43 @@ fn mapped(cases: &mut Cases) {
         r#""path": ~, "#,
         r#""ld_preload'": ~, "#,
     ] {
-        cases.fake([keys(odd)], |bed| bed);
+        cases.fake([keys(odd)], |vault| vault);
     }
     let nul = serde_json::Value::from(format!("{}\0{}", canary("value"), canary("value"))).to_string();
-    cases.fake([keys(&format!(r#""nul": {nul}, "#))], |bed| bed);
-    cases.fake([keys(&format!(r#""nul": {nul}, "#))], |bed| {
-        bed.args(["--skip", "nul", "--set", "A={nul}", "--file", "B={nul}"])
+    cases.fake([keys(&format!(r#""nul": {nul}, "#))], |vault| vault);
+    cases.fake([keys(&format!(r#""nul": {nul}, "#))], |vault| {
+        vault.args(["--skip", "nul", "--set", "A={nul}", "--file", "B={nul}"])
     });
-    cases.fake([only("")], |bed| bed);
-    cases.fake([secret()], |bed| bed.args(["--only", "nothing"]));
-    cases.fake([only(r#""text": ~"#)], |bed| bed.args(["--skip", "text"]));
-    cases.fake([secret()], |bed| bed.args(["--on-conflict", "error"]));
-    cases.fake([secret()], |bed| bed.args(["--on-conflict", "env"]));
-    cases.fake([secret()], |bed| bed.args(["--require", "NOTHING", "--require", "TEXT"]));
+    cases.fake([only("")], |vault| vault);
+    cases.fake([secret()], |vault| vault.args(["--only", "nothing"]));
+    cases.fake([only(r#""text": ~"#)], |vault| vault.args(["--skip", "text"]));
+    cases.fake([secret()], |vault| vault.args(["--on-conflict", "error"]));
+    cases.fake([secret()], |vault| vault.args(["--on-conflict", "env"]));
+    cases.fake([secret()], |vault| vault.args(["--require", "NOTHING", "--require", "TEXT"]));
     let long = format!(r#""long": "{}", "#, canary("token").repeat(4000));
-    cases.fake([keys(&long)], |bed| bed);
+    cases.fake([keys(&long)], |vault| vault);
     let long = canary("token").repeat(2500);
     let many = format!(r#""a": "{long}", "b": "{long}", "c": "{long}", "d": "{long}", "#);
-    cases.fake([keys(&many)], |bed| bed.under(["prlimit", "--stack=1048576"]));
+    cases.fake([keys(&many)], |vault| vault.under(["prlimit", "--stack=1048576"]));
 }
 
 fn composed(cases: &mut Cases) {
-    cases.fake([secret()], |bed| {
+    cases.fake([secret()], |vault| {
         let set = format!("DSN={}{{text|url}}{{number|base64}}", canary("literal"));
-        bed.args(["--set", &set, "--file", "F={text}", "--set", "TEXT={number}", "--path", "secret/other"])
+        vault.args(["--set", &set, "--file", "F={text}", "--set", "TEXT={number}", "--path", "secret/other"])
     });
 }
 
 fn files(cases: &mut Cases) {
-    let file = |bed: Bed| bed.args(["--file", "F={text}", "--explicit"]);
+    let file = |vault: TestVault| vault.args(["--file", "F={text}", "--explicit"]);
     for fault in ["memfd_create:error=EMFILE", "memfd_create:error=ENOSPC", "fchmod:error=EIO"] {
-        cases.fake([secret()], move |bed| file(bed).under(injected(fault)));
+        cases.fake([secret()], move |vault| file(vault).under(injected(fault)));
     }
     let without_proc = r#"mount -t tmpfs none /proc && exec "$@""#;
-    cases.fake([secret()], move |bed| file(bed).under(["unshare", "--mount", "sh", "-c", without_proc, "sh"]));
-    cases.fake([secret()], move |bed| file(bed).under_sh(r#"trap "" XFSZ; exec prlimit --fsize=4 "$@""#));
+    cases.fake([secret()], move |vault| file(vault).under(["unshare", "--mount", "sh", "-c", without_proc, "sh"]));
+    cases.fake([secret()], move |vault| file(vault).under_sh(r#"trap "" XFSZ; exec prlimit --fsize=4 "$@""#));
     for directory in [".", "/dev/null", "/none", "/proc"] {
-        cases.fake([secret()], move |bed| file(bed).args(["--file-dir", directory]));
+        cases.fake([secret()], move |vault| file(vault).args(["--file-dir", directory]));
     }
     for (script, fault) in [
         (r#": > "$0"/F; exec "$@""#, None),
@@ -86,55 +86,55 @@ fn files(cases: &mut Cases) {
         (r#"exec "$@""#, Some("getcwd:error=ENOENT")),
     ] {
         cases.with(&["true"], move || {
-            let (memory, fake) = (Memory::new(), FakeVault::answering([secret()]));
+            let (memory, fake) = (TmpfsDir::new(), FakeServer::answering([secret()]));
             let directory = format!("../../../../../../../..{}", memory.path());
-            let bed = file(armed(fake.bed())).args(["--no-config", "--file-dir", &directory]);
-            let bed = match fault {
-                None => bed.under(["sh", "-c", script, memory.path()]),
-                Some(fault) => bed.under(injected(fault)),
+            let vault = file(with_canaries(fake.vault())).args(["--no-config", "--file-dir", &directory]);
+            let vault = match fault {
+                None => vault.under(["sh", "-c", script, memory.path()]),
+                Some(fault) => vault.under(injected(fault)),
             };
-            (bed, Box::new((memory, fake)))
+            (vault, Box::new((memory, fake)))
         });
     }
 }
 
 fn programs(cases: &mut Cases) {
-    let mut starting = |program: &'static [&'static str], change: fn(Bed) -> Bed| {
+    let mut starting = |program: &'static [&'static str], change: fn(TestVault) -> TestVault| {
         cases.with(program, move || {
-            let fake = FakeVault::answering([secret()]);
-            (change(armed(fake.bed()).under::<&str>(["env"])), Box::new(fake))
+            let fake = FakeServer::answering([secret()]);
+            (change(with_canaries(fake.vault()).under::<&str>(["env"])), Box::new(fake))
         });
     };
-    starting(&["nope"], |bed| bed);
-    starting(&["./nope"], |bed| bed);
-    starting(&["/usr"], |bed| bed);
-    starting(&["./text"], |bed| bed.file("text", canary("value")));
-    starting(&["./text"], |bed| bed.program("text", canary("value")));
-    starting(&["./text"], |bed| bed.program("text", "#!/none\n"));
-    starting(&["./text"], |bed| bed.program("text", "#!/bin/sh\n").under_sh(r#"exec "$@" 9>>text"#));
+    starting(&["nope"], |vault| vault);
+    starting(&["./nope"], |vault| vault);
+    starting(&["/usr"], |vault| vault);
+    starting(&["./text"], |vault| vault.file("text", canary("value")));
+    starting(&["./text"], |vault| vault.program("text", canary("value")));
+    starting(&["./text"], |vault| vault.program("text", "#!/none\n"));
+    starting(&["./text"], |vault| vault.program("text", "#!/bin/sh\n").under_sh(r#"exec "$@" 9>>text"#));
     for fault in ["E2BIG", "EIO", "ETXTBSY"] {
-        cases.fake([secret()], move |bed| bed.under(injected(&format!("execve:error={fault}:when=1"))));
+        cases.fake([secret()], move |vault| vault.under(injected(&format!("execve:error={fault}:when=1"))));
     }
 }
 
 fn process(cases: &mut Cases) {
-    cases.fake([secret()], |bed| bed.under(injected("mlockall:error=EPERM")));
-    cases.fake([secret()], |bed| bed.args(["--require-mlock"]).under(injected("mlockall:error=EPERM")));
-    cases.fake([secret()], |bed| bed.args(["--check"]).under_sh(r#"exec "$@" >/dev/full"#));
+    cases.fake([secret()], |vault| vault.under(injected("mlockall:error=EPERM")));
+    cases.fake([secret()], |vault| vault.args(["--require-mlock"]).under(injected("mlockall:error=EPERM")));
+    cases.fake([secret()], |vault| vault.args(["--check"]).under_sh(r#"exec "$@" >/dev/full"#));
     let large = format!(r#""a": "{}", "#, canary("token").repeat(180_000));
     // One of these is more than what is needed to begin with, and less than what the value takes.
     for limit in ["8000000", "12000000", "16000000", "20000000", "24000000", "28000000"] {
         let reply = keys(&large);
-        cases.fake([reply], move |bed| bed.under(["prlimit", &format!("--as={limit}")]));
+        cases.fake([reply], move |vault| vault.under(["prlimit", &format!("--as={limit}")]));
     }
-    cases.fake([secret()], |bed| bed.under(["prlimit", "--stack=262144"]));
-    cases.fake([secret()], |bed| bed.under(injected("socket:error=EMFILE")));
+    cases.fake([secret()], |vault| vault.under(["prlimit", "--stack=262144"]));
+    cases.fake([secret()], |vault| vault.under(injected("socket:error=EMFILE")));
     // Neither the standard library nor the event loop can go on without these: they panic.
     for call in ["getrandom", "epoll_wait,epoll_pwait"] {
-        cases.fake([secret()], move |bed| bed.under(injected(&format!("{call}:error=EIO"))));
+        cases.fake([secret()], move |vault| vault.under(injected(&format!("{call}:error=EIO"))));
     }
     for signal in ["TERM", "INT", "HUP"] {
-        cases.fake([Reply::silence()], move |bed| bed.under(["timeout", "--signal", signal, "0.5"]));
+        cases.fake([Reply::silence()], move |vault| vault.under(["timeout", "--signal", signal, "0.5"]));
     }
 }
 

@@ -1,52 +1,51 @@
 //! What a key is called as a variable, and what its value may be.
 
+use crate::support::vault::TestVault;
 use serde_json::json;
-
-use crate::support::vault::Bed;
 
 #[test]
 fn keys_become_names() {
-    for bed in Bed::each() {
+    for vault in TestVault::each() {
         let keys = [("postgres_user", "1"), ("foo-bar", "2"), ("a.b c/d", "3"), ("é", "4"), ("_1", "5"), ("UP", "6")];
-        let outcome = bed.secret("a", keys).path("a").args(["--pristine"]).environ();
+        let outcome = vault.secret("a", keys).path("a").args(["--pristine"]).environ();
         outcome.has_only(["POSTGRES_USER=1", "FOO_BAR=2", "A_B_C_D=3", "__=4", "_1=5", "UP=6"]);
     }
 }
 
 #[test]
 fn the_case_stays_and_a_prefix_goes_in_front_as_written() {
-    for bed in Bed::each() {
-        let bed = bed.secret("a", [("dbUser", "1"), ("foo-bar", "2")]).path("a").args(["--pristine"]);
-        bed.clone().args(["--case", "keep"]).environ().has_only(["dbUser=1", "foo_bar=2"]);
-        bed.clone().args(["--prefix", "App_"]).environ().has_only(["App_DBUSER=1", "App_FOO_BAR=2"]);
-        let both = bed.clone().args(["--case", "keep", "--prefix", "App_"]);
+    for vault in TestVault::each() {
+        let vault = vault.secret("a", [("dbUser", "1"), ("foo-bar", "2")]).path("a").args(["--pristine"]);
+        vault.clone().args(["--case", "keep"]).environ().has_only(["dbUser=1", "foo_bar=2"]);
+        vault.clone().args(["--prefix", "App_"]).environ().has_only(["App_DBUSER=1", "App_FOO_BAR=2"]);
+        let both = vault.clone().args(["--case", "keep", "--prefix", "App_"]);
         both.environ().has_only(["App_dbUser=1", "App_foo_bar=2"]);
-        bed.args(["--prefix", "1x"]).fails("vault-exec: --prefix: no name can start with `1x`\n");
+        vault.args(["--prefix", "1x"]).fails("vault-exec: --prefix: no name can start with `1x`\n");
     }
 }
 
 #[test]
 fn two_keys_of_one_path_with_one_name_are_an_error() {
-    for bed in Bed::each() {
-        let bed = bed.secret("a", [("Foo", "1"), ("foo", "2")]).path("a");
-        bed.fails(
+    for vault in TestVault::each() {
+        let vault = vault.secret("a", [("Foo", "1"), ("foo", "2")]).path("a");
+        vault.fails(
             "vault-exec: {kv}/a: keys `Foo` and `foo` would both become FOO\n\
              hint: leave one out with --skip 'Foo', or keep both with --case keep\n",
         );
-        bed.clone().args(["--skip", "Foo"]).environ().has("FOO", "2");
-        bed.args(["--case", "keep"]).environ().has("Foo", "1").has("foo", "2");
+        vault.clone().args(["--skip", "Foo"]).environ().has("FOO", "2");
+        vault.args(["--case", "keep"]).environ().has("Foo", "1").has("foo", "2");
     }
 }
 
 #[test]
 fn keeping_the_case_is_advised_only_where_it_helps() {
-    for bed in Bed::each() {
-        let bed = bed.secret("a", [("foo-bar", "1"), ("foo_bar", "2")]).path("a");
-        bed.fails(
+    for vault in TestVault::each() {
+        let vault = vault.secret("a", [("foo-bar", "1"), ("foo_bar", "2")]).path("a");
+        vault.fails(
             "vault-exec: {kv}/a: keys `foo-bar` and `foo_bar` would both become FOO_BAR\n\
              hint: leave one out with --skip 'foo-bar'\n",
         );
-        bed.args(["--case", "keep"]).fails(
+        vault.args(["--case", "keep"]).fails(
             "vault-exec: {kv}/a: keys `foo-bar` and `foo_bar` would both become foo_bar\n\
              hint: leave one out with --skip 'foo-bar'\n",
         );
@@ -55,49 +54,49 @@ fn keeping_the_case_is_advised_only_where_it_helps() {
 
 #[test]
 fn a_key_that_makes_no_name_is_an_error() {
-    for bed in Bed::each() {
-        let bed = bed.secret("digit", [("1st", "v")]).secret("empty", [("", "v")]);
-        bed.clone().path("digit").fails(
+    for vault in TestVault::each() {
+        let vault = vault.secret("digit", [("1st", "v")]).secret("empty", [("", "v")]);
+        vault.clone().path("digit").fails(
             "vault-exec: {kv}/digit: key `1st` would become a name that starts with a digit\n\
              hint: give --prefix, or leave it out with --skip '1st'\n",
         );
-        bed.clone().path("digit").args(["--prefix", "THE_"]).environ().has("THE_1ST", "v");
-        bed.clone().path("empty").fails(
+        vault.clone().path("digit").args(["--prefix", "THE_"]).environ().has("THE_1ST", "v");
+        vault.clone().path("empty").fails(
             "vault-exec: {kv}/empty: key `` would become an empty name\n\
              hint: give --prefix, or the key a name\n",
         );
-        bed.path("empty").args(["--prefix", "P"]).environ().has("P", "v");
+        vault.path("empty").args(["--prefix", "P"]).environ().has("P", "v");
     }
 }
 
 #[test]
 fn null_is_no_value() {
-    for bed in Bed::each() {
-        let bed = bed.secret("a", json!({"k": null, "l": ""})).path("a");
-        bed.fails(
+    for vault in TestVault::each() {
+        let vault = vault.secret("a", json!({"k": null, "l": ""})).path("a");
+        vault.fails(
             "vault-exec: {kv}/a: key `k` is null\n\
              hint: give it a value (\"\" is one), or leave it out with --skip 'k'\n",
         );
-        bed.args(["--skip", "k"]).environ().lacks("K").has("L", "");
+        vault.args(["--skip", "k"]).environ().lacks("K").has("L", "");
     }
 }
 
 #[test]
 fn a_nul_byte_is_refused_rather_than_cut_at() {
-    for bed in Bed::each() {
-        let bed = bed.secret("a", json!({"k": "before\0after", "l": "v"})).path("a");
-        bed.fails(
+    for vault in TestVault::each() {
+        let vault = vault.secret("a", json!({"k": "before\0after", "l": "v"})).path("a");
+        vault.fails(
             "vault-exec: {kv}/a: key `k` holds a NUL byte, which no variable can\n\
              hint: store it base64-encoded, or leave it out with --skip 'k'\n",
         );
-        bed.args(["--skip", "k"]).environ().lacks("K").has("L", "v");
+        vault.args(["--skip", "k"]).environ().lacks("K").has("L", "v");
     }
 }
 
 #[test]
 fn a_secret_without_keys_is_an_error() {
     // KV version 1 refuses to store one.
-    Bed::kv2().secret("a", json!({})).path("a").fails(
+    TestVault::kv2().secret("a", json!({})).path("a").fails(
         "vault-exec: {kv}/a: the secret has no keys\n\
          hint: put a key into it, or leave the path out\n",
     );
@@ -105,9 +104,10 @@ fn a_secret_without_keys_is_an_error() {
 
 #[test]
 fn what_is_no_string_is_passed_as_its_json_text() {
-    for bed in Bed::each() {
-        let bed = bed.secret("a", r#"{"i":42,"f":-1.5,"t":true,"f_":false,"a":[1,"x",null],"o":{"b":{"c":2}},"z":0}"#);
-        let outcome = bed.path("a").environ().has("I", "42").has("T", "true").has("F_", "false").has("Z", "0");
+    for vault in TestVault::each() {
+        let vault =
+            vault.secret("a", r#"{"i":42,"f":-1.5,"t":true,"f_":false,"a":[1,"x",null],"o":{"b":{"c":2}},"z":0}"#);
+        let outcome = vault.path("a").environ().has("I", "42").has("T", "true").has("F_", "false").has("Z", "0");
         outcome.has("F", "-1.5").has("A", r#"[1,"x",null]"#).has("O", r#"{"b":{"c":2}}"#);
     }
 }
@@ -115,8 +115,8 @@ fn what_is_no_string_is_passed_as_its_json_text() {
 /// As the server sends them: KV version 2 itself rounds them, and `1e400` neither takes.
 #[test]
 fn numbers_keep_every_digit() {
-    let bed = Bed::kv1().secret("a", r#"{"big":12345678901234567890,"price":1.50}"#).path("a");
-    bed.environ().has("BIG", "12345678901234567890").has("PRICE", "1.50");
+    let vault = TestVault::kv1().secret("a", r#"{"big":12345678901234567890,"price":1.50}"#).path("a");
+    vault.environ().has("BIG", "12345678901234567890").has("PRICE", "1.50");
 }
 
 #[test]
@@ -135,8 +135,8 @@ fn strings_are_passed_byte_for_byte() {
     ];
     let keys: serde_json::Map<_, _> =
         strings.iter().enumerate().map(|(index, text)| (format!("k{index}"), json!(text))).collect();
-    for bed in Bed::each() {
-        let mut outcome = bed.secret("a", serde_json::Value::Object(keys.clone())).path("a").environ();
+    for vault in TestVault::each() {
+        let mut outcome = vault.secret("a", serde_json::Value::Object(keys.clone())).path("a").environ();
         for (index, text) in strings.iter().enumerate() {
             outcome = outcome.has(format!("K{index}"), text);
         }
@@ -149,10 +149,10 @@ const LONGEST: usize = 131_072;
 /// A row of [`crate::faults`].
 pub(crate) fn a_string_may_be_as_long_as_the_kernel_takes() {
     let fits = "x".repeat(LONGEST - "BIG=\0".len());
-    for bed in Bed::each() {
-        let bed = bed.secret("fits", [("big", fits.as_str())]).secret("over", [("big", &*format!("{fits}x"))]);
-        bed.clone().path("fits").environ().has("BIG", &fits);
-        bed.path("over").fails(
+    for vault in TestVault::each() {
+        let vault = vault.secret("fits", [("big", fits.as_str())]).secret("over", [("big", &*format!("{fits}x"))]);
+        vault.clone().path("fits").environ().has("BIG", &fits);
+        vault.path("over").fails(
             "vault-exec: longer than the 128 KiB the kernel takes: BIG (129 KiB)\n\
              hint: leave it out with --skip, or make it a file with --file\n",
         );
@@ -162,8 +162,8 @@ pub(crate) fn a_string_may_be_as_long_as_the_kernel_takes() {
 /// A row of [`crate::faults`].
 pub(crate) fn the_largest_of_several_too_long_strings_comes_first() {
     let [middle, large, small] = [150, 200, 10].map(|kib| "x".repeat(kib * 1024 - 10));
-    let bed = Bed::kv2().secret("a", [("middle", middle.as_str()), ("large", &large), ("small", &small)]);
-    bed.path("a").fails(
+    let vault = TestVault::kv2().secret("a", [("middle", middle.as_str()), ("large", &large), ("small", &small)]);
+    vault.path("a").fails(
         "vault-exec: longer than the 128 KiB the kernel takes: LARGE (200 KiB), MIDDLE (150 KiB)\n\
          hint: leave it out with --skip, or make it a file with --file\n",
     );
@@ -179,14 +179,14 @@ pub(crate) fn a_block_may_be_as_large_as_the_kernel_takes() {
     let c = "x".repeat(limit - taken - a.len() - b.len());
     let over = format!("{c}x");
     let small_stack = r#"ulimit -s 1024; exec "$@""#;
-    for bed in Bed::each() {
-        let bed = bed
+    for vault in TestVault::each() {
+        let vault = vault
             .secret("fits", [("a", a.as_str()), ("b", &b), ("c", &c)])
             .secret("over", [("a", a.as_str()), ("b", &b), ("c", &over)])
             .args(["--pristine"])
             .under_sh(small_stack);
-        bed.clone().path("fits").run(["/bin/true"]).exits(0).stderr_is("");
-        bed.path("over").run(["/bin/true"]).exits(125).stderr_is(
+        vault.clone().path("fits").run(["/bin/true"]).exits(0).stderr_is("");
+        vault.path("over").run(["/bin/true"]).exits(125).stderr_is(
             "vault-exec: 257 KiB in all, the kernel takes 256 KiB; \
              the largest: A (98 KiB), B (88 KiB), C (71 KiB)\n\
              hint: leave keys out with --skip, or start from --pristine\n",
@@ -200,10 +200,10 @@ fn names_that_run_code_are_refused() {
                    SHELLOPTS PS4 PROMPT_COMMAND NODE_OPTIONS PYTHONSTARTUP PYTHONPATH PYTHONHOME PERL5OPT PERL5LIB \
                    RUBYOPT RUBYLIB JAVA_TOOL_OPTIONS _JAVA_OPTIONS JDK_JAVA_OPTIONS GIT_SSH_COMMAND \
                    GIT_EXTERNAL_DIFF MALLOC_CHECK_ GLIBC_TUNABLES";
-    let bed = Bed::kv2();
+    let vault = TestVault::kv2();
     for name in refused.split_whitespace() {
-        let bed = bed.clone().secret("a", [(name, "/tmp/x")]).path("a").args(["--case", "keep"]);
-        bed.fails(&format!(
+        let vault = vault.clone().secret("a", [(name, "/tmp/x")]).path("a").args(["--case", "keep"]);
+        vault.fails(&format!(
             "vault-exec: {{kv}}/a: key `{name}` would become {name}, which can make a program run code\n\
              hint: leave it out with --skip '{name}'; if whoever writes the secret may run code, --allow-name {name}\n"
         ));
@@ -212,25 +212,26 @@ fn names_that_run_code_are_refused() {
 
 #[test]
 fn a_dangerous_name_is_allowed_one_at_a_time() {
-    for bed in Bed::each() {
-        let bed = bed.secret("a", [("node_options", "--x"), ("rubyopt", "-w")]).path("a");
-        bed.clone().args(["--allow-name", "NODE_OPTIONS"]).fails(
+    for vault in TestVault::each() {
+        let vault = vault.secret("a", [("node_options", "--x"), ("rubyopt", "-w")]).path("a");
+        vault.clone().args(["--allow-name", "NODE_OPTIONS"]).fails(
             "vault-exec: {kv}/a: key `rubyopt` would become RUBYOPT, which can make a program run code\n\
              hint: leave it out with --skip 'rubyopt'; if whoever writes the secret may run code, --allow-name RUBYOPT\n",
         );
-        let bed = bed.args(["--allow-name", "NODE_OPTIONS"]);
-        bed.clone().args(["--allow-name", "RUBYOPT"]).environ().has("NODE_OPTIONS", "--x").has("RUBYOPT", "-w");
-        bed.clone().args(["--skip", "rubyopt"]).environ().has("NODE_OPTIONS", "--x").lacks("RUBYOPT");
-        bed.args(["--allow-name", "A-B"])
+        let vault = vault.args(["--allow-name", "NODE_OPTIONS"]);
+        vault.clone().args(["--allow-name", "RUBYOPT"]).environ().has("NODE_OPTIONS", "--x").has("RUBYOPT", "-w");
+        vault.clone().args(["--skip", "rubyopt"]).environ().has("NODE_OPTIONS", "--x").lacks("RUBYOPT");
+        vault
+            .args(["--allow-name", "A-B"])
             .fails("vault-exec: --allow-name: `A-B` is a name with a character outside A-Z, a-z, 0-9 and _\n");
     }
 }
 
 #[test]
 fn a_prefix_or_the_case_can_take_the_danger_out_of_a_name() {
-    for bed in Bed::each() {
-        let bed = bed.secret("a", [("path", "/x")]).path("a");
-        bed.clone().args(["--prefix", "APP_"]).environ().has("APP_PATH", "/x");
-        bed.args(["--case", "keep"]).environ().has("path", "/x");
+    for vault in TestVault::each() {
+        let vault = vault.secret("a", [("path", "/x")]).path("a");
+        vault.clone().args(["--prefix", "APP_"]).environ().has("APP_PATH", "/x");
+        vault.args(["--case", "keep"]).environ().has("path", "/x");
     }
 }

@@ -1,39 +1,38 @@
 //! Which secret is read, and what is said when it is not.
 
+use crate::support::vault::{DOUBTED, TestVault};
 use serde_json::json;
-
-use crate::support::vault::{Bed, DOUBTED};
 
 #[test]
 fn a_secret_becomes_variables() {
-    for bed in Bed::each() {
-        let bed = bed.secret("airflow", [("postgres_user", "airflow"), ("postgres_db", "main")]);
-        bed.path("airflow").environ().has("POSTGRES_USER", "airflow").has("POSTGRES_DB", "main");
+    for vault in TestVault::each() {
+        let vault = vault.secret("airflow", [("postgres_user", "airflow"), ("postgres_db", "main")]);
+        vault.path("airflow").environ().has("POSTGRES_USER", "airflow").has("POSTGRES_DB", "main");
     }
 }
 
 #[test]
 fn the_later_path_wins_whether_optional_or_not() {
-    for bed in Bed::each() {
-        let bed = bed
+    for vault in TestVault::each() {
+        let vault = vault
             .secret("a", [("x", "a"), ("only_a", "a")])
             .secret("b", [("x", "b"), ("y", "b")])
             .secret("c", [("y", "c")]);
         let three = ["--path", "{kv}/a", "--optional-path", "{kv}/b", "--path", "{kv}/c"];
-        bed.clone().args(three).environ().has("X", "b").has("Y", "c").has("ONLY_A", "a");
+        vault.clone().args(three).environ().has("X", "b").has("Y", "c").has("ONLY_A", "a");
         let turned = ["--path", "{kv}/c", "--optional-path", "{kv}/b", "--path", "{kv}/a"];
-        bed.args(turned).environ().has("X", "a").has("Y", "b");
+        vault.args(turned).environ().has("X", "a").has("Y", "b");
     }
 }
 
 #[test]
 fn a_version_can_be_pinned() {
-    let bed = Bed::kv2().secret("a", [("k", "one")]).secret("a", [("k", "two")]);
-    bed.clone().path("a").environ().has("K", "two");
-    bed.clone().path("a@1").environ().has("K", "one");
-    bed.clone().path("a@2").environ().has("K", "two");
-    bed.clone().path("a@2").path("a@1").environ().has("K", "one");
-    bed.path("a@3").fails(
+    let vault = TestVault::kv2().secret("a", [("k", "one")]).secret("a", [("k", "two")]);
+    vault.clone().path("a").environ().has("K", "two");
+    vault.clone().path("a@1").environ().has("K", "one");
+    vault.clone().path("a@2").environ().has("K", "two");
+    vault.clone().path("a@2").path("a@1").environ().has("K", "one");
+    vault.path("a@3").fails(
         "vault-exec: read {kv}/a: no version 3 of it\n\
          hint: `bao kv metadata get {kv}/a` shows which there are\n",
     );
@@ -41,12 +40,12 @@ fn a_version_can_be_pinned() {
 
 #[test]
 fn kv_v1_has_no_versions_to_pin() {
-    let bed = Bed::kv1().secret("a", [("k", "v")]).path("a@1");
-    bed.fails(
+    let vault = TestVault::kv1().secret("a", [("k", "v")]).path("a@1");
+    vault.fails(
         "vault-exec: read {kv}/a: a version is pinned, but its engine (kv) has none\n\
          hint: leave the @ and the version out\n",
     );
-    bed.args(["--kv", "1"]).fails(
+    vault.args(["--kv", "1"]).fails(
         "vault-exec: --path: `{kv}/a` pins a version, but --kv 1 has none\n\
          hint: leave the @ and the version out, or --kv 1\n",
     );
@@ -54,8 +53,8 @@ fn kv_v1_has_no_versions_to_pin() {
 
 #[test]
 fn an_absent_secret_is_an_error() {
-    for bed in Bed::each() {
-        bed.secret("present", [("k", "v")]).path("present").path("team/absent").fails(
+    for vault in TestVault::each() {
+        vault.secret("present", [("k", "v")]).path("present").path("team/absent").fails(
             "vault-exec: read {kv}/team/absent: no such secret\n\
              hint: `bao kv list {kv}/team` shows what is there; --optional-path lets it be absent\n",
         );
@@ -64,46 +63,46 @@ fn an_absent_secret_is_an_error() {
 
 #[test]
 fn a_deleted_version_is_told_from_an_absent_one() {
-    let bed = Bed::kv2().secret("a", [("k", "one")]).secret("a", [("k", "two")]);
-    let bed = bed.having("{kv}/delete/a", &json!({"versions": [2]}));
-    bed.clone().path("a").fails(
+    let vault = TestVault::kv2().secret("a", [("k", "one")]).secret("a", [("k", "two")]);
+    let vault = vault.posted("{kv}/delete/a", &json!({"versions": [2]}));
+    vault.clone().path("a").fails(
         "vault-exec: read {kv}/a: version 2 is deleted\n\
          hint: `bao kv undelete -versions=2 {kv}/a` brings it back; @N pins another version\n",
     );
-    bed.clone().path("a@1").environ().has("K", "one");
-    bed.having("{kv}/undelete/a", &json!({"versions": [2]})).path("a").environ().has("K", "two");
+    vault.clone().path("a@1").environ().has("K", "one");
+    vault.posted("{kv}/undelete/a", &json!({"versions": [2]})).path("a").environ().has("K", "two");
 }
 
 #[test]
 fn a_destroyed_version_is_told_from_a_deleted_one() {
-    let bed = Bed::kv2().secret("a", [("k", "one")]).secret("a", [("k", "two")]);
-    let bed = bed.having("{kv}/destroy/a", &json!({"versions": [1]}));
-    bed.clone().path("a@1").fails(
+    let vault = TestVault::kv2().secret("a", [("k", "one")]).secret("a", [("k", "two")]);
+    let vault = vault.posted("{kv}/destroy/a", &json!({"versions": [1]}));
+    vault.clone().path("a@1").fails(
         "vault-exec: read {kv}/a: version 1 is destroyed\n\
          hint: write a new version, or pin another one with @N\n",
     );
-    bed.path("a").environ().has("K", "two");
+    vault.path("a").environ().has("K", "two");
 }
 
 #[test]
 fn an_optional_secret_may_be_absent_deleted_or_destroyed() {
-    for bed in Bed::each() {
-        bed.args(["--optional-path", "{kv}/absent"]).environ();
+    for vault in TestVault::each() {
+        vault.args(["--optional-path", "{kv}/absent"]).environ();
     }
-    let bed = Bed::kv2()
+    let vault = TestVault::kv2()
         .secret("there", [("k", "there")])
         .secret("deleted", [("k", "deleted")])
-        .having("{kv}/delete/deleted", &json!({"versions": [1]}))
+        .posted("{kv}/delete/deleted", &json!({"versions": [1]}))
         .secret("destroyed", [("k", "destroyed")])
-        .having("{kv}/destroy/destroyed", &json!({"versions": [1]}));
-    let bed = bed.path("there").args(["--optional-path", "{kv}/deleted", "--optional-path", "{kv}/destroyed"]);
-    bed.args(["--optional-path", "{kv}/there@7"]).environ().has("K", "there");
+        .posted("{kv}/destroy/destroyed", &json!({"versions": [1]}));
+    let vault = vault.path("there").args(["--optional-path", "{kv}/deleted", "--optional-path", "{kv}/destroyed"]);
+    vault.args(["--optional-path", "{kv}/there@7"]).environ().has("K", "there");
 }
 
 #[test]
 fn a_mount_that_does_not_exist_is_an_error_even_if_optional() {
     for option in ["--path", "--optional-path"] {
-        Bed::kv2().args([option, "nothing/a"]).fails(
+        TestVault::kv2().args([option, "nothing/a"]).fails(
             "vault-exec: read nothing/a: nothing is mounted there\n\
              hint: `bao secrets list` shows the mounts\n",
         );
@@ -113,9 +112,10 @@ fn a_mount_that_does_not_exist_is_an_error_even_if_optional() {
 /// The server answers 404 to everything that does not start with `/v1`, as any web server would.
 #[test]
 fn an_answer_that_is_not_about_the_secret_is_not_taken_for_its_absence() {
-    let bed = Bed::kv2().secret("a", [("k", "v")]);
-    let address = bed.fill("{addr}/wrong");
-    bed.env("VAULT_ADDR", address)
+    let vault = TestVault::kv2().secret("a", [("k", "v")]);
+    let address = vault.fill("{addr}/wrong");
+    vault
+        .env("VAULT_ADDR", address)
         .args(["--optional-path", "{kv}/a"])
         .run(["echo", "started"])
         .exits(125)
@@ -124,12 +124,12 @@ fn an_answer_that_is_not_about_the_secret_is_not_taken_for_its_absence() {
 
 #[test]
 fn a_mount_of_several_segments_is_found_or_given() {
-    for bed in Bed::each_nested() {
-        let bed = bed.secret("deep/a", [("k", "v")]);
-        bed.clone().path("deep/a").environ().has("K", "v");
-        bed.clone().args(["--mount", "{kv}", "--path", "deep/a"]).environ().has("K", "v");
-        bed.clone().args(["--mount", "/{kv}/"]).path("deep/a").environ().has("K", "v");
-        bed.path("absent").fails(
+    for vault in TestVault::each_nested() {
+        let vault = vault.secret("deep/a", [("k", "v")]);
+        vault.clone().path("deep/a").environ().has("K", "v");
+        vault.clone().args(["--mount", "{kv}", "--path", "deep/a"]).environ().has("K", "v");
+        vault.clone().args(["--mount", "/{kv}/"]).path("deep/a").environ().has("K", "v");
+        vault.path("absent").fails(
             "vault-exec: read {kv}/absent: no such secret\n\
              hint: `bao kv list {kv}` shows what is there; --optional-path lets it be absent\n",
         );
@@ -138,53 +138,53 @@ fn a_mount_of_several_segments_is_found_or_given() {
 
 #[test]
 fn a_token_for_one_secret_in_a_nested_mount_is_enough() {
-    for bed in Bed::each_nested() {
-        let bed = bed.secret("a", [("k", "v")]);
-        let policy = if bed.is_kv1() { r#"path "{kv}/a"{capabilities=["read"]}"# } else { READ_A };
-        let bed = bed.token_with_policy(policy);
-        bed.clone().path("a").environ().has("K", "v");
-        let policy_path = if bed.is_kv1() { "{kv}/b" } else { "{kv}/data/b" };
-        bed.path("b").fails(&format!("vault-exec: read {{kv}}/b: permission denied (403)\n{}", stanza(policy_path)));
+    for vault in TestVault::each_nested() {
+        let vault = vault.secret("a", [("k", "v")]);
+        let policy = if vault.is_kv1() { r#"path "{kv}/a"{capabilities=["read"]}"# } else { READ_A };
+        let vault = vault.token_with_policy(policy);
+        vault.clone().path("a").environ().has("K", "v");
+        let policy_path = if vault.is_kv1() { "{kv}/b" } else { "{kv}/data/b" };
+        vault.path("b").fails(&format!("vault-exec: read {{kv}}/b: permission denied (403)\n{}", stanza(policy_path)));
     }
 }
 
 #[test]
 fn a_pasted_api_form_is_the_secret_it_names() {
-    let bed = Bed::kv2().secret("a", [("k", "v")]).secret("dataface/a", [("k", "face")]);
+    let vault = TestVault::kv2().secret("a", [("k", "v")]).secret("dataface/a", [("k", "face")]);
     for form in ["{kv}/a/", "/{kv}/a", "//{kv}/a//", "{kv}/data/a", "/v1/{kv}/data/a", "v1/{kv}/data/a/", "/v1/{kv}/a"]
     {
-        bed.clone().args(["--path", form]).environ().has("K", "v");
+        vault.clone().args(["--path", form]).environ().has("K", "v");
     }
-    bed.clone().args(["--path", "{kv}/data/a@1"]).environ().has("K", "v");
-    bed.path("dataface/a").environ().has("K", "face");
+    vault.clone().args(["--path", "{kv}/data/a@1"]).environ().has("K", "v");
+    vault.path("dataface/a").environ().has("K", "face");
 }
 
 #[test]
 fn a_secret_below_data_is_not_lost() {
-    let bed = Bed::kv2().secret("data/a", [("k", "below")]).secret("a", [("k", "above")]);
-    bed.path("data/data/a").environ().has("K", "below");
-    let bed = Bed::kv1().secret("data/a", [("k", "below")]).secret("a", [("k", "above")]);
-    bed.clone().path("data/a").environ().has("K", "below");
-    bed.path("a").environ().has("K", "above");
+    let vault = TestVault::kv2().secret("data/a", [("k", "below")]).secret("a", [("k", "above")]);
+    vault.path("data/data/a").environ().has("K", "below");
+    let vault = TestVault::kv1().secret("data/a", [("k", "below")]).secret("a", [("k", "above")]);
+    vault.clone().path("data/a").environ().has("K", "below");
+    vault.path("a").environ().has("K", "above");
 }
 
 #[test]
 fn names_with_odd_characters_are_found() {
-    for bed in Bed::each() {
+    for vault in TestVault::each() {
         let names = [("a b", "a%20b"), ("50%", "50%25"), ("a%20b", "a%2520b"), ("ü", "%C3%BC"), ("a@b", "a@b")];
         for (name, encoded) in names.into_iter().chain([("a?b", "a%3Fb"), ("a#b", "a%23b"), ("a+b", "a+b")]) {
-            bed.clone().secret(encoded, [("k", name)]).path(name).environ().has("K", name);
+            vault.clone().secret(encoded, [("k", name)]).path(name).environ().has("K", name);
         }
     }
 }
 
 #[test]
 fn the_version_of_the_engine_can_be_said() {
-    for (bed, version, other) in [(Bed::kv1(), "1", "2"), (Bed::kv2(), "2", "1")] {
-        let bed = bed.secret("a", [("k", "v")]).path("a");
-        bed.clone().args(["--kv", version]).environ().has("K", "v");
-        bed.clone().args(["--kv", "auto"]).environ().has("K", "v");
-        bed.args(["--kv", other]).fails(
+    for (vault, version, other) in [(TestVault::kv1(), "1", "2"), (TestVault::kv2(), "2", "1")] {
+        let vault = vault.secret("a", [("k", "v")]).path("a");
+        vault.clone().args(["--kv", version]).environ().has("K", "v");
+        vault.clone().args(["--kv", "auto"]).environ().has("K", "v");
+        vault.args(["--kv", other]).fails(
             "vault-exec: read {kv}/a: no such secret\n\
              hint: `bao kv list {kv}` shows what is there; --optional-path lets it be absent; \
              --kv auto finds out which engine it is\n",
@@ -194,12 +194,12 @@ fn the_version_of_the_engine_can_be_said() {
 
 #[test]
 fn keys_are_chosen() {
-    for bed in Bed::each() {
-        let bed = bed.secret("a", [("x", "1"), ("y", "2"), ("z", "3")]).path("a");
-        bed.clone().args(["--only", "x", "--only", "z"]).environ().has("X", "1").lacks("Y").has("Z", "3");
-        bed.clone().args(["--skip", "x", "--skip", "absent"]).environ().lacks("X").has("Y", "2").has("Z", "3");
-        bed.clone().args(["--only", "x", "--only", "y", "--skip", "x"]).environ().lacks("X").has("Y", "2").lacks("Z");
-        bed.args(["--only", "X", "--only", "x", "--only", "w"]).fails(
+    for vault in TestVault::each() {
+        let vault = vault.secret("a", [("x", "1"), ("y", "2"), ("z", "3")]).path("a");
+        vault.clone().args(["--only", "x", "--only", "z"]).environ().has("X", "1").lacks("Y").has("Z", "3");
+        vault.clone().args(["--skip", "x", "--skip", "absent"]).environ().lacks("X").has("Y", "2").has("Z", "3");
+        vault.clone().args(["--only", "x", "--only", "y", "--skip", "x"]).environ().lacks("X").has("Y", "2").lacks("Z");
+        vault.args(["--only", "X", "--only", "x", "--only", "w"]).fails(
             "vault-exec: --only X, w: no path has such a key\n\
              hint: keys are named as the secret has them, before they become variables\n",
         );
@@ -208,75 +208,78 @@ fn keys_are_chosen() {
 
 #[test]
 fn other_engines_are_read_plainly() {
-    let bed = Bed::kv2().having("cubbyhole/{kv}", &json!({"k": "v"}));
-    bed.args(["--path", "cubbyhole/{kv}"]).environ().has("K", "v");
+    let vault = TestVault::kv2().posted("cubbyhole/{kv}", &json!({"k": "v"}));
+    vault.args(["--path", "cubbyhole/{kv}"]).environ().has("K", "v");
 }
 
 #[test]
 fn a_refusal_prints_what_the_policy_lacks() {
-    for bed in Bed::each() {
-        let bed = bed.secret("a", [("k", "v")]).secret("b", [("k", "v")]);
-        let (mine, lacking) = if bed.is_kv1() { ("{kv}/a", "{kv}/b") } else { ("{kv}/data/a", "{kv}/data/b") };
-        let bed = bed.token_with_policy(&format!(r#"path "{mine}" {{capabilities=["read"]}}"#));
-        bed.clone().path("a").environ().has("K", "v");
+    for vault in TestVault::each() {
+        let vault = vault.secret("a", [("k", "v")]).secret("b", [("k", "v")]);
+        let (mine, lacking) = if vault.is_kv1() { ("{kv}/a", "{kv}/b") } else { ("{kv}/data/a", "{kv}/data/b") };
+        let vault = vault.token_with_policy(&format!(r#"path "{mine}" {{capabilities=["read"]}}"#));
+        vault.clone().path("a").environ().has("K", "v");
         let message = format!("vault-exec: read {{kv}}/b: permission denied (403)\n{}", stanza(lacking));
-        bed.clone().path("a").path("b").fails(&message);
-        bed.path("a").args(["--optional-path", "{kv}/b"]).fails(&message);
+        vault.clone().path("a").path("b").fails(&message);
+        vault.path("a").args(["--optional-path", "{kv}/b"]).fails(&message);
     }
 }
 
 #[test]
 fn a_refused_look_up_is_survived_with_advice() {
-    for bed in Bed::each() {
-        bed.secret("a", [("k", "v")]).token_with_policy(r#"path "elsewhere" {capabilities=["read"]}"#).path("a").fails(
-            &format!(
+    for vault in TestVault::each() {
+        vault
+            .secret("a", [("k", "v")])
+            .token_with_policy(r#"path "elsewhere" {capabilities=["read"]}"#)
+            .path("a")
+            .fails(&format!(
                 "vault-exec: read {{kv}}/a: permission denied (403)\n{}\
                  check --kv and --mount: the server did not say which engine holds the path\n",
                 stanza("{kv}/data/a")
-            ),
-        );
+            ));
     }
 }
 
 #[test]
 fn a_token_that_the_server_does_not_know_is_doubted() {
-    for bed in Bed::each() {
-        let bed = bed.secret("a", [("k", "v")]).env("VAULT_TOKEN", "hvs.unknown");
+    for vault in TestVault::each() {
+        let vault = vault.secret("a", [("k", "v")]).env("VAULT_TOKEN", "hvs.unknown");
         for option in ["--path", "--optional-path"] {
-            bed.clone().args([option, "{kv}/a"]).fails(DOUBTED);
+            vault.clone().args([option, "{kv}/a"]).fails(DOUBTED);
         }
     }
 }
 
 #[test]
 fn a_namespace_is_entered() {
-    let bed = Bed::in_namespace("team-a").secret("a", [("k", "v")]).path("a");
-    bed.clone().args(["--namespace", "team-a"]).environ().has("K", "v");
-    bed.clone().env("VAULT_NAMESPACE", "team-a/").environ().has("K", "v");
-    bed.clone().env("VAULT_NAMESPACE", "x").env("BAO_NAMESPACE", "team-a").environ().has("K", "v");
-    bed.clone().args(["--namespace", "team-b"]).fails(
+    let vault = TestVault::in_namespace("team-a").secret("a", [("k", "v")]).path("a");
+    vault.clone().args(["--namespace", "team-a"]).environ().has("K", "v");
+    vault.clone().env("VAULT_NAMESPACE", "team-a/").environ().has("K", "v");
+    vault.clone().env("VAULT_NAMESPACE", "x").env("BAO_NAMESPACE", "team-a").environ().has("K", "v");
+    vault.clone().args(["--namespace", "team-b"]).fails(
         "vault-exec: read secret/a: no such namespace\n\
          hint: check --namespace or VAULT_NAMESPACE\n",
     );
-    bed.args(["--namespace", "team\na"])
+    vault
+        .args(["--namespace", "team\na"])
         .fails("vault-exec: --namespace: a namespace has only visible ASCII characters\n");
 }
 
 #[test]
 fn the_common_case_is_one_request() {
-    let bed = Bed::kv2().secret("a", [("k", "v")]).secret("b", [("l", "w")]).secret("c", [("m", "x")]);
-    bed.clone().overheard().path("a").environ().asked(["{kv}/data/a"]);
-    bed.clone().overheard().path("a@1").environ().asked(["{kv}/data/a?version=1"]);
+    let vault = TestVault::kv2().secret("a", [("k", "v")]).secret("b", [("l", "w")]).secret("c", [("m", "x")]);
+    vault.clone().recorded().path("a").environ().asked(["{kv}/data/a"]);
+    vault.clone().recorded().path("a@1").environ().asked(["{kv}/data/a?version=1"]);
     let three = ["{kv}/data/a", "{kv}/data/b", "{kv}/data/c"];
-    bed.clone().overheard().path("a").path("b").path("c").environ().asked(three);
-    bed.overheard().path("a").args(["--kv", "2"]).environ().asked(["{kv}/data/a"]);
-    Bed::kv1().secret("a", [("k", "v")]).overheard().path("a").args(["--kv", "1"]).environ().asked(["{kv}/a"]);
+    vault.clone().recorded().path("a").path("b").path("c").environ().asked(three);
+    vault.recorded().path("a").args(["--kv", "2"]).environ().asked(["{kv}/data/a"]);
+    TestVault::kv1().secret("a", [("k", "v")]).recorded().path("a").args(["--kv", "1"]).environ().asked(["{kv}/a"]);
 }
 
 #[test]
 fn an_engine_that_is_not_kv_v2_takes_two_requests_more() {
-    let bed = Bed::kv1().secret("a", [("k", "v")]).overheard().path("a");
-    bed.environ().asked(["{kv}/data/a", "sys/internal/ui/mounts/{kv}/a", "{kv}/a"]);
+    let vault = TestVault::kv1().secret("a", [("k", "v")]).recorded().path("a");
+    vault.environ().asked(["{kv}/data/a", "sys/internal/ui/mounts/{kv}/a", "{kv}/a"]);
 }
 
 const READ_A: &str = r#"path "{kv}/data/a" {capabilities=["read"]}"#;

@@ -1,12 +1,12 @@
 //! Values put together by templates, as variables and as files in memory.
 
-use crate::support::vault::Bed;
+use crate::support::vault::TestVault;
 
 /// A password that a URL must not be taken in by.
 const PASSWORD: &str = "p@ss:/?#%";
 
-fn postgres() -> Bed {
-    Bed::kv2().secret("db", [("user", "me"), ("password", PASSWORD), ("db", "app")]).path("db")
+fn postgres() -> TestVault {
+    TestVault::kv2().secret("db", [("user", "me"), ("password", PASSWORD), ("db", "app")]).path("db")
 }
 
 #[test]
@@ -18,27 +18,27 @@ fn a_url_is_composed_with_its_parts_encoded() {
 
 #[test]
 fn a_variable_is_renamed_and_nothing_else_exported() {
-    let bed = postgres().args(["--pristine", "--explicit", "--set", "PGPASSWORD={password}"]);
-    bed.run(["/bin/cat", "/proc/self/environ"]).exits(0).has_only(["PGPASSWORD=p@ss:/?#%"]);
+    let vault = postgres().args(["--pristine", "--explicit", "--set", "PGPASSWORD={password}"]);
+    vault.run(["/bin/cat", "/proc/self/environ"]).exits(0).has_only(["PGPASSWORD=p@ss:/?#%"]);
 }
 
 #[test]
 fn a_path_is_picked_where_several_hold_the_key() {
-    let bed = Bed::kv2().secret("a", [("k", "first")]).secret("b", [("k", "last")]).path("a").path("b");
-    let bed = bed.args(["--set", "FIRST={{kv}/a#k}", "--set", "LAST={k}"]);
-    bed.environ().has("FIRST", "first").has("LAST", "last").has("K", "last");
+    let vault = TestVault::kv2().secret("a", [("k", "first")]).secret("b", [("k", "last")]).path("a").path("b");
+    let vault = vault.args(["--set", "FIRST={{kv}/a#k}", "--set", "LAST={k}"]);
+    vault.environ().has("FIRST", "first").has("LAST", "last").has("K", "last");
 }
 
 #[test]
 fn templates_may_come_from_a_variable_line_by_line() {
-    let bed = postgres().env("VAULT_EXEC_SET", "A={user},{db}\nB={{}}");
-    bed.environ().has("A", "me,app").has("B", "{}").lacks("VAULT_EXEC_SET");
+    let vault = postgres().env("VAULT_EXEC_SET", "A={user},{db}\nB={{}}");
+    vault.environ().has("A", "me,app").has("B", "{}").lacks("VAULT_EXEC_SET");
 }
 
 #[test]
 fn a_name_given_by_hand_may_be_any() {
-    let bed = Bed::kv2().secret("a", [("path", "/evil"), ("k", "v")]).path("a");
-    bed.args(["--set", "PATH=/usr/bin:/bin:{k}"]).environ().has("PATH", "/usr/bin:/bin:v");
+    let vault = TestVault::kv2().secret("a", [("path", "/evil"), ("k", "v")]).path("a");
+    vault.args(["--set", "PATH=/usr/bin:/bin:{k}"]).environ().has("PATH", "/usr/bin:/bin:v");
 }
 
 #[test]
@@ -60,9 +60,9 @@ fn what_a_template_lacks_is_told_with_the_column() {
 #[test]
 fn a_file_is_read_again_and_again_and_by_children() {
     let script = r#"cat "$F" "$F"; sh -c 'cat "$F"'; stat -Lc ' %a' "$F""#;
-    let bed = postgres().args(["--file", "F={password}\n"]);
+    let vault = postgres().args(["--file", "F={password}\n"]);
     let thrice = format!("{PASSWORD}\n").repeat(3);
-    bed.run(["sh", "-c", script]).exits(0).stdout_is(format!("{thrice} 400\n"));
+    vault.run(["sh", "-c", script]).exits(0).stdout_is(format!("{thrice} 400\n"));
 }
 
 #[test]
@@ -74,9 +74,9 @@ fn a_file_cannot_be_changed() {
 
 #[test]
 fn a_file_may_hold_what_no_variable_can() {
-    let bed = Bed::kv2().secret("a", r#"{"k":"a\u0000b"}"#).path("a").args(["--explicit"]);
-    bed.clone().args(["--file", "F={k}"]).run(["sh", "-c", r#"cat "$F""#]).exits(0).stdout_is("a\0b");
-    bed.args(["--set", "F={k}"]).fails(
+    let vault = TestVault::kv2().secret("a", r#"{"k":"a\u0000b"}"#).path("a").args(["--explicit"]);
+    vault.clone().args(["--file", "F={k}"]).run(["sh", "-c", r#"cat "$F""#]).exits(0).stdout_is("a\0b");
+    vault.args(["--set", "F={k}"]).fails(
         "vault-exec: --set F: a value in it holds a NUL byte, which no variable can\n\
          hint: give it to the program as a file, with --file\n",
     );
@@ -85,9 +85,9 @@ fn a_file_may_hold_what_no_variable_can() {
 #[test]
 fn another_user_opens_it_where_the_mode_allows_it() {
     let drop = ["setpriv", "--reuid=65534", "--clear-groups", "sh", "-c", r#"cat "$F""#];
-    let bed = postgres().args(["--file", "F={user}"]);
-    bed.clone().args(["--file-mode", "0444"]).run(drop).exits(0).stdout_is("me");
-    assert!(!bed.run(drop).status.success());
+    let vault = postgres().args(["--file", "F={user}"]);
+    vault.clone().args(["--file-mode", "0444"]).run(drop).exits(0).stdout_is("me");
+    assert!(!vault.run(drop).status.success());
 }
 
 #[test]

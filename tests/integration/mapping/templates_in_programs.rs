@@ -2,60 +2,23 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::auth::lease::POSTGRES;
-use crate::support::api::{Authority, eventually};
-use crate::support::vault::Bed;
+use crate::support::process::dependency;
+use crate::support::scratch::TmpfsDir;
+use crate::support::tls::Authority;
+use crate::support::vault::TestVault;
+use crate::support::wait::wait_until;
 
 /// A password that a URL must not be taken in by.
 const PASSWORD: &str = "p@ss:/?#%";
 
 /// Where `SQLAlchemy` is imported from, fetched if it is not there yet.
-static SQLALCHEMY: LazyLock<String> = LazyLock::new(|| {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/test-deps/wheels.sh");
-    let requirements = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/test-deps/sqlalchemy.txt");
-    let output = Command::new("sh").args([script, requirements]).stderr(Stdio::inherit()).output().unwrap();
-    assert!(output.status.success(), "{script} failed");
-    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
-});
+static SQLALCHEMY: LazyLock<String> = LazyLock::new(|| dependency("sqlalchemy"));
 
-/// A directory on tmpfs that is removed in the end.
-pub(crate) struct Memory(PathBuf);
-
-impl Memory {
-    pub(crate) fn new() -> Self {
-        static NEXT: AtomicUsize = AtomicUsize::new(1);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = PathBuf::from(format!("/dev/shm/vault-exec-test-{}-{number}", std::process::id()));
-        fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-
-    pub(crate) fn path(&self) -> &str {
-        self.0.to_str().unwrap()
-    }
-
-    /// What is in it.
-    pub(crate) fn names(&self) -> Vec<String> {
-        let entries = fs::read_dir(&self.0).unwrap();
-        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort_unstable();
-        names
-    }
-}
-
-impl Drop for Memory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-fn app() -> Bed {
-    Bed::kv2().secret("app", [("user", "me"), ("password", PASSWORD)]).path("app")
+fn app() -> TestVault {
+    TestVault::kv2().secret("app", [("user", "me"), ("password", PASSWORD)]).path("app")
 }
 
 #[test]
@@ -66,21 +29,21 @@ fn sqlalchemy_reads_what_airflow_is_given() {
                   url = sqlalchemy.engine.make_url(os.environ['AIRFLOW__DATABASE__SQL_ALCHEMY_CONN'])\n\
                   print(url.drivername, url.username, url.password, url.host, url.port, url.database, sep='\\n', end='')";
     let all: String = (' '..='~').collect();
-    for bed in Bed::each() {
+    for vault in TestVault::each() {
         for (user, password) in [("airflow", PASSWORD), ("air flow@", &all), ("é", "100%+1 ü\t\u{1f511}")] {
             let keys = [("postgres_user", user), ("postgres_password", password), ("postgres_db", "airflow")];
-            let bed = bed.clone().secret("airflow", keys).path("airflow").args(["--set", line]);
-            let bed = bed.env("PYTHONPATH", &*SQLALCHEMY).env("PYTHONUTF8", "1");
+            let vault = vault.clone().secret("airflow", keys).path("airflow").args(["--set", line]);
+            let vault = vault.env("PYTHONPATH", &*SQLALCHEMY).env("PYTHONUTF8", "1");
             let read = format!("postgresql+psycopg2\n{user}\n{password}\npostgres\nNone\nairflow");
-            bed.run(["python3", "-c", script]).exits(0).stdout_is(read).stderr_is("");
+            vault.run(["python3", "-c", script]).exits(0).stdout_is(read).stderr_is("");
         }
     }
 }
 
-/// A role of the real database, and a bed whose programs find the database.
-fn database(role: &str, password: &str) -> Bed {
+/// A role of the real database, and a vault whose programs find the database.
+fn database(role: &str, password: &str) -> TestVault {
     POSTGRES.asks(&format!("create role {role} login password '{password}'")).unwrap();
-    Bed::kv2()
+    TestVault::kv2()
         .secret("db", [("user", role), ("password", password)])
         .path("db")
         .args(["--explicit"])
@@ -94,37 +57,38 @@ const WHO: [&str; 4] = ["psql", "-wAtc", "select current_user", "-X"];
 
 #[test]
 fn psql_takes_its_password_from_the_file() {
-    let bed = database("by_passfile", "p@ss/?#%").args(["--file", "PGPASSFILE=*:*:*:{user}:{password}\n"]);
-    bed.run(WHO).exits(0).stdout_is("by_passfile\n").stderr_is("");
-    bed.clone()
+    let vault = database("by_passfile", "p@ss/?#%").args(["--file", "PGPASSFILE=*:*:*:{user}:{password}\n"]);
+    vault.run(WHO).exits(0).stdout_is("by_passfile\n").stderr_is("");
+    vault
+        .clone()
         .run(["sh", "-c", r#"for n in 1 2; do "$@"; done"#, "sh", WHO[0], WHO[1], WHO[2]])
         .exits(0)
         .stdout_is("by_passfile\nby_passfile\n");
 
-    let open = bed.clone().args(["--file-mode", "0444"]).run(WHO).exits(2).stdout_is("");
+    let open = vault.clone().args(["--file-mode", "0444"]).run(WHO).exits(2).stdout_is("");
     assert!(
         open.stderr.starts_with("WARNING: password file \"/proc/self/fd/64\" has group or world access; permissions"),
         "{open}"
     );
     assert!(open.stderr.contains("no password supplied"), "{open}");
-    bed.args(["--set", "PGPASSFILE_IS_NO_LONGER_SET=1"]).run(["sh", "-c", r#"test -r "$PGPASSFILE""#]).exits(0);
+    vault.args(["--set", "PGPASSFILE_IS_NO_LONGER_SET=1"]).run(["sh", "-c", r#"test -r "$PGPASSFILE""#]).exits(0);
 }
 
 #[test]
 fn psql_takes_a_url_with_any_password() {
-    let bed = database("by_url", PASSWORD).args(["--set", "URL=postgresql://{user|url}:{password|url}@/postgres"]);
-    bed.run(["sh", "-c", r#"psql -wXAtc 'select current_user' "$URL""#]).exits(0).stdout_is("by_url\n").stderr_is("");
+    let vault = database("by_url", PASSWORD).args(["--set", "URL=postgresql://{user|url}:{password|url}@/postgres"]);
+    vault.run(["sh", "-c", r#"psql -wXAtc 'select current_user' "$URL""#]).exits(0).stdout_is("by_url\n").stderr_is("");
     // A service file knows no escapes and needs none.
-    let bed = database("by_service", PASSWORD).env("PGSERVICE", "db");
-    let bed = bed.args(["--file", "PGSERVICEFILE=[db]\nuser={user}\npassword={password}\n"]);
-    bed.run(WHO).exits(0).stdout_is("by_service\n").stderr_is("");
+    let vault = database("by_service", PASSWORD).env("PGSERVICE", "db");
+    let vault = vault.args(["--file", "PGSERVICEFILE=[db]\nuser={user}\npassword={password}\n"]);
+    vault.run(WHO).exits(0).stdout_is("by_service\n").stderr_is("");
 }
 
 #[test]
 fn psql_shows_a_certificate_whose_key_is_in_the_file() {
-    let authority = Authority::new();
+    let authority = Authority::new("test");
     let owner = fs::metadata(POSTGRES.sockets.join("data")).unwrap();
-    let (server, server_key) = authority.certify("localhost");
+    let (server, server_key) = authority.issue(&["localhost"]);
     let give = |name: &str, content: &str| {
         let path = POSTGRES.sockets.join(name);
         fs::write(&path, content).unwrap();
@@ -132,7 +96,7 @@ fn psql_shows_a_certificate_whose_key_is_in_the_file() {
         std::os::unix::fs::chown(&path, Some(owner.uid()), Some(owner.gid())).unwrap();
         path.display().to_string()
     };
-    let files = [("ssl_cert_file", server), ("ssl_key_file", server_key), ("ssl_ca_file", authority.pem())];
+    let files = [("ssl_cert_file", server), ("ssl_key_file", server_key), ("ssl_ca_file", authority.pem().to_owned())];
     for (setting, content) in files {
         let path = give(setting, &content);
         POSTGRES.asks(&format!("alter system set {setting} = '{path}'")).unwrap();
@@ -141,13 +105,14 @@ fn psql_shows_a_certificate_whose_key_is_in_the_file() {
     let rules = fs::read_to_string(POSTGRES.sockets.join("data/pg_hba.conf")).unwrap();
     give("data/pg_hba.conf", &format!("hostssl all by_certificate 127.0.0.1/32 cert\n{rules}"));
     POSTGRES.asks("select pg_reload_conf()").unwrap();
-    eventually("TLS", || POSTGRES.asks("show ssl").as_deref() == Some("on\n"));
+    wait_until("TLS", || POSTGRES.asks("show ssl").as_deref() == Some("on\n"));
 
-    let (certificate, key) = authority.certify("by_certificate");
-    let bed = database("by_certificate", "unused").secret("tls", [("crt", &*certificate), ("key", &*key)]).path("tls");
-    let bed = bed.env("PGSSLMODE", "require").args(["--file", "PGSSLCERT={crt}", "--file", "PGSSLKEY={key}"]);
-    bed.run(WHO).exits(0).stdout_is("by_certificate\n").stderr_is("");
-    let open = bed.args(["--file-mode", "0444"]).run(WHO).exits(2);
+    let (certificate, key) = authority.issue(&["by_certificate"]);
+    let vault =
+        database("by_certificate", "unused").secret("tls", [("crt", &*certificate), ("key", &*key)]).path("tls");
+    let vault = vault.env("PGSSLMODE", "require").args(["--file", "PGSSLCERT={crt}", "--file", "PGSSLKEY={key}"]);
+    vault.run(WHO).exits(0).stdout_is("by_certificate\n").stderr_is("");
+    let open = vault.args(["--file-mode", "0444"]).run(WHO).exits(2);
     assert!(open.stderr.contains("private key file \"/proc/self/fd/65\" has group or world access"), "{open}");
 }
 
@@ -173,12 +138,12 @@ fn an_entrypoint_with_file_variables_reads_them() {
         }
         file_env PASSWORD
         exec sh -c 'printf "%s %s" "$PASSWORD" "${PASSWORD_FILE-unset}"'"#;
-    let bed = app().args(["--file", "PASSWORD_FILE={password}"]);
-    bed.clone().args(["--explicit"]).run(["bash", "-c", entrypoint]).exits(0).stdout_is(format!("{PASSWORD} unset"));
+    let vault = app().args(["--file", "PASSWORD_FILE={password}"]);
+    vault.clone().args(["--explicit"]).run(["bash", "-c", entrypoint]).exits(0).stdout_is(format!("{PASSWORD} unset"));
     // Which is what --explicit, or --skip, is for.
-    let both = bed.clone().run(["bash", "-c", entrypoint]).exits(1);
+    let both = vault.clone().run(["bash", "-c", entrypoint]).exits(1);
     assert!(both.stderr.starts_with("error: both PASSWORD and PASSWORD_FILE are set"), "{both}");
-    bed.args(["--skip", "password"]).run(["bash", "-c", entrypoint]).exits(0).stdout_is(format!("{PASSWORD} unset"));
+    vault.args(["--skip", "password"]).run(["bash", "-c", entrypoint]).exits(0).stdout_is(format!("{PASSWORD} unset"));
 }
 
 fn python(script: &str) -> [&str; 3] {
@@ -190,59 +155,59 @@ fn python_reads_it_as_often_as_it_wants() {
     let script = "import os\n\
                   f = os.environ['F']\n\
                   print(open(f).read() + open(f).read(), os.path.getsize(f), os.path.isfile(f), end='')";
-    let bed = app().args(["--file", "F={user}"]);
-    bed.run(python(script)).exits(0).stdout_is("meme 2 True").stderr_is("");
+    let vault = app().args(["--file", "F={user}"]);
+    vault.run(python(script)).exits(0).stdout_is("meme 2 True").stderr_is("");
 }
 
 #[test]
 fn a_program_that_drops_its_privileges_by_itself_reads_it_where_the_mode_allows_it() {
     let script = "import os\nos.setgid(65534)\nos.setuid(65534)\nprint(open(os.environ['F']).read(), end='')";
-    let memory = Memory::new();
+    let memory = TmpfsDir::new();
     for more in [vec![], vec!["--file-dir", memory.path()]] {
-        let bed = app().args(["--file", "F={user}"]).args(more);
-        let refused = bed.run(python(script)).exits(1);
+        let vault = app().args(["--file", "F={user}"]).args(more);
+        let refused = vault.run(python(script)).exits(1);
         assert!(refused.stderr.contains("PermissionError"), "{refused}");
         let _ = fs::remove_file(format!("{}/F", memory.path()));
-        bed.args(["--file-mode", "0444"]).run(python(script)).exits(0).stdout_is("me");
+        vault.args(["--file-mode", "0444"]).run(python(script)).exits(0).stdout_is("me");
     }
 }
 
 #[test]
 fn a_program_that_closes_what_it_inherits_finds_it_in_a_directory() {
     let script = "import os\nos.closerange(3, 4096)\nprint(open(os.environ['F']).read(), end='')";
-    let bed = app().args(["--file", "F={password}"]);
-    let closed = bed.run(python(script)).exits(1);
+    let vault = app().args(["--file", "F={password}"]);
+    let closed = vault.run(python(script)).exits(1);
     assert!(closed.stderr.contains("FileNotFoundError"), "{closed}");
 
-    let memory = Memory::new();
-    let bed = bed.args(["--file-dir", memory.path()]);
-    bed.run(python(script)).exits(0).stdout_is(PASSWORD).stderr_is("");
+    let memory = TmpfsDir::new();
+    let vault = vault.args(["--file-dir", memory.path()]);
+    vault.run(python(script)).exits(0).stdout_is(PASSWORD).stderr_is("");
     let metadata = fs::metadata(format!("{}/F", memory.path())).unwrap();
     assert_eq!((metadata.mode() & 0o7777, metadata.nlink(), metadata.len()), (0o600, 1, PASSWORD.len() as u64));
 }
 
 #[test]
 fn a_directory_gets_no_file_that_is_there_and_none_on_a_disk() {
-    let memory = Memory::new();
+    let memory = TmpfsDir::new();
     let path = format!("{}/B", memory.path());
-    let bed = app().args(["--file", "A={user}", "--file", "B={user}", "--file-dir", memory.path()]);
+    let vault = app().args(["--file", "A={user}", "--file", "B={user}", "--file-dir", memory.path()]);
     let taken = format!(
         "vault-exec: --file B: {path}: File exists\n\
          hint: it is not overwritten: remove it, or name another --file-dir\n"
     );
     fs::write(&path, "theirs").unwrap();
-    bed.fails(&taken);
+    vault.fails(&taken);
     assert_eq!((memory.names(), fs::read_to_string(&path).unwrap()), (vec!["B".into()], "theirs".into()));
     fs::remove_file(&path).unwrap();
     // Also not through a link that leads nowhere.
-    std::os::unix::fs::symlink(bed.fill("{home}/elsewhere"), &path).unwrap();
-    bed.fails(&taken);
-    assert!(!fs::exists(bed.fill("{home}/elsewhere")).unwrap());
+    std::os::unix::fs::symlink(vault.fill("{home}/elsewhere"), &path).unwrap();
+    vault.fails(&taken);
+    assert!(!fs::exists(vault.fill("{home}/elsewhere")).unwrap());
 
     let hint = "hint: name a directory on tmpfs, for example in /dev/shm\n";
     let refused = |directory: &str, why: &str| {
-        let bed = app().args(["--file", "A={user}", "--file-dir", directory]);
-        bed.fails(&format!("vault-exec: --file A: {}: {why}\n{hint}", bed.fill(directory)));
+        let vault = app().args(["--file", "A={user}", "--file-dir", directory]);
+        vault.fails(&format!("vault-exec: --file A: {}: {why}\n{hint}", vault.fill(directory)));
     };
     refused(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"), "it is not on tmpfs");
     assert!(!fs::exists(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/A")).unwrap());
@@ -255,24 +220,24 @@ fn a_directory_gets_no_file_that_is_there_and_none_on_a_disk() {
 
 #[test]
 fn the_name_of_the_file_holds_wherever_the_program_goes() {
-    let memory = Memory::new();
-    let bed = app().args(["--file", "F={user}", "--file-dir", "."]);
-    let bed = bed.under_sh(&format!(r#"cd {} && exec "$@""#, memory.path()));
-    bed.run(["sh", "-c", r#"cd / && cat "$F""#]).exits(0).stdout_is("me");
+    let memory = TmpfsDir::new();
+    let vault = app().args(["--file", "F={user}", "--file-dir", "."]);
+    let vault = vault.under_sh(&format!(r#"cd {} && exec "$@""#, memory.path()));
+    vault.run(["sh", "-c", r#"cd / && cat "$F""#]).exits(0).stdout_is("me");
 }
 
 #[test]
 fn no_file_stays_where_no_program_starts() {
-    let memory = Memory::new();
-    let bed = app().args(["--file", "F={user}", "--file-dir", memory.path()]).program("junk", "junk");
+    let memory = TmpfsDir::new();
+    let vault = app().args(["--file", "F={user}", "--file-dir", memory.path()]).program("junk", "junk");
     let junk = "vault-exec: {home}/junk cannot be executed: it is no program\n\
                 hint: a script needs a first line such as #!/bin/sh\n";
-    bed.run(["{home}/junk"]).exits(126).stderr_is(junk);
+    vault.run(["{home}/junk"]).exits(126).stderr_is(junk);
     assert_eq!(memory.names(), [""; 0]);
 
-    bed.clone().args(["--require", "ABSENT"]).run(["true"]).exits(125);
+    vault.clone().args(["--require", "ABSENT"]).run(["true"]).exits(125);
     assert_eq!(memory.names(), [""; 0]);
-    bed.clone().args(["--set", "A={absent}"]).run(["true"]).exits(125);
-    bed.args(["--file", "G={absent}"]).run(["true"]).exits(125);
+    vault.clone().args(["--set", "A={absent}"]).run(["true"]).exits(125);
+    vault.args(["--file", "G={absent}"]).run(["true"]).exits(125);
     assert_eq!(memory.names(), [""; 0]);
 }

@@ -8,15 +8,15 @@ use std::thread;
 
 use rustls::version::{TLS12, TLS13};
 
-use crate::support::fake_server::{FakeVault, Reply, secret_body};
-use crate::support::vault::{Bed, new_dir};
-
+use super::case::{MemoryCase, prove_all};
 use super::keys::Tls;
 use super::random;
-use super::scene::{Scene, prove_all};
+use crate::support::fake_server::{FakeServer, Reply, secret_body};
+use crate::support::scratch::new_dir;
+use crate::support::vault::TestVault;
 
-/// What there is between us and a secret, and a scene of it.
-type Connection = (&'static str, fn(&str) -> Scene);
+/// What there is between us and a secret, and a case of it.
+type Connection = (&'static str, fn(&str) -> MemoryCase);
 
 const CONNECTIONS: [Connection; 18] = [
     ("plain HTTP", |secret| answered([found(secret)])),
@@ -24,22 +24,24 @@ const CONNECTIONS: [Connection; 18] = [
     ("TLS 1.3", |secret| answered_over(Tls::of(&TLS13), [found(secret)])),
     ("TLS with anybody", |secret| {
         let tls = Tls::of(&TLS13);
-        let fake = FakeVault::answering_over_tls(tls.config.clone(), [found(secret)]);
-        Scene::of(fake.unwatched_bed().args(["--tls-skip-verify"])).with(fake).none_of_later(move |_| tls.secrets())
+        let fake = FakeServer::answering_over_tls(tls.config.clone(), [found(secret)]);
+        MemoryCase::of(fake.unwatched_vault().args(["--tls-skip-verify"]))
+            .with(fake)
+            .none_of_later(move |_| tls.secrets())
     }),
     ("TLS with a server name", |secret| {
         let tls = Tls::new("vault.test", &TLS13, None);
-        let fake = FakeVault::answering_over_tls(tls.config.clone(), [found(secret)]);
-        let bed = trusting(fake.unwatched_bed(), &tls).args(["--tls-server-name", "vault.test"]);
-        Scene::of(bed).with(fake).none_of_later(move |_| tls.secrets())
+        let fake = FakeServer::answering_over_tls(tls.config.clone(), [found(secret)]);
+        let vault = trusting(fake.unwatched_vault(), &tls).args(["--tls-server-name", "vault.test"]);
+        MemoryCase::of(vault).with(fake).none_of_later(move |_| tls.secrets())
     }),
     ("a name to look up", |secret| {
-        let fake = FakeVault::answering([found(secret)]);
-        Scene::of(fake.unwatched_bed().env("VAULT_ADDR", format!("http://localhost:{}", fake.port()))).with(fake)
+        let fake = FakeServer::answering([found(secret)]);
+        MemoryCase::of(fake.unwatched_vault().env("VAULT_ADDR", format!("http://localhost:{}", fake.port()))).with(fake)
     }),
     ("a socket", |secret| {
-        let fake = FakeVault::answering([found(secret)]);
-        Scene::of(fake.unwatched_bed().env("VAULT_ADDR", socket_to(fake.port()))).with(fake)
+        let fake = FakeServer::answering([found(secret)]);
+        MemoryCase::of(fake.unwatched_vault().env("VAULT_ADDR", socket_to(fake.port()))).with(fake)
     }),
     ("a first try that failed", |secret| {
         answered([Reply::status(503), Reply::closed(), Reply::reset(), found(secret)])
@@ -52,20 +54,20 @@ const CONNECTIONS: [Connection; 18] = [
         answered([Reply::raw(whole), found(secret)])
     }),
     ("a redirect", |secret| {
-        let active = FakeVault::answering([found(secret)]);
+        let active = FakeServer::answering([found(secret)]);
         answered([to(&active)]).with(active)
     }),
     ("a redirect from TLS to TLS", |secret| {
         let tls = Tls::of(&TLS13);
-        let active = FakeVault::answering_over_tls(tls.config.clone(), [found(secret)]);
+        let active = FakeServer::answering_over_tls(tls.config.clone(), [found(secret)]);
         answered_over(tls, [to(&active)]).with(active)
     }),
     ("a redirect from plain HTTP to TLS", |secret| {
         let tls = Tls::of(&TLS13);
-        let active = FakeVault::answering_over_tls(tls.config.clone(), [found(secret)]);
-        let standby = FakeVault::answering([to(&active)]);
-        let scene = Scene::of(trusting(standby.unwatched_bed(), &tls)).with(standby);
-        scene.with(active).none_of_later(move |_| tls.secrets())
+        let active = FakeServer::answering_over_tls(tls.config.clone(), [found(secret)]);
+        let standby = FakeServer::answering([to(&active)]);
+        let case = MemoryCase::of(trusting(standby.unwatched_vault(), &tls)).with(standby);
+        case.with(active).none_of_later(move |_| tls.secrets())
     }),
     ("a body in small chunks", |secret| {
         let mut answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned();
@@ -78,29 +80,29 @@ const CONNECTIONS: [Connection; 18] = [
         answered([Reply::raw(format!("HTTP/1.1 200 OK\r\n\r\n{}", secret_body(&[("a", secret)])))])
     }),
     ("a proxy with a password", |secret| {
-        let proxy = FakeVault::answering([found(secret)]);
+        let proxy = FakeServer::answering([found(secret)]);
         let (url, password) = proxy_at(proxy.port());
-        let bed = proxy.unwatched_bed().env("VAULT_ADDR", "http://vault.test:8200").env("VAULT_EXEC_PROXY", url);
-        Scene::of(bed).with(proxy).never("password of the proxy", password)
+        let vault = proxy.unwatched_vault().env("VAULT_ADDR", "http://vault.test:8200").env("VAULT_EXEC_PROXY", url);
+        MemoryCase::of(vault).with(proxy).never("password of the proxy", password)
     }),
     ("a tunnel through a proxy with a password", |secret| {
-        let (scene, port) = behind_proxy(secret);
+        let (case, port) = behind_proxy(secret);
         let (url, password) = proxy_at(port);
-        scene.env("VAULT_EXEC_PROXY", &url).never("password of the proxy", password)
+        case.env("VAULT_EXEC_PROXY", &url).never("password of the proxy", password)
     }),
     ("a tunnel through a proxy that the program may use, too", |secret| {
-        let (scene, port) = behind_proxy(secret);
+        let (case, port) = behind_proxy(secret);
         let (url, password) = proxy_at(port);
-        scene.inherited("HTTPS_PROXY", &url).never("password of the proxy", password)
+        case.inherited("HTTPS_PROXY", &url).never("password of the proxy", password)
     }),
 ];
 
 #[test]
 fn every_connection() {
-    prove_all(CONNECTIONS.iter().map(|(name, scene)| {
+    prove_all(CONNECTIONS.iter().map(|(name, case)| {
         let [token, secret] = [random(32), random(32)];
-        let scene = scene(&secret).env("VAULT_TOKEN", &token).never("token", token).once("A", secret);
-        ((*name).to_owned(), scene)
+        let case = case(&secret).env("VAULT_TOKEN", &token).never("token", token).once("A", secret);
+        ((*name).to_owned(), case)
     }));
 }
 
@@ -108,22 +110,22 @@ fn found(secret: &str) -> Reply {
     Reply::secret(&[("a", secret)])
 }
 
-fn to(active: &FakeVault) -> Reply {
+fn to(active: &FakeServer) -> Reply {
     Reply::redirect(307, &format!("{}/v1/secret/data/app", active.url()))
 }
 
-fn answered(replies: impl IntoIterator<Item = Reply>) -> Scene {
-    let fake = FakeVault::answering(replies);
-    Scene::of(fake.unwatched_bed()).with(fake)
+fn answered(replies: impl IntoIterator<Item = Reply>) -> MemoryCase {
+    let fake = FakeServer::answering(replies);
+    MemoryCase::of(fake.unwatched_vault()).with(fake)
 }
 
-fn answered_over(tls: Tls, replies: impl IntoIterator<Item = Reply>) -> Scene {
-    let fake = FakeVault::answering_over_tls(tls.config.clone(), replies);
-    Scene::of(trusting(fake.unwatched_bed(), &tls)).with(fake).none_of_later(move |_| tls.secrets())
+fn answered_over(tls: Tls, replies: impl IntoIterator<Item = Reply>) -> MemoryCase {
+    let fake = FakeServer::answering_over_tls(tls.config.clone(), replies);
+    MemoryCase::of(trusting(fake.unwatched_vault(), &tls)).with(fake).none_of_later(move |_| tls.secrets())
 }
 
-fn trusting(bed: Bed, tls: &Tls) -> Bed {
-    bed.file("ca", &tls.ca).args(["--ca-cert", "ca"])
+fn trusting(vault: TestVault, tls: &Tls) -> TestVault {
+    vault.file("ca", &tls.ca).args(["--ca-cert", "ca"])
 }
 
 /// The address of a proxy, and the password in it, which has to be encoded there.
@@ -134,12 +136,12 @@ fn proxy_at(port: u16) -> (String, String) {
 }
 
 /// A server that only a proxy finds, and the port of that proxy.
-fn behind_proxy(secret: &str) -> (Scene, u16) {
+fn behind_proxy(secret: &str) -> (MemoryCase, u16) {
     let tls = Tls::new("vault.test", &TLS13, None);
-    let fake = FakeVault::answering_over_tls(tls.config.clone(), [found(secret)]);
+    let fake = FakeServer::answering_over_tls(tls.config.clone(), [found(secret)]);
     let port = tunnel_to(fake.port());
-    let bed = trusting(fake.unwatched_bed(), &tls).env("VAULT_ADDR", "https://vault.test:8200");
-    (Scene::of(bed).with(fake).none_of_later(move |_| tls.secrets()), port)
+    let vault = trusting(fake.unwatched_vault(), &tls).env("VAULT_ADDR", "https://vault.test:8200");
+    (MemoryCase::of(vault).with(fake).none_of_later(move |_| tls.secrets()), port)
 }
 
 /// A proxy that takes everybody who shows a password to the same place.

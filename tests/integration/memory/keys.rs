@@ -3,12 +3,11 @@
 
 use std::sync::{Arc, Mutex};
 
+use crate::support::tls::Authority;
 use ring::hmac;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{KeyLog, ServerConfig, SupportedProtocolVersion};
-
-use crate::support::api::Authority;
 
 /// A name for whoever reads the report, and what nobody may find.
 pub(super) type Named = (String, Vec<u8>);
@@ -39,11 +38,11 @@ impl Tls {
 
     /// The same for a host, and for clients with certificates.
     pub(super) fn new(host: &str, version: &'static SupportedProtocolVersion, clients: Option<&Authority>) -> Self {
-        let authority = Authority::new();
+        let authority = Authority::new("test");
         let log = Arc::new(Log::default());
-        let mut config = authority.config_for(host, &[version], clients);
+        let mut config = authority.server_config(host, &[version], clients);
         config.key_log = Arc::<Log>::clone(&log);
-        Self { ca: authority.pem(), config, log }
+        Self { ca: authority.pem().to_owned(), config, log }
     }
 
     /// The secrets of each connection until now, and the keys that are made of them.

@@ -11,150 +11,155 @@ use serde_json::json;
 
 use crate::auth::jwt::{jwt, on_github, with_role};
 use crate::auth::kubernetes::in_pod;
-use crate::auth::login::{everybody_in, ldap};
-use crate::support::api::{Api, Authority, Door};
-use crate::support::vault::Bed;
+use crate::auth::password::{everybody_in, ldap};
 
+use super::case::{MemoryCase, prove_all};
 use super::keys::{Tls, secret_numbers};
 use super::random;
-use super::scene::{Scene, prove_all};
+use crate::support::api::Api;
+use crate::support::tls::Authority;
+use crate::support::vault::TestVault;
 
-/// How we get in, and a scene of it over plain HTTP.
-type Login = (&'static str, fn() -> Scene);
+/// How we get in, and a case of it over plain HTTP.
+type Login = (&'static str, fn() -> MemoryCase);
 
 const LOGINS: [Login; 27] = [
-    ("a token in VAULT_TOKEN", || token(|bed, token| bed.env("VAULT_TOKEN", token))),
+    ("a token in VAULT_TOKEN", || token(|vault, token| vault.env("VAULT_TOKEN", token))),
     ("a token in BAO_TOKEN, which beats another", || {
         let other = random(32);
-        token(|bed, token| bed.env("BAO_TOKEN", token).env("VAULT_TOKEN", &other)).never("other token", other)
+        token(|vault, token| vault.env("BAO_TOKEN", token).env("VAULT_TOKEN", &other)).never("other token", other)
     }),
     ("a token in --token-file", || {
-        token(|bed, token| bed.file("token", format!(" {token}\n")).args(["--token-file", "{home}/token"]))
+        token(|vault, token| vault.file("token", format!(" {token}\n")).args(["--token-file", "{home}/token"]))
     }),
     ("a token in VAULT_TOKEN_FILE", || {
-        token(|bed, token| bed.file("token", token).env("VAULT_TOKEN_FILE", "{home}/token"))
+        token(|vault, token| vault.file("token", token).env("VAULT_TOKEN_FILE", "{home}/token"))
     }),
     ("a token in BAO_TOKEN_PATH", || {
-        token(|bed, token| bed.file("token", token).env("BAO_TOKEN_PATH", "{home}/token"))
+        token(|vault, token| vault.file("token", token).env("BAO_TOKEN_PATH", "{home}/token"))
     }),
-    ("a token in ~/.vault-token", || token(|bed, token| bed.file(".vault-token", token))),
+    ("a token in ~/.vault-token", || token(|vault, token| vault.file(".vault-token", token))),
     ("a token that is kept", || {
-        let (bed, token) = with_token(Bed::locked());
-        let bed = bed.env("VAULT_TOKEN", &token).args(["--keep-token"]);
-        Scene::entering(bed).once("VAULT_TOKEN", token)
+        let (vault, token) = with_token(TestVault::locked());
+        let vault = vault.env("VAULT_TOKEN", &token).args(["--keep-token"]);
+        MemoryCase::entering(vault).once("VAULT_TOKEN", token)
     }),
     ("a token in a wrapping", || {
-        let bed = Bed::locked().args(["--unwrap-token"]);
-        let wrapping = Api::shared().wrapped("auth/token/create", &json!({"policies": [bed.fill("{kv}")]}));
-        Scene::entering(bed.env("VAULT_TOKEN", &wrapping)).never("wrapping token", wrapping).obtaining()
+        let vault = TestVault::locked().args(["--unwrap-token"]);
+        let wrapping = Api::shared().wrapped("auth/token/create", &json!({"policies": [vault.fill("{kv}")]}));
+        MemoryCase::entering(vault.env("VAULT_TOKEN", &wrapping)).never("wrapping token", wrapping).obtaining()
     }),
     ("a token in a wrapping of data, in a file", || {
-        let (bed, token) = with_token(Bed::locked());
+        let (vault, token) = with_token(TestVault::locked());
         let wrapping = Api::shared().wrapped("sys/wrapping/wrap", &json!({"token": token}));
-        let bed = bed.args(["--unwrap-token", "--token-file", "wrapped"]).file("wrapped", format!("{wrapping}\n"));
-        Scene::entering(bed).never("wrapping token", wrapping).never("token", token)
+        let vault = vault.args(["--unwrap-token", "--token-file", "wrapped"]).file("wrapped", format!("{wrapping}\n"));
+        MemoryCase::entering(vault).never("wrapping token", wrapping).never("token", token)
     }),
     ("the token of a wrapping, which is kept", || {
-        let bed = Bed::locked().args(["--unwrap-token", "--keep-token"]);
-        let wrapping = Api::shared().wrapped("auth/token/create", &json!({"policies": [bed.fill("{kv}")]}));
-        Scene::entering(bed.env("VAULT_TOKEN", &wrapping)).never("wrapping token", wrapping).keeping_the_token()
+        let vault = TestVault::locked().args(["--unwrap-token", "--keep-token"]);
+        let wrapping = Api::shared().wrapped("auth/token/create", &json!({"policies": [vault.fill("{kv}")]}));
+        MemoryCase::entering(vault.env("VAULT_TOKEN", &wrapping)).never("wrapping token", wrapping).keeping_the_token()
     }),
     ("approle, secret_id in VAULT_SECRET_ID", || {
-        approle(|bed, secret_id| bed.env("VAULT_SECRET_ID", secret_id)).obtaining()
+        approle(|vault, secret_id| vault.env("VAULT_SECRET_ID", secret_id)).obtaining()
     }),
     ("approle, secret_id in BAO_SECRET_ID, role_id in a file", || {
-        let bed = Bed::locked();
-        let (role_id, secret_id) = (bed.approle(&json!({})), bed.secret_id());
-        let bed = bed.file("role", role_id).env("VAULT_ROLE_ID_FILE", "role").env("BAO_SECRET_ID", &secret_id);
-        Scene::entering(bed).never("secret_id", secret_id).obtaining()
+        let vault = TestVault::locked();
+        let (role_id, secret_id) = (vault.approle(&json!({})), vault.secret_id());
+        let vault = vault.file("role", role_id).env("VAULT_ROLE_ID_FILE", "role").env("BAO_SECRET_ID", &secret_id);
+        MemoryCase::entering(vault).never("secret_id", secret_id).obtaining()
     }),
     ("approle, secret_id in --secret-id-file", || {
-        approle(|bed, secret_id| bed.file("id", format!("{secret_id}\n")).args(["--secret-id-file", "id"])).obtaining()
+        approle(|vault, secret_id| vault.file("id", format!("{secret_id}\n")).args(["--secret-id-file", "id"]))
+            .obtaining()
     }),
     ("approle, secret_id in VAULT_SECRET_ID_FILE", || {
-        approle(|bed, secret_id| bed.file("id", secret_id).env("VAULT_SECRET_ID_FILE", "id")).obtaining()
+        approle(|vault, secret_id| vault.file("id", secret_id).env("VAULT_SECRET_ID_FILE", "id")).obtaining()
     }),
-    ("approle, secret_id in a wrapping", || wrapped(|bed, wrapping| bed.env("VAULT_SECRET_ID", wrapping))),
+    ("approle, secret_id in a wrapping", || wrapped(|vault, wrapping| vault.env("VAULT_SECRET_ID", wrapping))),
     ("approle, secret_id in a wrapping in a file", || {
-        wrapped(|bed, wrapping| bed.file("id", wrapping).args(["--secret-id-file", "id"]))
+        wrapped(|vault, wrapping| vault.file("id", wrapping).args(["--secret-id-file", "id"]))
     }),
     ("approle, whose token is kept", || {
-        let bed = |bed: Bed, secret_id: &str| bed.env("VAULT_SECRET_ID", secret_id).args(["--keep-token"]);
-        approle(bed).keeping_the_token()
+        let vault = |vault: TestVault, secret_id: &str| vault.env("VAULT_SECRET_ID", secret_id).args(["--keep-token"]);
+        approle(vault).keeping_the_token()
     }),
     ("approle, whose token is not revoked", || {
-        let bed = |bed: Bed, secret_id: &str| bed.env("VAULT_SECRET_ID", secret_id).args(["--no-revoke"]);
-        approle(bed).obtaining()
+        let vault = |vault: TestVault, secret_id: &str| vault.env("VAULT_SECRET_ID", secret_id).args(["--no-revoke"]);
+        approle(vault).obtaining()
     }),
     ("approle, on the second try, and without success in revoking", || {
         let first = AtomicBool::new(true);
         let busy = move |path: &str| path.ends_with("revoke-self") || first.swap(false, Ordering::Relaxed);
-        let bed = |bed: Bed, secret_id: &str| {
-            bed.env("VAULT_SECRET_ID", secret_id)
-                .behind_door(move |request| busy(&request.target).then(|| (503, r#"{"errors":[]}"#.into())))
+        let vault = |vault: TestVault, secret_id: &str| {
+            vault
+                .env("VAULT_SECRET_ID", secret_id)
+                .intercepted(move |request| busy(&request.target()).then(|| (503, r#"{"errors":[]}"#.into())))
         };
-        approle(bed).obtaining()
+        approle(vault).obtaining()
     }),
     ("kubernetes", || {
-        let bed = in_pod().args(["--role", "{kv}", "--jwt-file", "jwt"]);
-        let jwt = fs::read(bed.fill("{home}/jwt")).unwrap();
-        Scene::entering(bed).never("jwt", jwt.trim_ascii()).obtaining()
+        let vault = in_pod().args(["--role", "{kv}", "--jwt-file", "jwt"]);
+        let jwt = fs::read(vault.fill("{home}/jwt")).unwrap();
+        MemoryCase::entering(vault).never("jwt", jwt.trim_ascii()).obtaining()
     }),
-    ("jwt, in VAULT_JWT", || signed(|bed, jwt| bed.env("VAULT_JWT", jwt))),
-    ("jwt, in VAULT_ID_TOKEN", || signed(|bed, jwt| bed.env("VAULT_ID_TOKEN", jwt))),
-    ("jwt, in --jwt-file", || signed(|bed, jwt| bed.file("jwt", jwt).args(["--jwt-file", "jwt"]))),
+    ("jwt, in VAULT_JWT", || signed(|vault, jwt| vault.env("VAULT_JWT", jwt))),
+    ("jwt, in VAULT_ID_TOKEN", || signed(|vault, jwt| vault.env("VAULT_ID_TOKEN", jwt))),
+    ("jwt, in --jwt-file", || signed(|vault, jwt| vault.file("jwt", jwt).args(["--jwt-file", "jwt"]))),
     ("jwt, from GitHub Actions", || {
-        let bed = on_github(with_role(), "/token?api-version=2.0").args(["--jwt-audience", "vault"]);
-        let scene = Scene::entering(bed).obtaining().hearing("jwt");
-        scene.inherited("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "canary-of-the-job")
+        let vault = on_github(with_role(), "/token?api-version=2.0").args(["--jwt-audience", "vault"]);
+        let case = MemoryCase::entering(vault).obtaining().hearing("jwt");
+        case.inherited("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "canary-of-the-job")
     }),
-    ("userpass, in VAULT_PASSWORD", || userpass(|bed, password| bed.env("VAULT_PASSWORD", password))),
+    ("userpass, in VAULT_PASSWORD", || userpass(|vault, password| vault.env("VAULT_PASSWORD", password))),
     ("userpass, in --password-file", || {
-        userpass(|bed, password| bed.file("password", password).args(["--password-file", "password"]))
+        userpass(|vault, password| vault.file("password", password).args(["--password-file", "password"]))
     }),
     ("ldap", || {
         let password = odd_password();
-        let bed = ldap().env("VAULT_USERNAME", "me").env("VAULT_PASSWORD", &password);
-        Scene::entering(bed).never("password", password).obtaining()
+        let vault = ldap().env("VAULT_USERNAME", "me").env("VAULT_PASSWORD", &password);
+        MemoryCase::entering(vault).never("password", password).obtaining()
     }),
 ];
 
-fn token(place: impl FnOnce(Bed, &str) -> Bed) -> Scene {
-    let (bed, token) = with_token(Bed::locked());
-    Scene::entering(place(bed, &token)).never("token", token)
+fn token(place: impl FnOnce(TestVault, &str) -> TestVault) -> MemoryCase {
+    let (vault, token) = with_token(TestVault::locked());
+    MemoryCase::entering(place(vault, &token)).never("token", token)
 }
 
 /// A token that was made for this run alone, which may read the secret.
-fn with_token(bed: Bed) -> (Bed, String) {
+fn with_token(vault: TestVault) -> (TestVault, String) {
     let token = random(32);
-    bed.asking("auth/token/create", &json!({"id": token, "policies": ["{kv}"], "no_parent": true}));
-    (bed, token)
+    vault.post("auth/token/create", &json!({"id": token, "policies": ["{kv}"], "no_parent": true}));
+    (vault, token)
 }
 
-fn approle(place: impl FnOnce(Bed, &str) -> Bed) -> Scene {
-    let bed = Bed::locked();
-    let (role_id, secret_id) = (bed.approle(&json!({})), bed.secret_id());
-    Scene::entering(place(bed.env("VAULT_ROLE_ID", role_id), &secret_id)).never("secret_id", secret_id)
+fn approle(place: impl FnOnce(TestVault, &str) -> TestVault) -> MemoryCase {
+    let vault = TestVault::locked();
+    let (role_id, secret_id) = (vault.approle(&json!({})), vault.secret_id());
+    MemoryCase::entering(place(vault.env("VAULT_ROLE_ID", role_id), &secret_id)).never("secret_id", secret_id)
 }
 
-fn wrapped(place: impl FnOnce(Bed, &str) -> Bed) -> Scene {
-    let bed = Bed::locked();
-    let role_id = bed.approle(&json!({}));
-    let wrapping = Api::shared().wrapped(&bed.fill("auth/approle/role/{kv}/secret-id"), &json!({}));
-    let bed = bed.args(["--role-id", &role_id, "--secret-id-wrapped"]);
-    Scene::entering(place(bed, &wrapping)).never("wrapping token", wrapping).obtaining().hearing("secret_id")
+fn wrapped(place: impl FnOnce(TestVault, &str) -> TestVault) -> MemoryCase {
+    let vault = TestVault::locked();
+    let role_id = vault.approle(&json!({}));
+    let wrapping = Api::shared().wrapped(&vault.fill("auth/approle/role/{kv}/secret-id"), &json!({}));
+    let vault = vault.args(["--role-id", &role_id, "--secret-id-wrapped"]);
+    MemoryCase::entering(place(vault, &wrapping)).never("wrapping token", wrapping).obtaining().hearing("secret_id")
 }
 
-fn signed(place: impl FnOnce(Bed, &str) -> Bed) -> Scene {
+fn signed(place: impl FnOnce(TestVault, &str) -> TestVault) -> MemoryCase {
     let jwt = jwt("vault");
-    Scene::entering(place(with_role(), &jwt)).never("jwt", jwt).obtaining()
+    MemoryCase::entering(place(with_role(), &jwt)).never("jwt", jwt).obtaining()
 }
 
-fn userpass(place: impl FnOnce(Bed, &str) -> Bed) -> Scene {
+fn userpass(place: impl FnOnce(TestVault, &str) -> TestVault) -> MemoryCase {
     let password = odd_password();
-    let bed = Bed::locked();
-    bed.asking("auth/userpass/users/me-{kv}", &json!({"password": password, "token_policies": ["{kv}"]}));
-    Scene::entering(place(bed.env("VAULT_USERNAME", "me-{kv}"), &password)).never("password", password).obtaining()
+    let vault = TestVault::locked();
+    vault.post("auth/userpass/users/me-{kv}", &json!({"password": password, "token_policies": ["{kv}"]}));
+    MemoryCase::entering(place(vault.env("VAULT_USERNAME", "me-{kv}"), &password))
+        .never("password", password)
+        .obtaining()
 }
 
 /// One that has to be escaped wherever it goes.
@@ -164,17 +169,17 @@ fn odd_password() -> String {
 
 #[test]
 fn every_login_over_http() {
-    prove_all(LOGINS.iter().map(|(name, scene)| (format!("{name}, over HTTP"), scene())));
+    prove_all(LOGINS.iter().map(|(name, case)| (format!("{name}, over HTTP"), case())));
 }
 
 #[test]
 fn every_login_over_tls_1_2() {
-    prove_all(LOGINS.iter().map(|(name, scene)| (format!("{name}, over TLS 1.2"), scene().over(Tls::of(&TLS12)))));
+    prove_all(LOGINS.iter().map(|(name, case)| (format!("{name}, over TLS 1.2"), case().over(Tls::of(&TLS12)))));
 }
 
 #[test]
 fn every_login_over_tls_1_3() {
-    prove_all(LOGINS.iter().map(|(name, scene)| (format!("{name}, over TLS 1.3"), scene().over(Tls::of(&TLS13)))));
+    prove_all(LOGINS.iter().map(|(name, case)| (format!("{name}, over TLS 1.3"), case().over(Tls::of(&TLS13)))));
 }
 
 /// Over TLS alone, with every kind of key that rustls takes.
@@ -188,25 +193,25 @@ fn every_login_with_a_certificate() {
         ("RSA", KeyPair::from_pem(str::from_utf8(&rsa.stdout).unwrap()).unwrap()),
     ];
     let versions = [("1.2", &TLS12), ("1.3", &TLS13)];
-    let scenes = keys.iter().flat_map(|(kind, key)| {
+    let cases = keys.iter().flat_map(|(kind, key)| {
         versions.iter().map(move |(number, version)| {
             (format!("cert with a key of {kind}, over TLS {number}"), with_certificate(key, version))
         })
     });
-    prove_all(scenes);
+    prove_all(cases);
 }
 
-fn with_certificate(key: &KeyPair, version: &'static SupportedProtocolVersion) -> Scene {
-    let users = Authority::new();
+fn with_certificate(key: &KeyPair, version: &'static SupportedProtocolVersion) -> MemoryCase {
+    let users = Authority::new("test");
     let tls = Tls::new("127.0.0.1", version, Some(&users));
-    let bed = Bed::bare()
+    let vault = TestVault::bare()
         .file("ca", &tls.ca)
-        .file("cert", users.certify_key("me", key))
+        .file("cert", users.issue_for_key("me", key))
         .file("key", key.serialize_pem())
         .args(["--auth", "cert", "--client-cert", "cert", "--client-key", "key", "--ca-cert", "ca"])
         .args(["--path", "secret/a", "--no-revoke"])
         .env("VAULT_ADDR", "http://nowhere")
-        .behind_tls_door(Some(tls.config.clone()), |request| Some(everybody_in(request)));
-    let scene = Scene::entering(bed).none_of(secret_numbers(&key.serialize_pem()));
-    scene.obtaining().none_of_later(move |_| tls.secrets())
+        .intercepted_over_tls(Some(tls.config.clone()), |request| Some(everybody_in(request)));
+    let case = MemoryCase::entering(vault).none_of(secret_numbers(&key.serialize_pem()));
+    case.obtaining().none_of_later(move |_| tls.secrets())
 }

@@ -1,15 +1,15 @@
 //! What is in memory when the program is about to start, and what others can see of it until then.
 //!
 //! ```text
-//! Scene::of(bed).never("token", token).once("PASSWORD", password)      one copy, and none
+//! MemoryCase::of(vault).never("token", token).once("PASSWORD", password)      one copy, and none
 //! ```
 //!
-//! Each way in, each connection and each way of a value is a scene in a table; every scene is proved in the same way. A
-//! call is stopped where it enters `execve`, and every byte it has is searched for any piece of a secret in any form.
+//! Each way in, each connection and each way of a value is a case in a table; every case is proved in the same way. A
+//! call is process where it enters `execve`, and every byte it has is searched for any piece of a secret in any form.
 
-mod scene;
+mod case;
 mod search;
-mod stopped;
+mod traced_process;
 
 mod keys;
 

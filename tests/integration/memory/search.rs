@@ -7,7 +7,7 @@ use std::ops::Range;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
-use super::stopped::Stretch;
+use super::traced_process::Region;
 
 /// The shortest part of a secret, or of one of its forms, that counts as a copy of it. Nothing random of this length is
 /// anywhere by chance.
@@ -64,8 +64,8 @@ impl Search {
     }
 
     /// Every place in memory that holds a piece, with pieces side by side as one.
-    pub(super) fn in_memory(&self, memory: &[Stretch]) -> Vec<Copy> {
-        memory.iter().flat_map(|stretch| self.in_stretch(stretch)).collect()
+    pub(super) fn in_memory(&self, memory: &[Region]) -> Vec<Copy> {
+        memory.iter().flat_map(|region| self.in_region(region)).collect()
     }
 
     /// Whether there is a piece in these bytes.
@@ -78,7 +78,7 @@ impl Search {
         registers.windows(IN_REGISTER).any(|piece| self.in_registers.contains(piece))
     }
 
-    fn in_stretch(&self, Stretch { start, whose, bytes }: &Stretch) -> Vec<Copy> {
+    fn in_region(&self, Region { start, whose, bytes }: &Region) -> Vec<Copy> {
         let mut found: Vec<(Range<usize>, usize)> = Vec::new();
         let mut four = 0_u32;
         for (at, &byte) in bytes.iter().enumerate() {
@@ -120,21 +120,21 @@ impl fmt::Display for Copy {
 }
 
 /// Where exactly these bytes are.
-pub(super) fn places(memory: &[Stretch], bytes: &[u8]) -> Vec<Range<u64>> {
-    let in_stretch = |stretch: &Stretch| {
+pub(super) fn places(memory: &[Region], bytes: &[u8]) -> Vec<Range<u64>> {
+    let in_region = |region: &Region| {
         let mut places = Vec::new();
         let mut at = 0;
         // The first byte alone is found fast.
-        while let Some(next) = stretch.bytes[at..].iter().position(|&byte| byte == bytes[0]) {
-            if stretch.bytes[at + next..].starts_with(bytes) {
-                let start = stretch.start + (at + next) as u64;
+        while let Some(next) = region.bytes[at..].iter().position(|&byte| byte == bytes[0]) {
+            if region.bytes[at + next..].starts_with(bytes) {
+                let start = region.start + (at + next) as u64;
                 places.push(start..start + bytes.len() as u64);
             }
             at += next + 1;
         }
         places
     };
-    memory.iter().flat_map(in_stretch).collect()
+    memory.iter().flat_map(in_region).collect()
 }
 
 /// A secret as it is, and as it may be written down: in JSON, in a URL, in base64 behind anything else, in hexadecimal.

@@ -6,13 +6,12 @@ use std::process::Command;
 use rustls::version::TLS13;
 use serde_json::json;
 
-use crate::mapping::templates_in_programs::Memory;
-use crate::support::api::Door;
-use crate::support::fake_server::{FakeVault, Reply, needs_root};
-use crate::support::vault::{Bed, new_dir};
-
 use super::keys::Tls;
 use super::random;
+use crate::support::fake_server::{FakeServer, Reply};
+use crate::support::process::requires_root;
+use crate::support::scratch::{TmpfsDir, new_dir};
+use crate::support::vault::TestVault;
 
 /// Calls that change a file, or what a name stands for.
 const CHANGES: [&str; 46] = [
@@ -65,11 +64,11 @@ const CHANGES: [&str; 46] = [
 ];
 
 /// The calls that would leave something in a file, from the start of a program to that of the next one in its place.
-fn left_in_files(bed: Bed, command: impl FnOnce(&Bed) -> Command) -> Vec<String> {
-    needs_root();
+fn left_in_files(vault: TestVault, command: impl FnOnce(&TestVault) -> Command) -> Vec<String> {
+    requires_root("this test traces a process that is not dumpable");
     let trace = new_dir("trace").join("trace");
-    let bed = bed.under(["strace", "-f", "-y", "-s", "0", "-o", trace.to_str().unwrap(), "--"]);
-    let output = command(&bed).output().expect("strace, which scripts/tools.sh installs");
+    let vault = vault.under(["strace", "-f", "-y", "-s", "0", "-o", trace.to_str().unwrap(), "--"]);
+    let output = command(&vault).output().expect("strace, which scripts/tools.sh installs");
     let text = fs::read_to_string(&trace).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
     let calls: Vec<_> = text.lines().filter_map(|line| Some(line.split_once(' ')?.1.trim_start().to_owned())).collect();
     assert!(calls[0].starts_with("execve("), "{}", calls[0]);
@@ -94,37 +93,37 @@ fn leaves_something(call: &str) -> bool {
     }
 }
 
-fn started(bed: Bed) -> Vec<String> {
-    left_in_files(bed, |bed| bed.command(["true"]))
+fn started(vault: TestVault) -> Vec<String> {
+    left_in_files(vault, |vault| vault.command(["true"]))
 }
 
 #[test]
 fn nothing_is_written_to_any_file() {
-    let approle = Bed::locked();
+    let approle = TestVault::locked();
     let (role_id, secret_id) = (approle.approle(&json!({})), approle.secret_id());
     let approle = approle.file("role", role_id).file("id", secret_id).env("VAULT_ROLE_ID_FILE", "role");
     let tls = Tls::of(&TLS13);
     let secret = Reply::secret(&[("a", &random(32))]);
-    let over_tls = FakeVault::answering_over_tls(tls.config.clone(), [secret.clone()]);
-    let by_name = FakeVault::answering([Reply::status(503), Reply::closed(), secret.clone()]);
-    let refusing = FakeVault::answering([Reply::status(403)]);
-    for bed in [
+    let over_tls = FakeServer::answering_over_tls(tls.config.clone(), [secret.clone()]);
+    let by_name = FakeServer::answering([Reply::status(503), Reply::closed(), secret.clone()]);
+    let refusing = FakeServer::answering([Reply::status(403)]);
+    for vault in [
         approle.args(["--secret-id-file", "id", "-vv"]),
-        over_tls.unwatched_bed().file("ca", &tls.ca).args(["--ca-cert", "ca", "--log-format", "json", "-v"]),
-        by_name.unwatched_bed().env("VAULT_ADDR", format!("http://localhost:{}", by_name.port())),
-        by_name.unwatched_bed().args(["--file", "F={a}", "--file", "G={a|base64}"]),
-        refusing.unwatched_bed(),
+        over_tls.unwatched_vault().file("ca", &tls.ca).args(["--ca-cert", "ca", "--log-format", "json", "-v"]),
+        by_name.unwatched_vault().env("VAULT_ADDR", format!("http://localhost:{}", by_name.port())),
+        by_name.unwatched_vault().args(["--file", "F={a}", "--file", "G={a|base64}"]),
+        refusing.unwatched_vault(),
     ] {
-        assert_eq!(started(bed), [""; 0]);
+        assert_eq!(started(vault), [""; 0]);
     }
 }
 
 #[test]
 fn where_a_directory_is_named_for_files_they_are_all_that_is_written() {
-    let fake = FakeVault::answering([Reply::secret(&[("a", &random(32))])]);
-    let directory = Memory::new();
-    let bed = fake.unwatched_bed().args(["--file-dir", directory.path(), "--file", "F={a}"]);
-    let left = started(bed);
+    let fake = FakeServer::answering([Reply::secret(&[("a", &random(32))])]);
+    let directory = TmpfsDir::new();
+    let vault = fake.unwatched_vault().args(["--file-dir", directory.path(), "--file", "F={a}"]);
+    let left = started(vault);
     let file = format!("{}/F", directory.path());
     assert!(left.len() >= 2 && left.iter().all(|call| call.contains(&file)), "{left:#?}");
     assert_eq!(directory.names(), ["F"]);
@@ -137,7 +136,7 @@ fn what_other_programs_write_is_noticed() {
     let shell = shell.map(|script| vec!["sh", "-c", script]);
     let others = [vec!["touch", "a"], vec!["mkdir", "a"], vec!["ln", "-s", "b", "a"]];
     for line in shell.into_iter().chain(others) {
-        let left = left_in_files(Bed::bare(), |bed| bed.without_vault_exec(line.iter().copied()));
+        let left = left_in_files(TestVault::bare(), |vault| vault.without_vault_exec(line.iter().copied()));
         assert!(!left.is_empty(), "{line:?}");
     }
 }

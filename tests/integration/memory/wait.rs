@@ -5,25 +5,27 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use crate::support::fake_server::{FakeVault, Reply, Running, TOKEN, needs_root};
-use crate::support::vault::{Bed, new_dir, vault_exec};
-
 use super::random;
 use super::search::Search;
+use crate::support::canary::TOKEN;
+use crate::support::fake_server::{FakeServer, Reply};
+use crate::support::process::{RunningProcess, requires_root, vault_exec};
+use crate::support::scratch::new_dir;
+use crate::support::vault::TestVault;
 
 /// A server that gives one secret and says nothing when it is asked for another: the first one is held then.
-fn half_silent(secret: &str) -> (FakeVault, Bed) {
-    let fake = FakeVault::answering([Reply::silence()]).and_at("secret/data/app", [Reply::secret(&[("a", secret)])]);
-    let bed = fake.unwatched_bed().args(["--path", "secret/other"]);
-    (fake, bed)
+fn half_silent(secret: &str) -> (FakeServer, TestVault) {
+    let fake = FakeServer::answering([Reply::silence()]).and_at("secret/data/app", [Reply::secret(&[("a", secret)])]);
+    let vault = fake.unwatched_vault().args(["--path", "secret/other"]);
+    (fake, vault)
 }
 
 #[test]
 fn other_processes_see_no_credential_while_it_waits() {
     let secrets: [String; 7] = std::array::from_fn(|_| random(32));
     let [held, secret_id, jwt, id_token, password, own, proxy] = &secrets;
-    let (fake, bed) = half_silent(held);
-    let bed = bed
+    let (fake, vault) = half_silent(held);
+    let vault = vault
         .env("BAO_TOKEN", TOKEN)
         .env("VAULT_SECRET_ID", secret_id)
         .env("VAULT_JWT", jwt)
@@ -32,7 +34,7 @@ fn other_processes_see_no_credential_while_it_waits() {
         .env("VAULT_EXEC_PREFIX", format!("P{own}"))
         .env("VAULT_EXEC_PROXY", format!("http://me:{proxy}@127.0.0.1:1"))
         .env("LANG", "C.UTF-8");
-    let running = Running::start(bed.command(["true"]));
+    let running = RunningProcess::start(vault.command(["true"]));
     fake.await_requests(2);
 
     let [environ, line] = ["environ", "cmdline"].map(|name| {
@@ -66,7 +68,7 @@ const NOBODY: u32 = 65534;
 
 /// Started by an ordinary user.
 fn as_nobody(line: &[&str]) -> Command {
-    needs_root();
+    requires_root("this test starts vault-exec as another user");
     let mut command = Command::new(line[0]);
     command.args(&line[1..]);
     command.env_clear().env("PATH", "/usr/bin:/bin").current_dir("/").uid(NOBODY).gid(NOBODY);
@@ -83,7 +85,7 @@ fn not_even_the_same_user_can_look_into_it() {
     let program = for_everyone();
     let mut command = as_nobody(&[&program, "--path", "secret/app", "--path", "secret/other", "--", "true"]);
     command.env("VAULT_ADDR", fake.url()).env("VAULT_TOKEN", TOKEN);
-    let running = Running::start(command);
+    let running = RunningProcess::start(command);
     fake.await_requests(2);
 
     let process = format!("/proc/{}", running.pid());
@@ -101,11 +103,11 @@ fn not_even_the_same_user_can_look_into_it() {
 
 #[test]
 fn the_program_is_dumpable_again() {
-    let fake = FakeVault::answering([Reply::secret(&[("a", "b")])]);
+    let fake = FakeServer::answering([Reply::secret(&[("a", "b")])]);
     let program = for_everyone();
     let mut command = as_nobody(&[&program, "--path", "secret/app", "--", "cat", "/proc/self/environ"]);
     command.env("VAULT_ADDR", fake.url()).env("VAULT_TOKEN", TOKEN);
-    let (status, stdout, stderr) = Running::start(command).end();
+    let (status, stdout, stderr) = RunningProcess::start(command).wait();
     assert_eq!((status.code(), stderr.as_str()), (Some(0), ""));
     assert!(stdout.split('\0').any(|entry| entry == "A=b"), "{stdout:?}");
 }
@@ -114,13 +116,13 @@ fn the_program_is_dumpable_again() {
 fn no_core_file_is_written_until_the_program_starts() {
     for (given, held, passed) in [("4096:8192", ["0", "8192"], ["4096", "8192"]), ("0:0", ["0", "0"], ["0", "0"])] {
         let limit = format!("--core={given}");
-        let (fake, bed) = half_silent(&random(32));
-        let running = Running::start(bed.under(["prlimit", &limit]).command(["true"]));
+        let (fake, vault) = half_silent(&random(32));
+        let running = RunningProcess::start(vault.under(["prlimit", &limit]).command(["true"]));
         fake.await_requests(2);
         assert_eq!(core_limit(&of_process(running.pid(), "limits")), held);
 
-        let fake = FakeVault::answering([Reply::secret(&[("a", "b")])]);
-        let outcome = fake.unwatched_bed().under(["prlimit", &limit]).run(["cat", "/proc/self/limits"]).exits(0);
+        let fake = FakeServer::answering([Reply::secret(&[("a", "b")])]);
+        let outcome = fake.unwatched_vault().under(["prlimit", &limit]).run(["cat", "/proc/self/limits"]).exits(0);
         assert_eq!(core_limit(&String::from_utf8_lossy(&outcome.stdout)), passed);
     }
 }
@@ -141,13 +143,13 @@ fn locked(status: &str) -> u64 {
 /// Root may lock what it wants: it has `CAP_IPC_LOCK`, or the message tells that it has not.
 #[test]
 fn memory_is_locked_where_that_is_allowed_and_the_programs_is_not() {
-    let fake = FakeVault::answering([Reply::secret(&[("a", "b")])]);
-    let bed = fake.unwatched_bed().args(["--require-mlock"]);
-    let outcome = bed.run(["cat", "/proc/self/status"]).exits(0).stderr_is("");
+    let fake = FakeServer::answering([Reply::secret(&[("a", "b")])]);
+    let vault = fake.unwatched_vault().args(["--require-mlock"]);
+    let outcome = vault.run(["cat", "/proc/self/status"]).exits(0).stderr_is("");
     assert_eq!(locked(&String::from_utf8_lossy(&outcome.stdout)), 0);
 
-    let (fake, bed) = half_silent(&random(32));
-    let running = Running::start(bed.command(["true"]));
+    let (fake, vault) = half_silent(&random(32));
+    let running = RunningProcess::start(vault.command(["true"]));
     fake.await_requests(2);
     let status = of_process(running.pid(), "status");
     assert!(locked(&status) > 0, "{status}");
@@ -155,7 +157,7 @@ fn memory_is_locked_where_that_is_allowed_and_the_programs_is_not() {
 
 #[test]
 fn memory_that_cannot_be_locked_stops_only_whoever_requires_it() {
-    let fake = FakeVault::answering([Reply::secret(&[("a", "b")])]);
+    let fake = FakeServer::answering([Reply::secret(&[("a", "b")])]);
     let program = for_everyone();
     // None at all, and less than it takes to be safe.
     for limit in ["--memlock=0:0", "--memlock=65536:65536"] {
@@ -163,7 +165,7 @@ fn memory_that_cannot_be_locked_stops_only_whoever_requires_it() {
             let line = ["prlimit", limit, &program, "--path", "secret/app"];
             let mut command = as_nobody(&[&line[..], more, &["--", "cat", "/proc/self/environ"]].concat());
             command.env("VAULT_ADDR", fake.url()).env("VAULT_TOKEN", TOKEN);
-            Running::start(command).end()
+            RunningProcess::start(command).wait()
         };
         let (status, stdout, stderr) = call(&[]);
         assert_eq!((status.code(), stderr.as_str()), (Some(0), ""), "{limit}");

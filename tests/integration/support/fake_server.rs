@@ -1,8 +1,8 @@
 //! A server for what a real one cannot be made to do: each request gets the next reply of a script.
 //!
 //! ```text
-//! let fake = FakeVault::answering([Reply::status(503), Reply::secret(&[("a", "1")])]);
-//! fake.bed().environ().has("A", "1");
+//! let fake = FakeServer::answering([Reply::status(503), Reply::secret(&[("a", "1")])]);
+//! fake.vault().environ().has("A", "1");
 //! assert_eq!(fake.requests().len(), 2);
 //! ```
 
@@ -11,81 +11,55 @@ use std::io::{self, Read, Write};
 use std::mem;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
-use std::os::unix::fs::MetadataExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::libc;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use crate::support::vault::{Bed, Outcome};
+use super::canary::{CANARY, TOKEN};
+use super::http::Request;
+use super::vault::TestVault;
+use super::wait::wait_until;
 
-/// The token of every call: no output may hold it.
-pub(crate) const TOKEN: &str = "hvs.canary-of-the-token";
-
-/// In the body of every reply that is not a secret, and to be put into every secret value: no output may hold it.
-pub(crate) const CANARY: &str = "canary";
-
-/// What to do about a server that cannot be reached.
+/// The hint if the server cannot be reached.
 pub(crate) const UNREACHABLE: &str =
     "hint: check that the server runs and is reachable; the address is from VAULT_ADDR\n";
 
-/// What to do about a server that answers, but not yet.
+/// The hint if the server responds, but is not ready.
 pub(crate) const NOT_READY: &str =
     "hint: `bao status` and the server's log tell more; the address is from VAULT_ADDR\n";
 
-/// What to do about an answer that nothing expects.
+/// The hint after a response with a status that vault-exec does not expect.
 pub(crate) const ODD: &str = "hint: check the path, --kv and --mount, and look into the server's log\n";
 
-/// No test waits longer for anything.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a call of a fake server may take before it is killed, in seconds.
+const KILL_AFTER: &str = "30";
 
-/// Listens on a port of its own until it is dropped.
-pub(crate) struct FakeVault {
+/// A server on its own port until it is dropped.
+pub(crate) struct FakeServer {
     address: SocketAddr,
     scheme: &'static str,
     shared: Arc<Shared>,
     listener: Option<JoinHandle<()>>,
 }
 
+type Handler = Box<dyn Fn(&Request) -> Reply + Send + Sync>;
+
 #[derive(Default)]
 struct Shared {
     script: Mutex<VecDeque<Reply>>,
     /// Scripts for single paths.
     apart: Mutex<Vec<(String, VecDeque<Reply>)>>,
+    /// Takes the place of the scripts.
+    handler: Option<Handler>,
     greeting: Mutex<Vec<u8>>,
     requests: Mutex<Vec<Request>>,
     /// The open ones, by descriptor, to end them all.
     connections: Mutex<HashMap<RawFd, TcpStream>>,
     over: AtomicBool,
-}
-
-/// A request as it came in.
-#[derive(Clone, Debug)]
-pub(crate) struct Request {
-    /// `GET /v1/secret/data/app HTTP/1.1`
-    pub(crate) line: String,
-    headers: Vec<(String, String)>,
-    pub(crate) at: Instant,
-}
-
-impl Request {
-    /// The value of a header that is there once.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let mut values = self.headers.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name));
-        let (_, value) = values.next()?;
-        assert!(values.next().is_none(), "{name} twice in {self:?}");
-        Some(value)
-    }
-
-    fn path(&self) -> &str {
-        self.line.split([' ', '?']).nth(1).unwrap_or_default()
-    }
 }
 
 /// What is sent for one request, how, and what happens then.
@@ -201,39 +175,51 @@ pub(crate) fn secret_body(pairs: &[(&str, &str)]) -> String {
     serde_json::json!({"data": {"data": data, "metadata": {"version": 1, "destroyed": false}}}).to_string()
 }
 
-impl FakeVault {
-    /// Gives these replies, one a request, and the last one to all that follow.
+impl FakeServer {
+    /// Sends one reply per request; the last one also to all further requests.
     pub(crate) fn answering(replies: impl IntoIterator<Item = Reply>) -> Self {
-        Self::on(TcpListener::bind("127.0.0.1:0").expect("bind to the loopback"), replies, None)
+        Self::on(loopback(), None, Shared::with_script(replies))
     }
 
-    /// The same, at an address where nobody listened until now.
+    /// The same at this address. Panics if it is in use.
     pub(crate) fn answering_at(address: SocketAddr, replies: impl IntoIterator<Item = Reply>) -> Self {
-        Self::on(TcpListener::bind(address).expect("bind to an address that was free"), replies, None)
+        Self::on(TcpListener::bind(address).expect("a free address"), None, Shared::with_script(replies))
     }
 
-    /// The same, over TLS.
+    /// The same over TLS.
     pub(crate) fn answering_over_tls(config: ServerConfig, replies: impl IntoIterator<Item = Reply>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("bind to the loopback");
-        Self::on(listener, replies, Some(Arc::new(config)))
+        Self::on(loopback(), Some(config), Shared::with_script(replies))
     }
 
-    fn on(listener: TcpListener, replies: impl IntoIterator<Item = Reply>, tls: Option<Arc<ServerConfig>>) -> Self {
+    /// Has a function answer each request, over TLS if there is a configuration.
+    pub(crate) fn handling(
+        tls: Option<ServerConfig>,
+        handler: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        Self::on(loopback(), tls, Shared { handler: Some(Box::new(handler)), ..Shared::default() })
+    }
+
+    fn on(listener: TcpListener, tls: Option<ServerConfig>, shared: Shared) -> Self {
         let address = listener.local_addr().expect("a bound socket has an address");
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let shared = Arc::new(Shared { script: Mutex::new(replies.into_iter().collect()), ..Shared::default() });
+        let (shared, tls) = (Arc::new(shared), tls.map(Arc::new));
         let for_listener = Arc::clone(&shared);
         let listener = Some(thread::spawn(move || for_listener.listen(&listener, tls.as_ref())));
         Self { address, scheme, shared, listener }
     }
 
-    /// Gives other replies where this path is asked for.
+    /// Lets the server live until the tests end.
+    pub(crate) fn forever(self) -> &'static Self {
+        Box::leak(Box::new(self))
+    }
+
+    /// Sends other replies to requests for this path.
     pub(crate) fn and_at(self, path: &str, replies: impl IntoIterator<Item = Reply>) -> Self {
         self.shared.apart.lock().unwrap().push((format!("/v1/{path}"), replies.into_iter().collect()));
         self
     }
 
-    /// Says this before it is asked anything.
+    /// Sends this text as soon as a client connects.
     pub(crate) fn greeting(self, text: &str) -> Self {
         *self.shared.greeting.lock().unwrap() = text.into();
         self
@@ -249,13 +235,13 @@ impl FakeVault {
     }
 
     /// How vault-exec is called with this server: for one secret, with [`TOKEN`], and not for ever.
-    pub(crate) fn bed(&self) -> Bed {
-        self.unwatched_bed().under(["timeout", "--signal=KILL", &PATIENCE.as_secs().to_string()])
+    pub(crate) fn vault(&self) -> TestVault {
+        self.unwatched_vault().under(["timeout", "--signal=KILL", KILL_AFTER])
     }
 
-    /// The same for [`Running`], which watches on its own.
-    pub(crate) fn unwatched_bed(&self) -> Bed {
-        Bed::bare().env("VAULT_ADDR", self.url()).env("VAULT_TOKEN", TOKEN).args(["--path", "secret/app"])
+    /// The same for [`RunningProcess`], which watches on its own.
+    pub(crate) fn unwatched_vault(&self) -> TestVault {
+        TestVault::bare().env("VAULT_ADDR", self.url()).env("VAULT_TOKEN", TOKEN).args(["--path", "secret/app"])
     }
 
     /// The requests that came until now.
@@ -271,11 +257,11 @@ impl FakeVault {
     /// Waits until so many requests have come.
     #[track_caller]
     pub(crate) fn await_requests(&self, count: usize) {
-        eventually(&format!("{count} requests"), || self.shared.requests.lock().unwrap().len() >= count);
+        wait_until(&format!("{count} requests"), || self.shared.requests.lock().unwrap().len() >= count);
     }
 }
 
-impl Drop for FakeVault {
+impl Drop for FakeServer {
     fn drop(&mut self) {
         self.shared.over.store(true, Ordering::SeqCst);
         // Only a connection ends the wait for one.
@@ -289,11 +275,19 @@ impl Drop for FakeVault {
     }
 }
 
+fn loopback() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").expect("the loopback")
+}
+
 trait Stream: Read + Write {}
 
 impl<T: Read + Write> Stream for T {}
 
 impl Shared {
+    fn with_script(replies: impl IntoIterator<Item = Reply>) -> Self {
+        Self { script: Mutex::new(replies.into_iter().collect()), ..Self::default() }
+    }
+
     fn listen(self: &Arc<Self>, listener: &TcpListener, tls: Option<&Arc<ServerConfig>>) {
         let mut served = Vec::new();
         for client in listener.incoming().flatten() {
@@ -318,7 +312,7 @@ impl Shared {
         };
         let _ = stream.write_all(&self.greeting.lock().unwrap());
         // That the other side goes away is part of many tests.
-        while let Ok(Some(request)) = read_request(&mut stream) {
+        while let Ok(Some(request)) = Request::read(&mut *stream) {
             let reply = self.next(&request);
             self.requests.lock().unwrap().push(request);
             if self.send(&reply, &mut stream).is_err() {
@@ -327,7 +321,7 @@ impl Shared {
             match reply.then {
                 Then::Listen => continue,
                 Then::Close | Then::Endless(_) => {}
-                Then::Reset => linger_not(raw),
+                Then::Reset => set_linger_zero(raw),
                 Then::Silence => {
                     let _ = io::copy(&mut stream, &mut io::sink());
                 }
@@ -344,6 +338,9 @@ impl Shared {
         let take = |script: &mut VecDeque<Reply>| {
             if script.len() > 1 { script.pop_front() } else { script.front().cloned() }.expect("a script has a reply")
         };
+        if let Some(handler) = &self.handler {
+            return handler(request);
+        }
         let mut apart = self.apart.lock().unwrap();
         match apart.iter_mut().find(|(path, _)| path == request.path()) {
             Some((_, script)) => take(script),
@@ -371,137 +368,13 @@ impl Shared {
     }
 }
 
-/// `None` at the end of the connection. What was not read of a body would make closing a reset.
-fn read_request(stream: &mut dyn Stream) -> io::Result<Option<Request>> {
-    let mut text = Vec::new();
-    let mut byte = [0];
-    while !text.ends_with(b"\r\n\r\n") {
-        if stream.read(&mut byte)? == 0 {
-            return Ok(None);
-        }
-        text.extend_from_slice(&byte);
-    }
-    let at = Instant::now();
-    let text = String::from_utf8_lossy(&text);
-    let mut lines = text.trim_end().split("\r\n");
-    let line = lines.next().unwrap_or_default().to_owned();
-    let header = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let request = Request { line, headers: lines.filter_map(header).collect(), at };
-    let length = request.header("Content-Length").and_then(|length| length.parse().ok()).unwrap_or(0);
-    stream.read_exact(&mut vec![0; length])?;
-    Ok(Some(request))
-}
-
 /// Makes closing a reset.
 #[allow(unsafe_code, reason = "the standard library has no stable way to set it")]
-pub(crate) fn linger_not(socket: libc::c_int) {
+pub(crate) fn set_linger_zero(socket: libc::c_int) {
     let at_once = libc::linger { l_onoff: 1, l_linger: 0 };
     let length = libc::socklen_t::try_from(mem::size_of_val(&at_once)).expect("a small size");
     // SAFETY: the option is of this type and this length, and only read.
     let set =
         unsafe { libc::setsockopt(socket, libc::SOL_SOCKET, libc::SO_LINGER, (&raw const at_once).cast(), length) };
     assert_eq!(set, 0, "SO_LINGER: {}", io::Error::last_os_error());
-}
-
-/// Waits until it is so.
-#[track_caller]
-pub(crate) fn eventually(what: &str, is_so: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
-        thread::sleep(Duration::from_millis(2));
-    }
-}
-
-/// A call that goes on while the test looks at it; ends with the test.
-pub(crate) struct Running {
-    child: Child,
-    stderr: Arc<Mutex<Vec<u8>>>,
-    reader: Option<JoinHandle<()>>,
-}
-
-impl Running {
-    pub(crate) fn start(mut command: Command) -> Self {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let stderr = Arc::new(Mutex::new(Vec::new()));
-        let (mut pipe, sink) = (child.stderr.take().expect("a pipe"), Arc::clone(&stderr));
-        let reader = Some(thread::spawn(move || {
-            let mut piece = [0; 4096];
-            while let Ok(length @ 1..) = pipe.read(&mut piece) {
-                sink.lock().unwrap().extend_from_slice(&piece[..length]);
-            }
-        }));
-        Self { child, stderr, reader }
-    }
-
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    pub(crate) fn signal(&self, signal: Signal) {
-        send_signal(self.pid(), signal);
-    }
-
-    /// Waits until this stands on standard error.
-    #[track_caller]
-    pub(crate) fn await_stderr(&self, text: &str) {
-        eventually(text, || String::from_utf8_lossy(&self.stderr.lock().unwrap()).contains(text));
-    }
-
-    /// Waits for its end: the status, standard output, standard error.
-    #[track_caller]
-    pub(crate) fn end(mut self) -> (ExitStatus, String, String) {
-        let mut stdout = self.child.stdout.take().expect("a pipe");
-        let start = Instant::now();
-        let status = loop {
-            if let Some(status) = self.child.try_wait().expect("a child of ours") {
-                break status;
-            }
-            assert!(start.elapsed() < PATIENCE, "it does not end; {}", self.stderr.lock().unwrap().escape_ascii());
-            thread::sleep(Duration::from_millis(2));
-        };
-        if let Some(reader) = self.reader.take() {
-            let _ = reader.join();
-        }
-        let mut text = String::new();
-        stdout.read_to_string(&mut text).expect("standard output is text");
-        (status, text, String::from_utf8_lossy(&self.stderr.lock().unwrap()).into_owned())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-pub(crate) fn send_signal(pid: u32, signal: Signal) {
-    let pid = Pid::from_raw(pid.try_into().expect("a process id"));
-    kill(pid, signal).unwrap_or_else(|error| panic!("{signal} to {pid}: {error}"));
-}
-
-/// What everything that is said must be: free of the token, of values and of what the server said.
-pub(crate) trait Discreet: Sized {
-    fn discreet(self) -> Self;
-}
-
-impl Discreet for Outcome {
-    #[track_caller]
-    fn discreet(self) -> Self {
-        assert!(!self.stderr.to_lowercase().contains(CANARY), "standard error holds what nobody may see: {self}");
-        self
-    }
-}
-
-/// Fails where a test that needs root lacks it, which no test can do without saying so.
-#[track_caller]
-pub(crate) fn needs_root() {
-    let user = std::fs::metadata("/proc/self").expect("/proc is there").uid();
-    assert_eq!(user, 0, "this test makes namespaces, traces or changes users: run it as root");
 }

@@ -1,73 +1,33 @@
-//! What the tests of the connection stand on besides [`crate::support::vault`]: certificates, helpers that end with us, a tap that
-//! sees who connects, and a network of their own.
+//! Certificates, and who asks for them.
 
 use std::fs;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::os::unix::fs::MetadataExt;
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
-use serde_json::{Value, json};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 
-use crate::support::vault::{Outcome, bao};
+use super::scratch::new_dir;
 
-static AGENT: LazyLock<ureq::Agent> = LazyLock::new(|| {
-    let config = ureq::Agent::config_builder().http_status_as_error(false).proxy(None);
-    config.timeout_global(Some(Duration::from_secs(20))).build().into()
-});
+/// The PEM texts of a certificate and of its key.
+pub(crate) type Pair = (String, String);
 
-/// Asks a server for something over plain HTTP: its status and its answer, or why there is none.
-pub(crate) fn api(origin: &str, token: &str, method: &str, path: &str, body: &Value) -> Result<(u16, Value), String> {
-    let request = ureq::http::Request::builder()
-        .method(method)
-        .uri(format!("{origin}/v1/{path}"))
-        .header("X-Vault-Token", token)
-        .body(if body.is_null() { String::new() } else { body.to_string() });
-    let mut answer = AGENT.run(request.unwrap()).map_err(|error| error.to_string())?;
-    let text = answer.body_mut().read_to_string().map_err(|error| error.to_string())?;
-    Ok((answer.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::String(text))))
-}
-
-/// The same for what must work.
-#[track_caller]
-pub(crate) fn must(origin: &str, token: &str, method: &str, path: &str, body: &Value) -> Value {
-    match api(origin, token, method, path, body) {
-        Ok((200..300, answer)) => answer,
-        other => panic!("{method} {path}: {other:?}"),
-    }
-}
-
-/// Writes a secret into the KV engine of a new server, which gets ready in its own time.
-pub(crate) fn write(origin: &str, token: &str, name: &str, keys: &Value) {
-    let (path, body) = (format!("secret/data/{name}"), json!({ "data": keys }));
-    eventually("the KV engine", || api(origin, token, "POST", &path, &body).is_ok_and(|(code, _)| code == 200));
-}
-
-/// Waits for something to become true.
-#[track_caller]
-pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    let patience = Instant::now() + Duration::from_secs(60);
-    while !condition() {
-        assert!(Instant::now() < patience, "still waiting for {what}");
-        thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// Somebody who signs certificates.
+/// A certificate authority.
 pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
-    pub(crate) pem: String,
+    pem: String,
 }
 
 impl Authority {
+    /// A new key, even if another authority has this name.
     pub(crate) fn new(name: &str) -> Self {
         let mut params = params(&[], name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -77,17 +37,70 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), pem }
     }
 
-    /// The PEM texts of a certificate for these names and addresses, changed at will, and of its key.
-    pub(crate) fn issue(&self, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> (String, String) {
-        let mut params = params(names, names.first().unwrap_or(&"nobody"));
-        change(&mut params);
+    /// Its own certificate.
+    pub(crate) fn pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// A certificate for a server with these names and addresses, or for a client with this name.
+    pub(crate) fn issue(&self, names: &[&str]) -> Pair {
+        self.issue_with(names, |_| {})
+    }
+
+    /// The same with other parameters.
+    pub(crate) fn issue_with(&self, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Pair {
         let key = KeyPair::generate().unwrap();
-        (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
+        (self.sign(names, &key, change), key.serialize_pem())
+    }
+
+    /// A certificate for an existing key.
+    pub(crate) fn issue_for_key(&self, name: &str, key: &KeyPair) -> String {
+        self.sign(&[name], key, |_| {})
+    }
+
+    fn sign(&self, names: &[&str], key: &KeyPair, change: impl FnOnce(&mut CertificateParams)) -> String {
+        let mut params = params(names, names.first().unwrap_or(&"nobody"));
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
+        change(&mut params);
+        params.signed_by(key, &self.issuer).unwrap().pem()
+    }
+
+    /// A server's configuration for this host and these versions. With `clients`, each client must have a certificate
+    /// of that authority.
+    pub(crate) fn server_config(
+        &self,
+        host: &str,
+        versions: &[&'static SupportedProtocolVersion],
+        clients: Option<&Self>,
+    ) -> ServerConfig {
+        server_config(&self.issue(&[host]), versions, clients)
     }
 }
 
-/// A certificate that nobody but its owner signed.
-pub(crate) fn self_signed(names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> (String, String) {
+/// The same with this certificate.
+pub(crate) fn server_config(
+    (certificate, key): &Pair,
+    versions: &[&'static SupportedProtocolVersion],
+    clients: Option<&Authority>,
+) -> ServerConfig {
+    let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_protocol_versions(versions).unwrap();
+    let builder = match clients {
+        None => builder.with_no_client_auth(),
+        Some(clients) => {
+            let mut roots = RootCertStore::empty();
+            roots.add(CertificateDer::from_pem_slice(clients.pem.as_bytes()).unwrap()).unwrap();
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            builder.with_client_cert_verifier(verifier.build().unwrap())
+        }
+    };
+    builder.with_single_cert(chain, key).unwrap()
+}
+
+/// A certificate that is its own issuer.
+pub(crate) fn self_signed(names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Pair {
     let mut params = params(names, names[0]);
     change(&mut params);
     let key = KeyPair::generate().unwrap();
@@ -101,8 +114,26 @@ fn params(names: &[&str], common: &str) -> CertificateParams {
     params
 }
 
-/// Writes the two files of a certificate and tells what a listener of `OpenBao` has to know of them.
-pub(crate) fn listener(dir: &Path, name: &str, address: &str, pair: &(String, String), more: &str) -> String {
+/// TLS for servers on the loopback.
+pub(crate) struct LoopbackTls {
+    /// The file with the only trust anchor that clients need.
+    pub(crate) ca_file: String,
+    pub(crate) config: ServerConfig,
+}
+
+impl LoopbackTls {
+    pub(crate) fn new() -> Self {
+        let authority = Authority::new("loopback");
+        let ca_file = new_dir("loopback").join("ca.pem");
+        fs::write(&ca_file, authority.pem()).unwrap();
+        let config = authority.server_config("127.0.0.1", rustls::DEFAULT_VERSIONS, None);
+        Self { ca_file: ca_file.to_str().unwrap().to_owned(), config }
+    }
+}
+
+/// Writes the certificate and the key to `dir`. Returns the `listener` block of an `OpenBao` configuration, with `more`
+/// settings.
+pub(crate) fn listener(dir: &Path, name: &str, address: &str, pair: &Pair, more: &str) -> String {
     let (certificate, key) = (dir.join(format!("{name}.pem")), dir.join(format!("{name}.key")));
     fs::write(&certificate, &pair.0).unwrap();
     fs::write(&key, &pair.1).unwrap();
@@ -114,95 +145,35 @@ pub(crate) fn listener(dir: &Path, name: &str, address: &str, pair: &(String, St
     )
 }
 
-/// A process that ends when this one does, however that ends, or when it is dropped.
-pub(crate) struct Helper {
-    pid: Pid,
-    lifeline: Option<ChildStdin>,
-    supervisor: Child,
-    log: PathBuf,
-}
-
-impl Helper {
-    /// Starts it with its output in a file called `log`.
-    pub(crate) fn start(command: &[&str], log: PathBuf) -> Self {
-        let output = fs::File::create(&log).unwrap();
-        let mut supervisor = Command::new("sh");
-        supervisor
-            .args(["-c", r#"log=$1; shift; "$@" >"$log" 2>&1 </dev/null & echo $!; read -r _; kill -9 $!; wait"#, "sh"])
-            .arg(&log)
-            .args(command)
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", log.parent().unwrap())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(output)
-            .process_group(0);
-        let mut supervisor = supervisor.spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(supervisor.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let pid = Pid::from_raw(line.trim().parse().unwrap());
-        Self { pid, lifeline: supervisor.stdin.take(), supervisor, log }
-    }
-
-    /// A server of `OpenBao` with this configuration.
-    pub(crate) fn bao(dir: &Path, config: &str) -> Self {
-        let file = dir.join("server.hcl");
-        fs::write(&file, config).unwrap();
-        Self::start(&[bao(), "server", &format!("-config={}", file.display())], dir.join("log"))
-    }
-
-    pub(crate) fn pid(&self) -> Pid {
-        self.pid
-    }
-
-    /// Everything it wrote.
-    pub(crate) fn log(&self) -> String {
-        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
-    }
-
-    /// Ends it as a machine that loses its power would.
-    pub(crate) fn kill(&self) {
-        kill(self.pid, Signal::SIGKILL).unwrap();
-    }
-}
-
-impl Drop for Helper {
-    fn drop(&mut self) {
-        drop(self.lifeline.take());
-        let _ = self.supervisor.wait();
-    }
-}
-
-/// Stands in front of a TLS port and sees who connects.
-pub(crate) struct Tap {
+/// A relay in front of a TLS port that records the server name (SNI) of each connection.
+pub(crate) struct SniRecorder {
     pub(crate) port: u16,
     names: Arc<Mutex<Vec<Option<String>>>>,
 }
 
-impl Tap {
-    /// Listens at `host`, which is an address of the loopback.
-    pub(crate) fn at(host: &str, target: String) -> Self {
+impl SniRecorder {
+    /// Listens at `host`, an address of the loopback, until the tests end.
+    pub(crate) fn start(host: &str, target: String) -> Self {
         let listener = TcpListener::bind(format!("{host}:0")).unwrap();
         let port = listener.local_addr().unwrap().port();
         let names = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&names);
+        let recorded = Arc::clone(&names);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let (seen, target) = (Arc::clone(&seen), target.clone());
-                thread::spawn(move || tap(client, &target, &seen));
+                let (recorded, target) = (Arc::clone(&recorded), target.clone());
+                thread::spawn(move || relay(client, &target, &recorded));
             }
         });
         Self { port, names }
     }
 
-    /// For each connection the name that was asked for (SNI), if any.
+    /// One entry per connection, `None` without SNI.
     pub(crate) fn names(&self) -> Vec<Option<String>> {
         self.names.lock().unwrap().clone()
     }
 }
 
-fn tap(mut client: TcpStream, target: &str, seen: &Mutex<Vec<Option<String>>>) -> io::Result<()> {
+fn relay(mut client: TcpStream, target: &str, recorded: &Mutex<Vec<Option<String>>>) -> io::Result<()> {
     let (mut acceptor, mut hello, mut buffer) = (rustls::server::Acceptor::default(), Vec::new(), [0; 4096]);
     let name = loop {
         let length = client.read(&mut buffer)?;
@@ -214,7 +185,7 @@ fn tap(mut client: TcpStream, target: &str, seen: &Mutex<Vec<Option<String>>>) -
             Ok(None) | Err(_) => break None,
         }
     };
-    seen.lock().unwrap().push(name);
+    recorded.lock().unwrap().push(name);
     let mut server = TcpStream::connect(target)?;
     server.write_all(&hello)?;
     let (mut from, mut to) = (server.try_clone()?, client.try_clone()?);
@@ -224,58 +195,4 @@ fn tap(mut client: TcpStream, target: &str, seen: &Mutex<Vec<Option<String>>>) -
     });
     let _ = io::copy(&mut client, &mut server);
     server.shutdown(Shutdown::Write)
-}
-
-/// What was written to standard error, with the times of `-v` taken out.
-pub(crate) fn untimed(outcome: &Outcome) -> String {
-    let line = |line: &str| match line.strip_prefix("vault-exec: [").and_then(|rest| rest.split_once(" ms] ")) {
-        Some((_, message)) => format!("vault-exec: {message}\n"),
-        None => format!("{line}\n"),
-    };
-    outcome.stderr.lines().map(line).collect()
-}
-
-/// Namespaces and mounts are made by root alone.
-pub(crate) fn needs_root() {
-    let root = fs::metadata("/proc/self").is_ok_and(|us| us.uid() == 0);
-    assert!(root, "this test makes namespaces: run it as root, as the CI does");
-}
-
-/// A network of its own, which only processes that are started in it see: the loopback with a few more addresses, none
-/// of which counts as one of the loopback.
-pub(crate) struct Net {
-    _holder: Helper,
-    dir: PathBuf,
-    enter: String,
-}
-
-impl Net {
-    pub(crate) fn new<const N: usize>(dir: PathBuf, addresses: [&str; N]) -> Self {
-        needs_root();
-        let add = addresses.map(|address| format!("ip addr add {address}/32 dev lo && ")).concat();
-        let script = format!("ip link set lo up && {add}echo ready && exec sleep infinity");
-        let holder = Helper::start(&["unshare", "--net", "sh", "-c", &script], dir.join("net.log"));
-        eventually("a network", || holder.log().contains("ready"));
-        let enter = format!("--net=/proc/{}/ns/net", holder.pid());
-        Self { _holder: holder, dir, enter }
-    }
-
-    /// What stands in front of a command line to run it there.
-    pub(crate) fn enter(&self) -> [&str; 2] {
-        ["nsenter", &self.enter]
-    }
-
-    /// The same with these lines as `/etc/hosts`.
-    pub(crate) fn enter_with_hosts(&self, hosts: &str) -> Vec<String> {
-        let file = self.dir.join(format!("hosts-{}", hosts.len()));
-        fs::write(&file, hosts).unwrap();
-        let script = format!("mount --bind {} /etc/hosts && exec \"$@\"", file.display());
-        let line = ["nsenter", &self.enter, "unshare", "--mount", "sh", "-c", &script, "sh"];
-        line.map(str::to_owned).into()
-    }
-
-    /// Starts a helper there.
-    pub(crate) fn helper(&self, command: &[&str], log: &str) -> Helper {
-        Helper::start(&[&self.enter()[..], command].concat(), self.dir.join(log))
-    }
 }

@@ -1,33 +1,35 @@
-//! What the tests stand on: one real `OpenBao` for the whole run, and sentences about what vault-exec does with it.
+//! What the tests are written in: a mount of the shared `OpenBao` server, and how vault-exec is called with it.
 //!
 //! ```text
-//! Bed::kv2().secret("airflow", [("user", "me")]).path("airflow").environ().has("USER", "me");
-//! Bed::kv2().path("airflow").fails("vault-exec: read {kv}/airflow: no such secret\nhint: …\n");
+//! TestVault::kv2().secret("airflow", [("user", "me")]).path("airflow").environ().has("USER", "me");
+//! TestVault::kv2().path("airflow").fails("vault-exec: read {kv}/airflow: no such secret\nhint: …\n");
 //! ```
 //!
-//! Each bed has a mount and a home of its own. In arguments, values of variables and expected texts, `{kv}` stands for
-//! the mount, `{home}` for the home and `{addr}` for the address of the server.
+//! In arguments, paths and bodies of requests, values of variables and expected texts, `{kv}` stands for the mount, `{home}` for the home
+//! directory and `{addr}` for the address of the server.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::fmt;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::os::unix::process::CommandExt;
+use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::{ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
 
+use rustls::ServerConfig;
 use serde_json::{Value, json};
 
-/// The root token of every server here, too odd to be in an output by chance.
-pub(crate) const ROOT: &str = "bed-root-token";
+use super::api::{Api, text};
+use super::login::VALUE;
+use super::openbao::ROOT;
+use super::process::{reset_signals, vault_exec};
+use super::recording_proxy::{Exchange, Intercept, RecordingProxy, credentials};
+use super::scratch::{new_dir, unique};
+use super::wait::wait_until;
 
-/// What is said of `{kv}/a` where the token does not even have the default policy, or is none.
+pub(crate) use super::outcome::Outcome;
+
+/// The message about `{kv}/a` if the token is invalid or lacks even the default policy.
 pub(crate) const DOUBTED: &str = "\
     vault-exec: read {kv}/a: permission denied (403): the token may not read it, or is expired, revoked or unknown to \
     this server\n\
@@ -35,118 +37,20 @@ pub(crate) const DOUBTED: &str = "\
     path \"{kv}/data/a\" {\n  capabilities = [\"read\"]\n}\n\
     check --kv and --mount: the server did not say which engine holds the path\n";
 
-static SERVER: LazyLock<Server> = LazyLock::new(|| {
-    Server::start(&[], |authority| {
-        let health = AGENT.get(format!("http://{authority}/v1/sys/health")).call();
-        health.is_ok_and(|answer| answer.status() == 200)
-    })
-});
-
-static AGENT: LazyLock<ureq::Agent> =
-    LazyLock::new(|| ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().into());
-
-/// The directory of everything this run writes. A shell that waits for our end removes it, however we end.
-static RUN: LazyLock<(PathBuf, ChildStdin)> = LazyLock::new(|| {
-    let dir = std::env::temp_dir().join(format!("vault-exec-test-{}", std::process::id()));
-    fs::create_dir_all(&dir).unwrap();
-    let mut janitor = Command::new("sh");
-    janitor.args(["-c", r#"read -r _; rm -rf "$0""#]).arg(&dir);
-    let lifeline = outliving_us(&mut janitor);
-    (dir, lifeline)
-});
-
-/// A real server that ends when this process does, however that ends: it holds the other end of the lifeline.
-pub(crate) struct Server {
-    /// Host and port.
-    pub(crate) authority: String,
-    _lifeline: ChildStdin,
-}
-
-impl Server {
-    /// Starts `bao server -dev`; `ready` tells whether it answers at this host and port.
-    pub(crate) fn start(more: &[&str], ready: impl Fn(&str) -> bool) -> Self {
-        // Another process may take the port before the server does.
-        (0..5).find_map(|_| Self::try_start(more, &ready)).expect("the server did not start")
-    }
-
-    fn try_start(more: &[&str], ready: impl Fn(&str) -> bool) -> Option<Self> {
-        let authority = format!("127.0.0.1:{}", free_port());
-        let home = new_dir("server");
-        let log = home.join("log");
-        let output = fs::File::create(&log).unwrap();
-        let mut supervisor = Command::new("sh");
-        supervisor
-            .args(["-c", r#""$@" & server=$!; read -r _; kill $server; wait"#, "sh", bao()])
-            .args(["server", "-dev", "-dev-no-store-token"])
-            .arg(format!("-dev-root-token-id={ROOT}"))
-            .arg(format!("-dev-listen-address={authority}"))
-            .args(more)
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", &home)
-            .stdout(output.try_clone().unwrap())
-            .stderr(output);
-        let lifeline = outliving_us(&mut supervisor);
-        let patience = Instant::now() + Duration::from_secs(60);
-        while Instant::now() < patience {
-            if ready(&authority) {
-                return Some(Self { authority, _lifeline: lifeline });
-            }
-            if fs::read_to_string(&log).is_ok_and(|text| text.contains("address already in use")) {
-                return None;
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
-        panic!("the server is not ready: {}", fs::read_to_string(&log).unwrap_or_default());
-    }
-}
-
-/// Starts a helper that ends by itself when its standard input does. Ctrl-C is for the tests, not for it.
-pub(crate) fn outliving_us(helper: &mut Command) -> ChildStdin {
-    helper.stdin(Stdio::piped()).process_group(0).spawn().unwrap().stdin.take().unwrap()
-}
-
-/// A new directory that is removed in the end.
-pub(crate) fn new_dir(name: &str) -> PathBuf {
-    let dir = RUN.0.join(format!("{name}-{}", unique()));
-    fs::create_dir_all(&dir).unwrap();
-    dir
-}
-
-/// The `bao` binary, fetched if it is not there yet.
-pub(crate) fn bao() -> &'static str {
-    static BAO: LazyLock<String> = LazyLock::new(|| {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/test-deps/openbao.sh");
-        let output = Command::new("sh").arg(script).stderr(Stdio::inherit()).output().unwrap();
-        assert!(output.status.success(), "{script} failed");
-        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
-    });
-    &BAO
-}
-
-/// A port of the loopback that nobody listened on a moment ago.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// The program under test.
-pub(crate) fn vault_exec() -> OsString {
-    std::env::var_os("VAULT_EXEC_TEST_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_vault-exec").into())
-}
-
-/// A mount of its own, and how vault-exec is called there: by default with nothing but `PATH`, `HOME`, `VAULT_ADDR` and
-/// a `VAULT_TOKEN` that may do everything.
+/// A mount with one engine, and how vault-exec is called with it: by default with nothing but `PATH`, `HOME`, `VAULT_ADDR`
+/// and the root token in `VAULT_TOKEN`.
 #[derive(Clone)]
-#[must_use = "a bed does nothing until something is run on it"]
-pub(crate) struct Bed {
+#[must_use = "nothing is run yet"]
+pub(crate) struct TestVault {
     mount: String,
     home: PathBuf,
-    namespace: Option<String>,
+    /// Of the requests that configure the server.
+    namespace: Option<Api>,
     variables: BTreeMap<OsString, OsString>,
-    line: Vec<OsString>,
+    options: Vec<OsString>,
     wrapper: Vec<OsString>,
     stdin: Option<Vec<u8>>,
-    heard: Option<Arc<Mutex<Vec<String>>>>,
+    proxy: Option<Arc<RecordingProxy>>,
 }
 
 /// The keys and values of a secret: pairs of strings, any JSON object, or its exact text.
@@ -173,7 +77,7 @@ impl Keys for &str {
     }
 }
 
-impl Bed {
+impl TestVault {
     /// With a KV version 1 engine.
     pub(crate) fn kv1() -> Self {
         Self::bare().connected().mounted(&format!("kv1-{}", unique()), "1")
@@ -197,14 +101,13 @@ impl Bed {
         })
     }
 
-    /// With a KV version 2 engine in a namespace of its own.
+    /// With a KV version 2 engine at `secret/` in a new namespace.
     pub(crate) fn in_namespace(name: &str) -> Self {
-        let bed = Self::bare().connected();
-        bed.post(&format!("sys/namespaces/{name}"), "");
-        Self { namespace: Some(name.into()), ..bed }.mounted("secret", "2")
+        let namespace = Some(Api::shared().in_namespace(name));
+        Self { namespace, ..Self::bare().connected() }.mounted("secret", "2")
     }
 
-    /// With nothing but `PATH` and `HOME`: no server is started for it.
+    /// With nothing but `PATH` and `HOME`, and without a server.
     pub(crate) fn bare() -> Self {
         let home = new_dir("home");
         let variables = [
@@ -216,36 +119,38 @@ impl Bed {
             home,
             namespace: None,
             variables: variables.into(),
-            line: Vec::new(),
+            options: Vec::new(),
             wrapper: Vec::new(),
             stdin: None,
-            heard: None,
+            proxy: None,
         }
     }
 
     fn connected(self) -> Self {
-        self.env("VAULT_ADDR", format!("http://{}", SERVER.authority)).env("VAULT_TOKEN", ROOT)
+        self.env("VAULT_ADDR", Api::shared().origin).env("VAULT_TOKEN", ROOT)
     }
 
-    /// Mounts a KV engine, which `{kv}` then stands for. Version 2 gets ready in its own time.
     fn mounted(mut self, mount: &str, version: &str) -> Self {
         self.mount = mount.into();
-        self.post(&format!("sys/mounts/{mount}"), &json!({"type": "kv", "options": {"version": version}}).to_string());
-        let ready = || version == "1" || self.api("GET", &format!("{mount}/config"), "").0 == 200;
-        while !ready() {
-            thread::sleep(Duration::from_millis(5));
-        }
+        self.post(&format!("sys/mounts/{mount}"), &json!({"type": "kv", "options": {"version": version}}));
+        // Version 2 is initialized in the background.
+        let config = format!("{mount}/config");
+        wait_until("the engine", || version == "1" || self.api().status(&config) == Some(200));
         self
     }
 
-    /// Writes a secret; again and again for the versions of KV v2.
-    #[allow(clippy::needless_pass_by_value, reason = "a sentence reads better without the ampersand")]
+    fn api(&self) -> Api {
+        self.namespace.clone().unwrap_or_else(Api::shared)
+    }
+
+    /// Writes a secret, or its next version.
+    #[allow(clippy::needless_pass_by_value, reason = "a literal reads better without the ampersand")]
     pub(crate) fn secret(self, name: &str, keys: impl Keys) -> Self {
-        let keys = keys.json();
+        let (keys, mount) = (keys.json(), &self.mount);
         if self.is_kv1() {
-            self.post(&format!("{{kv}}/{name}"), &keys);
+            self.api().post_text(&format!("{mount}/{name}"), &keys);
         } else {
-            self.post(&format!("{{kv}}/data/{name}"), &format!(r#"{{"data":{keys}}}"#));
+            self.api().post_text(&format!("{mount}/data/{name}"), &format!(r#"{{"data":{keys}}}"#));
         }
         self
     }
@@ -255,18 +160,24 @@ impl Bed {
         self.mount.starts_with("kv1")
     }
 
-    /// Has the server do something else, which must work.
-    pub(crate) fn having(self, path: &str, body: &Value) -> Self {
-        self.post(path, &body.to_string());
+    /// Sends a POST with the root token to the server, past any proxy, and expects success.
+    #[track_caller]
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Value {
+        self.api().post_text(&self.fill(path), &self.fill(&body.to_string()))
+    }
+
+    /// The same without the response.
+    #[track_caller]
+    pub(crate) fn posted(self, path: &str, body: &Value) -> Self {
+        self.post(path, body);
         self
     }
 
-    /// Calls with a token that has this policy and the default one.
+    /// Sets a token with this policy and the default one.
     pub(crate) fn token_with_policy(self, policy: &str) -> Self {
         let name = format!("policy-{}", unique());
-        self.post(&format!("sys/policies/acl/{name}"), &json!({"policy": self.fill(policy)}).to_string());
-        let answer = self.post("auth/token/create", &json!({"policies": [name]}).to_string());
-        let token = answer["auth"]["client_token"].as_str().unwrap().to_owned();
+        self.post(&format!("sys/policies/acl/{name}"), &json!({ "policy": policy }));
+        let token = text(&self.post("auth/token/create", &json!({"policies": [name]}))["auth"]["client_token"]);
         self.env("VAULT_TOKEN", token)
     }
 
@@ -278,7 +189,7 @@ impl Bed {
     /// Adds options.
     pub(crate) fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
         let args: Vec<OsString> = args.into_iter().map(|arg| self.fill_os(&arg.into())).collect();
-        self.line.extend(args);
+        self.options.extend(args);
         self
     }
 
@@ -325,25 +236,50 @@ impl Bed {
         self.under(["sh", "-c", script, "sh"])
     }
 
-    /// Puts a relay in front of the server that hears every request, see [`Outcome::asked`].
-    pub(crate) fn overheard(self) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let ears = Arc::clone(&heard);
-        thread::spawn(move || {
-            for client in listener.incoming().flatten() {
-                let ears = Arc::clone(&ears);
-                thread::spawn(move || relay(client, ears));
-            }
+    /// Puts a recording proxy in front of the server.
+    pub(crate) fn recorded(self) -> Self {
+        self.intercepted(|_| None)
+    }
+
+    /// The same with a proxy that answers some requests itself.
+    pub(crate) fn intercepted(self, intercept: impl Intercept) -> Self {
+        self.intercepted_over_tls(None, intercept)
+    }
+
+    /// The same with a proxy that speaks TLS if there is a configuration.
+    pub(crate) fn intercepted_over_tls(self, tls: Option<ServerConfig>, intercept: impl Intercept) -> Self {
+        let former = self.proxy.clone();
+        let proxy = RecordingProxy::start(self.fill("{addr}"), tls, move |request| {
+            // The server behind this proxy may be the former one.
+            let _alive = &former;
+            intercept(request)
         });
-        Self { heard: Some(heard), ..self.env("VAULT_ADDR", address) }
+        let url = proxy.url();
+        Self { proxy: Some(Arc::new(proxy)), ..self }.env("VAULT_ADDR", url)
+    }
+
+    /// What the proxy recorded until now; nothing without a proxy.
+    pub(crate) fn exchanges(&self) -> Vec<Exchange> {
+        self.proxy.as_ref().map_or_else(Vec::new, |proxy| proxy.exchanges())
+    }
+
+    /// Method and path of each recorded request, such as `GET secret/data/app`.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        let request = |Exchange { request, .. }: Exchange| format!("{} {}", request.method(), &request.target()[4..]);
+        self.exchanges().into_iter().map(request).collect()
+    }
+
+    /// What no message may contain: the credentials that the proxy recorded, the value of a locked test vault and the
+    /// root token.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        let credentials = credentials(&self.exchanges()).into_iter().map(|(_, credential)| credential);
+        credentials.chain([VALUE.into(), ROOT.into()]).collect()
     }
 
     /// The command, for whoever wants to start it in another way. `program` goes behind `--`, if there is any.
     pub(crate) fn command<A: Into<OsString>>(&self, program: impl IntoIterator<Item = A>) -> Command {
         let mut line = vec![vault_exec()];
-        line.extend(self.line.iter().cloned());
+        line.extend(self.options.iter().cloned());
         let mut program = program.into_iter().map(|arg| self.fill_os(&arg.into())).peekable();
         if program.peek().is_some() {
             line.push("--".into());
@@ -357,6 +293,7 @@ impl Bed {
         let mut line = self.wrapper.iter().cloned().chain(program.into_iter().map(Into::into));
         let mut command = Command::new(line.next().unwrap());
         command.args(line).env_clear().envs(&self.variables).current_dir(&self.home);
+        reset_signals(&mut command);
         command
     }
 
@@ -371,7 +308,7 @@ impl Bed {
         }
         let output = child.wait_with_output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
-        Outcome { bed: self.clone(), command, status: output.status, stdout: output.stdout, stderr }
+        Outcome::new(self.clone(), command, output.status, output.stdout, stderr)
     }
 
     /// Starts a program that shows the block it was started with, see [`Outcome::has`].
@@ -396,27 +333,6 @@ impl Bed {
         self.run::<OsString>([])
     }
 
-    fn post(&self, path: &str, body: &str) -> Value {
-        let (status, text) = self.api("POST", path, body);
-        assert!((200..300).contains(&status), "POST {path}: {status} {text}");
-        serde_json::from_str(&text).unwrap_or_default()
-    }
-
-    fn api(&self, method: &str, path: &str, body: &str) -> (u16, String) {
-        let request = ureq::http::Request::builder()
-            .method(method)
-            .uri(format!("http://{}/v1/{}", SERVER.authority, self.fill(path)))
-            .header("X-Vault-Token", ROOT)
-            .header("X-Vault-Namespace", self.namespace.as_deref().unwrap_or_default());
-        let answer = if body.is_empty() {
-            AGENT.run(request.body(()).unwrap())
-        } else {
-            AGENT.run(request.body(body.to_owned()).unwrap())
-        };
-        let mut answer = answer.unwrap();
-        (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
-    }
-
     /// Puts in what `{kv}`, `{home}` and `{addr}` stand for.
     pub(crate) fn fill(&self, text: &str) -> String {
         let address = self.variables.get(OsStr::new("VAULT_ADDR")).and_then(|value| value.to_str());
@@ -428,125 +344,4 @@ impl Bed {
     fn fill_os(&self, text: &OsStr) -> OsString {
         text.to_str().map_or_else(|| text.into(), |text| self.fill(text).into())
     }
-}
-
-/// What came of a call.
-pub(crate) struct Outcome {
-    bed: Bed,
-    command: Command,
-    pub(crate) status: ExitStatus,
-    pub(crate) stdout: Vec<u8>,
-    pub(crate) stderr: String,
-}
-
-impl Outcome {
-    /// Ended with this code.
-    #[track_caller]
-    pub(crate) fn exits(self, code: i32) -> Self {
-        assert_eq!(self.status.code(), Some(code), "exit code of {self}");
-        self
-    }
-
-    /// Standard error is this text and nothing else.
-    #[track_caller]
-    pub(crate) fn stderr_is(self, text: &str) -> Self {
-        assert_eq!(self.stderr, self.bed.fill(text), "standard error of {self}");
-        self
-    }
-
-    /// Standard output is these bytes and nothing else.
-    #[track_caller]
-    pub(crate) fn stdout_is(self, bytes: impl AsRef<[u8]>) -> Self {
-        assert!(self.stdout == bytes.as_ref(), "standard output of {self}");
-        self
-    }
-
-    /// The program was started with this variable, once.
-    #[track_caller]
-    pub(crate) fn has(self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
-        assert_eq!(self.values(name.as_ref()), [value.as_ref()], "{self}");
-        self
-    }
-
-    /// The program was started without this variable.
-    #[track_caller]
-    pub(crate) fn lacks(self, name: &str) -> Self {
-        assert!(self.values(name.as_ref()).is_empty(), "{name} in {self}");
-        self
-    }
-
-    /// The program was started with these variables and no others, in any order.
-    #[track_caller]
-    pub(crate) fn has_only<const N: usize>(self, mut variables: [&str; N]) -> Self {
-        let block = String::from_utf8(self.stdout.clone()).unwrap();
-        let mut entries: Vec<_> = block.split_terminator('\0').collect();
-        entries.sort_unstable();
-        variables.sort_unstable();
-        assert_eq!(entries, variables.map(|text| self.bed.fill(text)), "{self}");
-        self
-    }
-
-    fn values(&self, name: &[u8]) -> Vec<&[u8]> {
-        let entries = self.stdout.split(|&byte| byte == 0);
-        entries.filter_map(|entry| entry.strip_prefix(name)?.strip_prefix(b"=")).collect()
-    }
-
-    /// These requests reached the relay, in any order.
-    #[track_caller]
-    pub(crate) fn asked<const N: usize>(self, requests: [&str; N]) -> Self {
-        let mut heard = self.heard();
-        heard.sort_unstable();
-        let mut expected = requests.map(|request| format!("GET /v1/{}", self.bed.fill(request)));
-        expected.sort_unstable();
-        assert_eq!(heard, expected, "{self}");
-        self
-    }
-
-    /// See [`Bed::fill`].
-    pub(crate) fn fill(&self, text: &str) -> String {
-        self.bed.fill(text)
-    }
-
-    /// The method and path of each request that reached the relay.
-    pub(crate) fn heard(&self) -> Vec<String> {
-        self.bed.heard.as_ref().expect("the bed must be overheard()").lock().unwrap().clone()
-    }
-}
-
-/// The whole of it, for whoever has to find out why a test failed.
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let stdout = self.stdout.escape_ascii().to_string();
-        let shown = stdout.get(..4000).unwrap_or(&stdout);
-        write!(f, "{:?}\n{}\nstdout: {shown}\nstderr: {}", self.command, self.status, self.stderr)
-    }
-}
-
-fn relay(mut client: TcpStream, ears: Arc<Mutex<Vec<String>>>) {
-    let mut server = TcpStream::connect(&SERVER.authority).unwrap();
-    let (from, to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-    thread::spawn(move || listen(from, to, &ears));
-    let _ = std::io::copy(&mut server, &mut client);
-    let _ = client.shutdown(Shutdown::Both);
-}
-
-/// Passes requests on, line by line. A request line is known by its end.
-fn listen(from: impl Read, mut to: TcpStream, ears: &Mutex<Vec<String>>) {
-    let mut lines = BufReader::new(from);
-    let mut line = Vec::new();
-    while lines.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
-        if let Some(request) = line.strip_suffix(b" HTTP/1.1\r\n") {
-            ears.lock().unwrap().push(String::from_utf8_lossy(request).into_owned());
-        }
-        if to.write_all(&line).is_err() {
-            break;
-        }
-        line.clear();
-    }
-    let _ = to.shutdown(Shutdown::Write);
-}
-
-fn unique() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(1);
-    NEXT.fetch_add(1, Ordering::Relaxed)
 }

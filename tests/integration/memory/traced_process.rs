@@ -1,4 +1,4 @@
-//! The process at the moment it hands everything to the kernel: vault-exec is traced, stopped where it enters `execve`,
+//! The process at the moment it hands everything to the kernel: vault-exec is traced, process where it enters `execve`,
 //! and every byte and every register it has is copied.
 #![allow(unsafe_code, reason = "the traced process asks for it between fork and exec; registers come by address")]
 
@@ -8,18 +8,17 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 
+use crate::support::process::{requires_root, vault_exec};
+use crate::support::vault::TestVault;
 use nix::libc;
 use nix::sys::ptrace::{self, Options};
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use crate::support::fake_server::needs_root;
-use crate::support::vault::{Bed, vault_exec};
-
 /// The process where it hands everything to the kernel, and what the program said when it was let go.
-pub(super) struct Stopped {
-    pub(super) memory: Vec<Stretch>,
+pub(super) struct TracedProcess {
+    pub(super) memory: Vec<Region>,
     /// General and vector registers.
     pub(super) registers: Vec<u8>,
     /// Where the part of the stack begins that is in use.
@@ -30,20 +29,20 @@ pub(super) struct Stopped {
     pub(super) stderr: String,
 }
 
-/// Memory without a gap.
-pub(super) struct Stretch {
+/// TmpfsDir without a gap.
+pub(super) struct Region {
     pub(super) start: u64,
     /// The lines of `/proc/PID/maps`.
     pub(super) whose: String,
     pub(super) bytes: Vec<u8>,
 }
 
-impl Stopped {
+impl TracedProcess {
     /// Runs until the program would start, which then prints its environment.
     #[track_caller]
-    pub(super) fn on(bed: &Bed) -> Self {
-        needs_root();
-        let mut command = bed.command(["cat", "/proc/self/environ"]);
+    pub(super) fn on(vault: &TestVault) -> Self {
+        requires_root("this test reads the memory of a process that is not dumpable");
+        let mut command = vault.command(["cat", "/proc/self/environ"]);
         // SAFETY: a single system call, which is async-signal-safe.
         unsafe { command.pre_exec(|| Ok(ptrace::traceme()?)) };
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -105,10 +104,10 @@ fn is_vault_exec(pid: Pid) -> bool {
 }
 
 /// All that can be read, neighbours joined so that nothing hides across a border.
-fn memory(pid: Pid) -> Vec<Stretch> {
+fn memory(pid: Pid) -> Vec<Region> {
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).expect("the mappings");
     let memory = File::open(format!("/proc/{pid}/mem")).expect("the memory: this test needs CAP_SYS_PTRACE");
-    let mut stretches: Vec<Stretch> = Vec::new();
+    let mut regions: Vec<Region> = Vec::new();
     for line in maps.lines() {
         let mut fields = line.split_whitespace();
         let (Some(range), Some(rights)) = (fields.next(), fields.next()) else { panic!("{line}") };
@@ -120,16 +119,16 @@ fn memory(pid: Pid) -> Vec<Stretch> {
         let (start, end) = range.split_once('-').map(|(start, end)| (bound(start), bound(end))).expect("a range");
         let mut bytes = vec![0; usize::try_from(end - start).expect("a size")];
         memory.read_exact_at(&mut bytes, start).unwrap_or_else(|error| panic!("{line}: {error}"));
-        match stretches.last_mut() {
+        match regions.last_mut() {
             Some(before) if before.start + before.bytes.len() as u64 == start => {
                 before.bytes.extend(bytes);
                 before.whose = format!("{}; {line}", before.whose);
             }
-            _ => stretches.push(Stretch { start, whose: line.to_owned(), bytes }),
+            _ => regions.push(Region { start, whose: line.to_owned(), bytes }),
         }
     }
-    assert!(stretches.iter().any(|stretch| stretch.whose.contains("[stack]")), "{maps}");
-    stretches
+    assert!(regions.iter().any(|region| region.whose.contains("[stack]")), "{maps}");
+    regions
 }
 
 /// General and vector registers as the kernel dumps them.

@@ -5,16 +5,16 @@
 use std::mem;
 use std::ops::Range;
 
-use crate::support::api::{Door, Exchange, VALUE, credentials};
-use crate::support::vault::Bed;
-
 use super::keys::{Named, Tls};
 use super::search::{Copy, PIECE, Search, places};
-use super::stopped::Stopped;
+use super::traced_process::TracedProcess;
+use crate::support::login::VALUE;
+use crate::support::recording_proxy::{Exchange, credentials};
+use crate::support::vault::TestVault;
 
 /// How vault-exec is called, which secrets the program gets, and what else went through its hands.
-pub(super) struct Scene {
-    bed: Bed,
+pub(super) struct MemoryCase {
+    vault: TestVault,
     /// What may be there, and how many times: name, value.
     kept: Vec<(String, Vec<u8>, usize)>,
     never: Vec<Named>,
@@ -27,22 +27,22 @@ pub(super) struct Scene {
 }
 
 /// Tells what was secret of a call.
-type Tell = dyn FnOnce(&Bed) -> Vec<Named>;
+type Tell = dyn FnOnce(&TestVault) -> Vec<Named>;
 
-impl Scene {
+impl MemoryCase {
     /// Called like this.
-    pub(super) fn of(bed: Bed) -> Self {
-        Self { bed, kept: Vec::new(), never: Vec::new(), learned: Vec::new(), token_in: None, starts: Vec::new() }
+    pub(super) fn of(vault: TestVault) -> Self {
+        Self { vault, kept: Vec::new(), never: Vec::new(), learned: Vec::new(), token_in: None, starts: Vec::new() }
     }
 
-    /// In a bed that is locked, whose one secret the program gets.
-    pub(super) fn entering(bed: Bed) -> Self {
-        Self::of(bed).once("K", VALUE)
+    /// In a vault that is locked, whose one secret the program gets.
+    pub(super) fn entering(vault: TestVault) -> Self {
+        Self::of(vault).once("K", VALUE)
     }
 
     /// Called with this variable, too.
     pub(super) fn env(self, name: &str, value: &str) -> Self {
-        Self { bed: self.bed.env(name, value), ..self }
+        Self { vault: self.vault.env(name, value), ..self }
     }
 
     /// The program gets this variable, and there is one copy of it.
@@ -73,20 +73,21 @@ impl Scene {
     }
 
     /// There is no copy of what is known only when all is over; whoever tells it lives until then.
-    pub(super) fn none_of_later(mut self, tell: impl FnOnce(&Bed) -> Vec<Named> + 'static) -> Self {
+    pub(super) fn none_of_later(mut self, tell: impl FnOnce(&TestVault) -> Vec<Named> + 'static) -> Self {
         self.learned.push(Box::new(tell));
         self
     }
 
     /// A login brings a token, of which there is no copy.
     pub(super) fn obtaining(self) -> Self {
-        self.none_of_later(|bed| vec![("token of the login".to_owned(), obtained(bed).into())])
+        self.none_of_later(|vault| vec![("token of the login".to_owned(), obtained(vault).into())])
     }
 
     /// The server sends, or is sent, a credential that it calls like this, of which there is no copy.
     pub(super) fn hearing(self, name: &'static str) -> Self {
-        self.none_of_later(move |bed| {
-            let heard: Vec<_> = credentials(&bed.exchanges()).into_iter().filter(|(other, _)| *other == name).collect();
+        self.none_of_later(move |vault| {
+            let heard: Vec<_> =
+                credentials(&vault.exchanges()).into_iter().filter(|(other, _)| *other == name).collect();
             assert!(!heard.is_empty(), "no {name} was heard of");
             heard.into_iter().map(|(name, secret)| (name.to_owned(), secret.into())).collect()
         })
@@ -113,31 +114,31 @@ impl Scene {
 
     /// The same over TLS: a door is put in front of the server.
     pub(super) fn over(self, tls: Tls) -> Self {
-        let bed = self.bed.clone().file("ca", &tls.ca).args(["--ca-cert", "ca"]);
-        let bed = bed.behind_tls_door(Some(tls.config.clone()), |_| None);
-        Self { bed, ..self }.none_of_later(move |_| tls.secrets())
+        let vault = self.vault.clone().file("ca", &tls.ca).args(["--ca-cert", "ca"]);
+        let vault = vault.intercepted_over_tls(Some(tls.config.clone()), |_| None);
+        Self { vault, ..self }.none_of_later(move |_| tls.secrets())
     }
 
     /// Runs it and says what was found where nothing should be; prints what was looked for.
     #[track_caller]
     fn prove(mut self, name: &str) -> Result<(), String> {
         print!("{name}: ");
-        let stopped = Stopped::on(&self.bed);
+        let process = TracedProcess::on(&self.vault);
         self.learn();
         let search = self.search();
-        let size: usize = stopped.memory.iter().map(|stretch| stretch.bytes.len()).sum();
+        let size: usize = process.memory.iter().map(|region| region.bytes.len()).sum();
         println!("{}; {} pieces in {} KiB", self.words(), search.pieces(), size / 1024);
 
         let mut faults = Vec::new();
-        let allowed = self.variables(&stopped, &mut faults);
+        let allowed = self.variables(&process, &mut faults);
         let is_allowed =
             |copy: &Copy| allowed.iter().any(|place| place.start <= copy.range.start && copy.range.end <= place.end);
-        let copies = search.in_memory(&stopped.memory).into_iter().filter(|copy| !is_allowed(copy));
+        let copies = search.in_memory(&process.memory).into_iter().filter(|copy| !is_allowed(copy));
         faults.extend(copies.map(|copy| copy.to_string()));
-        if search.in_registers(&stopped.registers) {
+        if search.in_registers(&process.registers) {
             faults.push("a part of a secret in the registers".to_owned());
         }
-        if search.in_bytes(stopped.stderr.as_bytes()) {
+        if search.in_bytes(process.stderr.as_bytes()) {
             faults.push("a part of a secret on standard error".to_owned());
         }
         if faults.is_empty() { Ok(()) } else { Err(format!("{name}:\n    {}\n", faults.join("\n    "))) }
@@ -146,12 +147,12 @@ impl Scene {
     /// Completes the lists by what is known now.
     fn learn(&mut self) {
         if let Some(variable) = self.token_in {
-            self.kept.push((variable.to_owned(), obtained(&self.bed).into(), 1));
+            self.kept.push((variable.to_owned(), obtained(&self.vault).into(), 1));
         }
         for tell in mem::take(&mut self.learned) {
-            self.never.extend(tell(&self.bed));
+            self.never.extend(tell(&self.vault));
         }
-        let heard = credentials(&self.bed.exchanges()).into_iter().filter(|(_, value)| value.len() >= PIECE);
+        let heard = credentials(&self.vault.exchanges()).into_iter().filter(|(_, value)| value.len() >= PIECE);
         self.never.extend(heard.map(|(name, value)| (name.to_owned(), value.into())));
     }
 
@@ -175,12 +176,12 @@ impl Scene {
     }
 
     /// Where the variables are in memory, which are the only places that may hold anything.
-    fn variables(&self, stopped: &Stopped, faults: &mut Vec<String>) -> Vec<Range<u64>> {
+    fn variables(&self, process: &TracedProcess, faults: &mut Vec<String>) -> Vec<Range<u64>> {
         let mut allowed = Vec::new();
-        let block = || stopped.stdout.split_inclusive(|&byte| byte == 0);
+        let block = || process.stdout.split_inclusive(|&byte| byte == 0);
         for (name, value, times) in &self.kept {
             let entry = [name.as_bytes(), b"=", value, b"\0"].concat();
-            let places = places(&stopped.memory, &entry);
+            let places = places(&process.memory, &entry);
             if places.len() != *times {
                 faults.push(format!("{} copies of the variable {name}, and not {times}: {places:x?}", places.len()));
             }
@@ -200,15 +201,15 @@ impl Scene {
 }
 
 /// The token that a login brought.
-fn obtained(bed: &Bed) -> String {
-    let exchanges = bed.exchanges();
-    let mut answers = exchanges.iter().map(Exchange::answer);
+fn obtained(vault: &TestVault) -> String {
+    let exchanges = vault.exchanges();
+    let mut answers = exchanges.iter().map(Exchange::response);
     answers.find_map(|answer| Some(answer["auth"]["client_token"].as_str()?.to_owned())).expect("a login")
 }
 
-/// Proves one scene after the other, and fails with all that was found.
+/// Proves one case after the other, and fails with all that was found.
 #[track_caller]
-pub(super) fn prove_all(scenes: impl IntoIterator<Item = (String, Scene)>) {
-    let faults: Vec<_> = scenes.into_iter().filter_map(|(name, scene)| scene.prove(&name).err()).collect();
+pub(super) fn prove_all(cases: impl IntoIterator<Item = (String, MemoryCase)>) {
+    let faults: Vec<_> = cases.into_iter().filter_map(|(name, case)| case.prove(&name).err()).collect();
     assert!(faults.is_empty(), "\n{}", faults.concat());
 }
