@@ -1,5 +1,5 @@
-//! What the targets share. Each takes text, so that a seed can be read and written by hand, and asserts what vault-exec
-//! promises about whatever comes in, not only that nothing panics.
+//! Helpers of the fuzz targets. Each target takes text, so that people can read and write seeds, and checks properties of
+//! the result, not only that nothing panics.
 
 mod server;
 
@@ -12,27 +12,27 @@ use vault_exec::error::Diagnostic;
 
 pub use server::{Exchange, Request, Server, parts};
 
-/// Stands in seeds for what a line cannot hold: ␊ for a line end, ␀ for a NUL byte.
-pub fn plain(text: &str) -> String {
+/// Replaces ␊ by a line end and ␀ by a NUL byte, which a line of a seed cannot contain.
+pub fn unescape(text: &str) -> String {
     text.replace('␊', "\n").replace('␀', "\0")
 }
 
-/// An environment, one `NAME=value` a line.
+/// An environment from lines of `NAME=value`.
 pub fn inherited<'a>(lines: impl IntoIterator<Item = &'a str>) -> InheritedEnv {
-    // The kernel ends an entry at a NUL.
-    let entry = |line| EnvEntry::parse(plain(line).split('\0').next()?.as_bytes());
+    // An entry of the kernel's environment block ends at the first NUL.
+    let entry = |line| EnvEntry::parse(unescape(line).split('\0').next()?.as_bytes());
     InheritedEnv::new(lines.into_iter().filter_map(entry).collect())
 }
 
-/// What a run with this environment and project file would do; no option is typed.
+/// The configuration for this environment and project file, with no options on the command line.
 pub fn resolve(inherited: &InheritedEnv, project: &ProjectSettings) -> Result<Config, Error> {
     let mut args = Args::default();
     args.command.push(OsString::from("true"));
     Config::resolve(args, inherited, project)
 }
 
-/// All that a person would see of a failure.
-pub fn shown(error: &anyhow::Error) -> String {
+/// The message and the hint of an error, as printed on standard error.
+pub fn render_error(error: &anyhow::Error) -> String {
     let Diagnostic { message, hint, .. } = Diagnostic::from(error);
     format!("{message}\n{}", hint.unwrap_or_default())
 }

@@ -1,11 +1,11 @@
-//! Whatever keys and values a secret holds and whatever was inherited: the environment is one that `execve` takes, each
-//! name once, none that could run code unless it was allowed, and no value is lost, changed or told.
+//! For any keys, values and inherited environment: `execve` accepts the result, each name appears once, dangerous names
+//! appear only if allowed, values are unchanged, and no message contains a value.
 #![no_main]
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use libfuzzer_sys::fuzz_target;
-use vault_exec::config::{KeyMapping, OnConflict, EnvPolicy};
+use vault_exec::config::{EnvPolicy, KeyMapping, OnConflict};
 use vault_exec::env_block::is_withheld;
 use vault_exec::env_name::{Case, EnvName};
 use vault_exec::environment::{Environment, MAX_STRING, Outcome};
@@ -13,9 +13,9 @@ use vault_exec::error::{CliError, Diagnostic};
 use vault_exec::kv::KvSecret;
 use vault_exec::mapping::{self, Source, Variable};
 use vault_exec::secret::Secret;
-use vault_exec_fuzz::{inherited, plain};
+use vault_exec_fuzz::{inherited, unescape};
 
-/// No name of a variable has a dash.
+/// Not a possible variable name, because of its dash.
 const VALUE: &str = "hunter-2";
 
 #[derive(Default)]
@@ -28,9 +28,9 @@ struct Input {
     token: Option<Secret>,
 }
 
-// A word and what belongs to it on each line; see `read`.
+// Each line is a word and its argument; see `parse`.
 fuzz_target!(|text: &str| {
-    let Input { naming, policy, secrets, composed, inherited: lines, token } = read(text);
+    let Input { naming, policy, secrets, composed, inherited: lines, token } = parse(text);
     let before: Vec<(Vec<u8>, Vec<u8>)> = entries(&lines);
     let sent: Vec<(String, Vec<(String, Option<Vec<u8>>)>)> = secrets.iter().map(copy).collect();
     let set: BTreeMap<EnvName, Vec<u8>> =
@@ -39,11 +39,11 @@ fuzz_target!(|text: &str| {
     let (mapped, refused) = mapping::map(secrets, composed, &naming);
     let errors: Vec<CliError> = refused.into_iter().map(CliError::from).collect();
     let is_sound = errors.is_empty();
-    errors.into_iter().for_each(|failure| says_no_value(failure, text));
+    errors.into_iter().for_each(|error| assert_no_value(error, text));
     let (environment, refused) =
         Environment::compose(inherited(lines.iter().map(String::as_str)), mapped, token.as_ref(), &policy);
     let is_whole = refused.is_empty();
-    refused.into_iter().map(CliError::from).for_each(|failure| says_no_value(failure, text));
+    refused.into_iter().map(CliError::from).for_each(|error| assert_no_value(error, text));
 
     let mut block: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
     for entry in &environment.entries {
@@ -51,17 +51,17 @@ fuzz_target!(|text: &str| {
         assert_eq!(whole, [name, b"=", value, b"\0"].concat());
         assert_eq!(whole.iter().position(|&byte| byte == 0), Some(whole.len() - 1), "a NUL ends an entry");
         assert!(!name.is_empty() && !name[1..].contains(&b'='));
-        assert!(block.insert(name.to_vec(), value.to_vec()).is_none(), "a name twice");
+        assert!(block.insert(name.to_vec(), value.to_vec()).is_none(), "a repeated name");
     }
 
-    // What the program gets under each name, by the rules.
+    // The expected environment, computed independently.
     let mut expected: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
     let kept = |name: &[u8]| policy.keep.as_ref().is_none_or(|keep| keep.iter().any(|kept| kept.as_bytes() == name));
     for (name, value) in before.into_iter().filter(|(name, _)| !is_withheld(name) && kept(name)) {
         expected.entry(name).or_insert(value);
     }
     expected.extend(token.map(|token| (b"VAULT_TOKEN".to_vec(), token.expose().to_vec())));
-    let mut from_secrets = chosen(&sent, &naming, &set);
+    let mut from_secrets = from_keys(&sent, &naming, &set);
     from_secrets.extend(set.clone());
     if is_sound {
         for (name, value) in from_secrets {
@@ -83,11 +83,11 @@ fuzz_target!(|text: &str| {
         let is_used = matches!(decision.outcome, Outcome::Set | Outcome::ReplacedInherited);
         assert!(!from_a_key || !is_used || !name.is_dangerous() || naming.allow.contains(name), "{name}");
     }
-    sizes(&environment);
+    assert_size_limits(&environment);
 });
 
-/// What the keys become, the later path on top, where nothing was wrong with any.
-fn chosen(
+/// The variables made of keys, a later path overriding an earlier one, if there is no error.
+fn from_keys(
     sent: &[(String, Vec<(String, Option<Vec<u8>>)>)],
     naming: &KeyMapping,
     set: &BTreeMap<EnvName, Vec<u8>>,
@@ -117,8 +117,8 @@ fn chosen(
     all
 }
 
-/// The check of sizes agrees with what execve(2) says of each string and of all of them.
-fn sizes(environment: &Environment) {
+/// `check_size` agrees with the limits of execve(2) for one string and for the whole block.
+fn assert_size_limits(environment: &Environment) {
     let lengths = || environment.entries.iter().map(|entry| entry.with_nul().len());
     let total: usize = lengths().map(|length| length + 8).sum();
     let fits = lengths().all(|length| length <= MAX_STRING);
@@ -126,16 +126,16 @@ fn sizes(environment: &Environment) {
     assert!(environment.check_size(1, total).is_err());
 }
 
-/// No message holds a value, unless the same text is a name as well.
-fn says_no_value(failure: CliError, text: &str) {
-    let Diagnostic { message, hint, .. } = Diagnostic::from(&anyhow::Error::from(failure));
-    let told = format!("{message} {}", hint.unwrap_or_default());
+/// Panics if the message contains a value, unless the same text is also used as a name.
+fn assert_no_value(error: CliError, text: &str) {
+    let Diagnostic { message, hint, .. } = Diagnostic::from(&anyhow::Error::from(error));
+    let message_and_hint = format!("{message} {}", hint.unwrap_or_default());
     let name = |line: &'_ str| match line.split_once('=') {
         Some((name, _)) if ["key ", "set ", "env "].iter().any(|word| name.starts_with(word)) => name.len(),
         _ => line.len(),
     };
     let is_name = text.lines().any(|line| line[..name(line)].contains(VALUE));
-    assert!(is_name || !told.contains(VALUE), "{told}");
+    assert!(is_name || !message_and_hint.contains(VALUE), "{message_and_hint}");
 }
 
 fn copy(secret: &KvSecret) -> (String, Vec<(String, Option<Vec<u8>>)>) {
@@ -149,11 +149,11 @@ fn entries(lines: &[String]) -> Vec<(Vec<u8>, Vec<u8>)> {
     block.iter().map(|entry| (entry.name().to_vec(), entry.value().to_vec())).collect()
 }
 
-fn read(text: &str) -> Input {
+fn parse(text: &str) -> Input {
     let mut case = Input::default();
     for line in text.lines() {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
-        let owned = plain(rest);
+        let owned = unescape(rest);
         match word {
             "only" => case.naming.only.push(owned),
             "skip" => case.naming.skip.push(owned),
@@ -170,12 +170,12 @@ fn read(text: &str) -> Input {
             "key" | "null" => {
                 let Some(secret) = case.secrets.last_mut() else { continue };
                 let (key, value) = rest.split_once('=').unwrap_or((rest, ""));
-                let value = (word == "key").then(|| Secret::new(plain(value).into_bytes()));
-                secret.data.push((plain(key), value));
+                let value = (word == "key").then(|| Secret::new(unescape(value).into_bytes()));
+                secret.data.push((unescape(key), value));
             }
             "set" => {
                 let (name, value) = rest.split_once('=').unwrap_or((rest, ""));
-                let (Ok(name), value) = (EnvName::parse(name), Secret::new(plain(value).into_bytes())) else {
+                let (Ok(name), value) = (EnvName::parse(name), Secret::new(unescape(value).into_bytes())) else {
                     continue;
                 };
                 if case.composed.iter().all(|other| other.name != name) {

@@ -1,12 +1,11 @@
-//! Whatever stands in a path, a token, a namespace or the name of a user: the server is asked for exactly that, in one
-//! well-formed request, or nothing is sent at all.
+//! For any path, token, namespace or user name: vault-exec sends well-formed requests for exactly that, or none at all.
 #![no_main]
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use vault_exec::config::{Config, Credential, LogFormat, Login, CredentialSource, Method, ProjectSettings};
+use vault_exec::config::{Config, Credential, CredentialSource, LogFormat, Login, Method, ProjectSettings};
 use vault_exec::error::Diagnostics;
 use vault_exec::log::Logger;
 use vault_exec::vault;
@@ -14,7 +13,7 @@ use vault_exec_fuzz::{Exchange, Request, Server, inherited, resolve};
 
 static SERVER: LazyLock<Server> = LazyLock::new(Server::start);
 
-/// What a target may set: nothing that opens a file or leaves the machine.
+/// The variables an input may set: none that opens a file or connects to another server.
 const NAMES: [&str; 20] = [
     "VAULT_EXEC_PATH",
     "VAULT_EXEC_OPTIONAL_PATH",
@@ -38,23 +37,24 @@ const NAMES: [&str; 20] = [
     "VAULT_PASSWORD",
 ];
 
-/// The token that every login and every wrapping token brings.
+/// The token returned by every login and every unwrap.
 const TOKEN: &str = "obtained";
 
-// The first line says what the server has; then an environment, one `NAME=value` a line.
+// The first line configures the server (`deep`, `plain`, `denied`); lines of `NAME=value` follow, the environment.
 fuzz_target!(|text: &str| {
     let (server, lines) = text.split_once('\n').unwrap_or((text, ""));
-    let ours =
+    let fixed =
         [format!("VAULT_ADDR={}", SERVER.address), "VAULT_EXEC_ATTEMPTS=1".into(), "VAULT_EXEC_TIMEOUT=5".into()];
-    let theirs = lines.lines().filter(|line| line.split_once('=').is_some_and(|(name, _)| NAMES.contains(&name)));
-    let Ok(config) = resolve(&inherited(ours.iter().map(String::as_str).chain(theirs)), &ProjectSettings::default()) else {
+    let fuzzed = lines.lines().filter(|line| line.split_once('=').is_some_and(|(name, _)| NAMES.contains(&name)));
+    let Ok(config) = resolve(&inherited(fixed.iter().map(String::as_str).chain(fuzzed)), &ProjectSettings::default())
+    else {
         return;
     };
     let mount = format!(r#"{{"data":{{"path":"{}/","type":"kv","options":{{"version":"2"}}}}}}"#, mount(&config));
     let server = server.to_owned();
-    let answer = move |request: &Request| {
-        let has = |word| server.split(' ').any(|known| known == word);
-        let answer = match request.target.as_str() {
+    let respond = move |request: &Request| {
+        let has = |flag| server.split(' ').any(|set| set == flag);
+        let response = match request.target.as_str() {
             "/v1/sys/wrapping/unwrap" => r#"200
 {"auth":{"client_token":"obtained"},"data":{"secret_id":"unwrapped"}}"#
                 .to_owned(),
@@ -69,29 +69,29 @@ fuzz_target!(|text: &str| {
             _ if has("denied") => "403\n{\"errors\":[]}".to_owned(),
             _ => "404\n{\"errors\":[]}".to_owned(),
         };
-        Some(answer.into_bytes())
+        Some(response.into_bytes())
     };
     let mut problems = Diagnostics::new(config.check.is_some());
     let logger = Logger::new(0, LogFormat::Text);
-    let (_, exchanges) = SERVER.with(answer, || vault::fetch(&config, &logger, &mut problems));
-    exchanges.iter().for_each(|exchange| is_asked_for(&exchange.request, &config));
-    concerns_one_token(&exchanges, &config);
+    let (_, exchanges) = SERVER.serve_during(respond, || vault::fetch(&config, &logger, &mut problems));
+    exchanges.iter().for_each(|exchange| assert_is_configured(&exchange.request, &config));
+    assert_credentials(&exchanges, &config);
 });
 
-/// The first two segments of the first path, the mount where the server has it deep.
+/// The first two segments of the first path: the mount of a `deep` server.
 fn mount(config: &Config) -> String {
     let path = config.reads[0].path.plain();
     path.split('/').take(2).map(|segment| segment.replace(['\\', '"'], "_")).collect::<Vec<_>>().join("/")
 }
 
-/// Each request is one of those that the settings make, segment for segment.
-fn is_asked_for(request: &Request, config: &Config) {
+/// Panics unless the configuration leads to this request, compared segment by segment.
+fn assert_is_configured(request: &Request, config: &Config) {
     let path = request.path();
-    let segments: Vec<&str> = path.iter().map(|segment| str::from_utf8(segment).expect("it is text")).collect();
+    let segments: Vec<&str> = path.iter().map(|segment| str::from_utf8(segment).expect("a segment is UTF-8")).collect();
     let ["v1", rest @ ..] = &segments[..] else { panic!("{}", request.target) };
-    // As one text they might be the same by chance, so a slash inside of a segment is looked for on its own.
+    // Below, the segments are compared joined, so a slash inside a segment must be ruled out first.
     assert!(rest.iter().all(|segment| !segment.contains('/') && !matches!(*segment, "" | "." | "..")));
-    let asked = rest.join("/");
+    let requested = rest.join("/");
     let mut known: Vec<String> =
         ["sys/wrapping/unwrap", "auth/token/lookup-self", "auth/token/revoke-self"].map(String::from).to_vec();
     for read in &config.reads {
@@ -109,7 +109,7 @@ fn is_asked_for(request: &Request, config: &Config) {
             _ => format!("auth/{mount}/login"),
         });
     }
-    assert!(known.contains(&asked), "{asked:?} is none of {known:?}");
+    assert!(known.contains(&requested), "{requested:?} is none of {known:?}");
     let query = request.target.split_once('?').map(|(_, query)| query);
     let pinned = |query: &str| {
         config.reads.iter().any(|read| read.path.version.is_some_and(|version| query == format!("version={version}")))
@@ -117,8 +117,8 @@ fn is_asked_for(request: &Request, config: &Config) {
     assert!(query.is_none_or(pinned), "{query:?}");
 }
 
-/// A login is proved with what was given; every other request is made with the one token there is, in its namespace.
-fn concerns_one_token(exchanges: &[Exchange], config: &Config) {
+/// A login sends the given credentials in its namespace; every other request sends the one token in use.
+fn assert_credentials(exchanges: &[Exchange], config: &Config) {
     let trimmed = |material: &CredentialSource| match material {
         CredentialSource::Value { secret, .. } => secret.expose().trim_ascii().to_vec(),
         CredentialSource::File(_) => panic!("no file was named"),
@@ -138,7 +138,8 @@ fn concerns_one_token(exchanges: &[Exchange], config: &Config) {
                 assert_eq!(namespace.unwrap_or_default(), login_.namespace.as_deref().unwrap_or_default().as_bytes());
                 assert_eq!(token.unwrap_or_default(), b"");
                 let sent: BTreeMap<String, String> = serde_json::from_slice(&request.body).expect("text fields");
-                let is = |field: &str, expected: &CredentialSource| assert_eq!(sent[field].as_bytes(), trimmed(expected));
+                let is =
+                    |field: &str, expected: &CredentialSource| assert_eq!(sent[field].as_bytes(), trimmed(expected));
                 match &login_.method {
                     Method::AppRole { role_id, secret_id, wrapped } => {
                         is("role_id", role_id);

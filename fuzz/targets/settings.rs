@@ -1,5 +1,5 @@
-//! Whatever stands in the variables: an address, a proxy, a path, a mount or a namespace that is accepted is what it looks
-//! like, and one that is refused is refused without its password.
+//! For any variables: an accepted address, proxy, path, mount or namespace is well-formed, and the error for a rejected one
+//! does not contain its password.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -7,11 +7,11 @@ use url::Url;
 use vault_exec::config::{self, Address, Config, PathError, ProjectSettings, SecretPath};
 use vault_exec::env_block::{InheritedEnv, is_withheld};
 use vault_exec::error::CliError;
-use vault_exec_fuzz::{inherited, plain, resolve, shown};
+use vault_exec_fuzz::{inherited, render_error, resolve, unescape};
 
 const VALUE: &str = "hunter2";
 
-// An environment, one `NAME=value` a line.
+// An environment: lines of `NAME=value`.
 fuzz_target!(|text: &str| {
     let environment = || inherited(text.lines());
     let _ = config::voice(&Default::default(), &environment());
@@ -19,8 +19,8 @@ fuzz_target!(|text: &str| {
     text.lines().filter_map(|line| line.split_once('=')).for_each(|(_, value)| path(value));
     match resolve(&environment(), &ProjectSettings::default()) {
         Err(error) => {
-            let told = shown(&CliError::from(error).into());
-            assert!(!told.contains(VALUE) || text.lines().any(may_be_told), "{told}");
+            let message = render_error(&CliError::from(error).into());
+            assert!(!message.contains(VALUE) || text.lines().any(may_be_shown), "{message}");
         }
         Ok(config) => {
             address(&config.connection.address);
@@ -36,10 +36,9 @@ fuzz_target!(|text: &str| {
     }
 });
 
-/// Whether the canary is where a message may show it: in no credential, no proxy, and of an address only in what is
-/// neither a user nor a query.
-fn may_be_told(line: &str) -> bool {
-    let line = plain(line);
+/// Whether a message may show the canary of this line: not in a credential, a proxy, or the user or query of an address.
+fn may_be_shown(line: &str) -> bool {
+    let line = unescape(line);
     let line = line.split('\0').next().unwrap_or_default();
     let Some((name, value)) = line.split_once('=').filter(|(_, value)| value.contains(VALUE)) else { return false };
     let is_credential = is_withheld(name.as_bytes()) && !name.starts_with("VAULT_EXEC_");
@@ -62,10 +61,12 @@ fn address(address: &Address) {
     assert!(matches!(url.scheme(), "http" | "https") && url.host_str().is_some_and(|host| !host.is_empty()));
     assert!(url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none());
     assert!(socket.as_ref().is_none_or(|socket| socket.starts_with('/')));
-    // As it is shown it means the same once more.
-    let again =
-        resolve(&inherited([format!("VAULT_ADDR={address}").as_str(), "VAULT_EXEC_PATH=s/a"]), &ProjectSettings::default());
-    let again = again.expect("it is an address").connection.address;
+    // Its printed form parses to the same address.
+    let again = resolve(
+        &inherited([format!("VAULT_ADDR={address}").as_str(), "VAULT_EXEC_PATH=s/a"]),
+        &ProjectSettings::default(),
+    );
+    let again = again.expect("a printed address is valid").connection.address;
     let base = |url: &Url| (url.scheme().to_owned(), url.host_str().map(str::to_owned), url.port_or_known_default());
     let is_plain = |text: &str| !text.contains(['\n', '\0']) && text.trim() == text;
     if is_plain(&address.to_string()) {
@@ -88,7 +89,7 @@ fn proxy(config: &Config, environment: &InheritedEnv) {
     }
 }
 
-/// A path is made of segments that no server and no proxy reads as another path, and says so once more.
+/// A path consists of segments that no server and no proxy normalises, and parses to itself again.
 fn path(text: &str) {
     let digits = text
         .rsplit_once('@')
@@ -108,11 +109,11 @@ fn path(text: &str) {
     assert!(!plain.contains(char::is_control));
     assert_eq!(plain.split('/').count(), parsed.depth());
     assert!(text.contains(&plain));
-    // Behind a `v1/`, which is dropped, and with a version, whatever is read is read as it stands.
-    let again = SecretPath::parse(&format!("/v1/{plain}@7")).expect("it is a path");
+    // A leading `v1/` is dropped and a version is split off, whatever the path is.
+    let again = SecretPath::parse(&format!("/v1/{plain}@7")).expect("a printed path is valid");
     assert_eq!((again.plain(), again.version), (plain, Some(7)));
     for length in 1..parsed.depth() {
-        let (mount, secret) = parsed.in_kv2(length).expect("something is left");
+        let (mount, secret) = parsed.in_kv2(length).expect("a secret below the mount");
         let whole = format!("{mount}/{secret}");
         assert!(whole == parsed.plain() || format!("{mount}/data/{secret}") == parsed.plain(), "{whole}");
         let mount = SecretPath::parse(&format!("v1/{mount}@1")).expect("a mount is a path");

@@ -1,21 +1,21 @@
-//! A template is parsed and rendered as a second, simpler reading of the rules says; where it is at fault, the column
-//! points at the brace; no message quotes a value.
+//! Templates render as a second, simpler implementation does; an error's column points at the brace; no message contains a
+//! value.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use vault_exec::kv::KvSecret;
 use vault_exec::secret::Secret;
 use vault_exec::template::{Fault, FaultKind, Template};
-use vault_exec_fuzz::plain;
+use vault_exec_fuzz::unescape;
 
 const VALUE: &str = "hunter2";
 
-// The last lines are secrets, `path#key=value`, or `path#key` for a null; everything in front of them is the template.
+// A template, then a line of `%%`, then secrets: lines of `path#key=value`, or `path#key` for null.
 fuzz_target!(|text: &str| {
     let (template, lines) = text.split_once("\n%%\n").unwrap_or((text, ""));
     let mut secrets: Vec<KvSecret> = Vec::new();
     for line in lines.lines() {
-        let (name, value) = line.split_once('=').map_or((line, None), |(name, value)| (name, Some(plain(value))));
+        let (name, value) = line.split_once('=').map_or((line, None), |(name, value)| (name, Some(unescape(value))));
         let Some((path, key)) = name.split_once('#') else { continue };
         let pair = (key.to_owned(), value.map(|value| Secret::new(value.into_bytes())));
         match secrets.iter_mut().find(|secret| secret.path == path) {
@@ -25,19 +25,20 @@ fuzz_target!(|text: &str| {
     }
 
     let doubled = template.replace('{', "{{").replace('}', "}}");
-    let itself = Template::parse(&doubled).and_then(|parsed| parsed.render(&secrets)).expect("text is itself");
-    assert_eq!(itself.expose(), template.as_bytes());
+    let escaped =
+        Template::parse(&doubled).and_then(|parsed| parsed.render(&secrets)).expect("doubled braces are text");
+    assert_eq!(escaped.expose(), template.as_bytes());
 
     let rendered = Template::parse(template).and_then(|parsed| parsed.render(&secrets));
     match (rendered, model(template, &secrets)) {
         (Ok(rendered), Some(expected)) => assert_eq!(rendered.expose(), expected),
-        (Ok(_), None) => panic!("what makes no sense was rendered"),
-        (Err(fault), Some(_)) => panic!("what makes sense was refused: {fault}"),
-        (Err(fault), None) => complains(&fault, template, lines),
+        (Ok(_), None) => panic!("an invalid template was rendered"),
+        (Err(fault), Some(_)) => panic!("a valid template was rejected: {fault}"),
+        (Err(fault), None) => assert_error(&fault, template, lines),
     }
 });
 
-/// The rules once more: braces are looked for from left to right, and what is between a single pair is a place.
+/// The second implementation: searches braces from left to right; a single pair encloses a placeholder.
 fn model(template: &str, secrets: &[KvSecret]) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     let mut rest = template;
@@ -49,7 +50,7 @@ fn model(template: &str, secrets: &[KvSecret]) -> Option<Vec<u8>> {
             rest = after;
         } else {
             let (inner, after) = rest.strip_prefix('{')?.split_once('}')?;
-            out.extend(place(inner, secrets)?);
+            out.extend(placeholder(inner, secrets)?);
             rest = after;
         }
     }
@@ -57,17 +58,17 @@ fn model(template: &str, secrets: &[KvSecret]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-fn place(inner: &str, secrets: &[KvSecret]) -> Option<Vec<u8>> {
+fn placeholder(inner: &str, secrets: &[KvSecret]) -> Option<Vec<u8>> {
     if inner.contains('{') {
         return None;
     }
     let bars = inner.matches('|').count();
     let mut parts = inner.rsplitn(2, '|');
     let filter = if bars == 0 { "" } else { parts.next()?.trim() };
-    let place = parts.next()?;
-    let (path, key) = match place.find('#') {
-        Some(at) => (Some(place[..at].trim().trim_matches('/')), place[at + 1..].trim()),
-        None => (None, place.trim()),
+    let reference = parts.next()?;
+    let (path, key) = match reference.find('#') {
+        Some(at) => (Some(reference[..at].trim().trim_matches('/')), reference[at + 1..].trim()),
+        None => (None, reference.trim()),
     };
     let of_path = |secret: &&KvSecret| path.is_none_or(|path| secret.path == path);
     let mut found = None;
@@ -94,18 +95,18 @@ fn base64(bytes: &[u8]) -> Vec<u8> {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = Vec::new();
     for chunk in bytes.chunks(3) {
-        let bits = (0..3).fold(0_u32, |bits, place| bits << 8 | chunk.get(place).map_or(0, |&byte| byte.into()));
-        let digit = |place: usize| ALPHABET[(bits >> (18 - 6 * place) & 63) as usize];
-        out.extend((0..4).map(|place| if place <= chunk.len() { digit(place) } else { b'=' }));
+        let bits = (0..3).fold(0_u32, |bits, index| bits << 8 | chunk.get(index).map_or(0, |&byte| byte.into()));
+        let digit = |index: usize| ALPHABET[(bits >> (18 - 6 * index) & 63) as usize];
+        out.extend((0..4).map(|index| if index <= chunk.len() { digit(index) } else { b'=' }));
     }
     out
 }
 
-fn complains(fault: &Fault, template: &str, secrets: &str) {
-    let brace = template.chars().nth(fault.column - 1).expect("the column is in the text");
+fn assert_error(fault: &Fault, template: &str, secrets: &str) {
+    let brace = template.chars().nth(fault.column - 1).expect("the column is inside the text");
     assert_eq!(brace, if fault.kind == FaultKind::Unopened { '}' } else { '{' });
-    let told = format!("{fault} {}", fault.kind.hint());
+    let message = format!("{fault} {}", fault.kind.hint());
     let quoted =
         template.contains(VALUE) || secrets.lines().any(|line| line.split('=').next().unwrap().contains(VALUE));
-    assert!(quoted || !told.contains(VALUE), "{told}");
+    assert!(quoted || !message.contains(VALUE), "{message}");
 }
