@@ -6,8 +6,8 @@ remap := --config 'target."cfg(all())".rustflags = ["--remap-path-prefix=$(or $(
 # Runs the tests against the release binary instead of a debug build.
 test_release := VAULT_EXEC_TEST_BINARY=$(abspath $(release)) cargo test --locked
 
-.PHONY: all help release demo check test tools prove-memory prove-silence prove-faults stack stack-images stack-test bench \
-	fuzz lint generate supply reproducible clean
+.PHONY: all help release demo check test test-unprivileged tools prove-memory prove-silence prove-faults stack \
+	stack-images stack-test bench fuzz lint generate supply reproducible clean
 
 all: release
 
@@ -25,21 +25,26 @@ check: ## Formatting, lints and unit tests: under a minute once built
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo test --locked --quiet --lib
 
-test: release tools ## Runs all tests except stack-test, on the release binary
+test: release tools ## Runs all tests except stack-test, on the release binary; needs root
+	$(test_release) -- --include-ignored
+
+test-unprivileged: release ## Runs the tests that need neither root nor Debian, and lists the others
 	$(test_release)
+	@echo 'Left out, for the reasons above:'
+	@$(test_release) --quiet --test integration -- --ignored --list
 
 tools: ## Installs the programs and the server that the tests need
 	scripts/tools.sh
 	scripts/test-deps/openbao.sh
 
 prove-memory: release tools ## Memory of the process at execve holds one copy of each secret; needs root
-	$(test_release) --test integration memory:: -- --show-output
+	$(test_release) --test integration memory:: -- --include-ignored --show-output
 
 prove-silence: release tools ## Triggers every message and searches the output for secrets
-	$(test_release) --test integration leaks:: -- --nocapture
+	$(test_release) --test integration leaks:: -- --include-ignored --nocapture
 
 prove-faults: release tools ## Injects every fault of tests/FAULTS.md (WRITE_FAULTS=1 rewrites it)
-	$(test_release) --test integration faults::
+	$(test_release) --test integration faults:: -- --include-ignored
 	@cat tests/FAULTS.md
 
 stack: stack-images ## Starts docker/compose.yaml without access to a registry

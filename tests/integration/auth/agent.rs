@@ -7,12 +7,13 @@ use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::support::openbao::bao;
 use crate::support::process::{SupervisedProcess, free_port};
 use crate::support::scratch::new_dir;
 use crate::support::vault::{DOUBTED, TestVault};
 use crate::support::wait::wait_until;
-use serde_json::json;
 
 /// An agent in front of a vault's server, and where it listens.
 struct Agent {
@@ -91,7 +92,7 @@ fn works(vault: &TestVault) {
 }
 
 #[test]
-fn with_an_agent_no_token_is_needed() {
+fn no_token_is_needed_with_an_agent() {
     for kind in ["agent", "proxy"] {
         let vault = vault();
         let agent = agent(kind, &vault, true);
@@ -111,7 +112,7 @@ fn with_an_agent_no_token_is_needed() {
 }
 
 #[test]
-fn nothing_is_left_in_the_environment_where_there_was_no_token() {
+fn keep_token_without_a_token_sets_no_variable() {
     let vault = vault();
     let agent = agent("proxy", &vault, true);
     let vault = vault.without("VAULT_TOKEN").env("VAULT_ADDR", &agent.socket);
@@ -121,7 +122,7 @@ fn nothing_is_left_in_the_environment_where_there_was_no_token() {
 }
 
 #[test]
-fn a_token_that_is_there_is_used_all_the_same() {
+fn a_given_token_is_used_with_an_agent() {
     let vault = vault();
     let agent = agent("proxy", &vault, true);
     let vault = vault.env("VAULT_ADDR", &agent.socket);
@@ -136,7 +137,7 @@ fn a_token_that_is_there_is_used_all_the_same() {
 }
 
 #[test]
-fn what_the_role_of_the_agent_may_not_read_is_refused_with_the_policy_it_lacks() {
+fn an_agent_without_permission_reports_the_missing_policy() {
     let vault = vault();
     let agent = agent("proxy", &vault, true);
     vault.without("VAULT_TOKEN").env("VAULT_ADDR", &agent.socket).path("b").args(["--kv", "2"]).fails(
@@ -146,7 +147,7 @@ fn what_the_role_of_the_agent_may_not_read_is_refused_with_the_policy_it_lacks()
 }
 
 #[test]
-fn an_agent_that_could_not_log_in_is_named() {
+fn an_agent_that_is_not_logged_in_is_reported() {
     let vault = vault();
     let agent = agent("proxy", &vault, false);
     vault.without("VAULT_TOKEN").env("VAULT_ADDR", &agent.socket).args(["--kv", "2"]).fails(
@@ -156,7 +157,7 @@ fn an_agent_that_could_not_log_in_is_named() {
 }
 
 #[test]
-fn an_address_that_is_not_an_agents_still_needs_a_token() {
+fn a_server_address_needs_a_token() {
     let vault = vault();
     let agent = agent("proxy", &vault, true);
     vault.without("VAULT_TOKEN").env("VAULT_ADDR", format!("http://127.0.0.1:{}", agent.port)).fails(
@@ -169,7 +170,7 @@ fn an_address_that_is_not_an_agents_still_needs_a_token() {
 const HINT: &str = "hint: check that the server runs and is reachable; the address is from VAULT_ADDR\n";
 
 #[test]
-fn a_socket_that_is_not_there_is_waited_for_and_named() {
+fn a_missing_socket_is_retried_and_named() {
     let vault =
         TestVault::bare().env("VAULT_ADDR", "unix://{home}/none").args(["--path", "secret/a", "--timeout", "1s"]);
     let fails = |vault: &TestVault, why: &str| {
@@ -186,7 +187,7 @@ fn a_socket_that_is_not_there_is_waited_for_and_named() {
 }
 
 #[test]
-fn an_agent_that_starts_later_is_waited_for() {
+fn an_agent_that_starts_later_is_retried() {
     let vault = vault();
     let agent = agent("proxy", &vault, true);
     let vault = vault.without("VAULT_TOKEN").env("VAULT_ADDR", "unix://{home}/later");
@@ -202,7 +203,7 @@ fn an_agent_that_starts_later_is_waited_for() {
 }
 
 #[test]
-fn a_socket_must_be_named_by_its_whole_path() {
+fn a_socket_needs_an_absolute_path() {
     let vault = TestVault::bare().args(["--path", "secret/a"]);
     for odd in ["unix://run/agent.sock", "unix:/run/agent.sock", "unix://"] {
         vault.clone().env("VAULT_ADDR", odd).fails(&format!(

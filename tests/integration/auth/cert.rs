@@ -56,7 +56,7 @@ impl Mtls {
 const KEYS: [&str; 4] = ["--client-cert", "cert", "--client-key", "key"];
 
 #[test]
-fn a_certificate_is_enough() {
+fn a_client_certificate_logs_in() {
     let mtls = Mtls::start();
     let vault = mtls.vault("reader");
     let before = mtls.api.token_count();
@@ -80,7 +80,7 @@ fn a_certificate_is_enough() {
 }
 
 #[test]
-fn a_certificate_goes_with_its_key_or_not_at_all() {
+fn a_client_certificate_must_match_its_key() {
     let users = Authority::new("test");
     let ((certificate, key), (_, other)) = (users.issue(&["me"]), users.issue(&["you"]));
     let vault = TestVault::bare()

@@ -3,6 +3,8 @@
 use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde_json::{Value, json};
+
 use crate::auth::signer::Signer;
 use crate::support::api::Api;
 use crate::support::fake_server::{FakeServer, Reply};
@@ -10,7 +12,6 @@ use crate::support::http::Request;
 use crate::support::login::VALUE;
 use crate::support::process::free_port;
 use crate::support::vault::TestVault;
-use serde_json::{Value, json};
 
 /// Who signs, and whom `auth/jwt` believes.
 static SIGNER: LazyLock<Signer> = LazyLock::new(|| {
@@ -58,7 +59,7 @@ pub(crate) fn with_role() -> TestVault {
 }
 
 #[test]
-fn a_signed_token_is_enough() {
+fn a_jwt_logs_in() {
     let vault = with_role();
     vault.clone().env("VAULT_JWT", jwt("vault")).enters_silently();
     vault.clone().env("VAULT_JWT", jwt("vault") + "\n").enters();
@@ -72,7 +73,7 @@ fn a_signed_token_is_enough() {
 }
 
 #[test]
-fn the_method_may_choose_the_role() {
+fn the_role_may_be_the_default_of_the_method() {
     let vault = locked();
     vault.post("sys/auth/jwt-{kv}", &json!({"type": "jwt"}));
     let config = json!({"jwt_validation_pubkeys": [SIGNER.pem()], "default_role": "app"});
@@ -93,7 +94,7 @@ fn the_method_may_choose_the_role() {
 }
 
 #[test]
-fn one_that_is_not_good_enough_is_refused() {
+fn an_invalid_jwt_is_refused() {
     let vault = with_role();
     let refused = |jwt: &str| vault.clone().env("VAULT_JWT", jwt).is_refused(REFUSED);
     refused(&SIGNER.sign(&claims("repo:app", "vault", -300)));
@@ -134,7 +135,7 @@ pub(crate) fn on_github(vault: TestVault, path: &str) -> TestVault {
 }
 
 #[test]
-fn a_job_on_github_asks_for_its_own() {
+fn a_github_job_requests_its_id_token() {
     let vault = on_github(with_role(), "/token?api-version=2.0").without("HTTPS_PROXY");
     let vault = vault.env("http_proxy", "http://127.0.0.1:1");
     vault.clone().args(["--jwt-audience", "vault"]).enters_silently();
@@ -149,7 +150,7 @@ fn a_job_on_github_asks_for_its_own() {
 }
 
 #[test]
-fn a_job_on_github_without_a_role_keeps_its_token_to_itself() {
+fn a_github_job_without_a_role_requests_no_id_token() {
     let vault = on_github(locked(), "/token?api-version=2.0");
     vault.is_refused(
         "vault-exec: no token: VAULT_TOKEN is not set, --token-file is not given and there is no {home}/.vault-token\n\
@@ -158,7 +159,7 @@ fn a_job_on_github_without_a_role_keeps_its_token_to_itself() {
 }
 
 #[test]
-fn a_job_that_github_refuses_is_told_what_it_lacks() {
+fn a_github_job_without_permission_gets_a_hint() {
     let vault = on_github(with_role(), "/token?api-version=2.0").args(["--jwt-audience", "vault"]);
     let refused = |status: u16| {
         format!(
@@ -179,7 +180,7 @@ fn a_job_that_github_refuses_is_told_what_it_lacks() {
 }
 
 #[test]
-fn github_is_waited_for_like_vault() {
+fn requests_to_github_are_retried() {
     let port = free_port();
     let vault = with_role()
         .env("ACTIONS_ID_TOKEN_REQUEST_URL", format!("http://127.0.0.1:{port}/token?secret=canary"))

@@ -1,16 +1,17 @@
 //! `AppRole`, user name and password, certificate, and which of several credentials is used.
 
+use serde_json::json;
+
 use crate::auth::password::userpass;
 use crate::support::api::{Api, text};
 use crate::support::openbao::ROOT;
 use crate::support::vault::{DOUBTED, TestVault};
-use serde_json::json;
 
 const REFUSED: &str = "vault-exec: log in at auth/approle: the server refused the credential (400)\n\
                        hint: check role_id and secret_id: one that was used up or has expired is refused like a wrong one\n";
 
 #[test]
-fn a_role_and_its_secret_are_enough() {
+fn role_id_and_secret_id_log_in() {
     let vault = TestVault::locked().with_approle(&json!({}));
     vault.enters_silently();
     vault.enters();
@@ -20,7 +21,7 @@ fn a_role_and_its_secret_are_enough() {
 }
 
 #[test]
-fn a_role_may_need_no_secret() {
+fn a_role_may_need_no_secret_id() {
     let vault = TestVault::locked();
     let role_id = vault.approle(&json!({"bind_secret_id": false, "token_bound_cidrs": ["127.0.0.0/8"]}));
     vault.clone().env("VAULT_ROLE_ID", &role_id).enters_silently();
@@ -28,7 +29,7 @@ fn a_role_may_need_no_secret() {
 }
 
 #[test]
-fn role_and_secret_come_from_variables_or_files_and_are_trimmed() {
+fn role_id_and_secret_id_come_from_variables_or_files_and_are_trimmed() {
     let vault = TestVault::locked();
     let (role_id, secret_id) = (vault.approle(&json!({})), vault.secret_id());
     let vault = vault.file("role", format!("{role_id}\n")).file("secret", format!(" {secret_id}\r\n\n"));
@@ -47,7 +48,7 @@ fn role_and_secret_come_from_variables_or_files_and_are_trimmed() {
 }
 
 #[test]
-fn a_wrong_or_missing_role_or_secret_is_refused() {
+fn a_wrong_or_missing_role_id_or_secret_id_is_refused() {
     let vault = TestVault::locked();
     let (role_id, secret_id) = (vault.approle(&json!({})), vault.secret_id());
     vault.clone().args(["--role-id", &role_id]).env("VAULT_SECRET_ID", "canary-of-the-secret-id").is_refused(REFUSED);
@@ -56,14 +57,14 @@ fn a_wrong_or_missing_role_or_secret_is_refused() {
 }
 
 #[test]
-fn a_secret_that_is_used_up_is_refused_like_a_wrong_one() {
+fn a_used_up_secret_id_is_refused_like_a_wrong_one() {
     let vault = TestVault::locked().with_approle(&json!({"secret_id_num_uses": 1}));
     vault.enters();
     vault.is_refused(REFUSED);
 }
 
 #[test]
-fn a_credential_that_was_damaged_or_is_not_there_is_never_sent() {
+fn a_damaged_or_missing_credential_is_never_sent() {
     let vault = TestVault::locked().args(["--role-id", "role"]);
     let damaged = "hint: it was damaged on its way: write it anew, on one line\n";
     let empty = "hint: write the credential into it, or choose another one\n";
@@ -90,7 +91,7 @@ fn a_credential_that_was_damaged_or_is_not_there_is_never_sent() {
 }
 
 #[test]
-fn a_method_may_be_mounted_elsewhere() {
+fn an_auth_method_may_have_another_mount() {
     let vault = TestVault::locked();
     let mount = vault.fill("corp/{kv}");
     vault.post(&format!("sys/auth/{mount}"), &json!({"type": "approle"}));
@@ -111,7 +112,7 @@ fn a_method_may_be_mounted_elsewhere() {
 }
 
 #[test]
-fn a_login_that_wants_a_second_factor_is_told() {
+fn a_login_that_requires_mfa_fails() {
     let vault = TestVault::locked();
     vault.post("sys/auth/mfa-{kv}", &json!({"type": "approle"}));
     let role = json!({"role_id": "app-{kv}", "token_policies": ["{kv}"]});
@@ -132,7 +133,7 @@ fn a_login_that_wants_a_second_factor_is_told() {
 }
 
 #[test]
-fn of_several_credentials_the_first_is_used() {
+fn the_first_of_several_credentials_is_used() {
     let vault = userpass("me-{kv}").with_approle(&json!({}));
     let all = vault.clone().env("VAULT_USERNAME", "me-{kv}").env("VAULT_PASSWORD", "canary-of-the-password");
     let token = all.clone().env("VAULT_TOKEN", "s.canary-of-the-token");
@@ -153,7 +154,7 @@ fn of_several_credentials_the_first_is_used() {
 }
 
 #[test]
-fn a_method_that_was_named_is_not_replaced_by_another() {
+fn a_named_auth_method_is_not_replaced() {
     let vault = TestVault::locked().with_approle(&json!({}));
     vault.clone().args(["--auth", "token"]).is_refused(
         "vault-exec: no token: VAULT_TOKEN is not set, --token-file is not given and there is no {home}/.vault-token\n\

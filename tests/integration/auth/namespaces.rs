@@ -20,7 +20,7 @@ fn locked_in(api: &Api) -> TestVault {
 }
 
 #[test]
-fn the_method_may_be_in_the_namespace_above_the_secret() {
+fn the_auth_method_may_be_in_a_parent_namespace() {
     let parent = Api::shared().in_namespace("above");
     let child = parent.clone().in_namespace("below");
     let vault = locked_in(&parent);
@@ -53,7 +53,7 @@ fn the_method_may_be_in_the_namespace_above_the_secret() {
 }
 
 #[test]
-fn a_token_of_a_namespace_opens_nothing_above_it() {
+fn a_token_of_a_child_namespace_reads_nothing_in_its_parent() {
     let parent = Api::shared().in_namespace("upper");
     let child = parent.clone().in_namespace("lower");
     let vault = locked_in(&parent);

@@ -15,7 +15,7 @@ pub(crate) fn userpass(name: &str) -> TestVault {
 }
 
 #[test]
-fn a_name_and_a_password_are_enough() {
+fn user_name_and_password_log_in() {
     let vault = userpass("me-{kv}");
     let password = "canary-of-the-password";
     let vault = vault.clone().file("password", format!("{password}\n")).env("VAULT_USERNAME", "me-{kv}");
@@ -48,7 +48,7 @@ fn a_wrong_password_or_user_is_refused() {
 }
 
 #[test]
-fn a_user_may_be_called_what_the_server_allows() {
+fn unusual_user_names_log_in() {
     for name in ["first.last", "a-b_c", "0"] {
         let name = format!("{{kv}}.{name}");
         userpass(&name).env("VAULT_USERNAME", &name).env("VAULT_PASSWORD", "canary-of-the-password").enters();
@@ -78,7 +78,7 @@ pub(crate) fn everybody_in(request: &Request) -> (u16, String) {
 }
 
 #[test]
-fn ldap_is_asked_as_its_documentation_says() {
+fn the_ldap_request_follows_the_api_documentation() {
     let vault = ldap().env("VAULT_USERNAME", "me").env("VAULT_PASSWORD", "canary \"of\" the pass\\wörd");
     vault.enters_silently();
     vault.enters();
@@ -91,7 +91,7 @@ fn ldap_is_asked_as_its_documentation_says() {
 }
 
 #[test]
-fn a_user_name_stays_one_whatever_is_in_it() {
+fn a_user_name_is_one_encoded_segment() {
     for (name, encoded) in [
         ("first last", "first%20last"),
         ("CORP\\me", "CORP%5Cme"),
@@ -109,7 +109,7 @@ fn a_user_name_stays_one_whatever_is_in_it() {
 }
 
 #[test]
-fn a_user_name_never_leads_to_another_path() {
+fn a_user_name_cannot_change_the_path() {
     let vault = ldap().env("VAULT_PASSWORD", "hunter2");
     for name in ["../../../sys/seal", "..", ".", "a/../b", "a//b", "/a"] {
         let message =

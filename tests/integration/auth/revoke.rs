@@ -2,6 +2,8 @@
 
 use std::thread;
 
+use serde_json::{Value, json};
+
 use crate::support::api::{Api, policy, text};
 use crate::support::canary::assert_no_secrets;
 use crate::support::http::Request;
@@ -9,7 +11,6 @@ use crate::support::login::VALUE;
 use crate::support::openbao::{ROOT, bao};
 use crate::support::vault::TestVault;
 use crate::support::wait::wait_until;
-use serde_json::{Value, json};
 
 /// A locked test vault with the credentials of an `AppRole`.
 fn with_approle(settings: &Value) -> TestVault {
@@ -75,7 +76,7 @@ fn the_token_is_gone_before_the_program_starts() {
 }
 
 #[test]
-fn a_token_that_was_given_is_left_alone() {
+fn a_given_token_is_not_revoked() {
     let vault = TestVault::locked();
     let token = text(&vault.post("auth/token/create", &json!({"policies": ["{kv}"]}))["auth"]["client_token"]);
     let vault = vault.env("VAULT_TOKEN", &token);
@@ -86,7 +87,7 @@ fn a_token_that_was_given_is_left_alone() {
 }
 
 #[test]
-fn a_token_that_is_kept_is_not_revoked_and_works_in_the_program() {
+fn keep_token_passes_a_valid_token_to_the_program() {
     let vault = with_approle(&json!({}));
     let bao = bao();
     let program = [bao, "kv", "get", "-field=k", &vault.fill("-mount={kv}"), "a"];
@@ -102,7 +103,7 @@ fn a_token_that_is_kept_is_not_revoked_and_works_in_the_program() {
 }
 
 #[test]
-fn a_token_may_be_left_alive_without_being_passed_on() {
+fn no_revoke_leaves_the_token_valid() {
     let vault = with_approle(&json!({}));
     for (number, variant) in
         [vault.clone().args(["--no-revoke"]), vault.clone().env("VAULT_EXEC_NO_REVOKE", "1")].into_iter().enumerate()
@@ -113,7 +114,7 @@ fn a_token_may_be_left_alive_without_being_passed_on() {
 }
 
 #[test]
-fn a_token_is_revoked_although_the_read_failed() {
+fn the_token_is_revoked_after_a_failed_read() {
     let vault = with_approle(&json!({}));
     vault.clone().args(["--path", "{kv}/b"]).is_refused(
         "vault-exec: read {kv}/b: permission denied (403)\n\
@@ -139,7 +140,7 @@ fn a_batch_token_needs_no_revocation() {
 }
 
 #[test]
-fn a_token_of_limited_use_is_enough() {
+fn a_token_with_few_uses_suffices() {
     for (uses, expected) in [(1, &[LOGIN, READ][..]), (2, &[LOGIN, READ, REVOKE]), (3, &[LOGIN, READ, REVOKE])] {
         let vault = with_approle(&json!({"token_num_uses": uses}));
         vault.enters_silently();
@@ -150,7 +151,7 @@ fn a_token_of_limited_use_is_enough() {
 }
 
 #[test]
-fn a_token_of_limited_use_pays_for_each_path() {
+fn each_path_takes_one_use_of_the_token() {
     let vault = with_approle(&json!({"token_num_uses": 3}));
     for name in ["b", "c", "d"] {
         vault.post(&format!("{{kv}}/{name}"), &json!({name: "v"}));
@@ -166,7 +167,7 @@ fn a_token_of_limited_use_pays_for_each_path() {
 }
 
 #[test]
-fn a_token_of_limited_use_pays_for_each_question() {
+fn a_lookup_of_the_mount_takes_no_use_of_the_token() {
     // The question for the kind of the mount is free: the server answers it to strangers, too.
     for (uses, more) in [(2, &[][..]), (3, &[REVOKE]), (4, &[REVOKE])] {
         let vault = with_approle(&json!({"token_num_uses": uses}));
@@ -178,7 +179,7 @@ fn a_token_of_limited_use_pays_for_each_question() {
 }
 
 #[test]
-fn a_token_of_too_little_use_is_called_that() {
+fn a_token_with_too_few_uses_is_reported() {
     let vault = with_approle(&json!({"token_num_uses": 1}));
     does_not_suffice(&vault.clone().args(["--path", "{kv}/a"]));
     // The last use went into the answer: there is none left to find out more, and no need to.
@@ -204,7 +205,7 @@ fn does_not_suffice(vault: &TestVault) {
 }
 
 #[test]
-fn a_revocation_that_is_refused_is_a_warning() {
+fn a_failed_revocation_is_a_warning() {
     let settings = json!({"token_no_default_policy": true, "token_policies": ["{kv}", "forever-{kv}"]});
     let vault = with_approle(&settings);
     let forever = r#"path "auth/token/revoke-self" { capabilities = ["deny"] }"#;

@@ -1,9 +1,10 @@
 //! Where the token comes from.
 
-use crate::support::openbao::ROOT;
-use crate::support::vault::{DOUBTED, TestVault};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
+
+use crate::support::openbao::ROOT;
+use crate::support::vault::{DOUBTED, TestVault};
 
 /// A vault whose secret can be read, but which has no token yet.
 fn without_token() -> TestVault {
@@ -19,7 +20,7 @@ const NONE: &str = "vault-exec: no token: VAULT_TOKEN is not set, --token-file i
                     hint: set VAULT_TOKEN, name a --token-file, choose an --auth method, or log in with `bao login` or `vault login`\n";
 
 #[test]
-fn a_variable_holds_it() {
+fn the_token_comes_from_a_variable() {
     for vault in TestVault::each() {
         works(&vault.secret("a", [("k", "v")]).path("a").env("VAULT_TOKEN", ROOT));
     }
@@ -27,7 +28,7 @@ fn a_variable_holds_it() {
 }
 
 #[test]
-fn the_variable_of_openbao_beats_that_of_vault_even_when_empty() {
+fn bao_token_wins_over_vault_token_unless_empty() {
     works(&without_token().env("BAO_TOKEN", ROOT).env("VAULT_TOKEN", "hvs.wrong"));
     without_token().env("BAO_TOKEN", "hvs.wrong").env("VAULT_TOKEN", ROOT).fails(DOUBTED);
     without_token().env("BAO_TOKEN", "").env("VAULT_TOKEN", ROOT).fails(NONE);
@@ -35,7 +36,7 @@ fn the_variable_of_openbao_beats_that_of_vault_even_when_empty() {
 }
 
 #[test]
-fn a_file_holds_it() {
+fn the_token_comes_from_a_file() {
     let vault = without_token().file("token", ROOT);
     works(&vault.clone().args(["--token-file", "{home}/token"]));
     works(&vault.clone().args(["--token-file", "token"]));
@@ -46,7 +47,7 @@ fn a_file_holds_it() {
 }
 
 #[test]
-fn the_nearest_source_wins() {
+fn the_sources_of_the_token_have_an_order() {
     let vault = without_token().file("right", ROOT).file("wrong", "hvs.wrong").file(".vault-token", "hvs.wrong");
     works(&vault.clone().env("VAULT_TOKEN", ROOT).args(["--token-file", "wrong"]));
     works(&vault.clone().args(["--token-file", "right"]).env("VAULT_EXEC_TOKEN_FILE", "wrong"));
@@ -57,7 +58,7 @@ fn the_nearest_source_wins() {
 }
 
 #[test]
-fn the_white_space_around_it_is_taken_off() {
+fn the_token_is_trimmed() {
     let spaced = format!(" \t{ROOT}\r\n\n");
     works(&without_token().env("VAULT_TOKEN", &spaced));
     works(&without_token().file("token", &spaced).args(["--token-file", "token"]));
@@ -65,7 +66,7 @@ fn the_white_space_around_it_is_taken_off() {
 }
 
 #[test]
-fn one_with_an_unprintable_character_is_never_sent() {
+fn a_token_with_an_unprintable_character_is_never_sent() {
     let vault = without_token().recorded();
     for inner in ["\n", "\r\nX-Evil: 1\r\n", "\t", "\x07", "\x7f", "ü"] {
         let damaged = format!("bed-{inner}-token");
@@ -89,7 +90,7 @@ fn one_with_an_unprintable_character_is_never_sent() {
 }
 
 #[test]
-fn an_empty_one_is_an_error() {
+fn an_empty_token_is_an_error() {
     let message = |from: &str| {
         format!("vault-exec: {from}: it is empty\nhint: write the credential into it, or choose another one\n")
     };
@@ -103,7 +104,7 @@ fn an_empty_one_is_an_error() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_an_error() {
+fn an_unreadable_token_file_is_an_error() {
     let vault = without_token().recorded();
     let hint = "hint: check that it is there, and that the user vault-exec runs as may read it\n";
     let missing = format!("No such file or directory\n{hint}");
@@ -130,7 +131,7 @@ fn a_file_that_cannot_be_read_is_an_error() {
 }
 
 #[test]
-fn a_secret_in_the_place_of_its_files_name_is_not_repeated() {
+fn a_secret_in_place_of_a_file_name_is_not_printed() {
     let message = |from: &str| {
         format!(
             "vault-exec: {from}: it wants the name of a file, and there is none of this name\n\
@@ -147,7 +148,7 @@ fn a_secret_in_the_place_of_its_files_name_is_not_repeated() {
 }
 
 #[test]
-fn without_any_the_ways_to_give_one_are_told() {
+fn without_a_token_the_message_names_its_sources() {
     let vault = without_token().recorded();
     vault.fails(NONE).asked([]);
     vault.clone().env("VAULT_TOKEN", "").fails(NONE).asked([]);

@@ -10,7 +10,7 @@ use crate::support::vault::TestVault;
 const UNWRAP_HINT: &str = "hint: get a new one; if nobody should have used this one, treat what it held as stolen\n";
 
 #[test]
-fn a_secret_may_come_in_a_wrapping_that_opens_once() {
+fn a_wrapped_secret_id_is_unwrapped_once() {
     let vault = TestVault::locked();
     let role_id = vault.approle(&json!({}));
     let wrapped = || Api::shared().wrapped(&vault.fill("auth/approle/role/{kv}/secret-id"), &json!({}));
@@ -26,7 +26,7 @@ fn a_secret_may_come_in_a_wrapping_that_opens_once() {
 }
 
 #[test]
-fn a_wrapping_that_holds_something_else_is_told() {
+fn a_wrapping_token_without_a_secret_id_is_an_error() {
     let vault = TestVault::locked();
     let vault = vault.clone().env("VAULT_ROLE_ID", vault.approle(&json!({}))).args(["--secret-id-wrapped"]);
     let wrapped = || Api::shared().wrapped("sys/wrapping/wrap", &json!({"password": "canary"}));
@@ -35,7 +35,7 @@ fn a_wrapping_that_holds_something_else_is_told() {
 }
 
 #[test]
-fn a_token_may_come_in_a_wrapping_that_opens_once() {
+fn a_wrapped_token_is_unwrapped_once() {
     let vault = TestVault::locked().args(["--unwrap-token"]);
     let api = Api::shared();
     let create = || api.wrapped("auth/token/create", &json!({"policies": [vault.fill("{kv}")]}));
@@ -63,7 +63,7 @@ fn a_token_may_come_in_a_wrapping_that_opens_once() {
 }
 
 #[test]
-fn the_token_of_a_wrapping_can_be_kept() {
+fn an_unwrapped_token_can_be_kept() {
     let vault = TestVault::locked().args(["--unwrap-token", "--keep-token"]);
     let token = text(&vault.post("auth/token/create", &json!({"policies": ["{kv}"]}))["auth"]["client_token"]);
     let wrapped = Api::shared().wrapped("sys/wrapping/wrap", &json!({"token": token}));

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::auth::lease::{database_users, with_database};
-use crate::cli::project::as_somebody;
+use crate::cli::project_trust::as_somebody;
 use crate::support::api::text;
 use crate::support::canary::assert_no_secrets;
 use crate::support::login::VALUE;
@@ -82,7 +82,7 @@ fn app() -> TestVault {
 }
 
 #[test]
-fn the_table_of_an_ordinary_case_fits_a_terminal() {
+fn the_table_of_a_usual_check_fits_a_terminal() {
     let vault = app().secret("app", [("user", CANARY), ("password", OTHER)]).args([
         "--set",
         "DATABASE_URL=postgresql://{user|url}:{password|url}@db/app",
@@ -103,7 +103,7 @@ PGPASSFILE    --file
 }
 
 #[test]
-fn the_program_is_looked_up_and_not_started() {
+fn a_check_looks_the_program_up_and_does_not_start_it() {
     let vault = app().args(["--only", "user"]).program("program", "#!/bin/sh\n: > \"$0.was-here\"\n");
     let table = "USER      {kv}/app#user @1\n\n";
     let there = format!("{table}program   {{home}}/program\n{}", rest("none"));
@@ -120,7 +120,7 @@ fn the_program_is_looked_up_and_not_started() {
 }
 
 #[test]
-fn who_lost_to_whom_is_told() {
+fn a_check_reports_which_value_overrides_which() {
     let vault = app()
         .secret("later", [("user", CANARY)])
         .path("later")
@@ -156,7 +156,7 @@ hint: unset them, --skip their keys, or choose --on-conflict vault or env
 }
 
 #[test]
-fn every_problem_is_told_at_once() {
+fn a_check_reports_all_problems() {
     let vault = app()
         .secret("closed", [("k", OTHER)])
         .token_with_policy(
@@ -199,7 +199,7 @@ hint: add the keys to a secret that --path names, or set the variables
 }
 
 #[test]
-fn the_json_has_this_shape() {
+fn the_json_report_has_these_fields() {
     let vault = app().secret("over", [("user", CANARY)]).path("over").env("PASSWORD", OTHER);
     let vault = vault.args(["--set", "URL=x{user}", "--file", "F={password}"]);
     let outcome = vault.clone().args(["--check", "--format=json"]).run(["sh"]).exits(0).stderr_is("");
@@ -238,7 +238,7 @@ fn the_json_has_this_shape() {
 }
 
 #[test]
-fn the_json_holds_the_problems_too() {
+fn the_json_report_contains_the_problems() {
     let told = app().path("absent").args(["--on-conflict", "env"]).env("USER", "me").json(125);
     assert_eq!(told["ok"], false);
     assert_eq!(told["program"], Value::Null);
@@ -250,7 +250,7 @@ fn the_json_holds_the_problems_too() {
 }
 
 #[test]
-fn a_server_that_is_down_is_told() {
+fn a_check_reports_an_unreachable_server() {
     let vault = TestVault::bare().env("VAULT_ADDR", "http://127.0.0.1:1").env("VAULT_TOKEN", "bed-down-token").args([
         "--path",
         "secret/app",
@@ -278,7 +278,7 @@ login     token from VAULT_TOKEN
 }
 
 #[test]
-fn a_form_without_a_check_is_a_mistake() {
+fn format_needs_check() {
     app().args(["--format", "json"]).fails("vault-exec: --format: it needs --check as well\n");
     app().args(["--check", "--format", "xml"]).alone_fails("vault-exec: --format: `xml` is not text or json\n");
     let vault = app().env("VAULT_EXEC_CHECK", "true").env("VAULT_EXEC_FORMAT", "json");
@@ -287,7 +287,7 @@ fn a_form_without_a_check_is_a_mistake() {
 }
 
 #[test]
-fn a_login_is_told_with_what_its_token_may_and_ends_with_the_check() {
+fn a_check_reports_its_login_and_revokes_the_token() {
     let vault = TestVault::locked_kv1().with_approle(&json!({"token_ttl": "1h"}));
     let outcome = vault.clone().args(["--check"]).alone().exits(0).stderr_is("");
     let expected = "\
@@ -319,7 +319,8 @@ problems  none
 }
 
 #[test]
-fn what_the_server_lent_to_a_check_is_given_back() {
+#[ignore = "Debian: installs PostgreSQL"]
+fn a_check_revokes_its_leases() {
     let vault = with_database("checks", &json!({"token_ttl": "3h"}));
     let outcome = vault.clone().args(["--check"]).alone().exits(0);
     assert!(text_of(&outcome).contains(&vault.fill("\nUSERNAME  db-{kv}/creds/checks#username\n")), "{outcome}");
@@ -328,7 +329,7 @@ fn what_the_server_lent_to_a_check_is_given_back() {
 }
 
 #[test]
-fn nothing_is_written_and_what_would_be_in_the_way_is_told() {
+fn a_check_writes_no_file_and_reports_an_existing_one() {
     let memory = TmpfsDir::new();
     let vault = app().args(["--explicit", "--file", "A={user}", "--file", "B={password}", "--file-dir"]);
     let vault = vault.args([memory.path()]);
@@ -351,7 +352,8 @@ fn nothing_is_written_and_what_would_be_in_the_way_is_told() {
 }
 
 #[test]
-fn a_directory_that_may_not_be_written_to_is_told() {
+#[ignore = "root: starts vault-exec as another user"]
+fn a_check_reports_a_directory_without_write_permission() {
     let memory = TmpfsDir::new();
     let vault = app().args(["--explicit", "--file", "A={user}", "--file-dir", memory.path()]);
     let problem = format!(
@@ -379,7 +381,8 @@ fn a_key_cannot_forge_a_line() {
 }
 
 #[test]
-fn warnings_are_no_part_of_the_table() {
+#[ignore = "Debian: installs PostgreSQL"]
+fn warnings_go_to_standard_error() {
     let vault = with_database("warns", &json!({"token_ttl": "3h"}));
     let outcome = vault.args(["--check", "--format", "json", "-v"]).alone().exits(0);
     serde_json::from_slice::<Value>(&outcome.stdout).unwrap_or_else(|error| panic!("{error}: {outcome}"));

@@ -1,8 +1,9 @@
 //! What is said on the way, in both forms, and what never is.
 
+use serde_json::Value;
+
 use crate::support::openbao::ROOT;
 use crate::support::vault::{Outcome, TestVault};
-use serde_json::Value;
 
 /// The objects of `--log-format json`, one a line.
 fn lines(outcome: &Outcome) -> Vec<Value> {
@@ -15,14 +16,14 @@ fn told(outcome: &Outcome, level: &str) -> Vec<String> {
 }
 
 #[test]
-fn silence_is_success() {
+fn success_is_silent() {
     for vault in TestVault::each() {
         vault.secret("a", [("k", "v")]).path("a").run(["true"]).exits(0).stderr_is("").stdout_is("");
     }
 }
 
 #[test]
-fn the_story_is_told_when_asked_for() {
+fn verbose_logs_each_step() {
     let vault = TestVault::kv2().secret("a", [("k", "v"), ("both", "v")]).secret("b", [("k", "v")]);
     let vault = vault.path("a").path("b").args(["--optional-path", "{kv}/c", "-v", "--log-format", "json"]);
     let outcome = vault.env("BOTH", "env").run(["/bin/true"]).exits(0);
@@ -46,7 +47,7 @@ fn the_story_is_told_when_asked_for() {
 }
 
 #[test]
-fn the_text_form_tells_the_same_with_the_time() {
+fn the_text_log_has_times() {
     let vault = TestVault::kv1().secret("a", [("k", "v")]).path("a").args(["--kv", "1", "-v"]);
     let outcome = vault.run(["/bin/true"]).exits(0);
     let without_time = |line: &str| {
@@ -59,7 +60,7 @@ fn the_text_form_tells_the_same_with_the_time() {
 }
 
 #[test]
-fn details_are_told_when_asked_for_twice() {
+fn twice_verbose_logs_details() {
     for (more, details) in [(["-v", "-v"], true), (["-vv", "-v"], true), (["-v", "--log-format=json"], false)] {
         let vault = TestVault::kv2().secret("a", [("k", "v")]).path("a").args(["--log-format", "json"]).args(more);
         assert_eq!(told(&vault.run(["true"]).exits(0), "debug").is_empty(), !details);
@@ -71,7 +72,7 @@ fn details_are_told_when_asked_for_twice() {
 }
 
 #[test]
-fn a_failure_is_one_json_object_with_its_hint() {
+fn an_error_is_one_json_object_with_its_hint() {
     for vault in TestVault::each() {
         let outcome = vault.path("absent").args(["--log-format", "json"]).run(["true"]).exits(125);
         let [failure] = &lines(&outcome)[..] else { panic!("{outcome}") };
@@ -83,7 +84,7 @@ fn a_failure_is_one_json_object_with_its_hint() {
 }
 
 #[test]
-fn a_mistyped_command_line_is_told_in_that_form_too() {
+fn a_usage_error_is_json_too() {
     let vault = TestVault::bare().env("VAULT_EXEC_LOG_FORMAT", "json");
     let outcome = vault.args(["--nonsense"]).alone().exits(125);
     assert_eq!(told(&outcome, "error"), ["unexpected argument '--nonsense' found"]);
@@ -120,7 +121,7 @@ fn no_value_and_no_token_is_in_any_output() {
 }
 
 #[test]
-fn nothing_a_terminal_obeys_is_printed() {
+fn no_control_character_is_printed() {
     for vault in TestVault::each() {
         vault.secret("a", [("1\u{1b}[31m\n\u{202e}", "v")]).path("a").fails(
             "vault-exec: {kv}/a: key `1\\u{1b}[31m\\n\\u{202e}` would become a name that starts with a digit\n\
@@ -130,7 +131,7 @@ fn nothing_a_terminal_obeys_is_printed() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_named_with_where_its_address_is_from() {
+fn an_unreachable_server_is_named_with_the_source_of_its_address() {
     let vault =
         TestVault::bare().args(["--path", "a/b"]).env("VAULT_TOKEN", ROOT).env("VAULT_ADDR", "http://127.0.0.1:1/");
     let message = |tries: &str| {

@@ -11,7 +11,7 @@ fn typed<const N: usize>(args: [&str; N]) -> TestVault {
 }
 
 #[test]
-fn what_is_no_option_is_an_error_that_repeats_no_value() {
+fn an_unknown_option_is_an_error_without_its_value() {
     let unknown = |option: &str| format!("vault-exec: unexpected argument '{option}' found\n");
     typed(["--pth", "a/b", "--", "true"])
         .alone_fails(&(unknown("--pth") + "hint: did you mean --path? A program's own options stand behind --\n"));
@@ -26,7 +26,7 @@ fn what_is_no_option_is_an_error_that_repeats_no_value() {
 }
 
 #[test]
-fn without_a_program_or_a_path_there_is_nothing_to_do() {
+fn a_program_and_a_path_are_required() {
     let no_program = "vault-exec: no program to start\nhint: vault-exec [OPTIONS] [--] COMMAND [ARG]...\n";
     typed([]).alone_fails(no_program);
     typed(["--path", "a/b"]).alone_fails(no_program);
@@ -38,7 +38,7 @@ fn without_a_program_or_a_path_there_is_nothing_to_do() {
 }
 
 #[test]
-fn a_value_that_means_nothing_is_an_error() {
+fn an_invalid_value_is_an_error() {
     for (option, value, message) in [
         ("--kv", "3", "`3` is not auto, 1 or 2\n"),
         ("--case", "lower", "`lower` is not upper or keep\n"),
@@ -67,7 +67,7 @@ fn a_value_that_means_nothing_is_an_error() {
 }
 
 #[test]
-fn an_address_that_is_none_is_an_error() {
+fn an_invalid_address_is_an_error() {
     for (address, shown, fault) in [
         ("localhost:8200", "localhost:8200", "it starts with none of https://, http:// and unix:///"),
         ("vault.example.com", "vault.example.com", "it is no URL"),
@@ -86,7 +86,7 @@ fn an_address_that_is_none_is_an_error() {
 }
 
 #[test]
-fn a_password_in_an_address_is_never_repeated() {
+fn a_password_in_an_address_is_not_printed() {
     for address in [
         "https://me:hunter2@vault:port",
         "ftp://me:hunter2@vault",
@@ -101,7 +101,7 @@ fn a_password_in_an_address_is_never_repeated() {
 }
 
 #[test]
-fn a_secret_in_the_place_of_a_switch_or_a_name_is_never_repeated() {
+fn a_secret_in_place_of_a_flag_or_a_name_is_not_printed() {
     let hint = "hint: vault-exec --help lists the options; a program's own stand behind --\n";
     for switch in ["--unwrap-token", "--keep-token", "--secret-id-wrapped"] {
         typed(["--path", "a/b", &format!("{switch}=hunter2")])
@@ -119,7 +119,7 @@ fn a_secret_in_the_place_of_a_switch_or_a_name_is_never_repeated() {
 }
 
 #[test]
-fn a_switch_follows_go() {
+fn flags_in_variables_follow_go() {
     let vault = TestVault::kv2().secret("a", [("k", "v")]).path("a").env("A", "1");
     for yes in ["1", "t", "T", "true", "TRUE", "True"] {
         vault.clone().env("VAULT_EXEC_PRISTINE", yes).environ().has_only(["K=v"]);
@@ -136,7 +136,7 @@ fn a_switch_follows_go() {
 }
 
 #[test]
-fn the_nearest_address_wins() {
+fn the_sources_of_the_address_have_an_order() {
     let nowhere = "http://127.0.0.1:1";
     let vault = TestVault::kv2().secret("a", [("k", "v")]).path("a").args(["--attempts", "1"]);
     let right = vault.fill("{addr}");
@@ -153,7 +153,7 @@ fn the_nearest_address_wins() {
 }
 
 #[test]
-fn variables_give_what_was_not_typed() {
+fn variables_apply_where_options_are_missing() {
     for vault in TestVault::each() {
         let version = if vault.is_kv1() { "1" } else { "2" };
         let vault = vault.secret("a", [("x", "1"), ("y", "2"), ("z", "3")]).secret("b", [("x", "b")]).recorded();
@@ -179,7 +179,7 @@ fn variables_give_what_was_not_typed() {
 }
 
 #[test]
-fn lists_are_separated_by_comma_or_newline_in_variables_alone() {
+fn only_lists_in_variables_are_split() {
     let vault = TestVault::kv2().secret("a", [("k", "a"), ("l", "a")]).secret("b", [("k", "b")]);
     vault.clone().env("VAULT_EXEC_PATH", "{kv}/a,{kv}/b").environ().has("K", "b").has("L", "a");
     vault.clone().env("VAULT_EXEC_PATH", "\n{kv}/b\n{kv}/a\n").environ().has("K", "a").has("L", "a");

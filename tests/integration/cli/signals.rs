@@ -4,15 +4,16 @@ use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
 use crate::support::canary::CANARY;
 use crate::support::fake_server::{FakeServer, Reply};
 use crate::support::process::{RunningProcess, requires_root, send_signal};
 use crate::support::scratch::new_dir;
 use crate::support::vault::TestVault;
 use crate::support::wait::wait_until;
-use nix::sys::signal::Signal;
-use nix::sys::stat::Mode;
-use nix::unistd::mkfifo;
 
 const SIGNALS: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
 const PROGRAM: [&str; 2] = ["echo", "the program was started"];
@@ -33,7 +34,7 @@ fn ends_by(running: RunningProcess, signal: Signal, said_before: &str) {
 }
 
 #[test]
-fn a_signal_ends_the_wait_for_an_answer() {
+fn a_signal_ends_the_wait_for_a_response() {
     for signal in SIGNALS {
         let fake = FakeServer::answering([Reply::silence()]);
         let running = RunningProcess::start(fake.unwatched_vault().command(PROGRAM));
@@ -44,7 +45,7 @@ fn a_signal_ends_the_wait_for_an_answer() {
 }
 
 #[test]
-fn a_signal_ends_the_wait_for_the_next_try() {
+fn a_signal_ends_the_wait_for_the_next_attempt() {
     for signal in SIGNALS {
         let fake = FakeServer::answering([Reply::status(503).header("Retry-After", "30")]);
         let running = RunningProcess::start(fake.unwatched_vault().command(PROGRAM));
@@ -57,7 +58,8 @@ fn a_signal_ends_the_wait_for_the_next_try() {
 }
 
 #[test]
-fn a_signal_ends_the_wait_also_for_pid_1() {
+#[ignore = "root: makes a process namespace"]
+fn a_signal_ends_the_wait_of_pid_1() {
     requires_root("this test makes a process namespace");
     for signal in SIGNALS {
         let fake = FakeServer::answering([Reply::silence()]);
@@ -87,7 +89,7 @@ fn a_signal_ends_the_wait_for_a_project_file_that_is_a_pipe() {
 }
 
 #[test]
-fn a_signal_ends_the_wait_also_where_it_is_json_that_is_spoken() {
+fn a_signal_is_reported_as_json() {
     let fake = FakeServer::answering([Reply::silence()]);
     let running = RunningProcess::start(fake.unwatched_vault().args(["--log-format", "json"]).command(PROGRAM));
     fake.await_requests(1);
@@ -99,7 +101,7 @@ fn a_signal_ends_the_wait_also_where_it_is_json_that_is_spoken() {
 }
 
 #[test]
-fn a_signal_that_was_ignored_stays_ignored() {
+fn an_ignored_signal_stays_ignored() {
     for (signal, name) in [(Signal::SIGHUP, "HUP"), (Signal::SIGINT, "INT")] {
         let fake = FakeServer::answering([Reply::silence()]);
         let vault = fake.unwatched_vault().under_sh(&format!("trap '' {name}; exec \"$@\""));
@@ -113,7 +115,7 @@ fn a_signal_that_was_ignored_stays_ignored() {
 }
 
 #[test]
-fn the_program_starts_with_the_dispositions_that_were_inherited() {
+fn the_program_inherits_ignored_signals() {
     const LOOK: [&str; 3] = ["grep", "SigIgn", "/proc/self/status"];
     let mask = |stdout: &[u8]| {
         let line = String::from_utf8_lossy(stdout).into_owned();

@@ -1,11 +1,12 @@
 //! The program starts as if vault-exec had never run.
 
-use crate::support::process::vault_exec;
-use crate::support::vault::TestVault;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
+
+use crate::support::process::vault_exec;
+use crate::support::vault::TestVault;
 
 /// A vault on which a program can be started.
 fn ready() -> TestVault {
@@ -13,7 +14,7 @@ fn ready() -> TestVault {
 }
 
 #[test]
-fn the_exit_code_is_the_programs() {
+fn the_exit_code_is_that_of_the_program() {
     for vault in TestVault::each() {
         let vault = vault.secret("a", [("k", "v")]).path("a");
         for code in [0, 1, 7, 125, 126, 127, 255] {
@@ -25,7 +26,7 @@ fn the_exit_code_is_the_programs() {
 }
 
 #[test]
-fn a_program_that_is_not_there_is_127_and_nothing_is_asked() {
+fn a_missing_program_is_127_before_any_request() {
     let vault = ready().env("PATH", "{home}/bin::/nowhere").recorded();
     let not_found = |vault: &TestVault, program: &str, stderr: &str| {
         vault.run([program, "x"]).exits(127).stderr_is(stderr).stdout_is("").asked([]);
@@ -40,7 +41,7 @@ fn a_program_that_is_not_there_is_127_and_nothing_is_asked() {
 }
 
 #[test]
-fn what_rusts_own_library_is_told_is_for_the_program_alone() {
+fn variables_of_rust_affect_only_the_program() {
     let vault = ready().env("RUST_BACKTRACE", "full").env("RUST_LIB_BACKTRACE", "1").env("RUST_MIN_STACK", "1");
     vault.environ().has("RUST_BACKTRACE", "full").has("RUST_LIB_BACKTRACE", "1").has("RUST_MIN_STACK", "1");
     vault
@@ -51,7 +52,7 @@ fn what_rusts_own_library_is_told_is_for_the_program_alone() {
 }
 
 #[test]
-fn a_program_that_cannot_be_executed_is_126_and_nothing_is_asked() {
+fn a_program_that_cannot_be_executed_is_126_before_any_request() {
     let vault = ready().file("text", "#!/bin/sh\n").env("PATH", "/nowhere:{home}").recorded();
     let refused = |program: &str, stderr: &str| {
         vault.run([program]).exits(126).stderr_is(stderr).stdout_is("").asked([]);
@@ -66,7 +67,7 @@ fn a_program_that_cannot_be_executed_is_126_and_nothing_is_asked() {
 }
 
 #[test]
-fn what_the_kernel_refuses_to_execute_is_126() {
+fn a_failed_execve_is_126() {
     let vault = ready().program("interpreted", "#!/nowhere/sh\n").program("text", "echo the program was started\n");
     vault.run(["./interpreted"]).exits(126).stdout_is("").stderr_is(
         "vault-exec: ./interpreted cannot be executed: its interpreter is missing\n\
@@ -93,7 +94,7 @@ fn the_program_is_looked_up_as_a_shell_does() {
 }
 
 #[test]
-fn the_process_stays_the_same_and_has_no_children() {
+fn the_program_has_the_same_pid_and_no_children() {
     let children = "import os; print(os.getpid(), open(f'/proc/self/task/{os.getpid()}/children').read())";
     let outcome = ready().under_sh(r#"echo $$; exec "$@""#).run(["python3", "-c", children]).exits(0);
     let text = String::from_utf8(outcome.stdout.clone()).unwrap();
@@ -113,7 +114,7 @@ fn arguments_pass_byte_for_byte() {
 }
 
 #[test]
-fn signals_are_as_they_were_inherited() {
+fn the_program_inherits_signal_mask_and_dispositions() {
     let bit = |signal: u32| 1_u64 << (signal - 1);
     let (hup, usr1, pipe, xfsz) = (bit(1), bit(10), bit(13), bit(25));
     let vault = ready();
@@ -143,12 +144,12 @@ fn signals(mut command: Command) -> [u64; 2] {
 }
 
 #[test]
-fn a_reader_that_leaves_ends_the_program_in_silence() {
+fn a_closed_pipe_ends_the_program_silently() {
     ready().under_sh(r#""$@" | head -n 1"#).run(["yes"]).exits(0).stdout_is("y\n").stderr_is("");
 }
 
 #[test]
-fn descriptors_are_as_they_were_inherited() {
+fn the_program_inherits_descriptors() {
     let show = ["sh", "-c", "ls /proc/$$/fd > open; :"];
     for redirected in ["", "7</dev/null", "<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"] {
         let vault = ready().under_sh(&format!(r#"exec "$@" {redirected}"#));
@@ -161,12 +162,12 @@ fn descriptors_are_as_they_were_inherited() {
 }
 
 #[test]
-fn standard_input_is_left_to_the_program() {
+fn standard_input_is_left_unread() {
     ready().stdin("one\ntwo\n\0\u{ff}").run(["cat"]).exits(0).stdout_is("one\ntwo\n\0\u{ff}");
 }
 
 #[test]
-fn the_limit_on_core_files_is_as_it_was_inherited() {
+fn the_program_inherits_the_limit_on_core_files() {
     let show = ["sh", "-c", "ulimit -S -c; ulimit -H -c"];
     for lowered in ["", "ulimit -S -c 0; ", "ulimit -c 0; "] {
         let vault = ready().under_sh(&format!(r#"{lowered}exec "$@""#));

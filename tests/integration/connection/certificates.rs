@@ -5,13 +5,14 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
+use rcgen::{BasicConstraints, IsCa, date_time_ymd};
+use serde_json::json;
+
 use crate::support::openbao::{OpenBao, ROOT};
 use crate::support::process::free_port;
 use crate::support::scratch::new_dir;
 use crate::support::tls::{Authority, SniRecorder, listener, self_signed};
 use crate::support::vault::{Outcome, TestVault};
-use rcgen::{BasicConstraints, IsCa, date_time_ymd};
-use serde_json::json;
 
 struct Site {
     server: OpenBao,
@@ -144,7 +145,7 @@ fn unknown() -> String {
 }
 
 #[test]
-fn a_certificate_that_signed_itself_can_be_trusted_unless_it_is_an_authoritys() {
+fn a_self_signed_certificate_can_be_a_trust_anchor_unless_it_is_a_ca() {
     works(&vault("leaf").args(["--ca-cert", &path_of("leaf.pem")]));
     let stderr = "vault-exec: read secret/a: {addr}: the server's certificate is that of an authority (CA:TRUE)\n\
                   hint: sign another one for the server with it, or make it anew with basicConstraints=CA:FALSE\n";
@@ -153,7 +154,7 @@ fn a_certificate_that_signed_itself_can_be_trusted_unless_it_is_an_authoritys() 
 }
 
 #[test]
-fn an_address_is_what_the_certificate_must_be_for() {
+fn the_certificate_must_match_the_address() {
     works(&trusting("address"));
     works(&trusting("good"));
     works(&at("localhost", SITE.ports["good"]).args(["--ca-cert", &path_of("ca")]));
@@ -163,14 +164,14 @@ fn an_address_is_what_the_certificate_must_be_for() {
 }
 
 #[test]
-fn both_versions_of_tls_are_spoken_and_no_older_one() {
+fn tls_1_2_and_1_3_are_accepted_and_older_versions_refused() {
     works(&trusting("tls12"));
     works(&trusting("tls13"));
     refuses("tls10", "127.0.0.1", &format!("the server refused the TLS handshake (ProtocolVersion)\n{VERSION}"));
 }
 
 #[test]
-fn an_authority_is_given_in_many_ways() {
+fn a_ca_comes_from_options_or_variables() {
     let (ca, theirs) = (path_of("ca"), path_of("theirs.ca"));
     works(&vault("good").args(["--ca-cert", &ca]));
     works(&vault("good").env("VAULT_CACERT", &ca));
@@ -190,7 +191,7 @@ fn an_authority_is_given_in_many_ways() {
 }
 
 #[test]
-fn a_file_comes_before_a_text_and_a_text_before_a_directory() {
+fn a_ca_file_wins_over_ca_bytes_and_those_over_a_ca_directory() {
     let wrong = text_of("theirs.ca");
     let vault = vault("good").file("ca.pem", text_of("ca")).file("wrong.pem", &wrong);
     works(&vault.clone().env("VAULT_CACERT", "ca.pem").env("VAULT_CACERT_BYTES", &wrong).env("VAULT_CAPATH", "/none"));
@@ -200,7 +201,7 @@ fn a_file_comes_before_a_text_and_a_text_before_a_directory() {
 }
 
 #[test]
-fn an_authority_that_is_given_is_the_only_one() {
+fn a_given_ca_is_the_only_trust_anchor() {
     let vault = vault("good").env("SSL_CERT_FILE", path_of("ca")).file("theirs.pem", text_of("theirs.ca"));
     works(&vault);
     vault.clone().args(["--ca-cert", "theirs.pem"]).fails(&unknown());
@@ -209,7 +210,8 @@ fn an_authority_that_is_given_is_the_only_one() {
 }
 
 #[test]
-fn where_the_system_has_no_authorities_the_bundled_ones_decide() {
+#[ignore = "root: makes a mount namespace"]
+fn without_a_system_store_the_bundled_one_is_used() {
     let bundled = format!(
         "trust {} authorities, the bundled ones, since the system has none\n",
         webpki_roots::TLS_SERVER_ROOTS.len()
@@ -232,7 +234,7 @@ fn where_the_system_has_no_authorities_the_bundled_ones_decide() {
 }
 
 #[test]
-fn a_client_shows_its_certificate_to_a_server_that_wants_it() {
+fn a_client_certificate_is_sent_if_the_server_requests_it() {
     for name in ["mutual", "mutual12"] {
         let (certificate, key) = (path_of("me.pem"), path_of("me.key"));
         works(&trusting(name).args(["--client-cert", &certificate, "--client-key", &key]));
@@ -245,7 +247,7 @@ fn a_client_shows_its_certificate_to_a_server_that_wants_it() {
 }
 
 #[test]
-fn a_server_that_wants_a_certificate_and_gets_none_or_a_strangers_ends_it_at_once() {
+fn a_missing_or_untrusted_client_certificate_is_not_retried() {
     let wanted = "hint: it wants a certificate that it believes: give one with --client-cert and --client-key\n";
     let alert = |alert: &str, hint: &str| format!("the server refused the TLS handshake ({alert})\n{hint}");
     refuses("mutual", "127.0.0.1", &alert("CertificateRequired", wanted));
@@ -266,7 +268,7 @@ fn a_server_that_wants_a_certificate_and_gets_none_or_a_strangers_ends_it_at_onc
 }
 
 #[test]
-fn a_client_certificate_that_cannot_be_used_is_an_error_before_anything_is_sent() {
+fn an_invalid_client_certificate_is_an_error_before_any_request() {
     let tap = tap("mutual", "127.0.0.1");
     let vault = at("127.0.0.1", tap.port).args(["--ca-cert", &path_of("ca")]).file("garbage", "garbage\n");
     let (me, key) = (path_of("me.pem"), path_of("me.key"));
@@ -295,7 +297,7 @@ fn a_client_certificate_that_cannot_be_used_is_an_error_before_anything_is_sent(
 }
 
 #[test]
-fn the_server_name_takes_the_place_of_the_host() {
+fn the_server_name_replaces_the_host() {
     for host in ["127.0.0.1", "[::1]", "localhost"] {
         let tap = tap("other", if host == "[::1]" { host } else { "127.0.0.1" });
         let vault = at(host, tap.port).args(["--ca-cert", &path_of("ca")]);
@@ -325,7 +327,7 @@ fn a_server_name_must_be_a_host_name() {
 }
 
 #[test]
-fn a_host_name_is_asked_for_and_an_address_is_not() {
+fn sni_has_host_names_and_no_addresses() {
     let tap = tap("good", "127.0.0.1");
     works(&at("localhost", tap.port).args(["--ca-cert", &path_of("ca")]));
     works(&at("127.0.0.1", tap.port).args(["--ca-cert", &path_of("ca")]));
@@ -333,7 +335,7 @@ fn a_host_name_is_asked_for_and_an_address_is_not() {
 }
 
 #[test]
-fn checking_is_turned_off_by_what_go_takes_for_true() {
+fn skip_verify_follows_the_true_values_of_go() {
     let skips = |vault: &TestVault| vault.environ().has("K", "v").stderr_is(UNCHECKED);
     for name in ["theirs", "expired", "early", "other", "nameless", "leaf", "self", "tls12"] {
         skips(&vault(name).args(["--tls-skip-verify"]));
@@ -357,7 +359,7 @@ fn checking_is_turned_off_by_what_go_takes_for_true() {
 }
 
 #[test]
-fn checking_stays_on_with_what_go_takes_for_false_and_with_nothing() {
+fn skip_verify_follows_the_false_values_of_go_and_empty_is_false() {
     for no in ["0", "f", "F", "FALSE", "false", "False", ""] {
         vault("theirs").env("VAULT_SKIP_VERIFY", no).fails(&unknown());
     }
@@ -380,7 +382,7 @@ fn checking_stays_on_with_what_go_takes_for_false_and_with_nothing() {
 }
 
 #[test]
-fn a_scheme_that_is_not_the_servers_is_named_at_once() {
+fn a_wrong_scheme_is_not_retried() {
     let tap = tap("good", "127.0.0.1");
     let vault = at("127.0.0.1", tap.port).env("VAULT_ADDR", format!("http://127.0.0.1:{}", tap.port));
     vault.clone().args(["--kv", "2"]).fails(

@@ -5,13 +5,14 @@ use std::io::{self, Write};
 use std::process::Stdio;
 use std::time::Instant;
 
+use serde_json::{Value, json};
+
 use crate::support::api::text;
 use crate::support::openbao::OpenBao;
 use crate::support::process::free_port;
 use crate::support::scratch::new_dir;
 use crate::support::tls::{Authority, listener};
 use crate::support::vault::TestVault;
-use serde_json::{Value, json};
 
 const STARTS: usize = 200;
 

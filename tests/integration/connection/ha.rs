@@ -25,7 +25,7 @@ fn works(vault: &TestVault) {
 }
 
 #[test]
-fn every_node_answers_whether_it_leads_or_stands_by() {
+fn every_node_of_a_cluster_serves_a_start() {
     let cluster = cluster();
     for node in &cluster.nodes {
         works(&cluster.at(&node.host));
@@ -37,7 +37,7 @@ fn every_node_answers_whether_it_leads_or_stands_by() {
 }
 
 #[test]
-fn a_standby_that_does_not_forward_sends_us_to_the_leader() {
+fn a_redirect_of_a_standby_to_the_leader_is_followed() {
     let cluster = cluster();
     let relay = without_forwarding(cluster.standby().origin.trim_start_matches("http://").to_owned());
     let vault = logging_in(cluster.with(&format!("http://127.0.0.1:{relay}")));
@@ -79,6 +79,7 @@ fn without_forwarding(target: String) -> u16 {
 }
 
 #[test]
+#[ignore = "root: makes a mount namespace"]
 fn a_name_with_several_addresses_is_tried_at_each() {
     let cluster = cluster();
     // Nobody listens at these two.
@@ -91,7 +92,8 @@ fn a_name_with_several_addresses_is_tried_at_each() {
 }
 
 #[test]
-fn an_address_that_swallows_everything_leaves_time_for_the_next() {
+#[ignore = "root: makes a mount namespace"]
+fn an_unresponsive_address_leaves_time_for_the_next() {
     let cluster = cluster();
     let hole = TcpListener::bind(("127.0.1.7", cluster.port)).unwrap();
     // A listener whose queue is full answers nobody.
@@ -106,7 +108,8 @@ fn an_address_that_swallows_everything_leaves_time_for_the_next() {
 }
 
 #[test]
-fn starts_go_on_while_the_leader_is_killed() {
+#[ignore = "root: makes a mount namespace"]
+fn starts_succeed_while_the_leader_is_killed() {
     const STARTS: usize = 200;
     let mut cluster = cluster();
     let leader = cluster.leader().unwrap();
@@ -169,7 +172,8 @@ fn starts_go_on_while_the_leader_is_killed() {
 }
 
 #[test]
-fn a_sealed_node_is_left_for_the_next_address() {
+#[ignore = "root: makes a mount namespace"]
+fn after_a_sealed_node_the_next_address_is_tried() {
     let cluster = cluster();
     let leader = cluster.leader().unwrap();
     let [sealed, other] = [1, 2].map(|next| &cluster.nodes[(leader + next) % 3]);
@@ -184,7 +188,7 @@ fn a_sealed_node_is_left_for_the_next_address() {
 }
 
 #[test]
-fn a_dead_node_alone_is_waited_for_until_the_timeout() {
+fn an_unreachable_cluster_is_retried_until_the_timeout() {
     let cluster = cluster();
     let why = "{addr}: connection refused";
     let vault = cluster.at("127.0.1.9").args(["--timeout", "1s"]);
@@ -200,7 +204,7 @@ fn a_dead_node_alone_is_waited_for_until_the_timeout() {
 }
 
 #[test]
-fn no_path_needs_more_than_one_connection() {
+fn each_path_takes_at_most_one_connection() {
     let cluster = cluster();
     let tap = SniRecorder::start("127.0.0.1", format!("127.0.1.1:{}", cluster.port));
     let vault = cluster.with(&format!("https://127.0.0.1:{}", tap.port)).args(["--tls-server-name", "vault.test"]);

@@ -1,6 +1,12 @@
 //! Through a real proxy, and past it. Everything happens in a network of its own, where the server has addresses that are
 //! not the loopback's.
 
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU16, Ordering};
+
 use crate::support::network::NetworkNamespace;
 use crate::support::openbao::{ROOT, bao};
 use crate::support::process::{SupervisedProcess, dependency};
@@ -8,11 +14,6 @@ use crate::support::scratch::new_dir;
 use crate::support::tls::{Authority, listener};
 use crate::support::vault::TestVault;
 use crate::support::wait::wait_until;
-use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU16, Ordering};
 
 const SERVER: &str = "10.99.0.1";
 const PROXY: &str = "10.99.0.2";
@@ -122,7 +123,8 @@ fn works(vault: &TestVault) {
 const CONNECT: &str = "CONNECT 10.99.0.1:8200";
 
 #[test]
-fn a_proxy_is_given_in_many_ways() {
+#[ignore = "root: makes a network namespace; Debian: installs tinyproxy"]
+fn the_proxy_comes_from_options_or_variables() {
     let proxy = Proxy::open();
     works(&vault().args(["--proxy", &proxy.url()]));
     works(&vault().args(["--proxy", &proxy.authority]));
@@ -144,7 +146,8 @@ fn a_proxy_is_given_in_many_ways() {
 }
 
 #[test]
-fn the_nearest_proxy_wins() {
+#[ignore = "root: makes a network namespace; Debian: installs tinyproxy"]
+fn the_sources_of_the_proxy_have_an_order() {
     let (near, far) = (Proxy::open(), Proxy::open());
     works(&vault().args(["--proxy", &near.url()]).env("VAULT_EXEC_PROXY", far.url()));
     works(&vault().env("VAULT_EXEC_PROXY", near.url()).env("BAO_PROXY_ADDR", far.url()));
@@ -159,7 +162,8 @@ fn the_nearest_proxy_wins() {
 }
 
 #[test]
-fn one_tunnel_serves_the_whole_run() {
+#[ignore = "root: makes a network namespace; Debian: installs tinyproxy"]
+fn tunnels_are_reused() {
     let proxy = Proxy::open();
     works(&vault().args(["--proxy", &proxy.url(), "--optional-path", "secret/none"]));
     let asked = proxy.asked();
@@ -167,14 +171,16 @@ fn one_tunnel_serves_the_whole_run() {
 }
 
 #[test]
-fn the_proxy_looks_the_name_up() {
+#[ignore = "root: makes a network namespace; Debian: installs tinyproxy"]
+fn the_proxy_resolves_the_host() {
     let proxy = Proxy::open();
     works(&at("https://vault.test:8200").env("HTTPS_PROXY", proxy.url()));
     proxy.was_asked(&["CONNECT vault.test:8200"]);
 }
 
 #[test]
-fn no_proxy_names_hosts_that_are_reached_without_it() {
+#[ignore = "root: makes a network namespace; Debian: installs tinyproxy"]
+fn no_proxy_excludes_hosts() {
     let proxy = Proxy::open();
     let named = || at("https://vault.test:8200").under(SITE.net.enter_with_hosts(HOSTS));
     for except in ["10.99.0.1", "10.99.0.0/16", "*", "x.test, 10.99.0.1", "10.99.0.1:8200", "0.0.0.0/0"] {
@@ -195,7 +201,8 @@ fn no_proxy_names_hosts_that_are_reached_without_it() {
 }
 
 #[test]
-fn a_proxy_that_is_named_for_vault_minds_no_exception() {
+#[ignore = "root: makes a network namespace; Debian: installs tinyproxy"]
+fn no_proxy_does_not_affect_a_proxy_given_for_vault() {
     let proxy = Proxy::open();
     works(&vault().env("VAULT_PROXY_ADDR", proxy.url()).env("NO_PROXY", "*"));
     works(&vault().args(["--proxy", &proxy.url()]).env("NO_PROXY", SERVER));
@@ -203,6 +210,7 @@ fn a_proxy_that_is_named_for_vault_minds_no_exception() {
 }
 
 #[test]
+#[ignore = "root: makes a network namespace; Debian: installs tinyproxy"]
 fn the_loopback_is_never_reached_through_a_proxy() {
     let proxy = Proxy::open();
     for address in ["https://127.0.0.1:8200", "https://localhost:8200", "https://[::1]:8200"] {
@@ -214,6 +222,7 @@ fn the_loopback_is_never_reached_through_a_proxy() {
 }
 
 #[test]
+#[ignore = "root: makes a network namespace; Debian: installs tinyproxy"]
 fn plain_http_goes_through_a_proxy_only_if_one_is_given_for_vault() {
     let proxy = Proxy::open();
     let plain = || at("http://10.99.0.1:8100");
@@ -225,7 +234,8 @@ fn plain_http_goes_through_a_proxy_only_if_one_is_given_for_vault() {
 }
 
 #[test]
-fn a_proxy_may_want_a_password_which_is_never_shown() {
+#[ignore = "root: makes a network namespace; Debian: installs tinyproxy"]
+fn the_password_of_a_proxy_is_sent_and_not_printed() {
     let proxy = Proxy::new("BasicAuth somebody s3cr3t-of-the-proxy");
     let with = |user: &str| format!("http://{user}@{}", proxy.authority);
     let right = with("somebody:s3cr3t-of-the-proxy");
@@ -247,7 +257,8 @@ fn a_proxy_may_want_a_password_which_is_never_shown() {
 }
 
 #[test]
-fn a_proxy_that_refuses_is_named_and_not_asked_again() {
+#[ignore = "root: makes a network namespace; Debian: installs tinyproxy"]
+fn a_refusal_of_the_proxy_is_not_retried() {
     let proxy = Proxy::new("ConnectPort 443");
     vault().env("HTTPS_PROXY", proxy.url()).fails(&refusal(403));
     proxy.was_asked(&[CONNECT]);
@@ -261,7 +272,8 @@ fn refusal(status: u16) -> String {
 }
 
 #[test]
-fn a_server_that_is_down_behind_a_proxy_is_waited_for() {
+#[ignore = "root: makes a network namespace; Debian: installs tinyproxy"]
+fn an_unreachable_server_behind_a_proxy_is_retried() {
     let proxy = Proxy::open();
     let vault = at("https://10.99.0.1:8299").args(["--proxy", &proxy.url(), "--timeout", "1s"]);
     let why = "{addr}: the proxy does not connect us to the server (500)";
@@ -274,7 +286,8 @@ fn a_server_that_is_down_behind_a_proxy_is_waited_for() {
 }
 
 #[test]
-fn a_proxy_that_is_down_is_named_and_waited_for() {
+#[ignore = "root: makes a network namespace; Debian: installs tinyproxy"]
+fn an_unreachable_proxy_is_retried_and_named() {
     let vault = vault().env("VAULT_PROXY_ADDR", "http://somebody:s3cr3t@10.99.0.2:3099").args(["--timeout", "1s"]);
     let why = "{addr}: the proxy: connection refused";
     vault.fails(&format!(
@@ -292,7 +305,8 @@ fn hint(proxy: &str) -> String {
 }
 
 #[test]
-fn what_is_no_proxy_is_an_error_that_shows_none_of_it() {
+#[ignore = "root: makes a network namespace; Debian: installs tinyproxy"]
+fn an_invalid_proxy_is_an_error_without_its_value() {
     for odd in ["socks5://somebody:s3cr3t@10.99.0.2:1080", "http://", "http://somebody:s3cr3t@:1", "ftp://x", "a b"] {
         vault().env("HTTPS_PROXY", odd).fails(
             "vault-exec: HTTPS_PROXY: not the address of an HTTP proxy\n\
@@ -302,7 +316,8 @@ fn what_is_no_proxy_is_an_error_that_shows_none_of_it() {
 }
 
 #[test]
-fn the_server_name_holds_behind_a_proxy() {
+#[ignore = "root: makes a network namespace; Debian: installs tinyproxy"]
+fn the_server_name_applies_behind_a_proxy() {
     let proxy = Proxy::open();
     let proxied = || vault().args(["--proxy", &proxy.url()]);
     works(&proxied().args(["--tls-server-name", "vault.test"]));

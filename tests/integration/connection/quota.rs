@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use crate::support::openbao::{OpenBao, ROOT};
 use crate::support::vault::TestVault;
-use serde_json::json;
 
 /// A server that lets so many requests to `secret/` pass in an interval of so many seconds.
 fn limited(rate: u32, interval: u32, headers: bool) -> (OpenBao, TestVault) {
@@ -27,7 +28,7 @@ fn works(vault: &TestVault, stderr: &str) -> Duration {
 const WHY: &str = "{addr}: too many requests, or a standby (429)";
 
 #[test]
-fn a_limit_is_waited_for_by_trying_again() {
+fn a_rate_limit_is_retried() {
     let (_server, vault) = limited(1, 2, false);
     works(&vault, "");
     let took = works(&vault, &format!("vault-exec: waiting for {WHY} (for 1m at most)\n"));
@@ -35,7 +36,7 @@ fn a_limit_is_waited_for_by_trying_again() {
 }
 
 #[test]
-fn a_limit_that_says_how_long_is_waited_for_that_long() {
+fn retry_after_of_a_rate_limit_is_honoured() {
     let (_server, vault) = limited(1, 3, true);
     works(&vault, "");
     let start = Instant::now();
@@ -49,7 +50,7 @@ fn a_limit_that_says_how_long_is_waited_for_that_long() {
 }
 
 #[test]
-fn a_limit_beyond_the_timeout_is_a_failure() {
+fn a_rate_limit_beyond_the_timeout_is_an_error() {
     let (_server, vault) = limited(1, 3600, false);
     works(&vault, "");
     let hint = "hint: `bao status` and the server's log tell more; the address is from VAULT_ADDR\n";
@@ -64,7 +65,7 @@ fn a_limit_beyond_the_timeout_is_a_failure() {
 }
 
 #[test]
-fn a_limit_that_says_it_lasts_longer_than_the_timeout_is_a_failure_at_once() {
+fn a_retry_after_beyond_the_timeout_is_an_error_at_once() {
     let (_server, vault) = limited(1, 3600, true);
     works(&vault, "");
     let start = Instant::now();

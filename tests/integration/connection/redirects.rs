@@ -29,7 +29,7 @@ fn fails(vault: &TestVault, stderr: &str) {
 }
 
 #[test]
-fn something_else_on_the_port_that_speaks_first() {
+fn a_server_that_is_not_http_is_an_error() {
     let fake = FakeServer::answering([Reply::silence()]).greeting(&format!("220 mail ESMTP {CANARY}\r\n"));
     let vault = fake.vault().args(["--attempts", "1"]);
     let outcome = vault.run(["echo", "the program was started"]).exits(125).stdout_is("").assert_no_canary();
@@ -70,7 +70,7 @@ fn a_redirect_may_be_relative_and_have_a_query() {
 }
 
 #[test]
-fn a_redirect_can_be_forbidden_and_only_its_origin_is_named() {
+fn a_disabled_redirect_is_reported_by_its_origin() {
     let active = FakeServer::answering([secret()]);
     let target = format!("http://user:{CANARY}@127.0.0.1:{}/{CANARY}?token={CANARY}#{CANARY}", active.port());
     let standby = FakeServer::answering([Reply::redirect(307, &target)]);
@@ -85,7 +85,7 @@ fn a_redirect_can_be_forbidden_and_only_its_origin_is_named() {
 }
 
 #[test]
-fn a_redirect_to_a_server_that_is_not_there_is_waited_for() {
+fn a_redirect_to_an_unreachable_server_is_retried() {
     let gone = FakeServer::answering([secret()]).url();
     let fake = FakeServer::answering([Reply::redirect(307, &format!("{gone}/v1/{CANARY}"))]);
     let why = format!("redirected to {gone}: connection refused");

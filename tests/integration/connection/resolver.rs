@@ -8,14 +8,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use nix::libc;
+use nix::sys::signal::Signal;
+use socket2::{Domain, Socket, Type};
+
 use crate::support::canary::CANARY;
 use crate::support::fake_server::{FakeServer, Reply};
 use crate::support::process::{RunningProcess, status_field};
 use crate::support::vault::TestVault;
 use crate::support::wait::wait_until;
-use nix::libc;
-use nix::sys::signal::Signal;
-use socket2::{Domain, Socket, Type};
 
 fn fake() -> FakeServer {
     FakeServer::answering([Reply::secret(&[("a", CANARY)])])
@@ -114,14 +115,15 @@ fn at_name(fake: &FakeServer, name: &str) -> TestVault {
 }
 
 #[test]
-fn localhost_is_found() {
+fn localhost_is_resolved() {
     let fake = fake();
     at_name(&fake, "localhost").environ().has("A", CANARY).stderr_is("");
     assert_eq!(fake.requests()[0].header("Host"), Some(format!("localhost:{}", fake.port()).as_str()));
 }
 
 #[test]
-fn a_name_of_the_hosts_file_is_found() {
+#[ignore = "root: makes a mount namespace"]
+fn a_name_of_the_hosts_file_is_resolved() {
     let fake = fake();
     with_files(at_name(&fake, "vault.test"), "127.0.0.1 vault.test\n", None, NSSWITCH)
         .environ()
@@ -130,14 +132,16 @@ fn a_name_of_the_hosts_file_is_found() {
 }
 
 #[test]
-fn a_name_of_the_name_server_is_found() {
+#[ignore = "root: makes a mount namespace"]
+fn a_name_of_the_name_server_is_resolved() {
     let (fake, names) = (fake(), NameServer::knowing_vault_test(1));
     with_files(at_name(&fake, "vault.test"), HOSTS, Some(&names), NSSWITCH).environ().has("A", CANARY).stderr_is("");
     assert!(names.was_asked());
 }
 
 #[test]
-fn modules_for_names_are_not_loaded() {
+#[ignore = "root: makes a mount namespace"]
+fn name_service_modules_are_not_loaded() {
     // A static program would load them together with a second C library, and die of it.
     let fake = fake();
     for (last, nsswitch) in [
@@ -156,7 +160,8 @@ fn modules_for_names_are_not_loaded() {
 }
 
 #[test]
-fn a_signal_does_not_wait_for_a_name_server() {
+#[ignore = "root: makes a mount namespace"]
+fn a_signal_ends_the_wait_for_a_name_server() {
     let (fake, names) = (fake(), NameServer::silent(9));
     let vault = with_files(at_name(&fake, "vault.test"), HOSTS, Some(&names), NSSWITCH);
     let running = RunningProcess::start(vault.command(["echo", "the program was started"]));
@@ -181,7 +186,8 @@ fn at_two_addresses<T>(other: impl Fn(SocketAddr) -> Option<T>) -> (FakeServer, 
 const ADDRESSES: &str = "::1 vault.test\n127.0.0.1 vault.test\n127.0.0.2 vault.test\n";
 
 #[test]
-fn an_address_that_refuses_is_followed_by_the_next() {
+#[ignore = "root: makes a mount namespace"]
+fn after_a_refused_connection_the_next_address_is_tried() {
     // Nobody listens, and nobody else can.
     let (fake, _refusing) = at_two_addresses(|address| {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).ok()?;
@@ -191,8 +197,9 @@ fn an_address_that_refuses_is_followed_by_the_next() {
 }
 
 #[test]
+#[ignore = "root: makes a mount namespace"]
 #[allow(unsafe_code, reason = "the standard library has no way to set the room of a listener")]
-fn an_address_that_is_silent_does_not_hold_up_the_next() {
+fn a_silent_address_does_not_delay_the_next() {
     let (fake, full) = at_two_addresses(|address| TcpListener::bind(address).ok());
     // Room for one that waits to be accepted, which takes it; the kernel drops what others send.
     // SAFETY: the socket is open.
@@ -205,7 +212,7 @@ fn an_address_that_is_silent_does_not_hold_up_the_next() {
 }
 
 #[test]
-fn an_address_needs_no_thread() {
+fn an_ip_address_needs_no_thread() {
     let fake = FakeServer::answering([Reply::silence()]);
     let running = RunningProcess::start(fake.unwatched_vault().command(["true"]));
     fake.await_requests(1);

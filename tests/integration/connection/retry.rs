@@ -1,11 +1,12 @@
 //! What is tried again, for how long, and what is said meanwhile.
 
+use std::net::{SocketAddr, TcpListener};
+use std::time::{Duration, Instant};
+
 use crate::support::canary::{CANARY, TOKEN};
 use crate::support::fake_server::{FakeServer, NOT_READY, Reply, UNREACHABLE};
 use crate::support::process::RunningProcess;
 use crate::support::vault::{Outcome, TestVault};
-use std::net::{SocketAddr, TcpListener};
-use std::time::{Duration, Instant};
 
 const APP: &str = "/v1/secret/data/app";
 
@@ -23,7 +24,7 @@ fn fails_soon(vault: &TestVault, stderr: &str) -> Outcome {
 }
 
 #[test]
-fn a_server_that_starts_later_is_waited_for() {
+fn a_server_that_starts_later_is_retried() {
     // Nothing else here listens on this address, so that the port stays free.
     let address: SocketAddr = {
         let listener = TcpListener::bind("127.0.0.2:0").expect("bind to the loopback");
@@ -42,7 +43,7 @@ fn a_server_that_starts_later_is_waited_for() {
 }
 
 #[test]
-fn the_server_says_how_long_to_wait() {
+fn retry_after_is_honoured() {
     let fake = FakeServer::answering([Reply::status(429).header("Retry-After", "1"), secret()]);
     fake.vault().environ().has("A", CANARY);
     let requests = fake.requests();
@@ -51,7 +52,7 @@ fn the_server_says_how_long_to_wait() {
 }
 
 #[test]
-fn a_wait_longer_than_the_timeout_is_not_begun() {
+fn a_retry_after_beyond_the_timeout_is_not_waited_for() {
     for (asked, shown) in [("100", "1m 40s"), ("3600", "1h")] {
         let fake = FakeServer::answering([Reply::status(429).header("Retry-After", asked), secret()]);
         let why = format!("too many requests, or a standby (429); it asks to wait {shown}, --timeout is 5s");
@@ -62,7 +63,7 @@ fn a_wait_longer_than_the_timeout_is_not_begun() {
 }
 
 #[test]
-fn an_absurd_wait_does_no_harm() {
+fn an_invalid_retry_after_is_ignored() {
     let fake = FakeServer::answering([Reply::status(503).header("Retry-After", &u64::MAX.to_string()), secret()]);
     let outcome = fake.vault().run(["echo", "the program was started"]).exits(125).stdout_is("").assert_no_canary();
     assert!(outcome.stderr.contains("; it asks to wait "), "{outcome}");
@@ -75,7 +76,7 @@ fn an_absurd_wait_does_no_harm() {
 }
 
 #[test]
-fn attempts_cap_the_tries() {
+fn attempts_limits_the_attempts() {
     let fake = FakeServer::answering([Reply::status(503)]);
     let why = "{addr}: sealed or not ready (503)";
     let stderr = format!(
@@ -87,7 +88,7 @@ fn attempts_cap_the_tries() {
 }
 
 #[test]
-fn one_deadline_holds_for_all_paths_and_all_they_need() {
+fn one_deadline_bounds_all_requests() {
     let paths = ["--path", "secret/b", "--path", "secret/c", "--timeout", "1s"];
     // Only the silent one uses the time up; the others fail at its end because nothing is left for another try.
     let fake = FakeServer::answering([Reply::silence()]);
@@ -132,7 +133,7 @@ fn an_optional_path_hides_only_absence() {
 }
 
 #[test]
-fn several_paths_announce_one_wait() {
+fn several_paths_report_one_wait() {
     let first = || [Reply::status(503), secret()];
     let fake = FakeServer::answering(first()).and_at("secret/data/b", first()).and_at("secret/data/c", first());
     let vault = fake.vault().args(["--path", "secret/b", "--path", "secret/c"]);
@@ -147,7 +148,7 @@ fn several_paths_announce_one_wait() {
 const OTHERS: [&str; 6] = ["--path", "secret/b", "--path", "secret/c", "--path", "secret/d"];
 
 #[test]
-fn paths_that_wait_do_not_hold_up_a_refusal() {
+fn retries_do_not_delay_a_refusal() {
     for reply in [|| Reply::status(503), Reply::silence] {
         let refusal = || Reply::answer(403, r#"{"errors":["permission denied"]}"#);
         let fake = FakeServer::answering([reply()])
@@ -162,7 +163,7 @@ fn paths_that_wait_do_not_hold_up_a_refusal() {
 }
 
 #[test]
-fn a_check_asks_for_every_path_whichever_waits() {
+fn a_check_requests_every_path() {
     let fake = FakeServer::answering([Reply::status(503)]);
     let fake =
         ["e", "f", "g", "h"].iter().fold(fake, |fake, path| fake.and_at(&format!("secret/data/{path}"), [secret()]));

@@ -1,8 +1,5 @@
 //! Whether the server is who it says it is.
 
-use crate::support::openbao::{OpenBao, ROOT, bao};
-use crate::support::scratch::new_dir;
-use crate::support::vault::TestVault;
 use std::fs;
 use std::io;
 use std::net::{TcpListener, TcpStream};
@@ -10,6 +7,10 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
 use std::thread;
+
+use crate::support::openbao::{OpenBao, ROOT, bao};
+use crate::support::scratch::new_dir;
+use crate::support::vault::TestVault;
 
 /// A server that speaks TLS, and the directory of its certificates.
 static SERVER: LazyLock<(OpenBao, PathBuf)> = LazyLock::new(|| {
@@ -50,7 +51,7 @@ const UNKNOWN: &str = "vault-exec: read secret/a: {addr}: the server's certifica
                        hint: give the authority that signed it with --ca-cert or VAULT_CACERT\n";
 
 #[test]
-fn an_authority_can_be_given() {
+fn a_ca_can_be_given() {
     works(&vault().args(["--ca-cert", &authority()]));
     works(&vault().env("VAULT_CACERT", authority()));
     works(&vault().env("VAULT_CACERT", "/none").env("BAO_CACERT", authority()));
@@ -62,20 +63,20 @@ fn an_authority_can_be_given() {
 }
 
 #[test]
-fn without_one_the_systems_decide() {
+fn without_a_ca_the_system_store_is_used() {
     vault().fails(UNKNOWN);
     works(&vault().env("SSL_CERT_FILE", authority()));
     works(&vault().file("ca.pem", fs::read(authority()).unwrap()).env("SSL_CERT_DIR", "/nowhere:{home}"));
 }
 
 #[test]
-fn an_authority_that_is_given_is_the_only_one() {
+fn a_given_ca_is_the_only_trust_anchor() {
     let other = SERVER.1.join("vault-cert.pem");
     vault().env("SSL_CERT_FILE", authority()).args(["--ca-cert", other.to_str().unwrap()]).fails(UNKNOWN);
 }
 
 #[test]
-fn the_name_must_be_the_one_in_the_address() {
+fn the_certificate_must_name_the_host() {
     let port = SERVER.0.authority.split_once(':').unwrap().1;
     works(&vault().env("VAULT_ADDR", format!("https://localhost:{port}")).args(["--ca-cert", &authority()]));
 
@@ -105,7 +106,7 @@ fn the_name_must_be_the_one_in_the_address() {
 }
 
 #[test]
-fn checking_can_be_turned_off_with_a_warning() {
+fn skip_verify_warns() {
     let warning = "vault-exec: the server's certificate is not checked: anyone in between can read the secrets\n";
     vault().args(["--tls-skip-verify"]).environ().has("K", "v").stderr_is(warning);
     vault().env("VAULT_SKIP_VERIFY", "true").environ().has("K", "v").stderr_is(warning);
@@ -114,7 +115,7 @@ fn checking_can_be_turned_off_with_a_warning() {
 }
 
 #[test]
-fn a_scheme_that_is_not_the_servers_is_named() {
+fn a_wrong_scheme_is_named() {
     vault().env("VAULT_ADDR", format!("http://{}", SERVER.0.authority)).fails(
         "vault-exec: read secret/a: {addr}: the server speaks TLS\n\
          hint: write https:// (the address is from VAULT_ADDR)\n",
@@ -128,7 +129,7 @@ fn a_scheme_that_is_not_the_servers_is_named() {
 }
 
 #[test]
-fn an_authority_that_is_none_is_an_error() {
+fn an_invalid_ca_is_an_error() {
     let nothing = format!("it holds no certificate\n{PEM}");
     for text in ["", "garbage", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
         let vault = vault().file("ca.pem", text);
@@ -151,7 +152,7 @@ fn an_authority_that_is_none_is_an_error() {
 const PEM: &str = "hint: it must hold PEM text that starts with -----BEGIN CERTIFICATE-----\n";
 
 #[test]
-fn a_damaged_certificate_has_a_way_out_too() {
+fn a_damaged_ca_is_an_error_with_a_hint() {
     let damaged = vault().env("VAULT_CACERT_BYTES", "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n");
     damaged.fails(&format!("vault-exec: VAULT_CACERT_BYTES: it is no PEM text\n{PEM}"));
 }

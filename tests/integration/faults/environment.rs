@@ -24,7 +24,7 @@ fn vault() -> TestVault {
 
 /// A row with one trial; `exit` and `said` are for the table.
 fn row(name: &str, exit: &str, said: &str, check: impl Fn() + Send + Sync + 'static) -> Row {
-    let trial = Trial { name: name.to_owned(), waits: false, check: Box::new(check) };
+    let trial = Trial { name: name.to_owned(), waits: false, needs_root: false, check: Box::new(check) };
     Row { columns: vec![name.to_owned(), exit.to_owned(), cell(said)], trials: vec![trial] }
 }
 
@@ -123,11 +123,12 @@ const OUT_OF_MEMORY: &str = "vault-exec: out of memory\nhint: raise the limit (u
 pub(super) fn limits() -> Section {
     let rows = vec![
         row("RLIMIT_NOFILE: any number that is too low", "125", "…: Too many open files\n…", few_descriptors),
-        starts("RLIMIT_NPROC of 0, an address", || nobodys(vault(), "--nproc=0")),
+        starts("RLIMIT_NPROC of 0, an address", || nobodys(vault(), "--nproc=0")).as_root(),
         row("RLIMIT_NPROC of 0, a name", "125", NO_THREAD, || {
             let named = vault().fill("{addr}").replace("127.0.0.1", "localhost");
             let _ = nobodys(vault().env("VAULT_ADDR", named), "--nproc=0").fails(NO_THREAD);
-        }),
+        })
+        .as_root(),
         row("RLIMIT_AS: any that is too low", "125, or killed by the kernel", OUT_OF_MEMORY, || little_memory("as")),
         row("RLIMIT_DATA: any that is too low", "125, or killed by the kernel", OUT_OF_MEMORY, || {
             little_memory("data");
@@ -137,16 +138,18 @@ pub(super) fn limits() -> Section {
             let _ = limited(fake.unwatched_vault(), "--data=8388608").fails(OUT_OF_MEMORY);
         }),
         starts("RLIMIT_MEMLOCK of 0", || limited(vault(), "--memlock=0")),
-        starts("RLIMIT_MEMLOCK of 0, no privileges", || nobodys(vault(), "--memlock=0")),
+        starts("RLIMIT_MEMLOCK of 0, no privileges", || nobodys(vault(), "--memlock=0")).as_root(),
         fails("RLIMIT_MEMLOCK of 0, no privileges, `--require-mlock`", UNLOCKED, || {
             nobodys(vault().args(["--require-mlock"]), "--memlock=0")
-        }),
+        })
+        .as_root(),
         starts("RLIMIT_FSIZE of 0", || limited(vault(), "--fsize=0")),
         fails("RLIMIT_FSIZE of 0, `--file`", FILE_SIZE, || limited(vault().args(["--file", "F={k}"]), "--fsize=0")),
         fails("RLIMIT_FSIZE of 0, `--file-dir`", DIR_SIZE, || {
             let vault = vault().args(["--file", "F={k}", "--file-dir", "/dev/shm/none/.."]);
             vault.with_mounts("mount -t tmpfs none /dev/shm && mkdir /dev/shm/none && set -- prlimit --fsize=0 \"$@\"")
-        }),
+        })
+        .as_root(),
         fails("RLIMIT_STACK of 1023 KiB", SMALL_STACK, || limited(vault(), "--stack=1047552")),
         starts("RLIMIT_STACK of 1 MiB", || limited(vault(), "--stack=1048576")),
         row("3,000 inherited variables", "started", "", || {
@@ -162,25 +165,15 @@ pub(super) fn limits() -> Section {
             "the longest string, and a byte more",
             "125",
             LONG_STRING,
-            names::a_string_may_be_as_long_as_the_kernel_takes,
+            names::the_longest_string_of_the_kernel_is_passed,
         ),
-        row(
-            "several strings that are too long",
-            "125",
-            LONG_STRINGS,
-            names::the_largest_of_several_too_long_strings_comes_first,
-        ),
-        row(
-            "the largest block, and a byte more",
-            "125",
-            LARGE_BLOCK,
-            names::a_block_may_be_as_large_as_the_kernel_takes,
-        ),
+        row("several strings that are too long", "125", LONG_STRINGS, names::too_long_strings_are_sorted_by_size),
+        row("the largest block, and a byte more", "125", LARGE_BLOCK, names::the_largest_block_of_the_kernel_is_passed),
     ];
     Section {
         title: "Limits",
-        about: "Set by whoever starts vault-exec. The server is a real one.",
-        columns: &["the limit", "exit code", "what is said"],
+        about: "Set by the process that starts vault-exec. The server is a real one.",
+        columns: &["the limit", "exit code", "message"],
         rows,
     }
 }
@@ -206,9 +199,9 @@ pub(super) fn surroundings() -> Section {
     rows.extend(files());
     rows.extend(process());
     Section {
-        title: "Surroundings",
-        about: "Made in namespaces of its own. The server is a real one.",
-        columns: &["what is wrong", "exit code", "what is said"],
+        title: "The environment",
+        about: "Some are made in mount and process namespaces. The server is a real one.",
+        columns: &["the fault", "exit code", "message"],
         rows,
     }
 }
@@ -272,20 +265,21 @@ fn files() -> Vec<Row> {
     };
     let missing = |what: &str| format!("mount -t tmpfs none {what}");
     vec![
-        starts("a root that cannot be written", || vault().with_mounts(READ_ONLY)),
-        shows("a root that cannot be written, `--file`", SHOW, "v", || file(vault()).with_mounts(READ_ONLY)),
-        shows("no /proc", ["printenv", "K"], "v\n", || vault().with_mounts("umount -l /proc")),
-        fails("no /proc, `--file`", NO_PROC, || file(vault()).with_mounts("umount -l /proc")),
-        fails("no /proc, `--file`, `--check`", NO_PROC, || file(vault()).with_mounts("umount -l /proc")),
-        starts("no /dev", move || vault().with_mounts(&missing("/dev"))),
+        starts("a root that cannot be written", || vault().with_mounts(READ_ONLY)).as_root(),
+        shows("a root that cannot be written, `--file`", SHOW, "v", || file(vault()).with_mounts(READ_ONLY)).as_root(),
+        shows("no /proc", ["printenv", "K"], "v\n", || vault().with_mounts("umount -l /proc")).as_root(),
+        fails("no /proc, `--file`", NO_PROC, || file(vault()).with_mounts("umount -l /proc")).as_root(),
+        fails("no /proc, `--file`, `--check`", NO_PROC, || file(vault()).with_mounts("umount -l /proc")).as_root(),
+        starts("no /dev", move || vault().with_mounts(&missing("/dev"))).as_root(),
         row("a root that holds nothing but vault-exec", "started", "", || {
             let script = "mkdir root && cp \"$1\" root/own && chmod 755 root/own && shift && \
                           set -- chroot root /own \"$@\"";
             let outcome = vault().with_mounts(script).run(["/own", "--version"]).exits(0).stderr_is("");
             assert!(outcome.stdout.starts_with(b"vault-exec "), "{outcome}");
-        }),
-        fails("a full tmpfs, `--file-dir`", DIR_FULL, in_memory("-o size=4k")),
-        fails("a tmpfs that cannot be written, `--file-dir`", DIR_READ_ONLY, in_memory("-o ro")),
+        })
+        .as_root(),
+        fails("a full tmpfs, `--file-dir`", DIR_FULL, in_memory("-o size=4k")).as_root(),
+        fails("a tmpfs that cannot be written, `--file-dir`", DIR_READ_ONLY, in_memory("-o ro")).as_root(),
         starts("a working directory that is gone", || {
             vault().under_sh(r#"mkdir gone && cd gone && rmdir ../gone && exec "$@""#)
         }),
@@ -298,7 +292,8 @@ fn files() -> Vec<Row> {
         }),
         fails("a HOME that cannot be read", HOME_CLOSED, || {
             nobodys(vault().without("VAULT_TOKEN").env("HOME", "/dev/shm/closed"), "--nproc=0")
-        }),
+        })
+        .as_root(),
         starts("PATH is not set", || vault().without("PATH")),
         starts("PATH is empty, and stands for the working directory", || {
             vault().env("PATH", "").under(["/bin/sh", "-c", r#"cd /bin && exec "$@""#, "sh"])
@@ -338,7 +333,8 @@ fn process() -> Vec<Row> {
         }),
         shows("PID 1", ["sh", "-c", "echo $$; printenv K"], "1\nv\n", || {
             vault().under(["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"])
-        }),
+        })
+        .as_root(),
         starts("every signal is blocked", || {
             python(vault(), "signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())")
         }),

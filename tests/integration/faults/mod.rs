@@ -6,16 +6,19 @@
 mod bodies;
 mod environment;
 mod network;
+mod request;
 mod seccomp;
 mod server;
 mod statuses;
 
-use crate::support::vault::{Outcome, TestVault};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
+
+use crate::support::process::requires_root;
+use crate::support::vault::{Outcome, TestVault};
 
 /// A part of the table.
 struct Section {
@@ -38,6 +41,7 @@ struct Trial {
     name: String,
     /// Whether it does little but wait.
     waits: bool,
+    needs_root: bool,
     check: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -50,12 +54,34 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How many trials that wait go on at the same time, and how many that compute.
 const WORKERS: [(bool, usize); 2] = [(true, 24), (false, 3)];
 
+impl Row {
+    /// All of its trials need root.
+    fn as_root(mut self) -> Self {
+        self.trials.iter_mut().for_each(|trial| trial.needs_root = true);
+        self
+    }
+}
+
 impl Section {
-    /// Tries everything, and tells all that was not as it should be.
+    /// Runs the trials that need no root, and reports all that fail.
     fn prove(self) {
+        self.prove_trials(false);
+    }
+
+    /// The same with the trials that need root.
+    fn prove_as_root(self) {
+        requires_root("these trials make namespaces and change users");
+        self.prove_trials(true);
+    }
+
+    fn prove_trials(self, needs_root: bool) {
         let failed = Mutex::new(Vec::new());
-        let (waiting, computing): (VecDeque<_>, VecDeque<_>) =
-            self.rows.into_iter().flat_map(|row| row.trials).partition(|trial| trial.waits);
+        let (waiting, computing): (VecDeque<_>, VecDeque<_>) = self
+            .rows
+            .into_iter()
+            .flat_map(|row| row.trials)
+            .filter(|trial| trial.needs_root == needs_root)
+            .partition(|trial| trial.waits);
         let [waiting, computing] = [waiting, computing].map(Mutex::new);
         let work = |trials: &Mutex<VecDeque<Trial>>| {
             loop {
@@ -116,47 +142,65 @@ fn sections() -> Vec<Section> {
 }
 
 #[test]
-fn whatever_happens_to_the_connection() {
+fn faults_of_the_connection() {
     server::connections().prove();
 }
 
 #[test]
-fn whatever_the_server_answers() {
+fn faults_of_the_response() {
     server::answers().prove();
 }
 
 #[test]
-fn whatever_status_it_is() {
+fn every_status() {
     statuses::section().prove();
 }
 
 #[test]
-fn whatever_is_in_the_body() {
+fn faults_of_the_body() {
     bodies::section().prove();
 }
 
 #[test]
-fn whatever_happens_in_the_network() {
+fn faults_of_the_network() {
     network::section().prove();
 }
 
 #[test]
-fn whatever_the_certificate_says() {
+#[ignore = "root: makes namespaces and changes users"]
+fn faults_of_the_network_as_root() {
+    network::section().prove_as_root();
+}
+
+#[test]
+fn faults_of_the_certificate() {
     network::certificates().prove();
 }
 
 #[test]
-fn whatever_the_limits() {
+fn resource_limits() {
     environment::limits().prove();
 }
 
 #[test]
-fn whatever_the_surroundings() {
+#[ignore = "root: makes namespaces and changes users"]
+fn resource_limits_as_root() {
+    environment::limits().prove_as_root();
+}
+
+#[test]
+fn faults_of_the_environment() {
     environment::surroundings().prove();
 }
 
 #[test]
-fn the_document_is_the_table() {
+#[ignore = "root: makes namespaces and changes users"]
+fn faults_of_the_environment_as_root() {
+    environment::surroundings().prove_as_root();
+}
+
+#[test]
+fn faults_md_is_up_to_date() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/FAULTS.md");
     let sections = sections().iter().map(|section| format!("\n{}", section.markdown())).collect::<Vec<_>>();
     let table = format!("{HEAD}{}", sections.concat());
@@ -171,8 +215,8 @@ fn the_document_is_the_table() {
 const HEAD: &str = "\
 # What goes wrong, and what vault-exec does then
 
-`make prove-faults` tries each row and compares this page with what it tried. In all of them a program is started with
-exactly the right values or not at all, within the time that is said, and nothing that is said holds a value or a token.
+`make prove-faults` tries each row and compares this page with what it tried. In every row the program starts with exactly
+the right values or not at all, within the stated time, and no output contains a value or a token.
 
-`{addr}` stands for the server's address. Where nothing else is said the exit code is 125 and the program is not started.
+`{addr}` stands for the server's address. Unless a row says otherwise, the exit code is 125 and the program does not start.
 ";

@@ -127,7 +127,7 @@ fn forms(bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
 }
 
 #[test]
-fn each_form_of_a_secret_is_found() {
+fn every_form_of_a_secret_is_found() {
     let value = canary("value");
     let url: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
     for text in [

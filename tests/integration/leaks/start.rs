@@ -140,7 +140,7 @@ fn process(cases: &mut Cases) {
 
 /// What a panic says may quote a value. The process is this very test, which has the library panic in its place.
 #[test]
-fn a_panic_tells_where_it_was_and_nothing_else() {
+fn a_panic_prints_its_location_and_nothing_else() {
     const CHILD: &str = "SILENCE_OF_A_PANIC";
     if let Some(how) = std::env::var_os(CHILD) {
         let value = canary("value").to_owned();
@@ -154,7 +154,7 @@ fn a_panic_tells_where_it_was_and_nothing_else() {
     }
     for how in ["text", "error", "slice", "any"] {
         let mut child = Command::new(std::env::current_exe().unwrap());
-        child.args(["--exact", "leaks::start::a_panic_tells_where_it_was_and_nothing_else", "--nocapture"]);
+        child.args(["--exact", "leaks::start::a_panic_prints_its_location_and_nothing_else", "--nocapture"]);
         let output = child.env(CHILD, how).env("RUST_BACKTRACE", "full").env("RUST_LOG", "trace").output().unwrap();
         let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert_eq!(output.status.code(), Some(125), "{text}");

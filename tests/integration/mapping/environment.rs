@@ -1,9 +1,10 @@
 //! What of the inherited environment the program gets, and what it never sees.
 
-use crate::support::openbao::ROOT;
-use crate::support::vault::TestVault;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
+
+use crate::support::openbao::ROOT;
+use crate::support::vault::TestVault;
 
 /// Hands its command a block that no shell would make: names twice, an entry without `=`, a name that starts with one.
 const ODD_BLOCK: &str = r"
@@ -16,7 +17,7 @@ ctypes.CDLL(None).execve(line[0], strings(line), strings(own + odd))
 ";
 
 #[test]
-fn the_secret_wins_unless_told_otherwise() {
+fn on_conflict_chooses_between_secret_and_inherited_variable() {
     for vault in TestVault::each() {
         let vault = vault.secret("a", [("both", "vault"), ("alone", "vault")]).path("a").env("BOTH", "env");
         vault.environ().has("BOTH", "vault").has("ALONE", "vault");
@@ -31,7 +32,7 @@ fn the_secret_wins_unless_told_otherwise() {
 }
 
 #[test]
-fn what_a_secret_replaces_in_another_secret_is_no_conflict() {
+fn a_key_that_two_secrets_have_is_not_a_conflict() {
     for vault in TestVault::each() {
         let vault = vault.secret("a", [("k", "a")]).secret("b", [("k", "b")]).path("a").path("b");
         vault.args(["--on-conflict", "error"]).environ().has("K", "b");
@@ -39,7 +40,7 @@ fn what_a_secret_replaces_in_another_secret_is_no_conflict() {
 }
 
 #[test]
-fn a_pristine_environment_holds_what_is_named() {
+fn pristine_keeps_only_named_variables() {
     for vault in TestVault::each() {
         let vault = vault.secret("a", [("k", "v")]).path("a").args(["--pristine"]).env("A", "1").env("B", "");
         vault.environ().has_only(["K=v"]);
@@ -51,7 +52,7 @@ fn a_pristine_environment_holds_what_is_named() {
 }
 
 #[test]
-fn what_is_not_kept_is_no_conflict() {
+fn a_variable_that_is_not_kept_is_not_a_conflict() {
     for vault in TestVault::each() {
         let vault = vault.secret("a", [("k", "v")]).path("a").env("K", "env");
         vault.args(["--pristine", "--on-conflict", "error"]).environ().has_only(["K=v"]);
@@ -59,7 +60,7 @@ fn what_is_not_kept_is_no_conflict() {
 }
 
 #[test]
-fn keeping_what_is_kept_or_never_passed_on_is_an_error() {
+fn keep_env_needs_pristine_and_keeps_no_credential() {
     let vault = TestVault::bare().args(["--path", "a/b"]);
     vault.clone().args(["--keep-env", "A"]).fails(
         "vault-exec: --keep-env: everything is kept without --pristine\n\
@@ -84,7 +85,7 @@ fn all_missing_variables_are_listed_at_once() {
 }
 
 #[test]
-fn what_was_for_vault_exec_never_reaches_the_program() {
+fn own_credentials_are_withheld_from_the_program() {
     let ours = "BAO_TOKEN VAULT_SECRET_ID BAO_SECRET_ID VAULT_JWT BAO_JWT VAULT_PASSWORD BAO_PASSWORD VAULT_EXEC_ONLY_X \
                 VAULT_EXEC_ SOMETHING_ELSE";
     for vault in TestVault::each() {
@@ -101,7 +102,7 @@ fn what_was_for_vault_exec_never_reaches_the_program() {
 }
 
 #[test]
-fn the_token_is_kept_when_told_so() {
+fn keep_token_keeps_the_token() {
     for vault in TestVault::each() {
         let vault = vault.secret("a", [("k", "v")]).path("a").args(["--keep-token"]);
         vault.environ().has("VAULT_TOKEN", ROOT);
@@ -114,7 +115,7 @@ fn the_token_is_kept_when_told_so() {
 }
 
 #[test]
-fn a_secret_may_set_such_a_name_itself() {
+fn a_secret_may_set_a_withheld_name() {
     for vault in TestVault::each() {
         let vault =
             vault.secret("a", [("vault_token", "own"), ("bao_secret_id", "id"), ("vault_exec_path", "p")]).path("a");

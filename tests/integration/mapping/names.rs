@@ -1,7 +1,8 @@
 //! What a key is called as a variable, and what its value may be.
 
-use crate::support::vault::TestVault;
 use serde_json::json;
+
+use crate::support::vault::TestVault;
 
 #[test]
 fn keys_become_names() {
@@ -13,7 +14,7 @@ fn keys_become_names() {
 }
 
 #[test]
-fn the_case_stays_and_a_prefix_goes_in_front_as_written() {
+fn case_keep_and_prefix_change_names() {
     for vault in TestVault::each() {
         let vault = vault.secret("a", [("dbUser", "1"), ("foo-bar", "2")]).path("a").args(["--pristine"]);
         vault.clone().args(["--case", "keep"]).environ().has_only(["dbUser=1", "foo_bar=2"]);
@@ -38,7 +39,7 @@ fn two_keys_of_one_path_with_one_name_are_an_error() {
 }
 
 #[test]
-fn keeping_the_case_is_advised_only_where_it_helps() {
+fn the_hint_names_case_keep_only_if_it_helps() {
     for vault in TestVault::each() {
         let vault = vault.secret("a", [("foo-bar", "1"), ("foo_bar", "2")]).path("a");
         vault.fails(
@@ -53,7 +54,7 @@ fn keeping_the_case_is_advised_only_where_it_helps() {
 }
 
 #[test]
-fn a_key_that_makes_no_name_is_an_error() {
+fn a_key_without_a_valid_name_is_an_error() {
     for vault in TestVault::each() {
         let vault = vault.secret("digit", [("1st", "v")]).secret("empty", [("", "v")]);
         vault.clone().path("digit").fails(
@@ -70,7 +71,7 @@ fn a_key_that_makes_no_name_is_an_error() {
 }
 
 #[test]
-fn null_is_no_value() {
+fn null_is_an_error() {
     for vault in TestVault::each() {
         let vault = vault.secret("a", json!({"k": null, "l": ""})).path("a");
         vault.fails(
@@ -82,7 +83,7 @@ fn null_is_no_value() {
 }
 
 #[test]
-fn a_nul_byte_is_refused_rather_than_cut_at() {
+fn a_nul_byte_in_a_value_is_an_error() {
     for vault in TestVault::each() {
         let vault = vault.secret("a", json!({"k": "before\0after", "l": "v"})).path("a");
         vault.fails(
@@ -103,7 +104,7 @@ fn a_secret_without_keys_is_an_error() {
 }
 
 #[test]
-fn what_is_no_string_is_passed_as_its_json_text() {
+fn values_other_than_strings_are_passed_as_json() {
     for vault in TestVault::each() {
         let vault =
             vault.secret("a", r#"{"i":42,"f":-1.5,"t":true,"f_":false,"a":[1,"x",null],"o":{"b":{"c":2}},"z":0}"#);
@@ -147,7 +148,7 @@ fn strings_are_passed_byte_for_byte() {
 const LONGEST: usize = 131_072;
 
 /// A row of [`crate::faults`].
-pub(crate) fn a_string_may_be_as_long_as_the_kernel_takes() {
+pub(crate) fn the_longest_string_of_the_kernel_is_passed() {
     let fits = "x".repeat(LONGEST - "BIG=\0".len());
     for vault in TestVault::each() {
         let vault = vault.secret("fits", [("big", fits.as_str())]).secret("over", [("big", &*format!("{fits}x"))]);
@@ -160,7 +161,7 @@ pub(crate) fn a_string_may_be_as_long_as_the_kernel_takes() {
 }
 
 /// A row of [`crate::faults`].
-pub(crate) fn the_largest_of_several_too_long_strings_comes_first() {
+pub(crate) fn too_long_strings_are_sorted_by_size() {
     let [middle, large, small] = [150, 200, 10].map(|kib| "x".repeat(kib * 1024 - 10));
     let vault = TestVault::kv2().secret("a", [("middle", middle.as_str()), ("large", &large), ("small", &small)]);
     vault.path("a").fails(
@@ -170,7 +171,7 @@ pub(crate) fn the_largest_of_several_too_long_strings_comes_first() {
 }
 
 /// A row of [`crate::faults`].
-pub(crate) fn a_block_may_be_as_large_as_the_kernel_takes() {
+pub(crate) fn the_largest_block_of_the_kernel_is_passed() {
     let limit = 1024 * 1024 / 4;
     let pointer = size_of::<usize>();
     let program = 2 * "/bin/true\0".len() + pointer;
@@ -195,7 +196,7 @@ pub(crate) fn a_block_may_be_as_large_as_the_kernel_takes() {
 }
 
 #[test]
-fn names_that_run_code_are_refused() {
+fn dangerous_names_are_refused() {
     let refused = "LD_PRELOAD LD_AUDIT DYLD_INSERT_LIBRARIES GCONV_PATH PATH HOME IFS ENV BASH_ENV BASH_FUNC_ls \
                    SHELLOPTS PS4 PROMPT_COMMAND NODE_OPTIONS PYTHONSTARTUP PYTHONPATH PYTHONHOME PERL5OPT PERL5LIB \
                    RUBYOPT RUBYLIB JAVA_TOOL_OPTIONS _JAVA_OPTIONS JDK_JAVA_OPTIONS GIT_SSH_COMMAND \
@@ -211,7 +212,7 @@ fn names_that_run_code_are_refused() {
 }
 
 #[test]
-fn a_dangerous_name_is_allowed_one_at_a_time() {
+fn each_dangerous_name_is_allowed_by_itself() {
     for vault in TestVault::each() {
         let vault = vault.secret("a", [("node_options", "--x"), ("rubyopt", "-w")]).path("a");
         vault.clone().args(["--allow-name", "NODE_OPTIONS"]).fails(
@@ -228,7 +229,7 @@ fn a_dangerous_name_is_allowed_one_at_a_time() {
 }
 
 #[test]
-fn a_prefix_or_the_case_can_take_the_danger_out_of_a_name() {
+fn a_prefix_or_the_case_can_make_a_dangerous_name_harmless() {
     for vault in TestVault::each() {
         let vault = vault.secret("a", [("path", "/x")]).path("a");
         vault.clone().args(["--prefix", "APP_"]).environ().has("APP_PATH", "/x");

@@ -1,7 +1,8 @@
 //! Which secret is read, and what is said when it is not.
 
-use crate::support::vault::{DOUBTED, TestVault};
 use serde_json::json;
+
+use crate::support::vault::{DOUBTED, TestVault};
 
 #[test]
 fn a_secret_becomes_variables() {
@@ -12,7 +13,7 @@ fn a_secret_becomes_variables() {
 }
 
 #[test]
-fn the_later_path_wins_whether_optional_or_not() {
+fn the_later_path_wins() {
     for vault in TestVault::each() {
         let vault = vault
             .secret("a", [("x", "a"), ("only_a", "a")])
@@ -111,7 +112,7 @@ fn a_mount_that_does_not_exist_is_an_error_even_if_optional() {
 
 /// The server answers 404 to everything that does not start with `/v1`, as any web server would.
 #[test]
-fn an_answer_that_is_not_about_the_secret_is_not_taken_for_its_absence() {
+fn a_404_that_is_not_from_vault_is_an_error() {
     let vault = TestVault::kv2().secret("a", [("k", "v")]);
     let address = vault.fill("{addr}/wrong");
     vault
@@ -123,7 +124,7 @@ fn an_answer_that_is_not_about_the_secret_is_not_taken_for_its_absence() {
 }
 
 #[test]
-fn a_mount_of_several_segments_is_found_or_given() {
+fn a_mount_of_several_segments_is_detected_or_given() {
     for vault in TestVault::each_nested() {
         let vault = vault.secret("deep/a", [("k", "v")]);
         vault.clone().path("deep/a").environ().has("K", "v");
@@ -149,7 +150,7 @@ fn a_token_for_one_secret_in_a_nested_mount_is_enough() {
 }
 
 #[test]
-fn a_pasted_api_form_is_the_secret_it_names() {
+fn an_api_path_names_its_secret() {
     let vault = TestVault::kv2().secret("a", [("k", "v")]).secret("dataface/a", [("k", "face")]);
     for form in ["{kv}/a/", "/{kv}/a", "//{kv}/a//", "{kv}/data/a", "/v1/{kv}/data/a", "v1/{kv}/data/a/", "/v1/{kv}/a"]
     {
@@ -160,7 +161,7 @@ fn a_pasted_api_form_is_the_secret_it_names() {
 }
 
 #[test]
-fn a_secret_below_data_is_not_lost() {
+fn a_secret_named_data_can_be_read() {
     let vault = TestVault::kv2().secret("data/a", [("k", "below")]).secret("a", [("k", "above")]);
     vault.path("data/data/a").environ().has("K", "below");
     let vault = TestVault::kv1().secret("data/a", [("k", "below")]).secret("a", [("k", "above")]);
@@ -169,7 +170,7 @@ fn a_secret_below_data_is_not_lost() {
 }
 
 #[test]
-fn names_with_odd_characters_are_found() {
+fn special_characters_in_paths_are_encoded() {
     for vault in TestVault::each() {
         let names = [("a b", "a%20b"), ("50%", "50%25"), ("a%20b", "a%2520b"), ("ü", "%C3%BC"), ("a@b", "a@b")];
         for (name, encoded) in names.into_iter().chain([("a?b", "a%3Fb"), ("a#b", "a%23b"), ("a+b", "a+b")]) {
@@ -179,7 +180,7 @@ fn names_with_odd_characters_are_found() {
 }
 
 #[test]
-fn the_version_of_the_engine_can_be_said() {
+fn kv_sets_the_version_of_the_engine() {
     for (vault, version, other) in [(TestVault::kv1(), "1", "2"), (TestVault::kv2(), "2", "1")] {
         let vault = vault.secret("a", [("k", "v")]).path("a");
         vault.clone().args(["--kv", version]).environ().has("K", "v");
@@ -193,7 +194,7 @@ fn the_version_of_the_engine_can_be_said() {
 }
 
 #[test]
-fn keys_are_chosen() {
+fn only_and_skip_select_keys() {
     for vault in TestVault::each() {
         let vault = vault.secret("a", [("x", "1"), ("y", "2"), ("z", "3")]).path("a");
         vault.clone().args(["--only", "x", "--only", "z"]).environ().has("X", "1").lacks("Y").has("Z", "3");
@@ -207,13 +208,13 @@ fn keys_are_chosen() {
 }
 
 #[test]
-fn other_engines_are_read_plainly() {
+fn other_engines_can_be_read() {
     let vault = TestVault::kv2().posted("cubbyhole/{kv}", &json!({"k": "v"}));
     vault.args(["--path", "cubbyhole/{kv}"]).environ().has("K", "v");
 }
 
 #[test]
-fn a_refusal_prints_what_the_policy_lacks() {
+fn permission_denied_reports_the_missing_policy() {
     for vault in TestVault::each() {
         let vault = vault.secret("a", [("k", "v")]).secret("b", [("k", "v")]);
         let (mine, lacking) = if vault.is_kv1() { ("{kv}/a", "{kv}/b") } else { ("{kv}/data/a", "{kv}/data/b") };
@@ -226,7 +227,7 @@ fn a_refusal_prints_what_the_policy_lacks() {
 }
 
 #[test]
-fn a_refused_look_up_is_survived_with_advice() {
+fn permission_denied_without_the_type_of_the_mount_gets_a_hint() {
     for vault in TestVault::each() {
         vault
             .secret("a", [("k", "v")])
@@ -241,7 +242,7 @@ fn a_refused_look_up_is_survived_with_advice() {
 }
 
 #[test]
-fn a_token_that_the_server_does_not_know_is_doubted() {
+fn an_unknown_token_is_reported() {
     for vault in TestVault::each() {
         let vault = vault.secret("a", [("k", "v")]).env("VAULT_TOKEN", "hvs.unknown");
         for option in ["--path", "--optional-path"] {
@@ -251,7 +252,7 @@ fn a_token_that_the_server_does_not_know_is_doubted() {
 }
 
 #[test]
-fn a_namespace_is_entered() {
+fn secrets_of_a_namespace_are_read() {
     let vault = TestVault::in_namespace("team-a").secret("a", [("k", "v")]).path("a");
     vault.clone().args(["--namespace", "team-a"]).environ().has("K", "v");
     vault.clone().env("VAULT_NAMESPACE", "team-a/").environ().has("K", "v");
@@ -266,7 +267,7 @@ fn a_namespace_is_entered() {
 }
 
 #[test]
-fn the_common_case_is_one_request() {
+fn a_secret_of_kv_v2_takes_one_request() {
     let vault = TestVault::kv2().secret("a", [("k", "v")]).secret("b", [("l", "w")]).secret("c", [("m", "x")]);
     vault.clone().recorded().path("a").environ().asked(["{kv}/data/a"]);
     vault.clone().recorded().path("a@1").environ().asked(["{kv}/data/a?version=1"]);
@@ -277,7 +278,7 @@ fn the_common_case_is_one_request() {
 }
 
 #[test]
-fn an_engine_that_is_not_kv_v2_takes_two_requests_more() {
+fn other_engines_take_two_requests_more() {
     let vault = TestVault::kv1().secret("a", [("k", "v")]).recorded().path("a");
     vault.environ().asked(["{kv}/data/a", "sys/internal/ui/mounts/{kv}/a", "{kv}/a"]);
 }

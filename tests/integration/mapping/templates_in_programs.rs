@@ -22,7 +22,7 @@ fn app() -> TestVault {
 }
 
 #[test]
-fn sqlalchemy_reads_what_airflow_is_given() {
+fn sqlalchemy_reads_a_composed_url() {
     let line = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=\
                 postgresql+psycopg2://{postgres_user|url}:{postgres_password|url}@postgres/{postgres_db}";
     let script = "import os, sqlalchemy.engine\n\
@@ -56,6 +56,7 @@ fn database(role: &str, password: &str) -> TestVault {
 const WHO: [&str; 4] = ["psql", "-wAtc", "select current_user", "-X"];
 
 #[test]
+#[ignore = "Debian: installs PostgreSQL"]
 fn psql_takes_its_password_from_the_file() {
     let vault = database("by_passfile", "p@ss/?#%").args(["--file", "PGPASSFILE=*:*:*:{user}:{password}\n"]);
     vault.run(WHO).exits(0).stdout_is("by_passfile\n").stderr_is("");
@@ -75,6 +76,7 @@ fn psql_takes_its_password_from_the_file() {
 }
 
 #[test]
+#[ignore = "Debian: installs PostgreSQL"]
 fn psql_takes_a_url_with_any_password() {
     let vault = database("by_url", PASSWORD).args(["--set", "URL=postgresql://{user|url}:{password|url}@/postgres"]);
     vault.run(["sh", "-c", r#"psql -wXAtc 'select current_user' "$URL""#]).exits(0).stdout_is("by_url\n").stderr_is("");
@@ -85,6 +87,7 @@ fn psql_takes_a_url_with_any_password() {
 }
 
 #[test]
+#[ignore = "Debian: installs PostgreSQL"]
 fn psql_shows_a_certificate_whose_key_is_in_the_file() {
     let authority = Authority::new("test");
     let owner = fs::metadata(POSTGRES.sockets.join("data")).unwrap();
@@ -117,7 +120,7 @@ fn psql_shows_a_certificate_whose_key_is_in_the_file() {
 }
 
 #[test]
-fn an_entrypoint_with_file_variables_reads_them() {
+fn docker_entrypoints_read_file_variables() {
     // As the images of the Docker library have it.
     let entrypoint = r#"
         file_env() {
@@ -151,7 +154,7 @@ fn python(script: &str) -> [&str; 3] {
 }
 
 #[test]
-fn python_reads_it_as_often_as_it_wants() {
+fn python_reads_a_file_repeatedly() {
     let script = "import os\n\
                   f = os.environ['F']\n\
                   print(open(f).read() + open(f).read(), os.path.getsize(f), os.path.isfile(f), end='')";
@@ -160,7 +163,8 @@ fn python_reads_it_as_often_as_it_wants() {
 }
 
 #[test]
-fn a_program_that_drops_its_privileges_by_itself_reads_it_where_the_mode_allows_it() {
+#[ignore = "root: starts a program that changes its user"]
+fn a_program_without_privileges_reads_a_file_if_its_mode_allows() {
     let script = "import os\nos.setgid(65534)\nos.setuid(65534)\nprint(open(os.environ['F']).read(), end='')";
     let memory = TmpfsDir::new();
     for more in [vec![], vec!["--file-dir", memory.path()]] {
@@ -173,7 +177,7 @@ fn a_program_that_drops_its_privileges_by_itself_reads_it_where_the_mode_allows_
 }
 
 #[test]
-fn a_program_that_closes_what_it_inherits_finds_it_in_a_directory() {
+fn a_program_that_closes_descriptors_reads_a_file_in_a_directory() {
     let script = "import os\nos.closerange(3, 4096)\nprint(open(os.environ['F']).read(), end='')";
     let vault = app().args(["--file", "F={password}"]);
     let closed = vault.run(python(script)).exits(1);
@@ -187,7 +191,7 @@ fn a_program_that_closes_what_it_inherits_finds_it_in_a_directory() {
 }
 
 #[test]
-fn a_directory_gets_no_file_that_is_there_and_none_on_a_disk() {
+fn files_are_neither_overwritten_nor_written_to_disk() {
     let memory = TmpfsDir::new();
     let path = format!("{}/B", memory.path());
     let vault = app().args(["--file", "A={user}", "--file", "B={user}", "--file-dir", memory.path()]);
@@ -219,7 +223,7 @@ fn a_directory_gets_no_file_that_is_there_and_none_on_a_disk() {
 }
 
 #[test]
-fn the_name_of_the_file_holds_wherever_the_program_goes() {
+fn the_path_of_a_file_is_absolute() {
     let memory = TmpfsDir::new();
     let vault = app().args(["--file", "F={user}", "--file-dir", "."]);
     let vault = vault.under_sh(&format!(r#"cd {} && exec "$@""#, memory.path()));
@@ -227,7 +231,7 @@ fn the_name_of_the_file_holds_wherever_the_program_goes() {
 }
 
 #[test]
-fn no_file_stays_where_no_program_starts() {
+fn a_failed_start_leaves_no_file() {
     let memory = TmpfsDir::new();
     let vault = app().args(["--file", "F={user}", "--file-dir", memory.path()]).program("junk", "junk");
     let junk = "vault-exec: {home}/junk cannot be executed: it is no program\n\

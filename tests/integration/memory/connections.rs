@@ -98,7 +98,8 @@ const CONNECTIONS: [Connection; 18] = [
 ];
 
 #[test]
-fn every_connection() {
+#[ignore = "root: reads the memory of vault-exec"]
+fn no_connection_leaves_a_secret_in_memory() {
     prove_all(CONNECTIONS.iter().map(|(name, case)| {
         let [token, secret] = [random(32), random(32)];
         let case = case(&secret).env("VAULT_TOKEN", &token).never("token", token).once("A", secret);

@@ -3,11 +3,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use crate::support::tls::Authority;
 use ring::hmac;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{KeyLog, ServerConfig, SupportedProtocolVersion};
+
+use crate::support::tls::Authority;
 
 /// A name for whoever reads the report, and what nobody may find.
 pub(super) type Named = (String, Vec<u8>);

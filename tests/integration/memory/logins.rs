@@ -9,13 +9,12 @@ use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};
 use serde_json::json;
 
-use crate::auth::jwt::{jwt, on_github, with_role};
-use crate::auth::kubernetes::in_pod;
-use crate::auth::password::{everybody_in, ldap};
-
 use super::case::{MemoryCase, prove_all};
 use super::keys::{Tls, secret_numbers};
 use super::random;
+use crate::auth::jwt::{jwt, on_github, with_role};
+use crate::auth::kubernetes::in_pod;
+use crate::auth::password::{everybody_in, ldap};
 use crate::support::api::Api;
 use crate::support::tls::Authority;
 use crate::support::vault::TestVault;
@@ -168,23 +167,27 @@ fn odd_password() -> String {
 }
 
 #[test]
-fn every_login_over_http() {
+#[ignore = "root: reads the memory of vault-exec"]
+fn no_login_over_http_leaves_a_credential_in_memory() {
     prove_all(LOGINS.iter().map(|(name, case)| (format!("{name}, over HTTP"), case())));
 }
 
 #[test]
-fn every_login_over_tls_1_2() {
+#[ignore = "root: reads the memory of vault-exec"]
+fn no_login_over_tls_1_2_leaves_a_credential_in_memory() {
     prove_all(LOGINS.iter().map(|(name, case)| (format!("{name}, over TLS 1.2"), case().over(Tls::of(&TLS12)))));
 }
 
 #[test]
-fn every_login_over_tls_1_3() {
+#[ignore = "root: reads the memory of vault-exec"]
+fn no_login_over_tls_1_3_leaves_a_credential_in_memory() {
     prove_all(LOGINS.iter().map(|(name, case)| (format!("{name}, over TLS 1.3"), case().over(Tls::of(&TLS13)))));
 }
 
 /// Over TLS alone, with every kind of key that rustls takes.
 #[test]
-fn every_login_with_a_certificate() {
+#[ignore = "root: reads the memory of vault-exec"]
+fn no_login_with_a_certificate_leaves_a_key_in_memory() {
     let rsa = Command::new("openssl").args(["genpkey", "-algorithm", "RSA"]).output().unwrap();
     let keys = [
         ("P-256", KeyPair::generate().unwrap()),

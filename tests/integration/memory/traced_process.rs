@@ -8,13 +8,14 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 
-use crate::support::process::{requires_root, vault_exec};
-use crate::support::vault::TestVault;
 use nix::libc;
 use nix::sys::ptrace::{self, Options};
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
+
+use crate::support::process::{requires_root, vault_exec};
+use crate::support::vault::TestVault;
 
 /// The process where it hands everything to the kernel, and what the program said when it was let go.
 pub(super) struct TracedProcess {
