@@ -48,7 +48,7 @@ fuzz_target!(|text: &str| {
 
     let mut script: VecDeque<Vec<u8>> = answers.split("\n%%\n").map(|answer| answer.as_bytes().to_vec()).collect();
     let mut problems = Diagnostics::new(config.mode());
-    let (fetched, exchanges) = SERVER.with(move |_| script.pop_front(), || fetch(&config, &mut problems));
+    let (fetched, exchanges) = SERVER.serve_during(move |_| script.pop_front(), || fetch(&config, &mut problems));
 
     for problem in problems.collected.iter().chain(fetched.as_ref().err()) {
         let text = printed(problem);

@@ -70,7 +70,7 @@ fuzz_target!(|text: &str| {
         Some(answer.into_bytes())
     };
     let mut problems = Diagnostics::new(config.mode());
-    let (_, exchanges) = SERVER.with(answer, || fetch(&config, &mut problems));
+    let (_, exchanges) = SERVER.serve_during(answer, || fetch(&config, &mut problems));
     exchanges.iter().for_each(|exchange| is_asked_for(&exchange.request, &config));
     concerns_one_token(&exchanges, &config);
 });

@@ -68,7 +68,7 @@ fn left_in_files(vault: TestVault, command: impl FnOnce(&TestVault) -> Command) 
     requires_root("this test traces a process that is not dumpable");
     let trace = new_dir("trace").join("trace");
     let vault = vault.under(["strace", "-f", "-y", "-s", "0", "-o", trace.to_str().unwrap(), "--"]);
-    let output = command(&vault).output().expect("strace, which tests/tools.sh installs");
+    let output = command(&vault).output().expect("strace, which scripts/tools.sh installs");
     let text = fs::read_to_string(&trace).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
     let calls: Vec<_> = text.lines().filter_map(|line| Some(line.split_once(' ')?.1.trim_start().to_owned())).collect();
     assert!(calls[0].starts_with("execve("), "{}", calls[0]);

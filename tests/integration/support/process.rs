@@ -28,7 +28,7 @@ pub(crate) fn vault_exec() -> OsString {
 
 /// Runs the script that installs a dependency of the tests if it is missing, and returns the path that it prints.
 pub(crate) fn dependency(name: &str) -> String {
-    let script = format!("{}/tests/{name}.sh", env!("CARGO_MANIFEST_DIR"));
+    let script = format!("{}/scripts/test-deps/{name}.sh", env!("CARGO_MANIFEST_DIR"));
     let output = Command::new("sh").arg(&script).stderr(Stdio::inherit()).output().unwrap();
     assert!(output.status.success(), "{script} failed");
     String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
