@@ -1,4 +1,4 @@
-//! Where the token comes from.
+//! The sources of the token.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStringExt;
 use crate::support::openbao::ROOT;
 use crate::support::vault::{DOUBTED, TestVault};
 
-/// A vault whose secret can be read, but which has no token yet.
+/// A test vault with a secret and without a token.
 fn without_token() -> TestVault {
     TestVault::kv2().secret("a", [("k", "v")]).path("a").without("VAULT_TOKEN")
 }

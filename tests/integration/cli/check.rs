@@ -1,4 +1,4 @@
-//! What `--check` tells, and that it does nothing else.
+//! The report of `--check`.
 
 use std::fs;
 
@@ -13,11 +13,11 @@ use crate::support::scratch::TmpfsDir;
 use crate::support::vault::{Outcome, TestVault};
 use crate::support::wait::wait_until;
 
-/// Values that must be nowhere in what is said. Their lengths are numbers that nothing else has.
+/// Values that no output may contain, nor their lengths, which differ from all other numbers.
 const CANARY: &str = "canary-of-nineteen!";
 const OTHER: &str = "another-canary-of-thirty-seven-bytes!";
 
-/// `{url}` stands for the address of the server.
+/// Calls with `--check`.
 trait Checks {
     #[track_caller]
     fn checks(&self, code: i32, table: &str) -> Outcome;
@@ -46,11 +46,11 @@ impl Checks for TestVault {
 
 fn text_of(outcome: &Outcome) -> String {
     let text = String::from_utf8(outcome.stdout.clone()).unwrap();
-    // Whether memory can be locked is the machine's to say.
+    // Whether memory can be locked depends on the machine.
     text.replace("memory    not locked: the limit is too low\n", "memory    locked\n")
 }
 
-/// What stands below the variables where a root token is given.
+/// The lines after the variables with a root token.
 const REST: &str = "\
 server    {addr}
 trust     anybody, over plain HTTP

@@ -1,4 +1,4 @@
-//! What is said on the way, in both forms, and what never is.
+//! Log and error messages as text and as JSON.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! The project file: where it is found, what it may say, and when it is not trusted.
+//! The project file: where it is found, its syntax and its values.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -53,7 +53,7 @@ fn a_project_file_is_found_in_the_working_directory_or_a_parent() {
     // The nearest alone counts.
     fs::write(vault.fill("{home}/a/.vault-exec.toml"), vault.fill("path = \"{kv}/other\"")).unwrap();
     vault.clone().at("{home}/a/b/c").environ().has("K", "v").lacks("USER");
-    // One that says nothing says that nothing is meant.
+    // An empty file is used, too.
     fs::write(vault.fill("{home}/a/b/.vault-exec.toml"), "").unwrap();
     vault.at("{home}/a/b/c").fails(NO_PATH);
 }

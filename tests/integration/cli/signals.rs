@@ -1,4 +1,4 @@
-//! Signals that come before there is a program: they end the wait at once.
+//! Signals before the program starts end the wait at once.
 
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
@@ -18,12 +18,12 @@ use crate::support::wait::wait_until;
 const SIGNALS: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
 const PROGRAM: [&str; 2] = ["echo", "the program was started"];
 
-/// What is said about a signal.
+/// The message about a signal.
 fn came(signal: Signal) -> String {
     format!("vault-exec: {signal} came before the program was started\n")
 }
 
-/// Has ended because of the signal, and said so last. Signals do not wait for a deadline, which would be a minute.
+/// The process has ended because of the signal, well before the timeout of a minute.
 #[track_caller]
 fn ends_by(running: RunningProcess, signal: Signal, said_before: &str) {
     let start = Instant::now();
@@ -81,7 +81,7 @@ fn a_signal_ends_the_wait_for_a_project_file_that_is_a_pipe() {
         let mut command = TestVault::bare().command(PROGRAM);
         command.env("VAULT_EXEC_CONFIG", &pipe);
         let running = RunningProcess::start(command);
-        // It opens when the other side is there, too.
+        // This returns when vault-exec has opened the pipe for reading.
         let _writer = File::options().write(true).open(&pipe).unwrap();
         running.signal(signal);
         ends_by(running, signal, "");
@@ -131,7 +131,7 @@ fn the_program_inherits_ignored_signals() {
     let hup = 1 << (Signal::SIGHUP as u32 - 1);
     assert_eq!(ignored(fake.unwatched_vault()), inherited);
     assert_eq!(ignored(fake.unwatched_vault().under_sh("trap '' HUP; exec \"$@\"")), inherited | hup);
-    // Programs expect it to end them, whatever the one before wanted.
+    // SIGPIPE is always reset.
     assert_eq!(ignored(fake.unwatched_vault().under_sh("trap '' PIPE; exec \"$@\"")), inherited);
 }
 

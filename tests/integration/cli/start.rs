@@ -8,7 +8,7 @@ use std::process::Command;
 use crate::support::process::vault_exec;
 use crate::support::vault::TestVault;
 
-/// A vault on which a program can be started.
+/// A test vault with a secret and its path.
 fn ready() -> TestVault {
     TestVault::kv2().secret("a", [("k", "v")]).path("a")
 }

@@ -1,5 +1,5 @@
-//! Through a real proxy, and past it. Everything happens in a network of its own, where the server has addresses that are
-//! not the loopback's.
+//! A real HTTP proxy. The tests run in a network namespace in which the server has addresses that are
+//! not in 127.0.0.0/8.
 
 use std::fs;
 use std::path::PathBuf;
@@ -29,7 +29,7 @@ static SITE: LazyLock<Site> = LazyLock::new(|| {
     let dir = new_dir("proxy");
     let net = NetworkNamespace::new(dir.clone(), [SERVER, PROXY]);
     let ours = Authority::new("ours");
-    fs::write(dir.join("ca"), &ours.pem()).unwrap();
+    fs::write(dir.join("ca"), ours.pem()).unwrap();
     let pair = ours.issue(&["localhost", "vault.test", "127.0.0.1", "::1", SERVER]);
     let config: String = [SERVER, "127.0.0.1", "[::1]"]
         .map(|address| listener(&dir, "server", &format!("{address}:8200"), &pair, ""))
@@ -86,7 +86,7 @@ impl Proxy {
         format!("http://{}", self.authority)
     }
 
-    /// What it was asked for.
+    /// The requests in its log.
     fn asked(&self) -> Vec<String> {
         let log = self.helper.log();
         let requests = log.lines().filter_map(|line| line.split_once("): ")?.1.strip_suffix(" HTTP/1.1"));
@@ -102,7 +102,7 @@ impl Proxy {
     }
 }
 
-/// A vault in that network.
+/// A call in that network.
 fn at(address: &str) -> TestVault {
     TestVault::bare()
         .env("VAULT_ADDR", address)
@@ -245,7 +245,7 @@ fn the_password_of_a_proxy_is_sent_and_not_printed() {
     let refused = "vault-exec: read secret/a: {addr}: the proxy wants a user name and a password that it knows\n\
                    hint: write them into its address, http://user:password@host:port, which is from HTTPS_PROXY\n";
     vault().env("HTTPS_PROXY", proxy.url()).fails(refused);
-    // tinyproxy answers 401 to a wrong password, which is a refusal like any other.
+    // tinyproxy responds with 401 to a wrong password.
     let wrong = vault().env("HTTPS_PROXY", with("somebody:wr0ng-of-the-proxy"));
     let quiet = wrong.fails(&refusal(401));
     let louder = wrong.args(["-vv"]).run(["true"]).exits(125);

@@ -1,4 +1,4 @@
-//! Names become addresses, and a name server that does not answer keeps nobody waiting.
+//! Name resolution.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -142,7 +142,7 @@ fn a_name_of_the_name_server_is_resolved() {
 #[test]
 #[ignore = "root: makes a mount namespace"]
 fn name_service_modules_are_not_loaded() {
-    // A static program would load them together with a second C library, and die of it.
+    // A static program would load them with a second C library and crash.
     let fake = fake();
     for (last, nsswitch) in [
         (2, "hosts: files myhostname dns\n"),
@@ -188,7 +188,7 @@ const ADDRESSES: &str = "::1 vault.test\n127.0.0.1 vault.test\n127.0.0.2 vault.t
 #[test]
 #[ignore = "root: makes a mount namespace"]
 fn after_a_refused_connection_the_next_address_is_tried() {
-    // Nobody listens, and nobody else can.
+    // A bound socket that does not listen keeps the port.
     let (fake, _refusing) = at_two_addresses(|address| {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).ok()?;
         socket.bind(&address.into()).ok().map(|()| socket)
@@ -201,7 +201,7 @@ fn after_a_refused_connection_the_next_address_is_tried() {
 #[allow(unsafe_code, reason = "the standard library has no way to set the room of a listener")]
 fn a_silent_address_does_not_delay_the_next() {
     let (fake, full) = at_two_addresses(|address| TcpListener::bind(address).ok());
-    // Room for one that waits to be accepted, which takes it; the kernel drops what others send.
+    // With a full queue of one, the kernel drops further connections.
     // SAFETY: the socket is open.
     assert_eq!(unsafe { libc::listen(full.as_raw_fd(), 0) }, 0);
     let waiting = TcpStream::connect(full.local_addr().expect("an address")).expect("room for one");

@@ -1,11 +1,11 @@
-//! Bodies that look like an answer of Vault's, and are none, or an odd one.
+//! Bodies that resemble a response of Vault.
 
 use crate::faults::request::{Effect, Step, check_effect, expected};
 use crate::faults::{Row, Section, Trial};
 use crate::support::canary::CANARY;
 use crate::support::fake_server::Reply;
 
-/// A good answer, but for what stands in its innermost object.
+/// A valid response with this text in its innermost object.
 fn around(data: &str) -> String {
     format!(r#"{{"data":{{"data":{{{data}}},"metadata":{{"version":1,"destroyed":false}}}}}}"#)
 }
@@ -35,7 +35,7 @@ fn row(name: &str, effect: &Effect, body: impl Into<Vec<u8>>) -> Row {
     Row { columns: vec![name.to_owned(), when, said], trials }
 }
 
-/// What is said of the secret itself.
+/// A message about the secret.
 fn whole(why: &str, hint: &str) -> Effect {
     Effect::Message(format!("vault-exec: {why}\nhint: {hint}\n"))
 }

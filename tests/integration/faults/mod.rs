@@ -1,7 +1,7 @@
-//! What can go wrong around a start, as a table: `tests/FAULTS.md`. Every row is tried in all its cells, and the table is
-//! made of the very data that they are tried with.
+//! Faults and their effects, as the table `tests/FAULTS.md`. Each row is tried in several situations, and the page is
+//! generated from the same data.
 //!
-//! `make prove-faults` runs it; with `WRITE_FAULTS=1` in the environment it writes the table anew.
+//! `make prove-faults` runs it; with `WRITE_FAULTS=1` in the environment it writes the page.
 
 mod bodies;
 mod environment;
@@ -23,7 +23,7 @@ use crate::support::vault::{Outcome, TestVault};
 /// A part of the table.
 struct Section {
     title: &'static str,
-    /// What its rows have in common, and what is tried with each.
+    /// The text between the title and the table.
     about: &'static str,
     columns: &'static [&'static str],
     rows: Vec<Row>,
@@ -31,32 +31,32 @@ struct Section {
 
 /// One fault.
 struct Row {
-    /// What the table says of it; the name comes first.
+    /// The cells of the row; the name is the first.
     columns: Vec<String>,
     trials: Vec<Trial>,
 }
 
-/// One cell: the fault under certain circumstances. It panics where something is not as the table says.
+/// The fault in one situation. `check` panics if the result differs from the row.
 struct Trial {
     name: String,
-    /// Whether it does little but wait.
+    /// Whether it spends most of its time waiting.
     waits: bool,
     needs_root: bool,
     check: Box<dyn Fn() + Send + Sync>,
 }
 
-/// What would start the program, and shows what it got.
+/// A program that prints its environment.
 const PROGRAM: [&str; 2] = ["cat", "/proc/self/environ"];
 
-/// What a machine that is busy with something else may add to a time.
+/// How much longer than expected a start may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How many trials that wait go on at the same time, and how many that compute.
+/// The number of concurrent trials that wait, and of those that compute.
 const WORKERS: [(bool, usize); 2] = [(true, 24), (false, 3)];
 
 impl Row {
     /// All of its trials need root.
-    fn as_root(mut self) -> Self {
+    fn needing_root(mut self) -> Self {
         self.trials.iter_mut().for_each(|trial| trial.needs_root = true);
         self
     }
@@ -112,7 +112,7 @@ impl Section {
     }
 }
 
-/// A text as it is printed, in a cell of the table.
+/// A message as a cell of the table.
 fn cell(text: &str) -> String {
     let line = |line: &str| format!("`{}`", line.replace('|', "\\|"));
     text.lines().map(line).collect::<Vec<_>>().join("<br>")

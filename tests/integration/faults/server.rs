@@ -1,4 +1,5 @@
-//! A server, or another program on its port, that closes the connection, stays silent, sends too much or does not speak HTTP.
+//! A server, or another program on its port, that closes the connection, stays silent, sends too much or does not speak
+//! HTTP.
 
 use crate::faults::request::{Effect, STEPS, Step, at_once, check_effect, check_retry, cut, expected, reset};
 use crate::faults::{Row, Section, Trial};
@@ -8,7 +9,7 @@ use crate::support::fake_server::Reply;
 /// Replies to a request whose good answer would have this body.
 type Replies = Box<dyn Fn(&str) -> Vec<Reply> + Send + Sync>;
 
-/// A fault that any request may meet.
+/// A fault that any request may have.
 struct Fault {
     name: &'static str,
     /// What the server does instead of sending this body.
@@ -20,7 +21,7 @@ struct Fault {
     requests: usize,
 }
 
-/// One reply, whatever the body.
+/// A fault that is one reply.
 fn fault(name: &'static str, effect: Effect, reply: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Fault {
     Fault { name, reply: Box::new(move |body| vec![reply(body)]), effect, over_tls: None, requests: 1 }
 }
@@ -30,7 +31,7 @@ impl Fault {
         Self { over_tls: Some(effect), ..self }
     }
 
-    /// Is met only by the second request of a try, which a redirect makes.
+    /// Only the second request of an attempt, the one after a redirect, fails.
     fn behind_a_redirect(self) -> Self {
         Self { requests: 2, ..self }
     }
@@ -55,7 +56,7 @@ impl Fault {
                 trials.push(Self::trial(&fault, tls, step, one_try, &[]));
             }
             if step == Step::Read {
-                // Nobody may see in the loudest voice what is for nobody's eyes.
+                // Also the most detailed log contains no secret.
                 trials.push(Self::trial(&fault, tls, step, true, &["-vv"]));
                 trials.push(Self::trial(&fault, tls, step, true, &["-vv", "--log-format", "json"]));
             }
@@ -66,7 +67,7 @@ impl Fault {
         Row { columns, trials }
     }
 
-    /// Is met twice, and is over then: the start has only waited, which was said once.
+    /// The fault occurs twice: the start succeeds and reports the wait once.
     fn retried(fault: &std::sync::Arc<Self>, tls: bool) -> Trial {
         let fault = std::sync::Arc::clone(fault);
         let name = format!("{}, twice, TLS: {tls}", fault.name);
@@ -103,7 +104,7 @@ impl Fault {
         let check = move || {
             let mut replies = (fault.reply)(&step.body());
             if matches!(fault.effect, Effect::Accepted) && fault.over_tls.is_none() {
-                // It is the answer that is odd, not what happens behind it.
+                // The connection stays open.
                 replies = replies.into_iter().map(Reply::then_listen).collect();
             }
             let fake = step.fake(replies, tls);

@@ -1,4 +1,4 @@
-//! Which secret is read, and what is said when it is not.
+//! Reading secrets, and errors of reads.
 
 use serde_json::json;
 

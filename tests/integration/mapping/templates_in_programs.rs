@@ -1,4 +1,4 @@
-//! Values put together by templates, in the hands of the programs they are for.
+//! Templates and files as real programs use them.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -40,7 +40,7 @@ fn sqlalchemy_reads_a_composed_url() {
     }
 }
 
-/// A role of the real database, and a vault whose programs find the database.
+/// A user of the real database, and a test vault whose programs connect to it.
 fn database(role: &str, password: &str) -> TestVault {
     POSTGRES.asks(&format!("create role {role} login password '{password}'")).unwrap();
     TestVault::kv2()

@@ -1,4 +1,4 @@
-//! What vault-exec writes, and where: every system call until the program starts is looked at.
+//! What vault-exec writes: every system call until the program starts is checked.
 
 use std::fs;
 use std::process::Command;
@@ -13,7 +13,7 @@ use crate::support::process::requires_root;
 use crate::support::scratch::{TmpfsDir, new_dir};
 use crate::support::vault::TestVault;
 
-/// Calls that change a file, or what a name stands for.
+/// System calls that change a file or a directory.
 const CHANGES: [&str; 46] = [
     "write",
     "writev",
@@ -63,7 +63,7 @@ const CHANGES: [&str; 46] = [
     "process_vm_writev",
 ];
 
-/// The calls that would leave something in a file, from the start of a program to that of the next one in its place.
+/// The system calls that change a file, from one `execve` to the next.
 fn left_in_files(vault: TestVault, command: impl FnOnce(&TestVault) -> Command) -> Vec<String> {
     requires_root("this test traces a process that is not dumpable");
     let trace = new_dir("trace").join("trace");
@@ -131,7 +131,7 @@ fn only_the_requested_files_are_written() {
     assert_eq!(directory.names(), ["F"]);
 }
 
-/// Otherwise the silence above would prove nothing.
+/// Otherwise the tests above would prove nothing.
 #[test]
 #[ignore = "root: traces vault-exec; Debian: installs strace"]
 fn the_trace_shows_what_other_programs_write() {

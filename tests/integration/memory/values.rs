@@ -13,7 +13,7 @@ use super::random;
 use crate::support::scratch::TmpfsDir;
 use crate::support::vault::TestVault;
 
-/// What is done with values, and a case of it in a vault.
+/// A name, and the case with this test vault.
 type Way = (&'static str, fn(TestVault) -> MemoryCase);
 
 const WAYS: [Way; 17] = [

@@ -1,4 +1,4 @@
-//! Every test that plain `cargo test` leaves out says what it needs: `make test` includes it.
+//! Tests that plain `cargo test` leaves out name what they need.
 
 use std::fs;
 use std::path::Path;
