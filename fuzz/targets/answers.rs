@@ -7,10 +7,11 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::value::RawValue;
-use vault_exec::config::{LogFormat, ProjectSettings};
+use vault_exec::config::ProjectSettings;
 use vault_exec::error::Diagnostics;
 use vault_exec::kv::KvSecret;
 use vault_exec::log::Logger;
+use vault_exec::output_format::OutputFormat;
 use vault_exec::vault;
 use vault_exec_fuzz::{Exchange, Server, inherited, parts, resolve, shown};
 
@@ -50,7 +51,7 @@ fuzz_target!(|text: &str| {
 
     let mut script: VecDeque<Vec<u8>> = answers.split("\n%%\n").map(|answer| answer.as_bytes().to_vec()).collect();
     let mut problems = Diagnostics::new(config.check.is_some());
-    let logger = Logger::new(0, LogFormat::Text);
+    let logger = Logger::new(0, OutputFormat::Text);
     let (answer, exchanges) = SERVER.with(move |_| script.pop_front(), || vault::fetch(&config, &logger, &mut problems));
 
     for problem in problems.met.iter().chain(answer.as_ref().err()) {

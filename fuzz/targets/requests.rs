@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use vault_exec::config::{Config, Credential, LogFormat, Login, CredentialSource, Method, ProjectSettings};
+use vault_exec::config::{Config, Credential, CredentialSource, Login, LoginMethod, ProjectSettings};
 use vault_exec::error::Diagnostics;
 use vault_exec::log::Logger;
+use vault_exec::output_format::OutputFormat;
 use vault_exec::vault;
 use vault_exec_fuzz::{Exchange, Request, Server, inherited, resolve};
 
@@ -72,7 +73,7 @@ fuzz_target!(|text: &str| {
         Some(answer.into_bytes())
     };
     let mut problems = Diagnostics::new(config.check.is_some());
-    let logger = Logger::new(0, LogFormat::Text);
+    let logger = Logger::new(0, OutputFormat::Text);
     let (_, exchanges) = SERVER.with(answer, || vault::fetch(&config, &logger, &mut problems));
     exchanges.iter().for_each(|exchange| is_asked_for(&exchange.request, &config));
     concerns_one_token(&exchanges, &config);
@@ -105,7 +106,7 @@ fn is_asked_for(request: &Request, config: &Config) {
     }
     if let Credential::Login(Login { method, mount, .. }) = &config.credential {
         known.push(match method {
-            Method::Password { username, .. } => format!("auth/{mount}/login/{username}"),
+            LoginMethod::Password { username, .. } => format!("auth/{mount}/login/{username}"),
             _ => format!("auth/{mount}/login"),
         });
     }
@@ -131,7 +132,7 @@ fn concerns_one_token(exchanges: &[Exchange], config: &Config) {
                 let expected = if *wrapped && !unwrap { TOKEN.into() } else { trimmed(given) };
                 assert_eq!(token.unwrap(), expected);
             }
-            Credential::Login(Login { method: Method::AppRole { secret_id: Some(given), .. }, .. }) if unwrap => {
+            Credential::Login(Login { method: LoginMethod::AppRole { secret_id: Some(given), .. }, .. }) if unwrap => {
                 assert_eq!(token.unwrap(), trimmed(given));
             }
             Credential::Login(login_) if login && request.method == "POST" => {
@@ -140,7 +141,7 @@ fn concerns_one_token(exchanges: &[Exchange], config: &Config) {
                 let sent: BTreeMap<String, String> = serde_json::from_slice(&request.body).expect("text fields");
                 let is = |field: &str, expected: &CredentialSource| assert_eq!(sent[field].as_bytes(), trimmed(expected));
                 match &login_.method {
-                    Method::AppRole { role_id, secret_id, wrapped } => {
+                    LoginMethod::AppRole { role_id, secret_id, wrapped } => {
                         is("role_id", role_id);
                         match secret_id {
                             Some(_) if *wrapped => assert_eq!(sent["secret_id"], "unwrapped"),
@@ -148,9 +149,9 @@ fn concerns_one_token(exchanges: &[Exchange], config: &Config) {
                             None => assert_eq!(sent.len(), 1),
                         }
                     }
-                    Method::Password { password, .. } => is("password", password),
-                    Method::Jwt { role, .. } => assert_eq!(sent.get("role"), role.as_ref()),
-                    Method::Cert { .. } => panic!("no certificate was given"),
+                    LoginMethod::Password { password, .. } => is("password", password),
+                    LoginMethod::Jwt { role, .. } => assert_eq!(sent.get("role"), role.as_ref()),
+                    LoginMethod::Cert { .. } => panic!("no certificate was given"),
                 }
             }
             Credential::Login(_) => assert_eq!(token.unwrap(), TOKEN.as_bytes()),
