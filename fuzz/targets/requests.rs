@@ -81,7 +81,7 @@ fuzz_target!(|text: &str| {
 
 /// The first two segments of the first path, the mount where the server has it deep.
 fn mount(config: &Config) -> String {
-    let path = config.reads[0].path.plain();
+    let path = config.secret_requests[0].path.api_path();
     path.split('/').take(2).map(|segment| segment.replace(['\\', '"'], "_")).collect::<Vec<_>>().join("/")
 }
 
@@ -95,10 +95,10 @@ fn is_asked_for(request: &Request, config: &Config) {
     let asked = rest.join("/");
     let mut known: Vec<String> =
         ["sys/wrapping/unwrap", "auth/token/lookup-self", "auth/token/revoke-self"].map(String::from).to_vec();
-    for read in &config.reads {
-        let plain = read.path.plain();
-        for length in 1..read.path.depth() {
-            let (mount, secret) = read.path.in_kv2(length).unwrap();
+    for read in &config.secret_requests {
+        let plain = read.path.api_path();
+        for length in 1..read.path.segment_count() {
+            let (mount, secret) = read.path.split_kv2(length).unwrap();
             known.push(format!("{mount}/data/{secret}"));
         }
         known.push(format!("sys/internal/ui/mounts/{plain}"));
@@ -113,7 +113,7 @@ fn is_asked_for(request: &Request, config: &Config) {
     assert!(known.contains(&asked), "{asked:?} is none of {known:?}");
     let query = request.target.split_once('?').map(|(_, query)| query);
     let pinned = |query: &str| {
-        config.reads.iter().any(|read| read.path.version.is_some_and(|version| query == format!("version={version}")))
+        config.secret_requests.iter().any(|read| read.path.version.is_some_and(|version| query == format!("version={version}")))
     };
     assert!(query.is_none_or(pinned), "{query:?}");
 }

@@ -41,7 +41,7 @@ const LOG_MODES: [&[(&str, &str)]; 6] = [
 ];
 
 /// What is in the source, but in no output, and why.
-const UNREACHABLE: [(&[&str], &str); 9] = [
+const UNREACHABLE: [(&[&str], &str); 10] = [
     (
         &["an argument holds a NUL byte", "a variable holds a NUL byte"],
         "no C string holds one, and nothing else comes so far",
@@ -63,7 +63,11 @@ const UNREACHABLE: [(&[&str], &str); 9] = [
         ],
         "others say it, and it is recognized",
     ),
-    (&["Program to start, looked up in PATH, and its arguments"], "completions say it, which are made while we build"),
+    (&["Program to run, looked up in PATH, and its arguments"], "completions say it, which are made while we build"),
+    (
+        &["a name with a character outside A-Z, a-z, 0-9 and _"],
+        "such a character of a key becomes `_`, and the message about an option does not say which rule its name breaks",
+    ),
     (&["Bearer ", "Basic {}"], "they are sent"),
     (
         &[
