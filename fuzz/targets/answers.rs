@@ -59,7 +59,7 @@ fuzz_target!(|text: &str| {
     let secret_requests: Vec<&Exchange> =
         exchanges.iter().filter(|exchange| exchange.request.target.starts_with("/v1/s/")).collect();
     for secret in &fetched.secrets {
-        agrees(secret, &secret_requests.last().expect("a secret was read").answer);
+        agrees(secret, &secret_requests.last().expect("a secret was read").response);
     }
     assert!(fetched.secrets.len() <= 1);
     assert!(!fetched.secrets.is_empty() || wish("optional") || !problems.collected.is_empty(), "all or nothing");

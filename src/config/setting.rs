@@ -56,7 +56,7 @@ impl Setting {
         match self.value.as_str() {
             "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
             "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-            _ => Err(self.invalid_unshown("1, t, true or 0, f, false")),
+            _ => Err(self.invalid_unshown("true, t, 1, false, f or 0")),
         }
     }
 }

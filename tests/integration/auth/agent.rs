@@ -207,8 +207,7 @@ fn a_socket_needs_an_absolute_path() {
     let vault = TestVault::bare().args(["--path", "secret/a"]);
     for odd in ["unix://run/agent.sock", "unix:/run/agent.sock", "unix://"] {
         vault.clone().env("VAULT_ADDR", odd).fails(&format!(
-            "vault-exec: VAULT_ADDR: `{odd}` is not an address: it starts with none of https://, http:// and unix:///\n\
-             hint: for example https://vault.example.com:8200\n"
+            "vault-exec: VAULT_ADDR: `{odd}`: expected an address that starts with https://, http:// or unix:///\n"
         ));
     }
 }

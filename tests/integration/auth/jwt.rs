@@ -104,7 +104,7 @@ fn an_invalid_jwt_is_refused() {
     refused("canary-that-is-no-jwt");
     vault.clone().args(["--role", "none"]).env("VAULT_JWT", jwt("vault")).is_refused(REFUSED);
     vault.clone().args(["--auth", "jwt"]).is_refused(
-        "vault-exec: --auth jwt: it needs VAULT_JWT, --jwt-file or a GitHub Actions job with `id-token: write`\n",
+        "vault-exec: --auth jwt requires VAULT_JWT, --jwt-file or a GitHub Actions job with `id-token: write`\n",
     );
     vault.args(["--jwt-file", "{home}/none"]).is_refused(
         "vault-exec: log in at auth/jwt: --jwt-file: {home}/none: No such file or directory\nhint: check that it is there, and that the user vault-exec runs as may read it\n",
@@ -175,7 +175,7 @@ fn a_github_job_without_permission_gets_a_hint() {
     let service = FakeServer::answering([Reply::answer(200, "{}")]);
     vault.clone().env("ACTIONS_ID_TOKEN_REQUEST_URL", format!("{}/", service.url())).is_refused(&refused(200));
     vault.clone().without("ACTIONS_ID_TOKEN_REQUEST_URL").args(["--auth", "jwt"]).is_refused(
-        "vault-exec: --auth jwt: it needs VAULT_JWT, --jwt-file or a GitHub Actions job with `id-token: write`\n",
+        "vault-exec: --auth jwt requires VAULT_JWT, --jwt-file or a GitHub Actions job with `id-token: write`\n",
     );
 }
 

@@ -99,7 +99,7 @@ fn the_service_account_token_has_a_default_path() {
     with_run_of_its_own(vault.clone(), &put).enters();
 
     let message = format!(
-        "vault-exec: log in at auth/kubernetes: the pod's service account (--jwt-file names another): {place}/token: \
+        "vault-exec: log in at auth/kubernetes: the service account of the pod (or give --jwt-file): {place}/token: \
          No such file or directory\nhint: check that it is there, and that the user vault-exec runs as may read it\n"
     );
     let outside = with_run_of_its_own(vault, "true");
@@ -111,7 +111,7 @@ fn the_service_account_token_has_a_default_path() {
 #[test]
 fn a_wrong_role_or_account_is_refused() {
     let vault = in_pod().args(["--jwt-file", "jwt"]);
-    vault.is_refused("vault-exec: --auth kubernetes: it needs --role\n");
+    vault.is_refused("vault-exec: --auth kubernetes requires --role\n");
     vault.clone().args(["--role", "none"]).is_refused(REFUSED);
 
     let other = json!({

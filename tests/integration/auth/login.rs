@@ -165,8 +165,8 @@ fn a_named_auth_method_is_not_replaced() {
         .env("VAULT_TOKEN", ROOT)
         .without("VAULT_ROLE_ID")
         .args(["--auth", "approle"])
-        .is_refused("vault-exec: --auth approle: it needs --role-id or VAULT_ROLE_ID\n");
+        .is_refused("vault-exec: --auth approle requires --role-id or VAULT_ROLE_ID\n");
     vault
         .args(["--auth", "oidc"])
-        .is_refused("vault-exec: --auth: `oidc` is not token, approle, kubernetes, jwt, userpass, ldap or cert\n");
+        .is_refused("vault-exec: --auth: `oidc`: expected token, approle, kubernetes, jwt, userpass, ldap or cert\n");
 }

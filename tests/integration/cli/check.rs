@@ -279,8 +279,8 @@ login     token from VAULT_TOKEN
 
 #[test]
 fn format_needs_check() {
-    app().args(["--format", "json"]).fails("vault-exec: --format: it needs --check as well\n");
-    app().args(["--check", "--format", "xml"]).alone_fails("vault-exec: --format: `xml` is not text or json\n");
+    app().args(["--format", "json"]).fails("vault-exec: --format requires --check\n");
+    app().args(["--check", "--format", "xml"]).alone_fails("vault-exec: --format: `xml`: expected text or json\n");
     let vault = app().env("VAULT_EXEC_CHECK", "true").env("VAULT_EXEC_FORMAT", "json");
     let outcome = vault.run(["echo", "the program was started"]).exits(0).stderr_is("");
     assert!(outcome.stdout.starts_with(b"{\n"), "{outcome}");

@@ -90,7 +90,7 @@ fn a_usage_error_is_json_too() {
     assert_eq!(told(&outcome, "error"), ["unexpected argument '--nonsense' found"]);
     let outcome =
         TestVault::bare().args(["--log-format", "json", "--kv", "3", "--path", "a/b"]).run(["true"]).exits(125);
-    assert_eq!(told(&outcome, "error"), ["--kv: `3` is not auto, 1 or 2"]);
+    assert_eq!(told(&outcome, "error"), ["--kv: `3`: expected auto, 1 or 2"]);
 }
 
 #[test]

@@ -291,8 +291,8 @@ fn an_invalid_client_certificate_is_an_error_before_any_request() {
                    hint: check that it is there, and that the user vault-exec runs as may read it\n";
     with("none.pem", &key).fails(&format!("vault-exec: --client-cert: none.pem: {missing}"));
     with(&me, "/none.key").fails(&format!("vault-exec: VAULT_CLIENT_KEY: /none.key: {missing}"));
-    vault.clone().args(["--client-cert", &me]).fails("vault-exec: --client-cert: it needs --client-key as well\n");
-    vault.env("VAULT_CLIENT_KEY", &key).fails("vault-exec: VAULT_CLIENT_KEY: it needs --client-cert as well\n");
+    vault.clone().args(["--client-cert", &me]).fails("vault-exec: --client-cert requires --client-key\n");
+    vault.env("VAULT_CLIENT_KEY", &key).fails("vault-exec: VAULT_CLIENT_KEY requires --client-cert\n");
     assert_eq!(tap.names(), []);
 }
 
@@ -321,7 +321,7 @@ fn a_server_name_must_be_a_host_name() {
         vault
             .clone()
             .args(["--tls-server-name", odd])
-            .fails(&format!("vault-exec: --tls-server-name: `{odd}` is not a host name\n"));
+            .fails(&format!("vault-exec: --tls-server-name: `{odd}`: expected a host name\n"));
     }
     assert_eq!(tap.names(), []);
 }
@@ -374,10 +374,9 @@ fn skip_verify_follows_the_false_values_of_go_and_empty_is_false() {
         ("BAO_SKIP_VERIFY", "on"),
         ("VAULT_EXEC_TLS_SKIP_VERIFY", "y"),
     ] {
-        vault("theirs").env(variable, odd).fails(&format!(
-            "vault-exec: {variable}: it is neither true nor false\n\
-             hint: 1, t, true or 0, f, false; empty is false\n"
-        ));
+        vault("theirs")
+            .env(variable, odd)
+            .fails(&format!("vault-exec: {variable}: expected true, t, 1, false, f or 0\n"));
     }
 }
 

@@ -309,8 +309,7 @@ fn hint(proxy: &str) -> String {
 fn an_invalid_proxy_is_an_error_without_its_value() {
     for odd in ["socks5://somebody:s3cr3t@10.99.0.2:1080", "http://", "http://somebody:s3cr3t@:1", "ftp://x", "a b"] {
         vault().env("HTTPS_PROXY", odd).fails(
-            "vault-exec: HTTPS_PROXY: not the address of an HTTP proxy\n\
-             hint: for example http://proxy.example.com:3128\n",
+            "vault-exec: HTTPS_PROXY: expected the address of an HTTP proxy such as http://proxy.example.com:3128\n",
         );
     }
 }

@@ -41,7 +41,7 @@ const LOG_MODES: [&[(&str, &str)]; 6] = [
 ];
 
 /// Literals of the source that no output can contain, and why.
-const UNREACHABLE: [(&[&str], &str); 9] = [
+const UNREACHABLE: [(&[&str], &str); 10] = [
     (
         &["an argument holds a NUL byte", "a variable holds a NUL byte"],
         "no C string holds one, and nothing else comes so far",
@@ -63,7 +63,11 @@ const UNREACHABLE: [(&[&str], &str); 9] = [
         ],
         "others say it, and it is recognized",
     ),
-    (&["Program to start, looked up in PATH, and its arguments"], "completions say it, which are made while we build"),
+    (&["Program to run, looked up in PATH, and its arguments"], "completions say it, which are made while we build"),
+    (
+        &["a name with a character outside A-Z, a-z, 0-9 and _"],
+        "such a character of a key becomes `_`, and the message about an option does not say which rule its name breaks",
+    ),
     (&["Bearer ", "Basic {}"], "they are sent"),
     (
         &[
@@ -90,7 +94,7 @@ const UNREACHABLE: [(&[&str], &str); 9] = [
 const COMPOSED: [&str; 33] = [
     "--set A: column ",
     "no program to start",
-    "--client-cert: it needs --client-key as well",
+    "--client-cert requires --client-key",
     "--require: not set or empty: ",
     "/usr cannot be executed",
     "no path to read",
@@ -99,9 +103,9 @@ const COMPOSED: [&str; 33] = [
     "/none: No such file or directory",
     "--file F: ",
     "the secret has no keys",
-    ": it belongs to somebody else",
+    ": owned by another user",
     "--config: none.toml: ",
-    "/.vault-exec.toml: it belongs to somebody else",
+    "/.vault-exec.toml: owned by another user",
     "--set A: column {}: no key is called",
     ": connection refused; gave up after",
     ": the server does not speak HTTP",
