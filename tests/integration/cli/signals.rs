@@ -19,7 +19,7 @@ const PROGRAM: [&str; 2] = ["echo", "the program was started"];
 
 /// What is said about a signal.
 fn came(signal: Signal) -> String {
-    format!("vault-exec: {signal} came before the program was started\n")
+    format!("vault-exec: interrupted by {signal} before the program started\n")
 }
 
 /// Has ended because of the signal, and said so last. Signals do not wait for a deadline, which would be a minute.
@@ -95,7 +95,7 @@ fn a_signal_is_reported_as_json() {
     let (status, _, stderr) = running.wait();
     assert_eq!(status.code(), Some(143));
     let line: serde_json::Value = serde_json::from_str(&stderr).unwrap_or_else(|error| panic!("{error}: {stderr}"));
-    assert_eq!(line["message"], "SIGTERM came before the program was started");
+    assert_eq!(line["message"], "interrupted by SIGTERM before the program started");
 }
 
 #[test]
