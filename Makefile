@@ -1,58 +1,71 @@
-# What a person types. Everything else is cargo's.
+# `make help` lists the targets.
 release := $(or $(CARGO_TARGET_DIR),target)/$(shell rustc -vV | sed -n 's/^host: //p')/release/vault-exec
-# The sources of dependencies are called by their packages: the folder they are in, and with it the name of a user, would
-# stand in the binary.
-nameless := --config 'target."cfg(all())".rustflags = ["--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src="]'
-# Tests of the binary that is shipped.
-tested := VAULT_EXEC_TEST_BINARY=$(abspath $(release)) cargo test --locked
+# Panic locations in dependencies contain the path of their sources. Without this flag the binary would contain the home
+# directory, and with it the name, of the user who built it.
+remap := --config 'target."cfg(all())".rustflags = ["--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src="]'
+# Runs the tests against the release binary instead of a debug build.
+test_release := VAULT_EXEC_TEST_BINARY=$(abspath $(release)) cargo test --locked
 
-.PHONY: all release demo test tools prove-memory prove-silence prove-faults stack stack-images stack-test bench fuzz lint \
-	generate supply reproducible clean
+.PHONY: all help release demo check test test-unprivileged tools prove-memory prove-silence prove-faults stack \
+	stack-images stack-test bench fuzz lint generate supply reproducible clean
 
 all: release
 
-release: ## The static binary, the same wherever it is built
-	cargo build --release --locked $(nameless)
+help: ## Lists the targets
+	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: release ## A real server, a real program, cleaned up afterwards
-	@tests/demo.sh $(release)
+release: ## Builds the static release binary (reproducible)
+	cargo build --release --locked $(remap)
 
-test: release tools ## Everything but what Docker takes; the three proofs are a part of it
-	$(tested)
+demo: release ## Runs the session of README.md with a real server
+	@scripts/demo.sh $(release)
 
-tools: ## What tests need and a machine may lack
-	tests/tools.sh
-	tests/openbao.sh
+check: ## Formatting, lints and unit tests: under a minute once built
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo test --locked --quiet --lib
 
-prove-memory: release tools ## What is in memory when the program is about to start; needs root, to trace and to change users
-	$(tested) --test integration memory:: -- --show-output
+test: release tools ## Runs all tests except stack-test, on the release binary; needs root
+	$(test_release) -- --include-ignored
 
-prove-silence: release tools ## Says everything the program can say, and finds no secret in it
-	$(tested) --test integration leaks:: -- --nocapture
+test-unprivileged: release ## Runs the tests that need neither root nor Debian, and lists the others
+	$(test_release)
+	@echo 'Left out, for the reasons above:'
+	@$(test_release) --quiet --test integration -- --ignored --list
 
-prove-faults: release tools ## Every fault of tests/FAULTS.md, and the page itself; WRITE_FAULTS=1 writes it anew
-	$(tested) --test integration faults::
+tools: ## Installs the programs and the server that the tests need
+	scripts/tools.sh
+	scripts/test-deps/openbao.sh
+
+prove-memory: release tools ## Memory of the process at execve holds one copy of each secret; needs root
+	$(test_release) --test integration memory:: -- --include-ignored --show-output
+
+prove-silence: release tools ## Triggers every message and searches the output for secrets
+	$(test_release) --test integration leaks:: -- --include-ignored --nocapture
+
+prove-faults: release tools ## Injects every fault of tests/FAULTS.md (WRITE_FAULTS=1 rewrites it)
+	$(test_release) --test integration faults:: -- --include-ignored
 	@cat tests/FAULTS.md
 
-stack: stack-images ## The system of docker/compose.yaml, on a machine that may reach no registry
+stack: stack-images ## Starts docker/compose.yaml without access to a registry
 	DOCKER_CONFIG=$$(docker/local/engine.sh) docker compose --file docker/compose.yaml up --build
 
-stack-images: ## An engine, and the images that docker/ names, unless they are there
-	tests/tools.sh
+stack-images: ## Installs Docker and builds the base images that are missing
+	scripts/tools.sh
 	docker/local/images.sh
 
-stack-test: stack-images ## The images and systems of docker/, looked at from outside; the manifests for Kubernetes
-	tests/kubernetes.sh
+stack-test: stack-images ## Tests the images, compose files and Kubernetes manifests in docker/
+	scripts/manifests.sh
 	cargo test --locked --test stack
 
-bench: release ## What a start costs, next to others: benches/RESULTS.md
-	tests/tools.sh
+bench: release ## Measures a start against alternatives, n=30 rounds, into benches/RESULTS.md
+	scripts/tools.sh
 	cargo bench --profile dev --locked --bench launch -- $(abspath $(release)) $(or $(n),30)
 
-fuzz: ## Every fuzz target for FUZZ_SECONDS (60) each; needs a nightly compiler
+fuzz: ## Runs each fuzz target for FUZZ_SECONDS (60); needs a nightly compiler
 	fuzz/run.sh
 
-lint: generate ## Formatting, lints, documentation, and whether what is generated and the lock of fuzz/ are up to date
+lint: generate ## Formatting, lints, documentation; generated files and the lock of fuzz/ are current
 	git diff --exit-code -- completions man
 	cargo metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null
 	cargo fmt --check
@@ -60,14 +73,14 @@ lint: generate ## Formatting, lints, documentation, and whether what is generate
 	cargo clippy --locked --test stack -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
 
-generate: ## Completions and the manual page
+generate: ## Generates the completions and the manual page
 	cargo run --locked --quiet --example generate
 
-supply: ## Licences and sources of what the binary is made of, nothing twice, nothing unused
-	tests/supply.sh
+supply: ## Licences, sources, duplicates, unused, vulnerabilities (SUPPLY_OFFLINE=1: without the last)
+	scripts/supply.sh
 
-reproducible: ## Two builds in two folders, by two users: the same binary
-	tests/reproducible.sh
+reproducible: ## Builds in two directories and compares the binaries
+	scripts/reproducible.sh
 
-clean:
+clean: ## Removes build output and downloaded tools
 	rm -rf target tests/.tools fuzz/target

@@ -1,7 +1,6 @@
-// The least that starting a program with a secret can take: connects to 127.0.0.1, asks once for each path, takes one value
-// out of each answer, execs.  floor PORT PATHS PROGRAM
-// Where VAULT_ROLE_ID is set it logs in with AppRole, and revokes the token in the end. Ten paths go over four connections:
-// more take longer.
+// floor PORT PATHS PROGRAM: the least work that starts a program with secrets. Connects to 127.0.0.1:PORT, sends one request
+// per path, takes one value from each response and calls execve. If VAULT_ROLE_ID is set, it logs in with AppRole first and
+// revokes the token at the end. Uses up to four connections; more are slower.
 #include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,7 +11,7 @@
 
 static char text[16384];
 
-static void ask(int to, const char *format, ...) {
+static void send_request(int to, const char *format, ...) {
     va_list values;
     va_start(values, format);
     int length = vsnprintf(text, sizeof text, format, values);
@@ -20,12 +19,12 @@ static void ask(int to, const char *format, ...) {
     if (write(to, text, length) != length) exit(125);
 }
 
-static void ask_for(int path, int to, const char *token) {
-    ask(to, "GET /v1/secret/data/bench%d HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Vault-Token: %s\r\n\r\n", path, token);
+static void request_path(int path, int to, const char *token) {
+    send_request(to, "GET /v1/secret/data/bench%d HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Vault-Token: %s\r\n\r\n", path, token);
 }
 
-// Reads an answer: it is complete with the line's end behind its JSON text, or behind the head if there is no text.
-static void answer(int from) {
+// Reads a response. It ends with the line end after the JSON text, or after the headers if the status is 204.
+static void read_response(int from) {
     size_t length = 0;
     ssize_t part;
     while ((part = read(from, text + length, sizeof text - 1 - length)) > 0) {
@@ -35,7 +34,7 @@ static void answer(int from) {
     exit(125);
 }
 
-static char *value(const char *key) {
+static char *json_string(const char *key) {
     char quoted[32];
     snprintf(quoted, sizeof quoted, "\"%s\":\"", key);
     char *start = strstr(text, quoted);
@@ -55,23 +54,23 @@ int main(int argc, char **argv) {
         if (connect(sockets[i], (struct sockaddr *)&server, sizeof server)) return 125;
         if (role && i == 0) {
             int length = snprintf(body, sizeof body, "{\"role_id\":\"%s\",\"secret_id\":\"%s\"}", role, getenv("VAULT_SECRET_ID"));
-            ask(sockets[0], "POST /v1/auth/approle/login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n%s", length, body);
-            answer(sockets[0]);
-            given = strcpy(token, value("client_token"));
+            send_request(sockets[0], "POST /v1/auth/approle/login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n%s", length, body);
+            read_response(sockets[0]);
+            given = strcpy(token, json_string("client_token"));
         }
-        ask_for(i + 1, sockets[i], given);
+        request_path(i + 1, sockets[i], given);
     }
     for (int i = 0; i < paths; i++) {
-        answer(sockets[i % count]);
+        read_response(sockets[i % count]);
         snprintf(name, sizeof name, "password%d", i + 1);
-        char *secret = value(name);
+        char *secret = json_string(name);
         snprintf(name, sizeof name, "PASSWORD%d", i + 1);
         setenv(name, secret, 1);
-        if (i + count < paths) ask_for(i + count + 1, sockets[i % count], given);
+        if (i + count < paths) request_path(i + count + 1, sockets[i % count], given);
     }
     if (role) {
-        ask(sockets[0], "POST /v1/auth/token/revoke-self HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\nX-Vault-Token: %s\r\n\r\n", given);
-        answer(sockets[0]);
+        send_request(sockets[0], "POST /v1/auth/token/revoke-self HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\nX-Vault-Token: %s\r\n\r\n", given);
+        read_response(sockets[0]);
     }
     unsetenv("VAULT_TOKEN");
     unsetenv("VAULT_SECRET_ID");

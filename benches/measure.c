@@ -1,5 +1,5 @@
-// Runs a program and writes to the file given first: wall time in ns, user and system time in µs, peak memory in KiB.
-// Small and static: the peak that the kernel tells of a child is at least that of the process it was started by.
+// measure FILE PROGRAM [ARG]...: runs PROGRAM and writes to FILE: wall time in ns, user and system time in µs, peak memory
+// in KiB. Small and static, because the kernel counts the parent's memory towards the peak of its child.
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/resource.h>

@@ -1,29 +1,21 @@
 #!/bin/sh
-# Installs what vault-exec is measured against: from Debian, and pinned into tests/.tools, which git ignores.
+# Installs the launchers that vault-exec is compared with: from Debian, which requires root, and into tests/.tools.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-tools=$here/../tests/.tools
-mkdir -p "$tools"
-exec 9>"$tools/lock"
-flock 9
+secretspec=$here/../tests/.tools/secretspec
 missing=
 for tool in curl jq valgrind python3; do
     command -v "$tool" >/dev/null || missing="$missing $tool"
 done
 if [ -n "$missing" ]; then
     apt-get update -qq
-    # shellcheck disable=SC2086 # a list
+    # shellcheck disable=SC2086 # a list of packages
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
 fi
 for peer in hvac vault-cli; do
-    if ! [ -d "$tools/$peer" ]; then
-        rm -rf "$tools/part"
-        python3 -m pip install --quiet --no-deps --disable-pip-version-check --root-user-action=ignore \
-            --require-hashes --requirement "$here/$peer.txt" --target "$tools/part"
-        mv "$tools/part" "$tools/$peer"
-    fi
+    "$here/../scripts/test-deps/wheels.sh" "$here/$peer.txt" >/dev/null
 done
-if ! [ -x "$tools/secretspec/bin/secretspec" ]; then
+if ! [ -x "$secretspec/bin/secretspec" ]; then
     cargo install --quiet --locked secretspec --version 0.21.1 --no-default-features --features cli,openbao \
-        --root "$tools/secretspec" || echo "secretspec cannot be built here, and is not measured" >&2
+        --root "$secretspec" || echo "peers: secretspec could not be built and is not measured" >&2
 fi

@@ -1,4 +1,4 @@
-// What is started: `true` for whoever brings it the secret, under whatever name ends in PASSWORD1.
+// The program that launchers start: succeeds if a variable whose name ends in PASSWORD1 holds the secret.
 #define _GNU_SOURCE
 #include <string.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-"""An entry point as people write it with hvac."""
+"""A typical entry point that uses hvac."""
 import os
 import sys
 

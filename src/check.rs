@@ -4,11 +4,11 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::about::{ConnectionReport, TokenInfo};
 use crate::environment::Decision;
 use crate::error::{Diagnostic, ExitCode};
 use crate::escape::{escape_json, escape_line, escape_text};
 use crate::output_format::OutputFormat;
+use crate::vault::report::{ConnectionReport, TokenInfo};
 
 /// The result of a check, with its fields as in the JSON of `--format json`. Contains no values and no lengths.
 #[derive(Debug, Serialize)]

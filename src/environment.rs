@@ -314,6 +314,13 @@ mod tests {
     }
 
     #[test]
+    fn a_required_name_with_an_equals_sign_is_missing() {
+        let policy = EnvPolicy { require: vec!["A=B".into()], ..EnvPolicy::default() };
+        let error = checked(inherited(&[("A", "B=C")]), MappedVariables::default(), None, &policy).unwrap_err();
+        assert_eq!(error, Error::Missing { names: vec!["A=B".into()] });
+    }
+
+    #[test]
     fn sizes_are_checked_to_the_byte() {
         let value = "x".repeat(MAX_ENTRY_BYTES - "A=\0".len());
         let build = |value: &str| {

@@ -18,7 +18,6 @@ pub mod dangerous;
 pub mod env_name;
 pub mod kv;
 pub mod suggest;
-pub mod about;
 pub mod error;
 pub mod template;
 pub mod output_format;
@@ -31,7 +30,7 @@ pub mod config;
 pub mod project_file;
 pub mod log;
 
-pub mod retry;
+pub mod deadline;
 pub mod process;
 pub mod credential_file;
 
@@ -51,6 +50,7 @@ use anyhow::Context;
 use crate::args::{Args, help};
 use crate::check::CheckReport;
 use crate::config::{Config, Templates};
+use crate::deadline::Deadline;
 use crate::env_block::InheritedEnv;
 use crate::environment::{Decision, Environment};
 use crate::error::{CliError, Diagnostic, Diagnostics};
@@ -62,6 +62,7 @@ use crate::output_format::OutputFormat;
 use crate::process::Hardened;
 use crate::secret_files::SecretFiles;
 use crate::template::Assignment;
+use crate::vault::FetchOptions;
 
 /// Runs vault-exec and returns the exit code. Returns only if no program was started. `command_line` starts with the program name.
 #[must_use]
@@ -106,7 +107,15 @@ pub fn run(args: Args, inherited: InheritedEnv, hardened: &Hardened, logger: &Lo
     let program = diagnostics.capture(Program::find(command, inherited.get("PATH")))?.flatten();
     diagnostics.capture(require_mlock(&config, hardened, logger))?;
 
-    let fetched = vault::fetch(&config, logger, &mut diagnostics);
+    let options = FetchOptions {
+        connection: &config.connection,
+        credential: &config.credential,
+        secret_requests: &config.secret_requests,
+        kv: config.kv,
+        mount_depth: config.mount_depth,
+        revoke: config.revoke,
+    };
+    let fetched = vault::fetch(&options, Deadline::new(config.connection.timeout), logger, &mut diagnostics);
     let mut connection = None;
     let mut environment = Environment::default();
     let mut files =
@@ -120,7 +129,7 @@ pub fn run(args: Args, inherited: InheritedEnv, hardened: &Hardened, logger: &Lo
         diagnostics.capture_all(errors)?;
         let argv_bytes = program.as_ref().map_or(0, Program::argv_bytes);
         diagnostics.capture(built.check_size(argv_bytes, exec::arg_max()).map_err(CliError::from))?;
-        (environment, connection) = (built, fetched.about);
+        (environment, connection) = (built, fetched.report);
     }
 
     if let Some(format) = config.check {

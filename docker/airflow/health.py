@@ -1,4 +1,4 @@
-"""Ends with 0 if Airflow's own report, which everybody may read, calls the named part healthy."""
+"""Exits with 0 if Airflow's public health endpoint reports the named component as healthy."""
 
 import json
 import sys

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Sees to it that Docker answers, with compose and buildx, and prints the directory to set DOCKER_CONFIG to.
-# What the machine has is used as it is; what it lacks is taken from Debian, which takes root. An engine that had to be
-# started keeps running.
+# Makes sure that Docker runs, with compose and buildx, and prints the value for DOCKER_CONFIG. Installs what is missing from
+# Debian, which requires root. An engine that this script starts keeps running.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 config=$here/../../tests/.tools/docker
 
-# Two may call at once: the first one installs, the other waits. No process that outlives us may inherit the lock.
+# Of several callers at once, the first one installs and the others wait. Processes that keep running must not inherit the
+# lock, so they are started with 9>&-.
 exec 9>/run/lock/vault-exec-docker
 flock 9
 
@@ -18,11 +18,11 @@ has_plugins() {
     docker compose version && docker buildx version
 }
 
-# Compose and buildx of the next Debian run on this one, too; a list of packages of our own leaves the system's alone.
-# The site is the one that the system itself is set up to use.
+# Installs compose and buildx from Debian trixie, which also run on bookworm. Uses its own package lists and the mirror that
+# the system is configured with.
 fetch_plugins() {
     apt update
-    # shellcheck disable=SC2016 # apt fills this in
+    # shellcheck disable=SC2016 # expanded by apt
     site=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Codename: bookworm' | head -n 1)
     rm -rf "$config.part"
     mkdir -p "$config.part/lists/partial" "$config.part/cli-plugins"
@@ -46,7 +46,7 @@ start_engine() {
         apt update
         apt install --yes --no-install-recommends docker.io
     fi
-    # Where the package's own service has been started, that is the engine.
+    # The package may have started a service: wait two seconds for it before starting the engine.
     tries=0
     until docker info >/dev/null 2>&1; do
         if [ "$tries" -eq 20 ]; then

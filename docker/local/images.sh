@@ -1,8 +1,7 @@
 #!/bin/sh
-# Makes the images that the files in docker/ name, under their public names, for a machine that reaches no registry: all of
-# them, or those NAMEs of the table below. An image that is there is left alone, unless it is one of these and its files
-# have changed since. The label tells them from the public ones.
-# Usage: images.sh [NAME...]
+# images.sh [NAME]...: builds the base images that the files in docker/ use, under their public names, for a machine without
+# access to a registry: all of them, or those NAMEs of the table below. Keeps existing images, except images of this script
+# whose files have changed. A label distinguishes them from the public images.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 DOCKER_CONFIG=$("$here/engine.sh")
@@ -10,7 +9,7 @@ export DOCKER_CONFIG DOCKER_BUILDKIT=1
 label=vault-exec.local
 authorities=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
 
-# NAME, image, and what its Dockerfile starts from
+# NAME, image, and the NAME of its base image
 table='
 bookworm   debian:bookworm-slim                        -
 trixie     debian:trixie-slim                          -
@@ -24,12 +23,12 @@ rust       rust:1.95-slim-bookworm                     bookworm
 airflow    apache/airflow:3.3.2-python3.11             python
 '
 
-# The columns of a NAME.
+# row NAME: prints the line of the table.
 row() {
-    echo "$table" | grep "^$1 " || { echo "images: no image is called $1" >&2 && exit 1; }
+    echo "$table" | grep "^$1 " || { echo "images: unknown image: $1" >&2 && exit 1; }
 }
 
-# What changes when an image has to be made again: its files, or what it is made from.
+# version NAME: prints a hash of everything that the image is built from.
 version() {
     {
         case $1 in
@@ -38,15 +37,15 @@ version() {
         esac
         if [ -d "$here/$1" ]; then
             cat "$here/$1"/*
-            # shellcheck disable=SC2046 # the columns
+            # shellcheck disable=SC2046 # splits the columns
             set -- $(row "$1")
             version "$3"
         fi
     } | sha256sum | cut -c 1-12
 }
 
-# Debian's own tool makes a small system; the authorities that this machine trusts are added to it, because whatever is
-# fetched in a `docker build` comes the same way.
+# debian SUITE IMAGE: builds a minimal Debian with mmdebstrap. Adds the certificate authorities that this machine trusts,
+# because downloads in a `docker build` may pass the same TLS-intercepting proxy.
 debian() {
     if ! command -v mmdebstrap >/dev/null; then
         apt-get -qq -o DPkg::Lock::Timeout=600 update
@@ -55,7 +54,7 @@ debian() {
     fi
     root=$(mktemp)
     trap 'rm -f "$root"' EXIT
-    # shellcheck disable=SC2016 # mmdebstrap fills in $1
+    # shellcheck disable=SC2016 # expanded by mmdebstrap
     mmdebstrap --quiet --variant=minbase --format=tar --dpkgopt=force-unsafe-io \
         --aptopt='Dir::Cache::pkgcache ""' --aptopt='Dir::Cache::srcpkgcache ""' \
         --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
@@ -66,37 +65,37 @@ debian() {
     docker import --change "LABEL $label=$(version "$1")" --change 'CMD ["bash"]' "$root" "$2"
 }
 
-# The folder of the same name is the build's context, with more beside it that is named as tar takes it.
+# from_folder NAME IMAGE [TAR-ARGUMENT]...: builds the Dockerfile in the directory NAME, with more files in its context.
 from_folder() {
     name=$1 image=$2
     shift 2
     tar -c -C "$here/$name" . "$@" | docker build --quiet --label "$label=$(version "$name")" --tag "$image" -
 }
 
-make_image() {
+build_image() {
     case $1 in
         bookworm | trixie) debian "$1" "$2" ;;
-        openbao) from_folder "$1" "$2" -C "$(dirname "$("$here/../../tests/openbao.sh")")" bao ;;
+        openbao) from_folder "$1" "$2" -C "$(dirname "$("$here/../../scripts/test-deps/openbao.sh")")" bao ;;
         rust) from_folder "$1" "$2" -C "$(rustc --print sysroot)" bin/cargo bin/rustc lib ;;
         *) from_folder "$1" "$2" ;;
     esac
 }
 
-# Two may want the same image at once: the first one makes it, the other waits.
+# need NAME: builds the image and its base if necessary. Of several callers at once, the first one builds.
 need() (
     columns=$(row "$1")
-    # shellcheck disable=SC2086 # as they are
+    # shellcheck disable=SC2086 # splits the columns
     set -- $columns
     [ "$3" = - ] || need "$3"
     exec 9>"/run/lock/vault-exec-image-$1"
     flock 9
-    there=$(docker image inspect --format "{{index .Config.Labels \"$label\"}}" "$2" 2>/dev/null || echo none)
-    case $there in
+    existing=$(docker image inspect --format "{{index .Config.Labels \"$label\"}}" "$2" 2>/dev/null || echo none)
+    case $existing in
         "" | "$(version "$1")") ;;
-        *) echo "images: making $2" >&2 && make_image "$1" "$2" >&2 9>&- ;;
+        *) echo "images: building $2" >&2 && build_image "$1" "$2" >&2 9>&- ;;
     esac
 )
 
-# shellcheck disable=SC2046 # the names
+# shellcheck disable=SC2046 # a list of names
 [ $# -gt 0 ] || set -- $(echo "$table" | cut -d ' ' -f 1)
 for name in "$@"; do need "$name"; done

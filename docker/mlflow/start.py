@@ -1,4 +1,4 @@
-"""Makes the bucket that artifacts go to, and becomes the server. Both take their settings from the environment."""
+"""Creates the bucket for artifacts and executes the server. Both are configured by the environment."""
 
 import os
 

@@ -1,5 +1,5 @@
--- A role and a database for each program that has one; run by the image at the first start. The passwords come from
--- the environment, where vault-exec put them: in arguments or in a file they would be for others to see.
+-- Creates a role and a database for each program. The image runs this at the first start. The passwords are read from the
+-- environment, which vault-exec set; arguments or a file would expose them to other users.
 \getenv airflow_password AIRFLOW_PASSWORD
 \getenv backend_password BACKEND_PASSWORD
 \getenv mlflow_password MLFLOW_PASSWORD
@@ -12,5 +12,5 @@ CREATE DATABASE airflow OWNER airflow;
 CREATE DATABASE backend OWNER backend;
 CREATE DATABASE mlflow OWNER mlflow;
 
--- Everybody may connect to a new database.
+-- By default, every role may connect to a new database.
 REVOKE CONNECT ON DATABASE airflow, backend, mlflow FROM PUBLIC;

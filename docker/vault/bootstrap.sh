@@ -1,7 +1,7 @@
 #!/bin/sh
-# Initialises the cluster, once, and sets it up with root's token, which is revoked then. What the operator must have, the
-# recovery keys and a first password, goes to a volume in memory. With a token of the operator's (BAO_TOKEN), it brings
-# the set-up up to date instead.
+# Initialises the cluster and configures it with the root token, which is revoked afterwards. Writes the recovery keys and
+# the operator's first password to a volume in memory. If the operator's token is given in BAO_TOKEN, only updates the
+# configuration.
 set -eu
 umask 077
 here=$(dirname "$0")
@@ -12,8 +12,8 @@ if [ -n "${BAO_TOKEN-}" ]; then
     exec sh "$here/configure.sh"
 fi
 
-# A node whose volume was lost looks new, and to make a second cluster of it would be a disaster. So all must answer, and
-# none may know of a cluster.
+# A node that lost its volume looks uninitialised. To avoid creating a second cluster, all three nodes must answer that they
+# are uninitialised.
 is_new() {
     until [ "${new-}" = 3 ]; do
         new=0
@@ -31,7 +31,7 @@ is_new() {
 
 if ! [ -e "$init" ]; then
     is_new || { echo 'there is a cluster'; exit 0; }
-    # Straight into the file: whatever happens next, the keys are there.
+    # Written directly to the file, so that the keys survive if a later step fails.
     BAO_ADDR=https://vault-1:8200 bao operator init -recovery-shares=3 -recovery-threshold=2 >"$init"
 fi
 BAO_TOKEN=$(sed -n 's/^Initial Root Token: //p' "$init")

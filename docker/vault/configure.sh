@@ -1,6 +1,5 @@
 #!/bin/sh
-# Sets the cluster up: secrets, policies, and how everybody logs in. What is there is brought up to date; a secret that
-# is there is left alone.
+# Configures the cluster: secrets, policies and auth methods. Updates existing policies and roles; keeps existing secrets.
 set -eu
 here=$(dirname "$0")
 . "$here/secrets.sh"
@@ -13,10 +12,10 @@ for file in "$here"/policies/*.hcl; do
     bao policy write "$(basename "$file" .hcl)" "$file"
 done
 
-# A service needs two things to log in: its role_id, which lies in a volume that the issuer does not have, and a
-# secret_id, which the issuer makes, wrapped, and which is good for one login. What it gets is good for a minute.
+# A service logs in with its role_id, which is in a volume that the issuer does not mount, and a wrapped secret_id from the
+# issuer, valid for one login. The login token is valid for one minute.
 enable approle
-# Five logins that fail would lock the door for everybody who comes with that role.
+# After five failed logins the server would lock out every client of the role.
 bao auth tune -user-lockout-disable=true approle/
 for role in postgres redis minio backend airflow mlflow; do
     bao write "auth/approle/role/$role" token_policies="$role-policy" token_ttl=1m token_max_ttl=1m \
@@ -26,7 +25,7 @@ for role in postgres redis minio backend airflow mlflow; do
     mv "/run/role-ids/$role.part" "/run/role-ids/$role"
 done
 
-# The jobs come with a certificate, and log in for each thing that they do.
+# Jobs log in with a certificate, once for each action.
 enable cert
 for job in secret-id-issuer snapshot; do
     bao write "auth/cert/certs/$job" certificate=@/run/ca/ca.pem allowed_common_names="$job" token_policies="$job" \

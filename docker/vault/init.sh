@@ -1,17 +1,17 @@
 #!/bin/sh
-# Makes what the services need in Vault: secrets, policies, and for each a login of its own. What is there is left alone, so
-# run it as often as you like. It has root's token, which no service ever gets.
+# Creates the secrets, the policies and one AppRole for each service. Keeps what exists, so it can be run repeatedly. Uses the
+# root token, which no service receives.
 set -eu
 here=$(dirname "$0")
 
-# role NAME: the service may log in and read what its policy says, within a minute. Its secret_id lies in a volume in
-# memory that no other service has.
+# role NAME: creates an AppRole for the service, with its policy and tokens that are valid for one minute. Writes the
+# secret_id to a volume in memory that only this service mounts.
 role() {
     bao policy write "$1-policy" "$here/policies/$1-policy.hcl" >/dev/null
     bao write "auth/approle/role/$1" token_policies="$1-policy" token_ttl=1m token_max_ttl=1m >/dev/null
     bao write "auth/approle/role/$1/role-id" role_id="$1" >/dev/null
     secret_id=/run/vault/$1/secret_id
-    # Of a secret_id that it does not know the server says nothing, and the client calls that a success.
+    # For an unknown secret_id the server responds with no content, and the CLI exits with 0.
     if bao write -format=json "auth/approle/role/$1/secret-id/lookup" secret_id="@$secret_id" 2>/dev/null | grep -q accessor
     then
         echo "role $1: has its secret_id"
@@ -26,8 +26,8 @@ role() {
 . "$here/secrets.sh"
 
 bao auth list | grep -q '^approle/ ' || bao auth enable approle
-# Five wrong secret_ids would shut a service out for a quarter of an hour, which anybody could send: role_ids are no secret.
-# Nobody guesses a secret_id.
+# role_ids are not secret, so any client could lock a service out for 15 minutes with five wrong secret_ids. A secret_id is
+# too long to guess.
 bao auth tune -user-lockout-disable=true approle/ >/dev/null
 for name in postgres redis minio backend airflow mlflow; do
     role "$name"

@@ -1,13 +1,13 @@
 #!/bin/sh
-# Makes what the cluster needs before it can start: an authority of its own, a certificate for each node and for each
-# job that logs in with one, and the key of the seal. What is there stays; a certificate is made anew when it is half
-# way through its life. Runs without a network, and needs no tool but bao, whose PKI engine runs in memory for a moment.
+# Creates what the cluster needs to start: a certificate authority, a certificate for each node and for each job that logs
+# in with one, and the seal key. Keeps what exists, but renews certificates after half of their lifetime. Needs no network
+# and no tool except bao, whose PKI engine it runs in memory.
 set -eu
 umask 077
 
 nodes='vault-1 vault-2 vault-3'
 jobs='secret-id-issuer snapshot'
-# Of the user that OpenBao has in its image, and of the one that has nothing.
+# uid:gid of the user of the OpenBao image, and of nobody.
 vault=100:1000
 nobody=65534:65534
 
@@ -22,8 +22,8 @@ is_fresh() {
     [ -n "$(find "$1" -mtime -180 2>/dev/null)" ]
 }
 
-# A file is made beside its place, so that it is whole or not there. It belongs to root until the last moment: root has
-# no right here to touch what belongs to others.
+# put FILE MODE OWNER: writes standard input to FILE, atomically. The owner is changed last, because root has no capability
+# here to modify the files of other users.
 put() {
     cat >"$1.part"
     [ -s "$1.part" ]
@@ -48,7 +48,7 @@ start_engine() {
     bao write pki/roles/job key_type=ec allow_any_name=true server_flag=false enforce_hostnames=false max_ttl=8760h
 } >/dev/null
 
-# Key and certificate in one file: every program here reads both out of it.
+# issue ROLE FILE NAME [FIELD=VALUE]...: writes a key and its certificate to one file.
 issue() {
     start_engine
     role=$1 file=$2 name=$3
@@ -58,7 +58,7 @@ issue() {
     echo "pki: a certificate for $name"
 }
 
-# A new volume belongs to root. Which user shall have it tells the path that it is mounted at here.
+# A new volume belongs to root. The path of its mount point, /pki/for/USER/VOLUME, names the user to give it to.
 for volume in /pki/for/*/*; do
     user=${volume%/*}
     chown "${user##*/}" "$volume"

@@ -1,8 +1,8 @@
-"""Keeps a fresh wrapped secret_id in the volume of each service, so that any of them can start at any time.
+"""Keeps an unused wrapped secret_id in the volume of each service, so that every service can start at any time.
 
-A wrapped secret_id is good for one use, so a service that starts leaves a used one behind. The kernel tells when the file
-was read (inotify works across containers), the server whether the use was made: then there is a new one a second later.
-It is replaced before it expires, too. The issuer logs in with a certificate for each secret_id, and holds none itself.
+A wrapped secret_id can be used once, by a service that starts. inotify, which works across containers, reports that the
+file was read; a lookup on the server then shows whether the secret_id was used. If so, it is replaced within a second. It is
+also replaced before it expires. The issuer logs in with a certificate for each secret_id and keeps no token.
 """
 
 import ctypes
@@ -18,11 +18,11 @@ import time
 from pathlib import Path
 
 VOLUMES = Path("/run/secret-ids")
-LIFE = 3600
-# How long a start may wait for Vault between reading its secret_id and using it.
-PATIENCE = 90
-# Everything is looked at this often, whether it was read or not.
-ROUND = 300
+WRAP_TTL = 3600
+# Seconds that a service may take between reading its secret_id and using it.
+MAX_LOGIN_DELAY = 90
+# Seconds between lookups of secret_ids whose files were not read.
+CHECK_INTERVAL = 300
 IN_CLOSE_NOWRITE = 0x10
 
 tls = ssl.create_default_context(cafile=os.environ["BAO_CACERT"])
@@ -30,7 +30,7 @@ tls.load_cert_chain(os.environ["BAO_CLIENT_CERT"])
 
 
 class Refused(Exception):
-    """The server does not want to."""
+    """The server responded with a status other than 200: args are the path and the status."""
 
 
 def post(path, body, **headers):
@@ -38,12 +38,12 @@ def post(path, body, **headers):
     server = http.client.HTTPSConnection(host, int(port), timeout=10, context=tls)
     try:
         server.request("POST", f"/v1/{path}", json.dumps(body), headers)
-        answer = server.getresponse()
-        text = answer.read()
+        response = server.getresponse()
+        text = response.read()
     finally:
         server.close()
-    if answer.status != 200:
-        raise Refused(path, answer.status)
+    if response.status != 200:
+        raise Refused(path, response.status)
     return json.loads(text)
 
 
@@ -53,8 +53,8 @@ class Service:
         self.role = role
         self.wrapped = None
         self.replace_at = 0
-        # Until when it is worth asking whether the secret_id was used.
-        self.suspected_until = 0
+        # Until this time, lookups check whether the secret_id was used.
+        self.check_until = 0
 
     def is_used(self):
         try:
@@ -67,23 +67,23 @@ class Service:
 
     def issue(self):
         token = post("auth/cert/login", {"name": "secret-id-issuer"})["auth"]["client_token"]
-        headers = {"X-Vault-Token": token, "X-Vault-Wrap-TTL": f"{LIFE}s"}
-        answer = post(f"auth/approle/role/{self.role}/secret-id", {}, **headers)
-        self.wrapped = answer["wrap_info"]["token"]
+        headers = {"X-Vault-Token": token, "X-Vault-Wrap-TTL": f"{WRAP_TTL}s"}
+        response = post(f"auth/approle/role/{self.role}/secret-id", {}, **headers)
+        self.wrapped = response["wrap_info"]["token"]
         part = self.volume / "part"
         part.write_text(self.wrapped)
         part.replace(self.volume / "secret_id")
-        self.replace_at = time.monotonic() + LIFE / 2
-        self.suspected_until = 0
+        self.replace_at = time.monotonic() + WRAP_TTL / 2
+        self.check_until = 0
         print(f"{self.volume.name}: a new wrapped secret_id", flush=True)
 
-    def look(self, now):
-        if now >= self.replace_at or (now < self.suspected_until and self.is_used()):
+    def replace_if_needed(self, now):
+        if now >= self.replace_at or (now < self.check_until and self.is_used()):
             self.issue()
 
 
 def watch(services):
-    """Tells which service's file was read, as a function that waits for that."""
+    """Returns a function that waits and yields the services whose files were read."""
     libc = ctypes.CDLL(None, use_errno=True)
     inotify = libc.inotify_init1(0)
     watched = {libc.inotify_add_watch(inotify, bytes(s.volume), IN_CLOSE_NOWRITE): s for s in services}
@@ -103,30 +103,30 @@ def watch(services):
 
 
 def main():
-    # Process 1 ignores what it has no handler for.
+    # The kernel discards signals to PID 1 that have no handler.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     services = [Service(*pair.split("=")) for pair in os.environ["SERVICES"].split()]
     wait = watch(services)
-    next_round = time.monotonic() + ROUND
-    complaint = None
+    next_check = time.monotonic() + CHECK_INTERVAL
+    last_error = None
     while True:
         now = time.monotonic()
         failed = None
-        if now >= next_round:
-            next_round = now + ROUND
+        if now >= next_check:
+            next_check = now + CHECK_INTERVAL
             for service in services:
-                service.suspected_until = max(service.suspected_until, now + 1)
+                service.check_until = max(service.check_until, now + 1)
         for service in services:
             try:
-                service.look(now)
+                service.replace_if_needed(now)
             except (OSError, http.client.HTTPException, Refused) as error:
                 failed = f"{service.volume.name}: {error}"
-        if failed and failed != complaint:
+        if failed and failed != last_error:
             print(failed, file=sys.stderr, flush=True)
-        complaint = failed
-        busy = failed or any(now < service.suspected_until for service in services)
-        for service in wait(1 if busy else ROUND):
-            service.suspected_until = time.monotonic() + PATIENCE
+        last_error = failed
+        busy = failed or any(now < service.check_until for service in services)
+        for service in wait(1 if busy else CHECK_INTERVAL):
+            service.check_until = time.monotonic() + MAX_LOGIN_DELAY
 
 
 if __name__ == "__main__":

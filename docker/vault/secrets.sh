@@ -1,8 +1,8 @@
 # shellcheck shell=sh
-# Every secret of the system, made once; a part of the scripts that set Vault up. What is there is left alone, above all a
-# secret that somebody rotated.
+# Creates the secrets of all services; sourced by init.sh and configure.sh. Keeps existing secrets, which may have been
+# rotated.
 
-# random BYTES [FORMAT]: from the server.
+# random BYTES [FORMAT]: prints random bytes from the server.
 random() {
     bao write -field=random_bytes "sys/tools/random/$1" format="${2:-base64}"
 }
@@ -11,8 +11,8 @@ get() {
     bao kv get -mount=secret -field="$2" "$1"
 }
 
-# put NAME [KEY VALUE]...: a secret that has never been there. Check-and-set makes the server see to that, too. The values
-# travel through a pipe: arguments are for everybody to see. No value needs quoting.
+# put NAME [KEY VALUE]...: creates a secret if it never existed, which check-and-set enforces on the server too. Passes the
+# values to bao on standard input, because other users can read arguments. The values must not need JSON quoting.
 put() {
     name=$1
     shift
@@ -22,7 +22,7 @@ put() {
     fi
     pairs=
     while [ $# -gt 0 ]; do
-        # "set -e" does not look into the command substitutions that these come from.
+        # "set -e" does not apply to the command substitutions that the values come from.
         [ -n "$2" ] || { echo "secret/$name: no value for $1" >&2; exit 1; }
         pairs="$pairs,\"$1\":\"$2\""
         shift 2
@@ -31,10 +31,10 @@ put() {
     echo "secret/$name: made"
 }
 
-# A server in dev mode has it already.
+# A server in dev mode has this mount already.
 bao secrets list | grep -q '^secret/ ' || bao secrets enable -path=secret -version=2 kv
 
-# First what the databases start with, then who uses them.
+# The secrets of the databases first, because their clients use the same passwords.
 put postgres \
     postgres_password "$(random 24)" \
     airflow_password "$(random 24)" \
@@ -53,7 +53,7 @@ put backend \
     minio_secret_key "$(get minio minio_root_password)" \
     jwt_algorithm HS256 \
     jwt_secret_key "$(random 64)"
-# A Fernet key is the URL's Base64 of 32 bytes.
+# A Fernet key is 32 bytes in URL-safe Base64.
 put airflow \
     postgres_user airflow \
     postgres_password "$(get postgres airflow_password)" \

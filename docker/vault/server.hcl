@@ -1,9 +1,9 @@
-# The same file for the three nodes. What differs comes from compose: BAO_RAFT_NODE_ID, BAO_API_ADDR, BAO_CLUSTER_ADDR.
+# Shared by the three nodes; compose.prod.yaml sets BAO_RAFT_NODE_ID, BAO_API_ADDR and BAO_CLUSTER_ADDR for each.
 
 storage "raft" {
   path = "/vault/raft"
 
-  # Each node names all of them, itself too: whichever is new finds the others, whichever they are.
+  # The list includes the node itself, so that the file is the same for all nodes.
   retry_join {
     leader_api_addr     = "https://vault-1:8200"
     leader_ca_cert_file = "/run/ca/ca.pem"
@@ -18,8 +18,8 @@ storage "raft" {
   }
 }
 
-# A node that starts unseals itself with this key. Where there is a second OpenBao, a KMS or an HSM, let that hold the
-# key: `seal "transit" { address = …, key_name = …, mount_path = "transit/" }` takes the place of this block.
+# A node unseals itself with this key when it starts. If you have a second OpenBao, a KMS or an HSM, keep the key there:
+# `seal "transit" { address = …, key_name = …, mount_path = "transit/" }` replaces this block.
 seal "static" {
   current_key_id = "1"
   current_key    = "file:///run/seal/1.key"
@@ -33,8 +33,8 @@ listener "tcp" {
   tls_min_version = "tls13"
 }
 
-# A standby shows its own metrics only to those it does not ask for a token (it would send the others to the leader).
-# So they have a door of their own, which leads nowhere else.
+# A standby serves its own metrics only without authentication; authenticated requests are forwarded to the leader. So
+# metrics have their own listener, which serves nothing else.
 listener "tcp" {
   address         = "0.0.0.0:8210"
   tls_cert_file   = "/vault/tls/server.pem"
@@ -53,9 +53,9 @@ telemetry {
   usage_gauge_period        = "1m"
 }
 
-# What cannot be written down is not done: with one device, a full disk stops the node, and an alert tells.
+# The server rejects requests that it cannot log. With a single audit device, a full disk stops the node, which raises an alert.
 audit "file" "file" {
-  description = "Every request and answer, their secrets as HMACs"
+  description = "Requests and responses, with secrets as HMACs"
   options {
     file_path = "/vault/audit/audit.log"
   }

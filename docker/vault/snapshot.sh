@@ -1,11 +1,11 @@
 #!/bin/sh
-# Saves a snapshot of the cluster again and again, keeps the newest ones, and tells Prometheus when the last one was made.
-# A snapshot is encrypted as the storage is: without the key of the seal it is worth nothing, to a thief and to you.
+# Saves a snapshot of the cluster every SNAPSHOT_INTERVAL, keeps the newest SNAPSHOT_KEEP, and reports the time of the last one
+# to Prometheus. A snapshot is encrypted like the storage: it cannot be restored without the seal key.
 set -eu
 umask 077
 trap 'exit 0' TERM INT
 
-# The shell is process 1: it hears a signal while it waits, not while it sleeps.
+# A shell runs its traps during `wait`, not while a foreground command such as `sleep` runs.
 pause() {
     sleep "$1" &
     wait
@@ -22,9 +22,9 @@ save() {
 
 while :; do
     if save; then
-        # shellcheck disable=SC2012 # names of our own, which sort by time
+        # shellcheck disable=SC2010,SC2012 # names without special characters, which sort by time
         ls -r /snapshots | grep '\.snap$' | tail -n +$((SNAPSHOT_KEEP + 1)) | while read -r old; do rm "/snapshots/$old"; done
-        # A list of targets for Prometheus, without any: it exports the age of such files.
+        # An empty list of targets: Prometheus exports the modification time of such a file.
         echo '[]' >/run/snapshot/part
         chmod 444 /run/snapshot/part
         mv /run/snapshot/part /run/snapshot/last.json

@@ -7,8 +7,12 @@ use std::ffi::OsString;
 
 use vault_exec::args::Args;
 use vault_exec::config::{Config, Error, ProjectSettings};
+use vault_exec::output_format::OutputFormat;
 use vault_exec::env_block::{EnvEntry, InheritedEnv};
-use vault_exec::error::Diagnostic;
+use vault_exec::deadline::Deadline;
+use vault_exec::error::{Diagnostic, Diagnostics};
+use vault_exec::log::Logger;
+use vault_exec::vault::{self, FetchOptions, Fetched};
 
 pub use server::{Exchange, Request, Server, parts};
 
@@ -29,6 +33,20 @@ pub fn resolve(inherited: &InheritedEnv, project: &ProjectSettings) -> Result<Co
     let mut args = Args::default();
     args.command.push(OsString::from("true"));
     Config::resolve(args, inherited, project)
+}
+
+/// Reads what a configuration names.
+pub fn fetch(config: &Config, diagnostics: &mut Diagnostics) -> anyhow::Result<Fetched> {
+    let options = FetchOptions {
+        connection: &config.connection,
+        credential: &config.credential,
+        secret_requests: &config.secret_requests,
+        kv: config.kv,
+        mount_depth: config.mount_depth,
+        revoke: config.revoke,
+    };
+    let logger = Logger::new(0, OutputFormat::Text);
+    vault::fetch(&options, Deadline::new(config.connection.timeout), &logger, diagnostics)
 }
 
 /// An error as it is printed: message and hint.

@@ -1,4 +1,4 @@
-//! A server on a socket that answers as it is told to, and what it was asked.
+//! A server on a Unix socket that sends scripted responses and records the requests.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -11,36 +11,36 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 use nix::unistd::{dup, dup2_stderr};
 
-/// One request, as it came over the wire.
+/// One request as received.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub method: String,
-    /// With the query.
+    /// Path and query.
     pub target: String,
-    /// Names in lower case.
+    /// Names are in lower case.
     pub headers: Vec<(String, Vec<u8>)>,
     pub body: Vec<u8>,
 }
 
-/// A request and the bytes that answered it.
+/// A request and its scripted response.
 #[derive(Clone, Debug)]
 pub struct Exchange {
     pub request: Request,
-    pub answer: Vec<u8>,
+    pub response: Vec<u8>,
 }
 
-/// Listens on a socket without a name, so that nothing is left behind however the fuzzer ends.
+/// Listens on a socket whose file is already unlinked, so that a killed fuzzer leaves no file behind.
 pub struct Server {
     /// For `VAULT_ADDR`.
     pub address: String,
     listener: UnixListener,
     socket: OwnedFd,
     stderr: Arc<OwnedFd>,
-    nowhere: fs::File,
+    dev_null: fs::File,
 }
 
 struct State<F> {
-    answer: F,
+    respond: F,
     exchanges: Vec<Exchange>,
 }
 
@@ -51,35 +51,35 @@ impl Server {
         let socket = open(&path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).unwrap();
         fs::remove_file(&path).unwrap();
         let stderr = Arc::new(dup(io::stderr()).unwrap());
-        let (loud, hook) = (Arc::clone(&stderr), panic::take_hook());
+        let (panic_stderr, hook) = (Arc::clone(&stderr), panic::take_hook());
         panic::set_hook(Box::new(move |panic| {
-            let _ = dup2_stderr(&loud);
+            let _ = dup2_stderr(&panic_stderr);
             hook(panic);
         }));
         let address = format!("unix:///proc/self/fd/{}", socket.as_raw_fd());
-        Self { address, listener, socket, stderr, nowhere: fs::File::options().write(true).open("/dev/null").unwrap() }
+        Self { address, listener, socket, stderr, dev_null: fs::File::options().write(true).open("/dev/null").unwrap() }
     }
 
-    /// Does something that talks to the server, which answers as told, or hangs up where that gives nothing. What is said
-    /// on standard error meanwhile, warnings on purpose, is not shown.
-    pub fn with<T>(
+    /// Runs `work` while the server responds with what `respond` returns; `None` closes the connection. A response starts
+    /// with `HTTP/`, or is a status, a line end and a body. Warnings that `work` prints on standard error are discarded.
+    pub fn serve_during<T>(
         &self,
-        answer: impl FnMut(&Request) -> Option<Vec<u8>> + Send,
+        respond: impl FnMut(&Request) -> Option<Vec<u8>> + Send,
         work: impl FnOnce() -> T,
     ) -> (T, Vec<Exchange>) {
-        let state = Mutex::new(State { answer, exchanges: Vec::new() });
+        let state = Mutex::new(State { respond, exchanges: Vec::new() });
         let over = AtomicBool::new(false);
-        // Whatever was asked is answered before this is over: no request is taken for one of the next input.
+        // The scope waits for all connections: no request of this input is recorded for the next one.
         let done = thread::scope(|scope| {
             scope.spawn(|| {
                 while let Ok((stream, _)) = self.listener.accept() {
                     scope.spawn(|| serve(stream, &state));
-                    // The last to come is our own call below; who came before it is not left for the next input.
+                    // The last connection is the one made below; earlier ones are still accepted before the loop ends.
                     self.listener.set_nonblocking(over.load(Ordering::SeqCst)).unwrap();
                 }
                 self.listener.set_nonblocking(false).unwrap();
             });
-            dup2_stderr(&self.nowhere).unwrap();
+            dup2_stderr(&self.dev_null).unwrap();
             let done = work();
             dup2_stderr(&self.stderr).unwrap();
             over.store(true, Ordering::SeqCst);
@@ -92,17 +92,16 @@ impl Server {
 
 fn serve<F: FnMut(&Request) -> Option<Vec<u8>>>(stream: UnixStream, state: &Mutex<State<F>>) {
     let mut reader = BufReader::new(stream);
-    while let Some(request) = read(&mut reader) {
+    while let Some(request) = read_request(&mut reader) {
         let mut state = state.lock().unwrap();
-        let Some(answer) = (state.answer)(&request) else { return };
-        state.exchanges.push(Exchange { request, answer: answer.clone() });
+        let Some(response) = (state.respond)(&request) else { return };
+        state.exchanges.push(Exchange { request, response: response.clone() });
         drop(state);
-        if answer.starts_with(b"HTTP/") {
-            let _ = reader.get_mut().write_all(&answer);
+        if response.starts_with(b"HTTP/") {
+            let _ = reader.get_mut().write_all(&response);
             return;
         }
-        // A status and the body, from which everything around them follows.
-        let (status, body) = parts(&answer);
+        let (status, body) = parts(&response);
         let head = format!("HTTP/1.1 {status} -\r\ncontent-length: {}\r\n\r\n", body.len());
         if reader.get_mut().write_all(&[head.as_bytes(), body].concat()).is_err() {
             return;
@@ -110,15 +109,15 @@ fn serve<F: FnMut(&Request) -> Option<Vec<u8>>>(stream: UnixStream, state: &Mute
     }
 }
 
-/// The status and the body of an answer that is not spelt out.
-pub fn parts(answer: &[u8]) -> (u16, &[u8]) {
-    let end = answer.iter().position(|&byte| byte == b'\n').unwrap_or(answer.len());
-    let status = str::from_utf8(&answer[..end]).ok().and_then(|status| status.trim().parse().ok());
-    (status.filter(|status| (200..=599).contains(status)).unwrap_or(200), answer.get(end + 1..).unwrap_or_default())
+/// The status (200 if it is missing or invalid) and the body of a response that does not start with `HTTP/`.
+pub fn parts(response: &[u8]) -> (u16, &[u8]) {
+    let end = response.iter().position(|&byte| byte == b'\n').unwrap_or(response.len());
+    let status = str::from_utf8(&response[..end]).ok().and_then(|status| status.trim().parse().ok());
+    (status.filter(|status| (200..=599).contains(status)).unwrap_or(200), response.get(end + 1..).unwrap_or_default())
 }
 
-/// A request, which must be one: what stands in a setting makes no second one.
-fn read(reader: &mut impl BufRead) -> Option<Request> {
+/// Reads one request and panics if it is malformed: no setting may inject a header or a second request.
+fn read_request(reader: &mut impl BufRead) -> Option<Request> {
     let mut line = || {
         let mut line = Vec::new();
         reader.read_until(b'\n', &mut line).ok()?;
@@ -146,7 +145,7 @@ fn read(reader: &mut impl BufRead) -> Option<Request> {
 }
 
 impl Request {
-    /// A header, of which there must not be two.
+    /// The value of a header. Panics if the header is repeated.
     pub fn header(&self, name: &str) -> Option<&[u8]> {
         let mut values = self.headers.iter().filter(|(header, _)| header == name).map(|(_, value)| value.as_slice());
         let value = values.next();
@@ -154,15 +153,14 @@ impl Request {
         value
     }
 
-    /// The path without the query, its segments decoded.
+    /// The percent-decoded segments of the path, without the query.
     pub fn path(&self) -> Vec<Vec<u8>> {
         let path = self.target.split_once('?').map_or(self.target.as_str(), |(path, _)| path);
-        path.strip_prefix('/').expect("a path starts with a slash").split('/').map(decode).collect()
+        path.strip_prefix('/').expect("a path starts with a slash").split('/').map(percent_decode).collect()
     }
 }
 
-/// Undoes percent-encoding.
-fn decode(segment: &str) -> Vec<u8> {
+fn percent_decode(segment: &str) -> Vec<u8> {
     let mut bytes = segment.bytes();
     let mut decoded = Vec::new();
     while let Some(byte) = bytes.next() {

@@ -7,12 +7,10 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::value::RawValue;
-use vault_exec::config::{LogFormat, ProjectSettings};
+use vault_exec::config::ProjectSettings;
 use vault_exec::error::Diagnostics;
 use vault_exec::kv::KvSecret;
-use vault_exec::log::Logger;
-use vault_exec::vault;
-use vault_exec_fuzz::{Exchange, Server, inherited, parts, printed, resolve};
+use vault_exec_fuzz::{Exchange, Server, fetch, inherited, parts, resolve, printed};
 
 static SERVER: LazyLock<Server> = LazyLock::new(Server::start);
 
@@ -50,24 +48,23 @@ fuzz_target!(|text: &str| {
 
     let mut script: VecDeque<Vec<u8>> = answers.split("\n%%\n").map(|answer| answer.as_bytes().to_vec()).collect();
     let mut problems = Diagnostics::new(config.mode());
-    let logger = Logger::new(0, LogFormat::Text);
-    let (answer, exchanges) = SERVER.with(move |_| script.pop_front(), || vault::fetch(&config, &logger, &mut problems));
+    let (fetched, exchanges) = SERVER.serve_during(move |_| script.pop_front(), || fetch(&config, &mut problems));
 
-    for problem in problems.collected.iter().chain(answer.as_ref().err()) {
+    for problem in problems.collected.iter().chain(fetched.as_ref().err()) {
         let text = printed(problem);
         // What names an engine, and where the server sends us, are told.
         assert!(!text.contains(CANARY) || text.contains("its engine (") || text.contains("redirected to"), "{text}");
     }
-    let Ok(answer) = answer else { return };
-    let reads: Vec<&Exchange> =
+    let Ok(fetched) = fetched else { return };
+    let secret_requests: Vec<&Exchange> =
         exchanges.iter().filter(|exchange| exchange.request.target.starts_with("/v1/s/")).collect();
-    for secret in &answer.secrets {
-        agrees(secret, &reads.last().expect("a secret was read").answer);
+    for secret in &fetched.secrets {
+        agrees(secret, &secret_requests.last().expect("a secret was read").answer);
     }
-    assert!(answer.secrets.len() <= 1);
-    assert!(!answer.secrets.is_empty() || wish("optional") || !problems.collected.is_empty(), "all or nothing");
-    let expected = answer.token.as_ref().map_or(&b""[..], |token| token.expose());
-    for read in reads {
+    assert!(fetched.secrets.len() <= 1);
+    assert!(!fetched.secrets.is_empty() || wish("optional") || !problems.collected.is_empty(), "all or nothing");
+    let expected = fetched.token.as_ref().map_or(&b""[..], |token| token.expose());
+    for read in secret_requests {
         assert_eq!(read.request.header("x-vault-token").unwrap_or_default(), expected);
     }
 });

@@ -1,9 +1,8 @@
-//! A project file that was found decides nothing about where credentials go or which code runs; and what is wrong with a
-//! file is said with a place that is in it.
+//! A found project file cannot decide where credentials go or which code runs; an error's location is inside the file.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use vault_exec::config::{Credential, ProjectSettings, ProjectError, TrustAnchors};
+use vault_exec::config::{Credential, ProjectError, ProjectSettings, TrustAnchors};
 use vault_exec_fuzz::{inherited, resolve};
 
 const NAME: &str = "p.toml";
@@ -12,34 +11,36 @@ fuzz_target!(|text: &str| {
     let named = ProjectSettings::parse(text, NAME, false);
     let found = ProjectSettings::parse(text, NAME, true);
     for error in named.iter().map(|_| None).chain([named.as_ref().err(), found.as_ref().err()]).flatten() {
-        points_into(error, text);
+        assert_location(error, text);
     }
     if let Ok(found) = &found {
-        assert_eq!(named.as_ref(), Ok(found), "that a file was found only takes away");
-        decides_nothing_of_weight(found);
+        assert_eq!(named.as_ref(), Ok(found), "a found file allows a subset");
+        assert_unprivileged(found);
     }
     if let Ok(named) = &named {
         let _ = resolve(&inherited([]), named);
     }
 });
 
-fn points_into(error: &ProjectError, text: &str) {
-    let place: Vec<usize> = error.place.split(':').skip(1).map(|number| number.parse().expect("a number")).collect();
-    let [line, column] = place[..] else { panic!("{}", error.place) };
+fn assert_location(error: &ProjectError, text: &str) {
+    let location: Vec<usize> = error.place.split(':').skip(1).map(|number| number.parse().expect("a number")).collect();
+    let [line, column] = location[..] else { panic!("{}", error.place) };
     assert!(error.place.starts_with("p.toml:"));
-    let line = text.split('\n').nth(line - 1).expect("the line is there");
+    let line = text.split('\n').nth(line - 1).expect("the line exists");
     assert!((1..=line.chars().count() + 1).contains(&column), "{}", error.place);
 }
 
-/// With nothing else given, whatever the file may not say is as it is without a file.
-fn decides_nothing_of_weight(project: &ProjectSettings) {
+/// The settings that a found file must not change are the defaults.
+fn assert_unprivileged(project: &ProjectSettings) {
     let variables = ["VAULT_TOKEN=t", "VAULT_EXEC_PATH=s/a"];
     let Ok(config) = resolve(&inherited(variables), project) else { return };
-    let plain = resolve(&inherited(variables), &ProjectSettings::default()).expect("it is enough");
-    let (connection, before) = (&config.connection, &plain.connection);
+    let default = resolve(&inherited(variables), &ProjectSettings::default()).expect("a token and a path suffice");
+    let (connection, before) = (&config.connection, &default.connection);
     assert_eq!(connection.address, before.address);
     assert_eq!(connection.tls, before.tls);
-    assert!(connection.tls.verify && matches!(connection.tls.roots, TrustAnchors::System { file: None, directories: None }));
+    assert!(
+        connection.tls.verify && matches!(connection.tls.roots, TrustAnchors::System { file: None, directories: None })
+    );
     assert_eq!((&connection.proxy, &connection.namespace), (&None, &None));
     assert!(connection.redirects);
     let Credential::Token { token: Some(_), wrapped: false, .. } = config.credential else { panic!("another login") };

@@ -6,11 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use vault_exec::config::{Config, Credential, LogFormat, Login, CredentialSource, Method, ProjectSettings};
+use vault_exec::config::{Config, Credential, CredentialSource, Login, LoginMethod, ProjectSettings};
 use vault_exec::error::Diagnostics;
-use vault_exec::log::Logger;
-use vault_exec::vault;
-use vault_exec_fuzz::{Exchange, Request, Server, inherited, resolve};
+use vault_exec_fuzz::{Exchange, Request, Server, fetch, inherited, resolve};
 
 static SERVER: LazyLock<Server> = LazyLock::new(Server::start);
 
@@ -72,15 +70,14 @@ fuzz_target!(|text: &str| {
         Some(answer.into_bytes())
     };
     let mut problems = Diagnostics::new(config.mode());
-    let logger = Logger::new(0, LogFormat::Text);
-    let (_, exchanges) = SERVER.with(answer, || vault::fetch(&config, &logger, &mut problems));
+    let (_, exchanges) = SERVER.serve_during(answer, || fetch(&config, &mut problems));
     exchanges.iter().for_each(|exchange| is_asked_for(&exchange.request, &config));
     concerns_one_token(&exchanges, &config);
 });
 
 /// The first two segments of the first path, the mount where the server has it deep.
 fn mount(config: &Config) -> String {
-    let path = config.reads[0].path.plain();
+    let path = config.secret_requests[0].path.api_path();
     path.split('/').take(2).map(|segment| segment.replace(['\\', '"'], "_")).collect::<Vec<_>>().join("/")
 }
 
@@ -94,10 +91,10 @@ fn is_asked_for(request: &Request, config: &Config) {
     let asked = rest.join("/");
     let mut known: Vec<String> =
         ["sys/wrapping/unwrap", "auth/token/lookup-self", "auth/token/revoke-self"].map(String::from).to_vec();
-    for read in &config.reads {
-        let plain = read.path.plain();
-        for length in 1..read.path.depth() {
-            let (mount, secret) = read.path.in_kv2(length).unwrap();
+    for read in &config.secret_requests {
+        let plain = read.path.api_path();
+        for length in 1..read.path.segment_count() {
+            let (mount, secret) = read.path.split_kv2(length).unwrap();
             known.push(format!("{mount}/data/{secret}"));
         }
         known.push(format!("sys/internal/ui/mounts/{plain}"));
@@ -105,14 +102,14 @@ fn is_asked_for(request: &Request, config: &Config) {
     }
     if let Credential::Login(Login { method, mount, .. }) = &config.credential {
         known.push(match method {
-            Method::Password { username, .. } => format!("auth/{mount}/login/{username}"),
+            LoginMethod::Password { username, .. } => format!("auth/{mount}/login/{username}"),
             _ => format!("auth/{mount}/login"),
         });
     }
     assert!(known.contains(&asked), "{asked:?} is none of {known:?}");
     let query = request.target.split_once('?').map(|(_, query)| query);
     let pinned = |query: &str| {
-        config.reads.iter().any(|read| read.path.version.is_some_and(|version| query == format!("version={version}")))
+        config.secret_requests.iter().any(|read| read.path.version.is_some_and(|version| query == format!("version={version}")))
     };
     assert!(query.is_none_or(pinned), "{query:?}");
 }
@@ -131,7 +128,7 @@ fn concerns_one_token(exchanges: &[Exchange], config: &Config) {
                 let expected = if *wrapped && !unwrap { TOKEN.into() } else { trimmed(given) };
                 assert_eq!(token.unwrap(), expected);
             }
-            Credential::Login(Login { method: Method::AppRole { secret_id: Some(given), .. }, .. }) if unwrap => {
+            Credential::Login(Login { method: LoginMethod::AppRole { secret_id: Some(given), .. }, .. }) if unwrap => {
                 assert_eq!(token.unwrap(), trimmed(given));
             }
             Credential::Login(login_) if login && request.method == "POST" => {
@@ -140,7 +137,7 @@ fn concerns_one_token(exchanges: &[Exchange], config: &Config) {
                 let sent: BTreeMap<String, String> = serde_json::from_slice(&request.body).expect("text fields");
                 let is = |field: &str, expected: &CredentialSource| assert_eq!(sent[field].as_bytes(), trimmed(expected));
                 match &login_.method {
-                    Method::AppRole { role_id, secret_id, wrapped } => {
+                    LoginMethod::AppRole { role_id, secret_id, wrapped } => {
                         is("role_id", role_id);
                         match secret_id {
                             Some(_) if *wrapped => assert_eq!(sent["secret_id"], "unwrapped"),
@@ -148,9 +145,9 @@ fn concerns_one_token(exchanges: &[Exchange], config: &Config) {
                             None => assert_eq!(sent.len(), 1),
                         }
                     }
-                    Method::Password { password, .. } => is("password", password),
-                    Method::Jwt { role, .. } => assert_eq!(sent.get("role"), role.as_ref()),
-                    Method::Cert { .. } => panic!("no certificate was given"),
+                    LoginMethod::Password { password, .. } => is("password", password),
+                    LoginMethod::Jwt { role, .. } => assert_eq!(sent.get("role"), role.as_ref()),
+                    LoginMethod::Cert { .. } => panic!("no certificate was given"),
                 }
             }
             Credential::Login(_) => assert_eq!(token.unwrap(), TOKEN.as_bytes()),

@@ -1,323 +1,235 @@
-//! `[net]` Requests that are tried again until they are answered or the deadline is over.
+//! `[net]` Requests that are repeated until a final response arrives or the deadline is over.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
-use http::header::RETRY_AFTER;
-use http::{Response, StatusCode};
-use rustify::Endpoint;
-use rustls::{AlertDescription, CertificateError};
-use serde::Deserialize;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, RETRY_AFTER};
+use http::{HeaderName, HeaderValue, StatusCode};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
-use vaultrs::api::EndpointMiddleware;
-use vaultrs::api::kv1::requests::{GetSecretRequest, SetSecretRequest};
 
 use crate::config::{Address, Connection};
-use crate::error::{CliError, Diagnostic};
+use crate::error::CliError;
 use crate::log::Logger;
-use crate::retry::{GiveUp, RetryPolicy};
 use crate::secret::Secret;
-use crate::vault::error::{TransportError, is_authority};
+use crate::vault::error::{self, Sources, TransportError};
 use crate::vault::http::exchange::Transport;
+use crate::vault::http::{HttpRequest, HttpResponse};
+use crate::vault::request::{ApiRequest, PreparedRequest};
+use crate::vault::response::{Data, Response};
+use crate::vault::retry::RetryPolicy;
 
-/// A try with less time than this says nothing about the server when the end of the deadline cuts it short.
-const FAIR: Duration = Duration::from_secs(1);
+/// Attempts the deadline cuts off before this keep the previous attempt's error.
+const MIN_MEANINGFUL_ATTEMPT: Duration = Duration::from_secs(1);
 
-/// So many requests are under way at the same time. The next ones go over the same connections: to make one takes longer
-/// than an answer, for us and, in TLS above all, for the server.
-const PLACES: usize = 4;
+/// Requests under way, and so connections. A further request reuses a connection instead of making one, which takes
+/// longer than a response, above all for the server and with TLS.
+const MAX_IN_FLIGHT: usize = 4;
 
-/// Nobody waits longer for one of these places.
-const PATIENCE: Duration = Duration::from_millis(200);
+/// Soft limit: after waiting this long, a request proceeds without a permit.
+const PERMIT_WAIT: Duration = Duration::from_millis(200);
 
-/// A server and a deadline.
+const X_VAULT_TOKEN: HeaderName = HeaderName::from_static("x-vault-token");
+
+/// A server, and the limits for reaching it.
 pub(super) struct Client<'a> {
-    transport: Transport<'a>,
-    pub(super) deadline: RetryPolicy,
+    pub(super) transport: Transport<'a>,
+    pub(super) retry: RetryPolicy,
     pub(super) address: &'a Address,
-    /// The option or variable the proxy came from.
-    proxy: Option<&'a str>,
+    sources: Sources<'a>,
     pub(super) logger: &'a Logger,
-    announced: Cell<bool>,
-    /// One for each request that may be under way, and so for each connection.
-    places: Semaphore,
+    warned: Cell<bool>,
+    permits: Semaphore,
 }
 
-/// Requests in the name of one token, or of nobody, in one namespace.
+/// Requests with one token, or none, in one namespace.
 pub(super) struct Session<'a> {
-    client: &'a Client<'a>,
-    middleware: EndpointMiddleware,
+    pub(super) client: &'a Client<'a>,
+    /// `None` if an agent adds it.
+    pub(super) token: Option<&'a HeaderValue>,
+    namespace: Option<&'a str>,
     sent: Cell<u64>,
-    /// How many requests the token is good for, 0 for any number.
-    uses: u64,
+    use_limit: Option<NonZeroU64>,
+}
+
+/// A failed attempt that another one may follow.
+struct Attempt {
+    reason: String,
+    /// Whether the server responded.
+    responded: bool,
 }
 
 impl<'a> Client<'a> {
-    pub(super) fn new(connection: &'a Connection, deadline: RetryPolicy, logger: &'a Logger) -> anyhow::Result<Self> {
-        let transport = Transport::new(connection, &deadline, logger)?;
-        let proxy = connection.proxy.as_ref().map(|proxy| proxy.source.as_str());
-        let (address, places) = (&connection.address, Semaphore::new(PLACES));
-        Ok(Self { transport, deadline, address, proxy, logger, announced: Cell::new(false), places })
+    /// # Errors
+    /// If the files of the trust anchors or of the client certificate cannot be used.
+    pub(super) fn new(connection: &'a Connection, retry: RetryPolicy, logger: &'a Logger) -> anyhow::Result<Self> {
+        let transport = Transport::new(connection, retry.deadline, logger)?;
+        let address = &connection.address;
+        let sources = (address.source.as_str(), connection.proxy.as_ref().map_or("", |proxy| &proxy.source));
+        let (warned, permits) = (Cell::new(false), Semaphore::new(MAX_IN_FLIGHT));
+        Ok(Self { transport, retry, address, sources, logger, warned, permits })
     }
 
-    /// The token must be ASCII, or nobody will know it.
-    pub(super) fn session(&'a self, token: Option<&Secret>, namespace: Option<String>) -> Session<'a> {
-        let token = token.map(|token| String::from_utf8_lossy(token.expose()).into_owned()).unwrap_or_default();
-        let middleware = EndpointMiddleware { token, version: "v1".into(), wrap: None, namespace };
-        Session { client: self, middleware, sent: Cell::new(0), uses: 0 }
+    pub(super) fn session(&'a self, token: Option<&'a HeaderValue>, namespace: Option<&'a str>) -> Session<'a> {
+        Session { client: self, token, namespace, sent: Cell::new(0), use_limit: None }
     }
 
-    /// Whom the server's certificate must be from, in words.
-    pub(super) fn trust(&self) -> &str {
-        &self.transport.trust
+    /// `GET` of the address itself, with an `Authorization` header.
+    pub(super) async fn get_with_bearer(&self, bearer: &Secret) -> Result<HttpResponse, CliError> {
+        let url = &self.address.url;
+        let mut request = HttpRequest::default();
+        let header = HeaderValue::from_maybe_shared(Bytes::from([b"Bearer ", bearer.expose()].concat()));
+        let mut header = header.map_err(|error| self.explain(&error.into()))?;
+        header.set_sensitive(true);
+        request.headers_mut().insert(AUTHORIZATION, header);
+        self.send_with_retry(url.path(), async || self.transport.send(url, request.clone()).await).await
     }
 
-    /// Gets the address itself.
-    pub(super) async fn get_with_bearer(&self, bearer: &Secret) -> Result<Response<Vec<u8>>, CliError> {
-        self.persist(self.address.url.path(), async || self.transport.get(&self.address.url, bearer).await).await
+    /// The message of an error, without a hint.
+    pub(super) fn message(&self, error: &TransportError) -> String {
+        error.describe(self.sources).0
     }
 
-    /// Repeats an exchange until there is an answer that trying again would not change.
-    async fn persist(
+    async fn send_with_retry(
         &self,
         path: &str,
-        exchange: impl AsyncFn() -> Result<Response<Vec<u8>>, TransportError>,
-    ) -> Result<Response<Vec<u8>>, CliError> {
-        let mut tries = 0;
-        let mut met = None;
+        exchange: impl AsyncFn() -> error::Result<HttpResponse>,
+    ) -> Result<HttpResponse, CliError> {
+        let mut attempts = 0;
+        let mut last_error = None;
         loop {
-            tries += 1;
-            // Whoever waits for the next try holds no place, and a server that is slow is no reason to wait for one.
-            let place = timeout(PATIENCE, self.places.acquire()).await;
-            let (asked, turn) = (Instant::now(), self.transport.turn());
-            let exchanged = timeout(self.deadline.request(), exchange()).await.unwrap_or(Err(TransportError::Slow));
-            drop(place);
-            self.tell(path, &exchanged, asked.elapsed());
-            let mut answered = exchanged.is_ok();
-            let cut_short = matches!(exchanged, Err(TransportError::Slow)) && asked.elapsed() < FAIR;
-            let (mut why, retry_after) = match exchanged {
-                Ok(answer) => match passing(answer.status()) {
-                    None => return Ok(answer),
-                    Some(why) => (format!("{why} ({})", answer.status().as_u16()), retry_after(&answer)),
+            attempts += 1;
+            // A request that waits for its next attempt holds no permit.
+            let permit = timeout(PERMIT_WAIT, self.permits.acquire()).await;
+            let (start, address_index) = (Instant::now(), self.transport.address_index());
+            let result = timeout(self.retry.request_timeout(), exchange()).await;
+            let result = result.unwrap_or(Err(TransportError::Timeout));
+            drop(permit);
+            self.log_exchange(path, &result, start.elapsed());
+            let is_cut_off = matches!(result, Err(TransportError::Timeout)) && start.elapsed() < MIN_MEANINGFUL_ATTEMPT;
+            let (attempt, retry_after) = match result {
+                Ok(response) => match retryable_reason(response.status()) {
+                    None => return Ok(response),
+                    Some(reason) => {
+                        let reason = format!("{reason} ({})", response.status().as_u16());
+                        (Attempt { reason, responded: true }, retry_after(&response))
+                    }
                 },
-                Err(trouble) if trouble.is_transient() => (trouble.to_string(), None),
-                Err(trouble) => return Err(self.explain(&trouble)),
-            };
-            if let Some(before) = met.take().filter(|_| cut_short) {
-                (why, answered) = before;
-            }
-            match self.deadline.wait(tries, retry_after) {
-                Ok(wait) => {
-                    self.announce(&why);
-                    self.transport.end_turn(turn);
-                    tokio::time::sleep(wait).await;
-                    met = Some((why, answered));
+                Err(error) if error.is_transient() => {
+                    (Attempt { reason: self.message(&error), responded: false }, None)
                 }
-                Err(reason) => return Err(self.give_up(&why, answered, reason, tries)),
+                Err(error) => return Err(self.explain(&error)),
+            };
+            let attempt = last_error.take().filter(|_| is_cut_off).unwrap_or(attempt);
+            match self.retry.backoff(attempts, retry_after) {
+                Ok(delay) => {
+                    self.warn_retrying(&attempt.reason);
+                    self.transport.rotate_address(address_index);
+                    tokio::time::sleep(delay).await;
+                    last_error = Some(attempt);
+                }
+                Err(give_up) => return Err(self.given_up(&attempt, &give_up)),
             }
         }
     }
 
-    /// What was asked where, and how long the answer took.
-    fn tell(&self, path: &str, exchanged: &Result<Response<Vec<u8>>, TransportError>, took: Duration) {
-        let micros = took.as_micros();
-        let took = format_args!("{}.{} ms", micros / 1000, micros / 100 % 10);
-        match exchanged {
-            Ok(answer) => {
-                let status = answer.status().as_u16();
-                self.logger.debug(format_args!("asked {} for {path}: {status} after {took}", self.address));
-            }
-            Err(trouble) => {
-                self.logger.debug(format_args!("asked {} for {path}: {trouble} after {took}", self.address));
-            }
-        }
-    }
-
-    /// Says once what is being waited for.
-    fn announce(&self, why: &str) {
-        if !self.announced.replace(true) {
-            let total = humantime::format_duration(self.deadline.total());
-            self.logger.warn(format_args!("waiting for {}: {why} (for {total} at most)", self.address));
-        }
-    }
-
-    fn give_up(&self, why: &str, answered: bool, reason: GiveUp, tries: u32) -> CliError {
-        let address = self.address;
-        let total = humantime::format_duration(self.deadline.total());
-        let end = match reason {
-            GiveUp::Time => format!("gave up after {total} (--timeout)"),
-            GiveUp::RetryAfter(asked) => {
-                format!("it asks to wait {}, --timeout is {total}", humantime::format_duration(asked))
-            }
-            GiveUp::Attempts if tries == 1 => "gave up after 1 try (--attempts)".into(),
-            GiveUp::Attempts => format!("gave up after {tries} tries (--attempts)"),
+    fn log_exchange(&self, path: &str, result: &error::Result<HttpResponse>, elapsed: Duration) {
+        let outcome = match result {
+            Ok(response) => response.status().as_u16().to_string(),
+            Err(error) => self.message(error),
         };
-        let source = &self.address.source;
-        let proxy = self.proxy.map_or(String::new(), |source| format!(", the proxy from {source}"));
-        let advice = if answered {
+        let millis = elapsed.as_secs_f64() * 1000.0;
+        self.logger.debug(format_args!("asked {} for {path}: {outcome} after {millis:.1} ms", self.address));
+    }
+
+    /// Warns once per client.
+    fn warn_retrying(&self, reason: &str) {
+        if !self.warned.replace(true) {
+            let total = humantime::format_duration(self.retry.deadline.total());
+            self.logger.warn(format_args!("waiting for {}: {reason} (for {total} at most)", self.address));
+        }
+    }
+
+    fn given_up(&self, Attempt { reason, responded }: &Attempt, give_up: &str) -> CliError {
+        let advice = if *responded {
             "`bao status` and the server's log tell more"
         } else {
             "check that the server runs and is reachable"
         };
-        let mut hint = format!("{advice}; the address is from {source}{proxy}");
-        if self.address.url.scheme() == "http" && why == "connection reset" {
+        let mut hint = match self.sources {
+            (source, "") => format!("{advice}; the address is from {source}"),
+            (source, proxy) => format!("{advice}; the address is from {source}, the proxy from {proxy}"),
+        };
+        if self.address.url.scheme() == "http" && reason == "connection reset" {
             hint.push_str("; if it speaks TLS, write https://");
         }
-        CliError::new(format!("{address}: {why}; {end}")).hint(hint)
+        CliError::new(format!("{}: {reason}; {give_up}", self.address)).hint(hint)
     }
 
-    fn explain(&self, trouble: &TransportError) -> CliError {
-        let failure = CliError::new(format!("{}: {trouble}", self.address));
-        let trouble = if let TransportError::AfterRedirect(_, trouble) = trouble { trouble } else { trouble };
-        if let TransportError::TlsSetup(error) = trouble {
-            return match Diagnostic::from(error).hint {
-                Some(hint) => failure.hint(hint),
-                None => failure,
-            };
+    fn explain(&self, error: &TransportError) -> CliError {
+        let (message, hint) = error.describe(self.sources);
+        let error = CliError::new(format!("{}: {message}", self.address));
+        match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
         }
-        let source = &self.address.source;
-        match trouble {
-            TransportError::Certificate(CertificateError::UnknownIssuer) => {
-                failure.hint("give the authority that signed it with --ca-cert or VAULT_CACERT")
-            }
-            TransportError::Certificate(
-                CertificateError::Expired
-                | CertificateError::ExpiredContext { .. }
-                | CertificateError::NotValidYet
-                | CertificateError::NotValidYetContext { .. },
-            ) => failure.hint("renew the server's certificate, or set the clock of this machine"),
-            TransportError::Certificate(
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            ) => failure.hint(format!(
-                "write an address that the certificate is for (this one is from {source}), or say with \
-                 --tls-server-name what it is for"
-            )),
-            TransportError::Certificate(fault) if is_authority(fault) => {
-                failure.hint("sign another one for the server with it, or make it anew with basicConstraints=CA:FALSE")
-            }
-            TransportError::Certificate(_) => failure.hint("give the server a valid certificate, or the right address"),
-            TransportError::Alert(
-                AlertDescription::CertificateRequired
-                | AlertDescription::BadCertificate
-                | AlertDescription::UnknownCA
-                | AlertDescription::CertificateExpired
-                | AlertDescription::CertificateUnknown
-                | AlertDescription::UnsupportedCertificate,
-            ) => failure.hint("it wants a certificate that it believes: give one with --client-cert and --client-key"),
-            TransportError::Alert(_) | TransportError::Handshake => {
-                failure.hint("TLS 1.2 or 1.3 is needed, and the server may want a --client-cert and --client-key")
-            }
-            TransportError::ProxyLogin => failure.hint(format!(
-                "write them into its address, http://user:password@host:port, which is from {}",
-                self.proxy.unwrap_or_default()
-            )),
-            TransportError::ProxyRefused(_) => failure.hint(format!(
-                "have the proxy let us through to the server, or do without it; it is from {}",
-                self.proxy.unwrap_or_default()
-            )),
-            TransportError::NotTls => failure
-                .hint(format!("if it is meant to speak plain HTTP, write http:// (the address is from {source})")),
-            TransportError::NotHttp => failure.hint(format!("is this Vault's port? The address is from {source}")),
-            TransportError::Redirect(..) => failure.hint("give the address of the active server"),
-            TransportError::ResourceLimit(_, way_out) => failure.hint(way_out),
-            TransportError::TooLarge => failure.hint("spread the secret over several paths"),
-            _ => failure,
-        }
-    }
-
-    /// The failure for a status that nothing here expects.
-    pub(super) fn unexpected(&self, answer: &Response<Vec<u8>>) -> CliError {
-        let status = answer.status();
-        if status == StatusCode::BAD_REQUEST
-            && answer.body().starts_with(b"Client sent an HTTP request to an HTTPS server")
-        {
-            return CliError::new(format!("{}: the server speaks TLS", self.address))
-                .hint(format!("write https:// (the address is from {})", self.address.source));
-        }
-        if !is_vaults(answer) || status == StatusCode::OK {
-            let why = format!("{}: the server answered {}, but not as Vault does", self.address, status.as_u16());
-            return CliError::new(why).hint(format!("is this Vault's address? It is from {}", self.address.source));
-        }
-        let reason = status.canonical_reason().unwrap_or("a status of its own").to_lowercase();
-        CliError::new(format!("{}: the server answered {} ({reason})", self.address, status.as_u16()))
-            .hint("check the path, --kv and --mount, and look into the server's log")
     }
 }
 
-impl<'a> Session<'a> {
-    /// The server it is with.
-    pub(super) const fn client(&self) -> &Client<'a> {
-        self.client
+impl Session<'_> {
+    /// Sends a request until a final response arrives.
+    ///
+    /// # Errors
+    /// If none arrives within the limits of the [`RetryPolicy`], or the error is not transient.
+    pub(super) async fn send<T: Data>(&self, request: impl ApiRequest) -> Result<Response<T>, CliError> {
+        let request = self.prepare(request).map_err(|error| self.client.explain(&error))?;
+        let exchange = async || self.exchange(&request).await;
+        Ok(Response::parse(&self.client.send_with_retry(&request.path, exchange).await?))
     }
 
-    /// Whether it is for an agent to add a token.
-    pub(super) const fn is_anonymous(&self) -> bool {
-        self.middleware.token.is_empty()
-    }
-
-    /// Sends one of vaultrs' requests until there is an answer that trying again would not change.
-    pub(super) async fn send(&self, endpoint: impl Endpoint) -> Result<Response<Vec<u8>>, CliError> {
-        let request = endpoint.with_middleware(&self.middleware);
-        self.client.persist(&request.path(), async || self.exchange(&request).await).await
-    }
-
-    /// Sends it once.
-    pub(super) async fn once(&self, endpoint: impl Endpoint) -> Result<Response<Vec<u8>>, TransportError> {
-        self.within(self.client.deadline.request(), endpoint).await
-    }
-
-    /// Sends it once, with a time of its own.
-    pub(super) async fn within(
+    /// Sends a request once, and waits for a response no longer than `limit`.
+    pub(super) async fn send_once<T: Data>(
         &self,
         limit: Duration,
-        endpoint: impl Endpoint,
-    ) -> Result<Response<Vec<u8>>, TransportError> {
-        let request = endpoint.with_middleware(&self.middleware);
-        tokio::time::timeout(limit, self.exchange(&request)).await.unwrap_or(Err(TransportError::Slow))
+        request: impl ApiRequest,
+    ) -> error::Result<Response<T>> {
+        let request = self.prepare(request)?;
+        let response = timeout(limit, self.exchange(&request)).await.unwrap_or(Err(TransportError::Timeout))?;
+        Ok(Response::parse(&response))
     }
 
-    async fn exchange(&self, request: &impl Endpoint) -> Result<Response<Vec<u8>>, TransportError> {
-        // What the server tells strangers, too, costs nothing.
-        if !request.path().starts_with("sys/internal/ui/") {
+    fn prepare(&self, request: impl ApiRequest) -> error::Result<PreparedRequest> {
+        let mut request = request.prepare(&self.client.address.url, self.namespace)?;
+        request.http.headers_mut().extend(self.token.map(|token| (X_VAULT_TOKEN, token.clone())));
+        Ok(request)
+    }
+
+    async fn exchange(&self, request: &PreparedRequest) -> error::Result<HttpResponse> {
+        // Requests that the server also answers without a token do not count as a use of it.
+        if !request.path.starts_with("sys/internal/ui/") {
             self.sent.set(self.sent.get() + 1);
         }
-        Ok(request.exec(&self.client.transport).await?.response)
+        self.client.transport.send(&request.url, request.http.clone()).await
     }
 
-    /// With a token that is good for so many requests, or for any number if that is 0.
-    pub(super) fn limited_to(self, uses: u64) -> Self {
-        Self { uses, ..self }
+    /// With a token that can be used `limit` times; `None` is unlimited.
+    pub(super) fn with_use_limit(self, limit: Option<NonZeroU64>) -> Self {
+        Self { use_limit: limit, ..self }
     }
 
-    /// How many more requests the token is good for, below 0 if it was good for fewer than were sent.
-    pub(super) fn left(&self) -> Option<i64> {
-        (self.uses > 0).then(|| i64::try_from(self.uses).unwrap_or(i64::MAX).saturating_sub_unsigned(self.sent.get()))
+    /// How many more times the token can be used; negative if more requests were sent than it allows, `None` if
+    /// unlimited.
+    pub(super) fn uses_left(&self) -> Option<i64> {
+        let limit = i64::try_from(self.use_limit?.get()).unwrap_or(i64::MAX);
+        Some(limit.saturating_sub_unsigned(self.sent.get()))
     }
 }
 
-/// A plain read.
-pub(super) fn get(path: &str) -> GetSecretRequest {
-    let (mount, path) = path.split_once('/').unwrap_or((path, ""));
-    GetSecretRequest { mount: mount.into(), path: path.into() }
-}
-
-/// A plain write of text fields.
-pub(super) fn post<'a>(path: &str, fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> SetSecretRequest {
-    let (mount, path) = path.split_once('/').unwrap_or((path, ""));
-    let fields: BTreeMap<_, _> = fields.into_iter().collect();
-    let data = serde_json::to_vec(&fields).unwrap_or_default();
-    SetSecretRequest { mount: mount.into(), path: path.into(), data }
-}
-
-/// The body of an answer. The errors of serde quote what they did not expect, so none leaves this line.
-pub(super) fn parse<'a, T: Deserialize<'a>>(answer: &'a Response<Vec<u8>>) -> Option<T> {
-    serde_json::from_slice(answer.body()).ok()
-}
-
-/// What a status says that another try may change.
-fn passing(status: StatusCode) -> Option<&'static str> {
+/// Why a response with this status is not final. 472 and 473 are Vault's, see
+/// <https://developer.hashicorp.com/vault/api-docs/system/health>.
+fn retryable_reason(status: StatusCode) -> Option<&'static str> {
     Some(match status.as_u16() {
         412 => "the server has not caught up with its leader yet",
         429 => "too many requests, or a standby",
@@ -330,26 +242,7 @@ fn passing(status: StatusCode) -> Option<&'static str> {
     })
 }
 
-/// Seconds, as Vault sends them. A date is not understood and leaves the usual wait.
-fn retry_after(answer: &Response<Vec<u8>>) -> Option<Duration> {
-    answer.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
-}
-
-/// What every answer of Vault holds at least one of.
-#[derive(Deserialize)]
-struct Words {
-    request_id: Option<String>,
-    errors: Option<Vec<String>>,
-    warnings: Option<Vec<String>>,
-}
-
-/// Whether one of the errors or warnings in an answer holds this text. What they say is for nobody else's eyes.
-pub(super) fn says(answer: &Response<Vec<u8>>, text: &str) -> bool {
-    let words: Option<Words> = parse(answer);
-    words.is_some_and(|words| [words.errors, words.warnings].iter().flatten().flatten().any(|word| word.contains(text)))
-}
-
-/// Whether it is Vault that answered, and not a proxy or another server.
-pub(super) fn is_vaults(answer: &Response<Vec<u8>>) -> bool {
-    parse(answer).is_some_and(|words: Words| words.request_id.is_some() || words.errors.is_some())
+/// Seconds, the form that Vault sends; an HTTP date is ignored.
+fn retry_after(response: &HttpResponse) -> Option<Duration> {
+    response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }

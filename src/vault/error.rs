@@ -1,86 +1,207 @@
-//! `[net]` Why an exchange brought no response, as told by the kernel, by rustls and by hyper.
+//! `[net]` Why an exchange returned no response, as the kernel, rustls and hyper report it.
 
 use std::error::Error;
-use std::fmt;
 use std::io;
 
 use http::StatusCode;
 use http::header::InvalidHeaderValue;
 use nix::errno::Errno;
-use rustify::errors::ClientError;
 use rustls::{AlertDescription, CertificateError};
 
-use crate::credential_file;
-use crate::error::RAISE_NOFILE_HINT;
-use crate::vault::http::exchange::LARGEST;
+use crate::error::{Diagnostic, RAISE_NOFILE_HINT};
+use crate::vault::http::limit::MAX_RESPONSE_BYTES;
 
-/// Why an exchange brought no response.
+/// Why an exchange returned no response.
 #[derive(Debug)]
 pub(super) enum TransportError {
-    /// The name of the server has no address.
-    Lookup(String),
-    /// No connection was made, or it broke.
+    /// The name has no address; with the C library's reason.
+    Dns(String),
+    /// No connection was made, or it broke; with the kernel's reason.
     Connection(String),
-    /// The server closed the connection before its answer was complete.
+    /// The connection was closed before the response was complete.
     Incomplete,
-    /// No answer in the time one request has.
-    Slow,
-    /// The certificate does not prove what it should.
+    /// The time for a connection or a request is over.
+    Timeout,
+    /// The server's certificate is not accepted.
     Certificate(CertificateError),
     /// The server ended the handshake.
     Alert(AlertDescription),
-    /// The server and rustls found no common ground.
+    /// The server and rustls have no protocol version or cipher suite in common.
     Handshake,
-    /// The proxy wants to know who we are.
-    ProxyLogin,
-    /// The proxy does not, or cannot, reach the server.
+    /// The proxy answered 407.
+    ProxyAuth,
+    /// The proxy answered `CONNECT` with another status.
     ProxyRefused(StatusCode),
-    /// The proxy itself cannot be reached, or hangs up.
+    /// The connection to the proxy failed.
     Proxy(Box<TransportError>),
     /// The server does not speak TLS.
     NotTls,
     /// The server does not speak HTTP.
     NotHttp,
-    /// The response is larger than [`LARGEST`].
+    /// The response is larger than [`MAX_RESPONSE_BYTES`].
     TooLarge,
-    /// The server sent us to this address, and we do not go there for the reason given.
+    /// A redirect to this address is not followed, for this reason.
     Redirect(String, &'static str),
-    /// The server sent us to this address, where that happened.
+    /// A redirect to this address was followed, and the error occurred there.
     AfterRedirect(String, Box<TransportError>),
-    /// The request itself could not be made.
-    Request,
-    /// A limit of this process is used up, and what to do about it.
+    /// The request cannot be written.
+    InvalidRequest,
+    /// A limit of this process is reached; with the message and the hint.
     ResourceLimit(&'static str, &'static str),
-    /// The server we were sent to cannot be asked, for a reason of its own.
+    /// The files of the trust anchors or of the client certificate cannot be used.
     TlsSetup(anyhow::Error),
 }
 
+/// The result of an exchange or a part of it.
+pub(super) type Result<T> = std::result::Result<T, TransportError>;
+
+/// The options or variables that set the address and the proxy, for hints. Without a proxy the second is empty.
+pub(super) type Sources<'a> = (&'a str, &'a str);
+
 impl TransportError {
-    /// Whether it may pass if one tries again.
+    /// Whether another attempt may succeed.
     pub(super) fn is_transient(&self) -> bool {
         match self {
-            Self::Lookup(_) | Self::Connection(_) | Self::Incomplete | Self::Slow => true,
+            Self::Dns(_) | Self::Connection(_) | Self::Incomplete | Self::Timeout => true,
             Self::ProxyRefused(status) => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
-            Self::Proxy(trouble) | Self::AfterRedirect(_, trouble) => trouble.is_transient(),
+            Self::Proxy(error) | Self::AfterRedirect(_, error) => error.is_transient(),
             _ => false,
         }
     }
 
-    /// The same, where it is the proxy that is spoken to.
+    /// The same error, on a connection to the proxy.
     pub(super) fn of_proxy(self) -> Self {
         match self {
-            Self::ProxyLogin | Self::ProxyRefused(_) => self,
-            trouble => Self::Proxy(Box::new(trouble)),
+            Self::ProxyAuth | Self::ProxyRefused(_) => self,
+            error => Self::Proxy(Box::new(error)),
+        }
+    }
+
+    /// The message, and the hint if there is a remedy.
+    pub(super) fn describe(&self, sources: Sources) -> (String, Option<String>) {
+        let (address, proxy) = sources;
+        match self {
+            Self::Dns(reason) | Self::Connection(reason) => (reason.clone(), None),
+            Self::Incomplete => ("the connection was closed before the answer was complete".into(), None),
+            Self::Timeout => ("no answer in time".into(), None),
+            Self::Certificate(error) => describe_certificate(error, address),
+            Self::Alert(alert) => {
+                hinted(format!("the server refused the TLS handshake ({alert:?})"), alert_hint(*alert))
+            }
+            Self::Handshake => hinted("the TLS handshake failed", TLS_HINT),
+            Self::ProxyAuth => hinted(
+                "the proxy wants a user name and a password that it knows",
+                format!("write them into its address, http://user:password@host:port, which is from {proxy}"),
+            ),
+            Self::ProxyRefused(status) => hinted(
+                format!("the proxy does not connect us to the server ({})", status.as_u16()),
+                format!("have the proxy let us through to the server, or do without it; it is from {proxy}"),
+            ),
+            Self::Proxy(error) => (format!("the proxy: {}", error.describe(sources).0), None),
+            Self::NotTls => hinted(
+                "the server does not speak TLS",
+                format!("if it is meant to speak plain HTTP, write http:// (the address is from {address})"),
+            ),
+            Self::NotHttp => {
+                hinted("the server does not speak HTTP", format!("is this Vault's port? The address is from {address}"))
+            }
+            Self::TooLarge => hinted(
+                format!("the answer is larger than {} MiB", MAX_RESPONSE_BYTES / 1024 / 1024),
+                "spread the secret over several paths",
+            ),
+            Self::Redirect(target, reason) => {
+                hinted(format!("redirected to {target}, but {reason}"), "give the address of the active server")
+            }
+            Self::AfterRedirect(target, error) => {
+                let (message, hint) = error.describe(sources);
+                (format!("redirected to {target}: {message}"), hint)
+            }
+            Self::InvalidRequest => ("the request could not be made".into(), None),
+            Self::ResourceLimit(message, hint) => hinted(*message, *hint),
+            Self::TlsSetup(error) => {
+                let Diagnostic { message, hint, .. } = error.into();
+                (message, hint)
+            }
         }
     }
 }
 
-impl From<ClientError> for TransportError {
-    fn from(error: ClientError) -> Self {
-        match error {
-            ClientError::GenericError { source } => source.downcast().unwrap_or(Self::Request),
-            _ => Self::Request,
+const TLS_HINT: &str = "TLS 1.2 or 1.3 is needed, and the server may want a --client-cert and --client-key";
+
+fn hinted(message: impl Into<String>, hint: impl Into<String>) -> (String, Option<String>) {
+    (message.into(), Some(hint.into()))
+}
+
+fn alert_hint(alert: AlertDescription) -> &'static str {
+    match alert {
+        AlertDescription::CertificateRequired
+        | AlertDescription::BadCertificate
+        | AlertDescription::UnknownCA
+        | AlertDescription::CertificateExpired
+        | AlertDescription::CertificateUnknown
+        | AlertDescription::UnsupportedCertificate => {
+            "it wants a certificate that it believes: give one with --client-cert and --client-key"
         }
+        _ => TLS_HINT,
+    }
+}
+
+/// `source` is the setting of the address.
+fn describe_certificate(error: &CertificateError, source: &str) -> (String, Option<String>) {
+    let clock_hint = "renew the server's certificate, or set the clock of this machine";
+    let name_hint = format!(
+        "write an address that the certificate is for (this one is from {source}), or say with --tls-server-name what it \
+         is for"
+    );
+    match error {
+        CertificateError::UnknownIssuer => hinted(
+            "the server's certificate is from an unknown authority",
+            "give the authority that signed it with --ca-cert or VAULT_CACERT",
+        ),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            hinted("the server's certificate has expired", clock_hint)
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            hinted("the server's certificate is not valid yet", clock_hint)
+        }
+        CertificateError::NotValidForName => hinted("the server's certificate is for another name", name_hint),
+        CertificateError::NotValidForNameContext { expected, presented } => {
+            let names: Vec<_> = presented.iter().map(|name| bare_name(name)).collect();
+            let names = if names.is_empty() { "no name at all".into() } else { names.join(", ") };
+            hinted(format!("the server's certificate is for {names}, not for {}", expected.to_str()), name_hint)
+        }
+        // A certificate made by `openssl req -x509`. Other clients accept it if it is trusted; rustls never does, and has
+        // no variant for it.
+        CertificateError::Other(other) if other.0.to_string() == "CaUsedAsEndEntity" => hinted(
+            "the server's certificate is that of an authority (CA:TRUE)",
+            "sign another one for the server with it, or make it anew with basicConstraints=CA:FALSE",
+        ),
+        _ => {
+            hinted("the server's certificate is not valid", "give the server a valid certificate, or the right address")
+        }
+    }
+}
+
+/// `vault.test` of `DnsName("vault.test")`, the form in which rustls reports names.
+fn bare_name(name: &str) -> &str {
+    let inner = name.split_once('(').and_then(|(_, inner)| inner.strip_suffix(')')).unwrap_or(name);
+    inner.trim_matches('"')
+}
+
+/// The kernel's reason, in the words of the standard library or, if it has none, of the C library.
+fn io_reason(error: &io::Error) -> String {
+    if error.kind() == io::ErrorKind::NotFound {
+        // Only a socket is a file that may be missing.
+        return "no such socket".into();
+    }
+    let kind = error.kind().to_string();
+    match error.raw_os_error() {
+        Some(code)
+            if matches!(kind.as_str(), "uncategorized error" | "operation would block" | "invalid input parameter") =>
+        {
+            Errno::from_raw(code).desc().to_lowercase()
+        }
+        _ => kind,
     }
 }
 
@@ -100,11 +221,11 @@ impl From<&io::Error> for TransportError {
                 Self::ResourceLimit("too many open files", RAISE_NOFILE_HINT)
             }
             io::ErrorKind::FileTooLarge => Self::TooLarge,
-            io::ErrorKind::TimedOut => Self::Slow,
+            io::ErrorKind::TimedOut => Self::Timeout,
             io::ErrorKind::UnexpectedEof | io::ErrorKind::Other => Self::Incomplete,
-            // A chunk that is none.
+            // An invalid chunk size.
             io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData if error.raw_os_error().is_none() => Self::NotHttp,
-            _ => Self::Connection(credential_file::why(error)),
+            _ => Self::Connection(io_reason(error)),
         }
     }
 }
@@ -119,81 +240,20 @@ impl From<hyper::Error> for TransportError {
     }
 }
 
-/// Something that was to be sent does not fit into a header.
 impl From<InvalidHeaderValue> for TransportError {
     fn from(_: InvalidHeaderValue) -> Self {
-        Self::Request
+        Self::InvalidRequest
     }
 }
 
 impl From<&rustls::Error> for TransportError {
     fn from(error: &rustls::Error) -> Self {
         match error {
-            rustls::Error::InvalidCertificate(fault) => Self::Certificate(fault.clone()),
+            rustls::Error::InvalidCertificate(error) => Self::Certificate(error.clone()),
             rustls::Error::NoCertificatesPresented => Self::Certificate(CertificateError::BadEncoding),
             rustls::Error::AlertReceived(alert) => Self::Alert(*alert),
             rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType) => Self::NotTls,
             _ => Self::Handshake,
         }
-    }
-}
-
-impl fmt::Display for TransportError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Lookup(why) | Self::Connection(why) => f.write_str(why),
-            Self::Incomplete => f.write_str("the connection was closed before the answer was complete"),
-            Self::Slow => f.write_str("no answer in time"),
-            Self::Certificate(fault) => f.write_str(&certificate(fault)),
-            Self::Alert(alert) => write!(f, "the server refused the TLS handshake ({alert:?})"),
-            Self::Handshake => f.write_str("the TLS handshake failed"),
-            Self::ProxyLogin => f.write_str("the proxy wants a user name and a password that it knows"),
-            Self::ProxyRefused(status) => {
-                write!(f, "the proxy does not connect us to the server ({})", status.as_u16())
-            }
-            Self::Proxy(trouble) => write!(f, "the proxy: {trouble}"),
-            Self::NotTls => f.write_str("the server does not speak TLS"),
-            Self::NotHttp => f.write_str("the server does not speak HTTP"),
-            Self::TooLarge => write!(f, "the answer is larger than {} MiB", LARGEST / 1024 / 1024),
-            Self::Redirect(target, why) => write!(f, "redirected to {target}, but {why}"),
-            Self::AfterRedirect(target, trouble) => write!(f, "redirected to {target}: {trouble}"),
-            Self::Request => f.write_str("the request could not be made"),
-            Self::ResourceLimit(what, _) => f.write_str(what),
-            Self::TlsSetup(error) => write!(f, "{error:#}"),
-        }
-    }
-}
-
-impl Error for TransportError {}
-
-/// `vault.test` of `DnsName("vault.test")`, which is how rustls tells names.
-fn plain(name: &str) -> &str {
-    let inner = name.split_once('(').and_then(|(_, inner)| inner.strip_suffix(')')).unwrap_or(name);
-    inner.trim_matches('"')
-}
-
-/// Whether an authority's certificate is used as a server's. What `openssl req -x509` makes is one, and other clients let
-/// it pass where it is trusted; rustls never does, and has no word of its own for it.
-pub(super) fn is_authority(fault: &CertificateError) -> bool {
-    matches!(fault, CertificateError::Other(other) if other.0.to_string() == "CaUsedAsEndEntity")
-}
-
-fn certificate(fault: &CertificateError) -> String {
-    match fault {
-        CertificateError::UnknownIssuer => "the server's certificate is from an unknown authority".into(),
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            "the server's certificate has expired".into()
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "the server's certificate is not valid yet".into()
-        }
-        CertificateError::NotValidForName => "the server's certificate is for another name".into(),
-        CertificateError::NotValidForNameContext { expected, presented } => {
-            let names: Vec<_> = presented.iter().map(|name| plain(name)).collect();
-            let names = if names.is_empty() { "no name at all".into() } else { names.join(", ") };
-            format!("the server's certificate is for {names}, not for {}", expected.to_str())
-        }
-        fault if is_authority(fault) => "the server's certificate is that of an authority (CA:TRUE)".into(),
-        _ => "the server's certificate is not valid".into(),
     }
 }

@@ -1,4 +1,4 @@
-//! What of docker/kubernetes can be seen without a cluster: tests/kubernetes.sh looks at the manifests.
+//! Tests of docker/kubernetes that need no cluster; scripts/manifests.sh validates the manifests.
 
 use crate::docker::{Container, Image, Janitor, ROOT, command, docker, unique};
 

@@ -1,4 +1,4 @@
-"""Each task uses one of the credentials that vault-exec gave to the worker; Airflow itself already uses the others."""
+"""Each task uses one credential that vault-exec passed to the worker. Airflow itself uses the others."""
 
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.providers.postgres.hooks.postgres import PostgresHook
@@ -9,7 +9,7 @@ BUCKET = "airflow"
 
 @dag(schedule=None, catchup=False)
 def credentials_at_work() -> None:
-    """A row through PostgreSQL, an object through S3, an artifact to MLflow."""
+    """Writes to PostgreSQL, S3 and MLflow."""
 
     @task
     def row() -> str:
@@ -33,7 +33,7 @@ def credentials_at_work() -> None:
     @task
     def log(content: str) -> str:
         """Logs an artifact, which the server puts into S3 with a credential of its own."""
-        import mlflow  # Slow, and the file is read again and again.
+        import mlflow  # Slow to import, and Airflow parses this file repeatedly.
 
         mlflow.set_experiment("airflow")
         with mlflow.start_run() as run:

@@ -1,1 +1,1 @@
-"""A small backend that proves each of its credentials at work."""
+"""A small backend that uses each of its credentials."""

@@ -40,7 +40,7 @@ storage = Minio(
 
 @asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-    """Makes the table and the bucket. A server that is away ends the program; whoever started it tries again."""
+    """Creates the table and the bucket. The program exits if a server is unreachable; Docker restarts it."""
     with database:
         with database.connection() as connection:
             connection.execute("CREATE TABLE IF NOT EXISTS notes (id serial PRIMARY KEY, text text NOT NULL)")
@@ -54,12 +54,12 @@ app = FastAPI(title="backend", lifespan=lifespan)
 
 @app.get("/health")
 def health() -> dict[str, str]:
-    """Whether the program runs, no more: a database that is away is no reason to end it."""
+    """Reports that the program runs. Does not check the database: restarting the program would not help."""
     return {"status": "ok"}
 
 
 class NewNote(BaseModel):
-    """A note without its number."""
+    """A note without its id."""
 
     text: str
 
@@ -87,13 +87,13 @@ def read_notes() -> list[Note]:
 
 @app.put("/objects/{name}", status_code=status.HTTP_204_NO_CONTENT)
 def put_object(name: str, content: Annotated[bytes, Body(media_type="application/octet-stream")]) -> None:
-    """Puts the body into the bucket."""
+    """Stores the body in the bucket."""
     storage.put_object(BUCKET, name, BytesIO(content), len(content))
 
 
 @app.get("/objects/{name}")
 def get_object(name: str) -> Response:
-    """Gets it back."""
+    """Returns an object of the bucket."""
     try:
         with storage.get_object(BUCKET, name) as found:
             return Response(found.read(), media_type="application/octet-stream")
@@ -104,7 +104,7 @@ def get_object(name: str) -> Response:
 
 
 class Token(BaseModel):
-    """As OAuth 2 names its parts."""
+    """A token response of OAuth 2 (RFC 6749, section 5.1)."""
 
     access_token: str
     token_type: str = "bearer"
@@ -112,14 +112,14 @@ class Token(BaseModel):
 
 @app.post("/token")
 def sign(subject: Annotated[str, Body(embed=True)]) -> Token:
-    """Signs a token with the key and the algorithm of the secret. It is a demo: nobody has to prove who they are."""
+    """Signs a token with the key and the algorithm from the secret. This demo does not authenticate the client."""
     claims = {"sub": subject, "exp": datetime.now(UTC) + TOKEN_LIFE}
     return Token(access_token=jwt.encode(claims, settings.jwt_secret_key.get_secret_value(), settings.jwt_algorithm))
 
 
 @app.get("/whoami")
 def verify(bearer: Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())]) -> dict[str, Any]:
-    """The claims of a token that we signed."""
+    """Returns the claims of a token signed by `sign`."""
     try:
         return jwt.decode(
             bearer.credentials, settings.jwt_secret_key.get_secret_value(), algorithms=[settings.jwt_algorithm]

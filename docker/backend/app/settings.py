@@ -1,11 +1,11 @@
-"""What the program is told by its environment."""
+"""The settings, read from the environment."""
 
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
 
 class Settings(BaseSettings):
-    """Each field is a variable: `jwt_algorithm` is `JWT_ALGORITHM`. Those without a default come from vault-exec."""
+    """Each field is a variable: `jwt_algorithm` is `JWT_ALGORITHM`. vault-exec sets those without a default."""
 
     postgres_user: str
     postgres_password: SecretStr

@@ -1,6 +1,6 @@
 #!/bin/sh
-# As the public image's: a server gets its configuration folder, the dev server its token; what is no program is a
-# command of bao.
+# Like the entrypoint of the public image: passes its configuration directory and dev token to `server`. If the first argument
+# is not a program, runs it as a command of bao.
 set -eu
 if [ "$1" = server ]; then
     shift

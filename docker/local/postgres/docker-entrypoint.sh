@@ -1,6 +1,6 @@
 #!/bin/bash
-# As the public image's, for what is used of it: the server does not run as root, and the first start makes the cluster,
-# the user and the database, and runs /docker-entrypoint-initdb.d.
+# A subset of the entrypoint of the public image: the server does not run as root; the first start creates the cluster, the
+# user and the database, and runs the scripts in /docker-entrypoint-initdb.d.
 set -eu
 case $1 in -*) set -- postgres "$@" ;; esac
 if [ "$1" != postgres ]; then exec "$@"; fi
@@ -11,7 +11,7 @@ if [ "$(id -u)" = 0 ]; then
     exec setpriv --reuid=postgres --regid=postgres --init-groups "$0" "$@"
 fi
 
-# The value of a variable, or of the file that NAME_FILE names.
+# setting NAME DEFAULT: prints the content of the file named by NAME_FILE, else the value of NAME, else DEFAULT.
 setting() {
     local file=$1_FILE
     if [ -n "${!file-}" ]; then cat "${!file}"; else printf %s "${!1-$2}"; fi
@@ -46,7 +46,7 @@ if ! [ -s "$PGDATA/PG_VERSION" ]; then
     chmod 700 "$PGDATA"
     initdb --username="$POSTGRES_USER" --pwfile=<(printf '%s\n' "$POSTGRES_PASSWORD") --auth=trust
     echo 'host all all all scram-sha-256' >>"$PGDATA/pg_hba.conf"
-    # Nobody connects over the network before everything is there.
+    # Accepts no network connections until the initialisation is complete.
     pg_ctl --pgdata="$PGDATA" --options="-c listen_addresses=''" --wait start
     if [ "$POSTGRES_DB" != postgres ]; then
         createdb --username="$POSTGRES_USER" --maintenance-db=postgres "$POSTGRES_DB"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# As the public image's: options are the server's, and the server does not run as root.
+# Like the entrypoint of the public image: options are passed to redis-server, which does not run as root.
 set -eu
 case $1 in -* | *.conf) set -- redis-server "$@" ;; esac
 if [ "$1" = redis-server ] && [ "$(id -u)" = 0 ]; then

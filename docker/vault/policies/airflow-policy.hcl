@@ -1,4 +1,4 @@
-# What the Airflow services may do: read their own secret, nothing else.
+# The Airflow services can read only their own secret.
 path "secret/data/airflow" {
   capabilities = ["read"]
 }

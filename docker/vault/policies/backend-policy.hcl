@@ -1,4 +1,4 @@
-# What the FastAPI backend may do: read its own secret, nothing else.
+# The FastAPI backend can read only its own secret.
 path "secret/data/backend" {
   capabilities = ["read"]
 }

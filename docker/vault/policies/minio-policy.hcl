@@ -1,4 +1,4 @@
-# What MinIO may do: read its own secret, nothing else.
+# MinIO can read only its own secret.
 path "secret/data/minio" {
   capabilities = ["read"]
 }

@@ -1,4 +1,4 @@
-# What MLflow may do: read its own secret, nothing else.
+# MLflow can read only its own secret.
 path "secret/data/mlflow" {
   capabilities = ["read"]
 }

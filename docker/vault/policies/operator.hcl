@@ -1,4 +1,4 @@
-# What a person may do who runs the cluster: about everything, but under a name in the audit log, and for an hour.
+# The operator has almost full access, for an hour and under a user name in the audit log.
 path "secret/*" {
   capabilities = ["create", "read", "update", "delete", "list"]
 }

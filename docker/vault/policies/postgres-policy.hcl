@@ -1,4 +1,4 @@
-# What PostgreSQL may do: read its own secret, nothing else.
+# PostgreSQL can read only its own secret.
 path "secret/data/postgres" {
   capabilities = ["read"]
 }

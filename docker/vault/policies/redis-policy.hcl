@@ -1,4 +1,4 @@
-# What Redis may do: read its own secret, nothing else.
+# Redis can read only its own secret.
 path "secret/data/redis" {
   capabilities = ["read"]
 }

@@ -1,5 +1,5 @@
-# What the issuer of secret_ids may do: have one made for any role, but only wrapped, so that it never sees one without
-# using it up. It is not told the role_ids, and so cannot log in as anybody.
+# The issuer can create secret_ids for any role, but only wrapped: it cannot read one without using up the wrapping token.
+# It cannot read role_ids, so it cannot log in as a service.
 path "auth/approle/role/+/secret-id" {
   capabilities     = ["update"]
   min_wrapping_ttl = "1s"

@@ -1,4 +1,4 @@
-# What the snapshot job may do: take a snapshot, which it cannot read.
+# The snapshot job can save snapshots, which are encrypted.
 path "sys/storage/raft/snapshot" {
   capabilities = ["read"]
 }

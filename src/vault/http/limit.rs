@@ -1,5 +1,5 @@
-//! `[net]` A wire that lets no more through than an answer may have, whatever it is made of: headers, chunks of nothing, or
-//! interim answers without end, which would keep us busier than the deadline can see.
+//! `[net]` Limits the bytes read per response, including headers, chunk framing and 1xx responses: an endless one would
+//! otherwise keep the process too busy to notice the deadline.
 
 use std::io;
 use std::pin::Pin;
@@ -9,24 +9,25 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::vault::http::exchange::LARGEST;
+/// The largest body; Vault's own limit for a request is 32 MiB, for a KV secret 1 MiB.
+pub(crate) const MAX_RESPONSE_BYTES: usize = 8 * 1024 * 1024;
 
-/// Besides the body there are a head, and the sizes of chunks.
-const MOST: usize = LARGEST + 1024 * 1024;
+/// The largest response, with room for its headers and chunk sizes.
+const MAX_WIRE_BYTES: usize = MAX_RESPONSE_BYTES + 1024 * 1024;
 
-/// How many bytes the answer may still have.
+/// How many bytes may still be read of the current response.
 #[derive(Clone)]
-pub(in crate::vault) struct ByteBudget(Arc<AtomicUsize>);
+pub(super) struct ByteBudget(Arc<AtomicUsize>);
 
 impl ByteBudget {
-    /// For the first answer.
-    pub(in crate::vault) fn new() -> Self {
-        Self(Arc::new(MOST.into()))
+    /// [`MAX_WIRE_BYTES`].
+    pub(super) fn new() -> Self {
+        Self(Arc::new(MAX_WIRE_BYTES.into()))
     }
 
-    /// For the next answer.
-    pub(in crate::vault) fn renew(&self) {
-        self.0.store(MOST, Ordering::Relaxed);
+    /// Sets it to [`MAX_WIRE_BYTES`] again, for the next response.
+    pub(super) fn reset(&self) {
+        self.0.store(MAX_WIRE_BYTES, Ordering::Relaxed);
     }
 
     fn spend(&self, bytes: usize) -> io::Result<()> {
@@ -36,36 +37,36 @@ impl ByteBudget {
     }
 }
 
-/// The wire, and what may still come over it.
-pub(in crate::vault) struct LimitedStream<W> {
-    wire: W,
-    allowance: ByteBudget,
+/// A stream whose reads fail with [`io::ErrorKind::FileTooLarge`] once the budget is spent.
+pub(super) struct LimitedStream<S> {
+    stream: S,
+    budget: ByteBudget,
 }
 
-impl<W> LimitedStream<W> {
-    pub(in crate::vault) const fn new(wire: W, allowance: ByteBudget) -> Self {
-        Self { wire, allowance }
+impl<S> LimitedStream<S> {
+    pub(super) const fn new(stream: S, budget: ByteBudget) -> Self {
+        Self { stream, budget }
     }
 }
 
-impl<W: AsyncRead + Unpin> AsyncRead for LimitedStream<W> {
+impl<S: AsyncRead + Unpin> AsyncRead for LimitedStream<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context, buffer: &mut ReadBuf) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.wire).poll_read(cx, buffer))?;
-        Poll::Ready(self.allowance.spend(buffer.filled().len() - before))
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        Poll::Ready(self.budget.spend(buffer.filled().len() - before))
     }
 }
 
-impl<W: AsyncWrite + Unpin> AsyncWrite for LimitedStream<W> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for LimitedStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.wire).poll_write(cx, bytes)
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.wire).poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.wire).poll_shutdown(cx)
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

@@ -1,7 +1,14 @@
-//! `[net]` HTTP over connections that carry one token and are wiped: see [`exchange`].
+//! `[net]` HTTP/1.1 over connections of this module's own making: see [`exchange`].
 
-pub(super) mod connect;
-pub(super) mod dns;
+mod connect;
+mod dns;
 pub(super) mod exchange;
 pub(super) mod limit;
-pub(super) mod tls;
+mod proxy;
+mod tls;
+
+/// A request that can be sent again without copying its body.
+pub(super) type HttpRequest = http::Request<http_body_util::Full<bytes::Bytes>>;
+
+/// A whole response.
+pub(super) type HttpResponse = http::Response<Vec<u8>>;

@@ -1,5 +1,6 @@
-//! `[net]` How the server proves who it is.
+//! `[net]` TLS: which certificates are accepted from the server, and which one it is printed.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -15,10 +16,11 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 
 use crate::config::{Setting, Tls, TrustAnchors};
 use crate::credential_file;
+use crate::deadline::Deadline;
 use crate::error::CliError;
-use crate::retry::RetryPolicy;
+use crate::vault::report::Trust;
 
-/// The files a Linux system keeps its authorities in, in the order in which Go, and so Vault's own client, looks.
+/// Where Linux systems keep their certificates, in the order in which Go, and so Vault's own client, looks.
 const SYSTEM_FILES: [&str; 6] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -28,50 +30,52 @@ const SYSTEM_FILES: [&str; 6] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// The directories it keeps them in where it has none of the files.
+/// The directories that are read if none of [`SYSTEM_FILES`] exists.
 const SYSTEM_DIRECTORIES: [&str; 2] = ["/etc/ssl/certs", "/etc/pki/tls/certs"];
 
-/// Decides whom to trust and says whom. Reads files.
-pub(in crate::vault) fn client_config(tls: &Tls, deadline: &RetryPolicy) -> anyhow::Result<(ClientConfig, String)> {
+const PEM_HINT: &str = "it must hold PEM text that starts with -----BEGIN CERTIFICATE-----";
+
+/// Reads the files of the trust anchors and of the client certificate.
+///
+/// # Errors
+/// If one cannot be read, or holds no certificate or key.
+pub(super) fn client_config(tls: &Tls, deadline: Deadline) -> anyhow::Result<(ClientConfig, Trust)> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .context("prepare TLS")?;
     let (builder, trust) = if tls.verify {
-        let (trusted, from) = choose(&tls.trust_anchors, deadline)?;
-        (builder.with_root_certificates(trusted), from)
+        let (store, trust) = root_store(&tls.trust_anchors, deadline)?;
+        (builder.with_root_certificates(store), trust)
     } else {
-        let anybody = Arc::new(NoVerification(provider));
-        (builder.dangerous().with_custom_certificate_verifier(anybody), "anybody".to_owned())
+        let verifier = Arc::new(NoVerification(provider));
+        (builder.dangerous().with_custom_certificate_verifier(verifier), Trust::Unverified)
     };
     let mut config = match &tls.client_identity {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
-            let (chain, private) = identity(certificate, key, deadline)?;
-            let fault = || {
+            let (chain, private) = client_identity(certificate, key, deadline)?;
+            let mismatch = |_| {
                 CliError::new("the certificate and the key do not belong together")
                     .hint(format!("the key is from {key}"))
             };
-            builder
-                .with_client_auth_cert(chain, private)
-                .map_err(|_| fault())
-                .with_context(|| certificate.to_string())?
+            builder.with_client_auth_cert(chain, private).map_err(mismatch).with_context(|| certificate.to_string())?
         }
     };
-    // No connection lives long enough to be resumed, and its secrets are not kept.
+    // No connection lives long enough to be resumed, so that its secrets need not be kept.
     config.resumption = Resumption::disabled();
     Ok((config, trust))
 }
 
-/// The certificate and the key that prove to the server who we are. They may be in one file.
-fn identity(
+/// The client certificate with its chain, and its key. Both may be in one file.
+fn client_identity(
     certificate: &Setting,
     key: &Setting,
-    deadline: &RetryPolicy,
+    deadline: Deadline,
 ) -> anyhow::Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
-    let chain = CertificateDer::pem_slice_iter(credential_file::read(certificate, deadline)?.expose())
+    let chain = CertificateDer::pem_slice_iter(credential_file::read_public(certificate, deadline)?.expose())
         .collect::<Result<Vec<_>, _>>();
-    let chain = chain.ok().filter(|chain| !chain.is_empty()).ok_or_else(|| no_authority(&certificate.to_string()))?;
+    let chain = chain.ok().filter(|chain| !chain.is_empty()).ok_or_else(|| no_certificate(certificate))?;
     let key = PrivateKeyDer::from_pem_slice(credential_file::read_private(key, deadline)?.expose()).map_err(|_| {
         CliError::new(format!("{key}: it holds no private key"))
             .hint("it must hold PEM text such as -----BEGIN PRIVATE KEY-----, not encrypted")
@@ -79,38 +83,36 @@ fn identity(
     Ok((chain, key))
 }
 
-/// The authorities, and who they are in words.
-fn choose(roots: &TrustAnchors, deadline: &RetryPolicy) -> anyhow::Result<(RootCertStore, String)> {
-    let mut trusted = RootCertStore::empty();
-    let (source, count) = match roots {
-        TrustAnchors::File(file) => (
-            file.to_string(),
-            add(&mut trusted, credential_file::read(file, deadline)?.expose()).with_context(|| file.to_string())?,
-        ),
-        TrustAnchors::Pem(pem) => {
-            (pem.source.clone(), add(&mut trusted, pem.value.as_bytes()).with_context(|| pem.source.clone())?)
+fn root_store(anchors: &TrustAnchors, deadline: Deadline) -> anyhow::Result<(RootCertStore, Trust)> {
+    let mut store = RootCertStore::empty();
+    let (source, added) = match anchors {
+        TrustAnchors::File(file) => {
+            (file.to_string(), add_pem(&mut store, credential_file::read_public(file, deadline)?.expose()))
         }
+        TrustAnchors::Pem(pem) => (pem.source.clone(), add_pem(&mut store, pem.value.as_bytes())),
         TrustAnchors::Directory(directory) => {
-            let count =
-                add_directory(&mut trusted, &directory.value, deadline).with_context(|| directory.source.clone())?;
-            (directory.to_string(), count)
+            add_directory(&mut store, &directory.value, deadline).with_context(|| directory.source.clone())?;
+            (directory.to_string(), Ok(()))
         }
-        TrustAnchors::System { file, directories } => return system(file.as_ref(), directories.as_ref(), deadline),
+        TrustAnchors::System { file, directories } => {
+            return system_store(file.as_ref(), directories.as_ref(), deadline);
+        }
     };
-    if count == 0 {
-        return Err(no_authority(&source));
+    added.with_context(|| source.clone())?;
+    match store.len() {
+        0 => Err(no_certificate(source)),
+        count => Ok((store, Trust::Given(count, source))),
     }
-    Ok((trusted, format!("{}, from {source} and no others", authorities(count))))
 }
 
-/// The system's authorities, or the bundled ones where it has none, as in an image made from scratch.
-fn system(
+/// The certificates of the system or, if it has none, the bundled ones. `file` and `directories` replace its paths.
+fn system_store(
     file: Option<&Setting>,
     directories: Option<&Setting>,
-    deadline: &RetryPolicy,
-) -> anyhow::Result<(RootCertStore, String)> {
-    let mut trusted = RootCertStore::empty();
-    let mut places = Vec::new();
+    deadline: Deadline,
+) -> anyhow::Result<(RootCertStore, Trust)> {
+    let mut store = RootCertStore::empty();
+    let mut paths = Vec::new();
     let files = match file {
         Some(file) => vec![file.value.as_str()],
         None => SYSTEM_FILES.to_vec(),
@@ -118,61 +120,54 @@ fn system(
     if let Some(file) = files.into_iter().find(|file| Path::new(file).exists()) {
         let pem =
             credential_file::read_file(file, deadline).map_err(|error| credential_file::unreadable(file, &error))?;
-        add(&mut trusted, pem.expose()).with_context(|| file.to_owned())?;
-        places.push(file);
+        add_pem(&mut store, pem.expose()).with_context(|| file.to_owned())?;
+        paths.push(file.to_owned());
     }
     let directories = match directories {
         Some(directories) => directories.value.split(':').collect(),
-        None if places.is_empty() => SYSTEM_DIRECTORIES.to_vec(),
+        None if paths.is_empty() => SYSTEM_DIRECTORIES.to_vec(),
         None => Vec::new(),
     };
     for directory in directories.into_iter().filter(|directory| Path::new(directory).is_dir()) {
-        add_directory(&mut trusted, directory, deadline)?;
-        places.push(directory);
+        add_directory(&mut store, directory, deadline)?;
+        paths.push(directory.to_owned());
     }
-    let source = if trusted.is_empty() {
-        trusted.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        "the bundled ones, since the system has none".to_owned()
+    let trust = if store.is_empty() {
+        store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        Trust::Bundled(store.len())
     } else {
-        format!("the system's, from {}", places.join(", "))
+        Trust::System(store.len(), paths)
     };
-    let count = trusted.len();
-    Ok((trusted, format!("{}, {source}", authorities(count))))
+    Ok((store, trust))
 }
 
-fn add_directory(store: &mut RootCertStore, directory: &str, deadline: &RetryPolicy) -> Result<usize, CliError> {
+/// Adds the certificates of every file in a directory. A file without any is skipped: another may have what is needed.
+fn add_directory(store: &mut RootCertStore, directory: &str, deadline: Deadline) -> Result<(), CliError> {
     let unreadable = |error: io::Error| credential_file::unreadable(directory, &error);
-    let mut count = 0;
     for entry in fs::read_dir(directory).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
-        if path.is_file() {
-            // A stray file is no reason to stop: the others may hold what is needed.
-            let pem = path.to_str().and_then(|path| credential_file::read_file(path, deadline).ok());
-            count += pem.and_then(|pem| add(store, pem.expose()).ok()).unwrap_or(0);
+        let path = path.to_str().filter(|path| Path::new(path).is_file());
+        if let Some(pem) = path.and_then(|path| credential_file::read_file(path, deadline).ok()) {
+            let _ = add_pem(store, pem.expose());
         }
     }
-    Ok(count)
+    Ok(())
 }
 
-fn authorities(count: usize) -> String {
-    if count == 1 { "1 authority".into() } else { format!("{count} authorities") }
-}
-
-/// Adds every certificate in a PEM text. One that is not understood is passed over, as every other client does: old
-/// authorities have odd encodings.
-fn add(store: &mut RootCertStore, pem: &[u8]) -> Result<usize, CliError> {
+/// Adds every certificate in a PEM text. One that rustls cannot parse is skipped, as other clients do: some old ones have
+/// invalid encodings.
+fn add_pem(store: &mut RootCertStore, pem: &[u8]) -> Result<(), CliError> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let certificates = certificates.map_err(|_| CliError::new("it is no PEM text").hint(PEM))?;
-    Ok(store.add_parsable_certificates(certificates).0)
+    let certificates = certificates.map_err(|_| CliError::new("it is no PEM text").hint(PEM_HINT))?;
+    store.add_parsable_certificates(certificates);
+    Ok(())
 }
 
-const PEM: &str = "it must hold PEM text that starts with -----BEGIN CERTIFICATE-----";
-
-fn no_authority(source: &str) -> anyhow::Error {
-    CliError::new(format!("{source}: it holds no certificate")).hint(PEM).into()
+fn no_certificate(source: impl fmt::Display) -> anyhow::Error {
+    CliError::new(format!("{source}: it holds no certificate")).hint(PEM_HINT).into()
 }
 
-/// `--tls-skip-verify`: believes every certificate, but still checks that the server holds its key.
+/// `--tls-skip-verify`: accepts every certificate, but still checks that the server has its key.
 #[derive(Debug)]
 struct NoVerification(Arc<CryptoProvider>);
 

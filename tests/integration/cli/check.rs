@@ -1,4 +1,4 @@
-//! What `--check` tells, and that it does nothing else.
+//! The report of `--check`.
 
 use std::fs;
 
@@ -13,11 +13,11 @@ use crate::support::scratch::TmpfsDir;
 use crate::support::vault::{Outcome, TestVault};
 use crate::support::wait::wait_until;
 
-/// Values that must be nowhere in what is said. Their lengths are numbers that nothing else has.
+/// Values that no output may contain, nor their lengths, which differ from all other numbers.
 const CANARY: &str = "canary-of-nineteen!";
 const OTHER: &str = "another-canary-of-thirty-seven-bytes!";
 
-/// `{url}` stands for the address of the server.
+/// Calls with `--check`.
 trait Checks {
     #[track_caller]
     fn checks(&self, code: i32, table: &str) -> Outcome;
@@ -46,11 +46,11 @@ impl Checks for TestVault {
 
 fn text_of(outcome: &Outcome) -> String {
     let text = String::from_utf8(outcome.stdout.clone()).unwrap();
-    // Whether memory can be locked is the machine's to say.
+    // Whether memory can be locked depends on the machine.
     text.replace("memory    not locked: the limit is too low\n", "memory    locked\n")
 }
 
-/// What stands below the variables where a root token is given.
+/// The lines after the variables with a root token.
 const REST: &str = "\
 server    {addr}
 trust     anybody, over plain HTTP
@@ -319,6 +319,7 @@ problems  none
 }
 
 #[test]
+#[ignore = "Debian: installs PostgreSQL"]
 fn a_check_revokes_its_leases() {
     let vault = with_database("checks", &json!({"token_ttl": "3h"}));
     let outcome = vault.clone().args(["--check"]).alone().exits(0);
@@ -351,6 +352,7 @@ fn a_check_writes_no_file_and_reports_an_existing_one() {
 }
 
 #[test]
+#[ignore = "root: starts vault-exec as another user"]
 fn a_check_reports_a_directory_without_write_permission() {
     let memory = TmpfsDir::new();
     let vault = app().args(["--explicit", "--file", "A={user}", "--file-dir", memory.path()]);
@@ -379,6 +381,7 @@ fn a_key_cannot_forge_a_line() {
 }
 
 #[test]
+#[ignore = "Debian: installs PostgreSQL"]
 fn warnings_go_to_standard_error() {
     let vault = with_database("warns", &json!({"token_ttl": "3h"}));
     let outcome = vault.args(["--check", "--format", "json", "-v"]).alone().exits(0);

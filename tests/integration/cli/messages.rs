@@ -1,8 +1,9 @@
-//! What is said on the way, in both forms, and what never is.
+//! Log and error messages as text and as JSON.
+
+use serde_json::Value;
 
 use crate::support::openbao::ROOT;
 use crate::support::vault::{Outcome, TestVault};
-use serde_json::Value;
 
 /// The objects of `--log-format json`, one a line.
 fn lines(outcome: &Outcome) -> Vec<Value> {

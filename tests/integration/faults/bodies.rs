@@ -1,11 +1,11 @@
-//! Bodies that look like an answer of Vault's, and are none, or an odd one.
+//! Bodies that resemble a response of Vault.
 
 use crate::faults::request::{Effect, Step, check_effect, expected};
 use crate::faults::{Row, Section, Trial};
 use crate::support::canary::CANARY;
 use crate::support::fake_server::Reply;
 
-/// A good answer, but for what stands in its innermost object.
+/// A valid response with this text in its innermost object.
 fn around(data: &str) -> String {
     format!(r#"{{"data":{{"data":{{{data}}},"metadata":{{"version":1,"destroyed":false}}}}}}"#)
 }
@@ -25,6 +25,7 @@ fn row(name: &str, effect: &Effect, body: impl Into<Vec<u8>>) -> Row {
         trials.push(Trial {
             name: format!("{name}, TLS: {tls} {}", voice.join(" ")),
             waits: false,
+            needs_root: false,
             check: Box::new(move || {
                 let fake = Step::Read.fake([Reply::answer(200, body.clone())], tls);
                 check_effect(Step::Read, &fake, &expected, voice);
@@ -34,7 +35,7 @@ fn row(name: &str, effect: &Effect, body: impl Into<Vec<u8>>) -> Row {
     Row { columns: vec![name.to_owned(), when, said], trials }
 }
 
-/// What is said of the secret itself.
+/// A message about the secret.
 fn whole(why: &str, hint: &str) -> Effect {
     Effect::Message(format!("vault-exec: {why}\nhint: {hint}\n"))
 }
@@ -127,8 +128,8 @@ pub(super) fn section() -> Section {
     ];
     Section {
         title: "The body",
-        about: "Sent with a 200 to a read, over HTTP and TLS. One request is made, and a value is never told.",
-        columns: &["the body has", "ends", "what is said"],
+        about: "Sent with status 200 in response to a read, over HTTP and TLS. One request is sent, and no value is printed.",
+        columns: &["the body has", "result", "message"],
         rows,
     }
 }

@@ -9,41 +9,41 @@ use crate::support::fake_server::{FakeServer, ODD, Reply, UNREACHABLE, secret_bo
 use crate::support::tls::LoopbackTls;
 use crate::support::vault::TestVault;
 
-/// What comes of a request that meets a fault.
+/// The effect of a fault.
 #[derive(Clone)]
 pub(super) enum Effect {
-    /// The answer is good.
+    /// The response is valid.
     Accepted,
-    /// This is said at once, whole: it is what the secret holds that is wrong.
+    /// The start fails at once with this whole message.
     Message(String),
-    /// The answer is about the path or the credential: this is said at once behind the stage, without an address.
+    /// The start fails at once with this text after the stage, without the address.
     StageMessage(String),
-    /// No second try would help: this is said at once, behind the address.
+    /// The start fails at once with this text after the address.
     Fatal { why: String, hint: String },
-    /// An answer of Vault's that means nothing here, with this status and reason.
+    /// A response of Vault with an unexpected status and its reason.
     UnexpectedStatus(u16, &'static str),
-    /// An answer with this status that is not Vault's.
+    /// A response with this status that is not from Vault.
     NotFromVault(u16),
-    /// It may be better the next time: tried again until the tries or the time are over.
+    /// Retried until the attempts or the time are used up.
     Retried { why: String, hint: String },
-    /// No answer comes to an end: the time does.
+    /// No response is complete before the timeout.
     TimesOut,
 }
 
-/// The requests of a start, each of which may meet a fault.
+/// The requests of a start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// The read of the only path.
     Read,
-    /// The read of the second path, while the first one is answered well.
+    /// The read of the second path, if the first succeeds.
     Second,
-    /// The question what the mount is, after a read that brought nothing.
+    /// The lookup of the mount after a 404.
     Mount,
     /// The login with a `role_id` and a `secret_id`.
     Login,
-    /// The question whether a token that was refused is worth anything.
+    /// The lookup of a refused token.
     LookUp,
-    /// The revocation of the token that a login brought.
+    /// The revocation of the login token.
     Revoke,
 }
 
@@ -52,7 +52,7 @@ pub(super) const STEPS: [Step; 6] = [Step::Read, Step::Second, Step::Mount, Step
 const APP: &str = "secret/data/app";
 
 impl Step {
-    /// What is asked for.
+    /// The path of the request.
     pub(super) const fn asks(self) -> &'static str {
         match self {
             Self::Read => APP,
@@ -64,7 +64,7 @@ impl Step {
         }
     }
 
-    /// The body of a good answer.
+    /// The body of a valid response.
     pub(super) fn body(self) -> String {
         match self {
             Self::Read | Self::Second => secret_body(&[("a", CANARY)]),
@@ -74,7 +74,7 @@ impl Step {
         }
     }
 
-    /// A server that is good but for the answer to this request.
+    /// A server whose replies are valid except for this request.
     pub(super) fn fake(self, replies: impl IntoIterator<Item = Reply>, tls: bool) -> FakeServer {
         let good = || [Reply::secret(&[("a", CANARY)])];
         let fake = if tls {
@@ -91,7 +91,7 @@ impl Step {
         fake.and_at(self.asks(), replies)
     }
 
-    /// How vault-exec is called to make this request, among as few others as can be.
+    /// A call that sends this request, and as few others as possible.
     pub(super) fn vault(self, fake: &FakeServer) -> TestVault {
         let vault = fake.vault().env("VAULT_CACERT", &TLS.ca_file);
         match self {
@@ -106,7 +106,7 @@ impl Step {
         }
     }
 
-    /// What a failure of this request begins with.
+    /// The stage that a message about this request starts with.
     const fn stage(self) -> &'static str {
         match self {
             Self::Second => "read secret/b",
@@ -116,13 +116,13 @@ impl Step {
     }
 }
 
-/// The certificate of every server here that speaks TLS.
+/// Shared by all servers.
 static TLS: LazyLock<LoopbackTls> = LazyLock::new(LoopbackTls::new);
 
-/// The time of those that need all of it.
+/// The timeout if all of it is used.
 const SHORT: Duration = Duration::from_secs(2);
 
-/// The time of those that do not.
+/// The timeout otherwise.
 const LONG: Duration = Duration::from_secs(60);
 
 pub(super) fn at_once(why: &str, hint: &str) -> Effect {
@@ -142,10 +142,10 @@ pub(super) fn reset() -> Effect {
 }
 
 impl Effect {
-    /// When it effect, and what is said then.
+    /// The columns `result` and `message`.
     fn text(&self) -> (&'static str, String) {
         match self {
-            Self::Accepted => ("understood", String::new()),
+            Self::Accepted => ("accepted", String::new()),
             Self::Message(text) | Self::StageMessage(text) => ("at once", text.clone()),
             Self::Fatal { why, hint } => ("at once", format!("{why}\n{hint}")),
             Self::UnexpectedStatus(status, reason) => {
@@ -155,12 +155,12 @@ impl Effect {
                 let hint = "hint: is this Vault's address? It is from VAULT_ADDR\n";
                 ("at once", format!("the server answered {status}, but not as Vault does\n{hint}"))
             }
-            Self::Retried { why, hint } => ("tried again", format!("{why}\n{hint}")),
-            Self::TimesOut => ("out of time", format!("no answer in time\n{UNREACHABLE}")),
+            Self::Retried { why, hint } => ("retried", format!("{why}\n{hint}")),
+            Self::TimesOut => ("timeout", format!("no answer in time\n{UNREACHABLE}")),
         }
     }
 
-    /// The status of a complete answer that brings nothing.
+    /// The status of a complete response without a secret.
     const fn status(&self) -> Option<u16> {
         match self {
             Self::UnexpectedStatus(status, _) | Self::NotFromVault(status) => Some(*status),
@@ -168,74 +168,74 @@ impl Effect {
         }
     }
 
-    /// What the table says of it.
+    /// The same as cells.
     pub(super) fn columns(&self) -> [String; 2] {
         let (when, text) = self.text();
         [when.into(), cell(&text)]
     }
 }
 
-/// A token that was refused may well be good.
+/// The message if the lookup of the token does not fail with 403.
 const DENIED: &str = "vault-exec: read secret/app: permission denied (403)\nhint: a policy of the token must hold\n\
                       path \"secret/data/app\" {\n  capabilities = [\"read\"]\n}\n";
 
-/// What is said of a secret that is not there where the server tells what the mount is, and where it does not.
+/// The message about a missing secret if the lookup of the mount succeeds, and if it fails.
 const ABSENT: &str = "vault-exec: read secret/app: no such secret\n\
                       hint: `bao kv list secret` shows what is there; --optional-path lets it be absent\n";
 const UNSURE: &str = "vault-exec: read secret/app: no such secret\n\
                       hint: check --kv and --mount: the server did not say which engine holds the path\n";
 
-/// What one request meets, how often, and how long that may take.
+/// The expected result of a call.
 pub(super) struct Expected {
-    /// Standard error where the program is not started, or what is said before it is.
+    /// Standard error.
     pub(super) stderr: String,
     starts: bool,
     pub(super) requests: std::ops::RangeInclusive<usize>,
     pub(super) timeout: Duration,
 }
 
-/// The warning about a token that outlives its purpose.
+/// The warning about a failed revocation.
 fn unrevoked(why: &str) -> String {
     format!("vault-exec: the token of the login could not be revoked and lives on until it expires: {why}\n")
 }
 
 impl Expected {
-    /// Effect at once with this text.
+    /// The start fails at once with this text.
     pub(super) fn told(text: &str) -> Self {
         Self { stderr: text.into(), starts: false, requests: 1..=1, timeout: LONG }
     }
 
-    /// The program starts at once, and this is said before.
+    /// The program starts after this message.
     fn starts(text: String) -> Self {
         Self { stderr: text, starts: true, requests: 1..=1, timeout: LONG }
     }
 
-    /// What comes of a revocation that is answered with this status.
+    /// The result of a revocation with this status.
     pub(super) fn revoked(status: u16) -> Self {
         Self::starts(if (200..300).contains(&status) { String::new() } else { unrevoked(&status.to_string()) })
     }
 
-    /// Whether all of a short time is needed.
+    /// Whether all of a short timeout is used.
     pub(super) fn is_short(&self) -> bool {
         self.timeout == SHORT
     }
 }
 
-/// What comes of a fault at this step, with one try or as many as the time allows.
+/// The result of a fault at this step, with one attempt or as many as the timeout allows.
 pub(super) fn expected(step: Step, effect: &Effect, one_try: bool) -> Expected {
     let (_, text) = effect.text();
     let why = text.lines().next().unwrap_or_default();
     let slow = matches!(effect, Effect::TimesOut);
     match (step, effect) {
-        // It has one try, and whatever that brings, the refusal stands.
+        // The lookup has one attempt, and the refusal is reported in any case.
         (Step::LookUp, _) => Expected { timeout: if slow { SHORT } else { LONG }, ..Expected::told(DENIED) },
-        // It has one try, too, and no program waits for a second one.
+        // The revocation has one attempt.
         (Step::Revoke, Effect::Accepted) => Expected::starts(String::new()),
         (Step::Revoke, effect) => match effect.status() {
             Some(status) => Expected::revoked(status),
             None => Expected { timeout: if slow { SHORT } else { LONG }, ..Expected::starts(unrevoked(why)) },
         },
-        // An answer that does not tell what the mount is leaves the first one standing.
+        // Without the type of the mount the 404 is reported.
         (Step::Mount, Effect::Accepted) => Expected::told(ABSENT),
         (Step::Mount, Effect::StageMessage(_) | Effect::UnexpectedStatus(..) | Effect::NotFromVault(_)) => {
             Expected::told(UNSURE)
@@ -262,7 +262,7 @@ pub(super) fn expected(step: Step, effect: &Effect, one_try: bool) -> Expected {
     }
 }
 
-/// Meets the fault, and checks everything that can be seen of it.
+/// Calls vault-exec and checks messages, exit code, environment and requests.
 pub(super) fn check_effect(step: Step, fake: &FakeServer, expected: &Expected, more: &[&str]) {
     let timeout = format!("{}s", expected.timeout.as_secs());
     let vault = step.vault(fake).args(["--timeout", &timeout]).args(more.iter().copied());
@@ -281,7 +281,7 @@ pub(super) fn check_effect(step: Step, fake: &FakeServer, expected: &Expected, m
     assert!(expected.requests.contains(&asked), "{asked} requests for {}", step.asks());
 }
 
-/// The start goes on after two tries, and says once what it waited for.
+/// The third attempt succeeds, and the wait is reported once.
 pub(super) fn check_retry(step: Step, fake: &FakeServer, effect: &Effect) {
     let (_, text) = effect.text();
     let why = text.lines().next().unwrap_or_default();

@@ -1,4 +1,5 @@
-//! A server, or another program on its port, that closes the connection, stays silent, sends too much or does not speak HTTP.
+//! A server, or another program on its port, that closes the connection, stays silent, sends too much or does not speak
+//! HTTP.
 
 use crate::faults::request::{Effect, STEPS, Step, at_once, check_effect, check_retry, cut, expected, reset};
 use crate::faults::{Row, Section, Trial};
@@ -8,7 +9,7 @@ use crate::support::fake_server::Reply;
 /// Replies to a request whose good answer would have this body.
 type Replies = Box<dyn Fn(&str) -> Vec<Reply> + Send + Sync>;
 
-/// A fault that any request may meet.
+/// A fault that any request may have.
 struct Fault {
     name: &'static str,
     /// What the server does instead of sending this body.
@@ -20,7 +21,7 @@ struct Fault {
     requests: usize,
 }
 
-/// One reply, whatever the body.
+/// A fault that is one reply.
 fn fault(name: &'static str, effect: Effect, reply: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Fault {
     Fault { name, reply: Box::new(move |body| vec![reply(body)]), effect, over_tls: None, requests: 1 }
 }
@@ -30,7 +31,7 @@ impl Fault {
         Self { over_tls: Some(effect), ..self }
     }
 
-    /// Is met only by the second request of a try, which a redirect makes.
+    /// Only the second request of an attempt, the one after a redirect, fails.
     fn behind_a_redirect(self) -> Self {
         Self { requests: 2, ..self }
     }
@@ -55,7 +56,7 @@ impl Fault {
                 trials.push(Self::trial(&fault, tls, step, one_try, &[]));
             }
             if step == Step::Read {
-                // Nobody may see in the loudest voice what is for nobody's eyes.
+                // Also the most detailed log contains no secret.
                 trials.push(Self::trial(&fault, tls, step, true, &["-vv"]));
                 trials.push(Self::trial(&fault, tls, step, true, &["-vv", "--log-format", "json"]));
             }
@@ -66,7 +67,7 @@ impl Fault {
         Row { columns, trials }
     }
 
-    /// Is met twice, and is over then: the start has only waited, which was said once.
+    /// The fault occurs twice: the start succeeds and reports the wait once.
     fn retried(fault: &std::sync::Arc<Self>, tls: bool) -> Trial {
         let fault = std::sync::Arc::clone(fault);
         let name = format!("{}, twice, TLS: {tls}", fault.name);
@@ -76,7 +77,7 @@ impl Fault {
             let fake = step.fake([bad.clone(), bad, vec![Reply::answer(200, step.body())]].concat(), tls);
             check_retry(step, &fake, &fault.effect);
         };
-        Trial { name, waits: false, check: Box::new(check) }
+        Trial { name, waits: false, needs_root: false, check: Box::new(check) }
     }
 
     fn trial(
@@ -103,14 +104,14 @@ impl Fault {
         let check = move || {
             let mut replies = (fault.reply)(&step.body());
             if matches!(fault.effect, Effect::Accepted) && fault.over_tls.is_none() {
-                // It is the answer that is odd, not what happens behind it.
+                // The connection stays open.
                 replies = replies.into_iter().map(Reply::then_listen).collect();
             }
             let fake = step.fake(replies, tls);
             let attempts: &[&str] = if one_try { &["--attempts", "1"] } else { &[] };
             check_effect(step, &fake, &expected, &[attempts, voice].concat());
         };
-        Trial { name, waits, check: Box::new(check) }
+        Trial { name, waits, needs_root: false, check: Box::new(check) }
     }
 }
 
@@ -189,22 +190,22 @@ pub(super) fn connections() -> Section {
     Section {
         title: "The connection",
         about: SERVER,
-        columns: &["the server is, or sends", "ends", "what is said"],
+        columns: &["the server is, or sends", "result", "message"],
         rows: faults.into_iter().map(Fault::row).collect(),
     }
 }
 
 const SERVER: &str = "\
-Each is met over HTTP and TLS, with `--attempts 1` and with `--timeout 2s`, by each of six requests: the read of the only
-path; that of the second path, while the first is answered well; the question what the mount is; the login with AppRole;
-the question whether a token that was refused is worth anything; the revocation of the token of the login. Where it effect
-at once, one request was made, else with `--timeout 2s` at least two, unless the first took all of the time.
+Each fault is tried over HTTP and TLS, with `--attempts 1` and with `--timeout 2s`, in each of six requests: the read of the
+only path; the read of the second path, if the first succeeds; the lookup of the mount; the login with AppRole; the lookup
+of a refused token; the revocation of the login token. Faults that end the start at once take one request, others at least
+two with `--timeout 2s`, unless the first takes all of the time.
 
-In front of what is said stands `vault-exec: read secret/app: {addr}: ` (or `log in at auth/approle`), behind the reason
-`; gave up after 1 try (--attempts)` or `; gave up after 2s (--timeout)` unless it effect at once. Before a second try,
-`vault-exec: waiting for {addr}: REASON (for 2s at most)` is said, once. Two requests make no start fail: after a token
-was refused, the refusal is reported whatever else happens; that a token could not be revoked is a warning, `the token of
-the login could not be revoked and lives on until it expires: REASON`, and the program is started.";
+The message is `vault-exec: read secret/app: {addr}: REASON` (or `log in at auth/approle`), followed by `; gave up after 1
+try (--attempts)` or `; gave up after 2s (--timeout)` unless the start ends at once. Before the second attempt,
+`vault-exec: waiting for {addr}: REASON (for 2s at most)` is printed, once. Faults of two requests fail no start: if the
+lookup of a refused token fails, the refusal is reported; if the revocation fails, the program starts after the warning `the
+token of the login could not be revoked and lives on until it expires: REASON`.";
 
 /// The answer is complete, but not one that Vault would give.
 #[allow(clippy::too_many_lines, reason = "a table")]
@@ -327,9 +328,9 @@ pub(super) fn answers() -> Section {
         faults.push(fault(name, not_http(), move |_| Reply::raw(format!("HTTP/1.1 {status} {CANARY}\r\n\r\n"))));
     }
     Section {
-        title: "The answer",
-        about: "Met in the same ways.",
-        columns: &["the server sends", "ends", "what is said"],
+        title: "The response",
+        about: "Tried in the same requests.",
+        columns: &["the server sends", "result", "message"],
         rows: faults.into_iter().map(Fault::row).collect(),
     }
 }

@@ -1,7 +1,8 @@
-//! Which secret is read, and what is said when it is not.
+//! Reading secrets, and errors of reads.
+
+use serde_json::json;
 
 use crate::support::vault::{DOUBTED, TestVault};
-use serde_json::json;
 
 #[test]
 fn a_secret_becomes_variables() {

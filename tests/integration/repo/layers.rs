@@ -34,6 +34,8 @@ fn pure_files_neither_ask_nor_touch_anything() {
     let pure: Vec<_> = sources.iter().filter(|(_, text)| text.starts_with("//! `[pure]`")).collect();
     assert!(pure.len() > 8, "{}", pure.len());
     for (file, text) in pure {
+        // The one file of that step that is pure, too.
+        let text = text.replace("crate::vault::report::", "");
         for outside in [
             "tokio",
             "vaultrs",

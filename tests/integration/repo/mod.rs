@@ -2,4 +2,5 @@
 
 mod layers;
 mod pages;
+mod privileges;
 mod readme;

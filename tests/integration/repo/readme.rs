@@ -64,7 +64,7 @@ fn the_exit_codes_are_those_of_the_code() {
 
 #[test]
 fn the_session_is_what_the_demo_prints() {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/demo.sh");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/demo.sh");
     block_is("docs/evidence.md", "console demo", &stdout(Command::new("sh").arg(script).arg(vault_exec())));
 }
 

@@ -1,13 +1,13 @@
 #!/bin/sh
-# Prints the directory of PostgreSQL's programs; installs the server from Debian if it is not there, which takes root.
+# Prints the directory of PostgreSQL's programs. Installs the server from Debian if it is missing, which requires root.
 set -eu
-newest() { ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1; }
+newest() { printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1; }
 if ! [ -x "$(newest)/initdb" ]; then
-    # Several tests may ask at once: the first one installs, the others wait.
+    # Of several callers at once, the first one installs and the others wait.
     exec 9>/run/lock/vault-exec-postgres
     flock 9
     if ! [ -x "$(newest)/initdb" ]; then
-        # No cluster but those of the tests is wanted.
+        # Keeps the package from creating and starting a cluster of its own.
         conf=/etc/postgresql-common/createcluster.conf
         mkdir -p "${conf%/*}"
         [ -e "$conf" ] || echo 'create_main_cluster = false' >"$conf"

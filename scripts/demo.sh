@@ -1,36 +1,39 @@
 #!/bin/sh
-# The short session of the README, for real: a server of its own on loopback, two secrets, two tokens, one program.
-# Usage: demo.sh VAULT_EXEC. Everything is gone when it ends, however it ends.
+# demo.sh VAULT_EXEC: runs the session shown in README.md with the binary VAULT_EXEC and a real server on the loopback
+# interface. Stops the server and removes its files when it exits, also after a signal.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 bin=$(cd "$(dirname "$1")" && pwd)
-bao=$("$here/openbao.sh")
-room=$(mktemp -d)
+bao=$("$here/test-deps/openbao.sh")
+dir=$(mktemp -d)
 server=
 clean_up() {
-    if [ -n "$server" ]; then kill "$server" 2>/dev/null && wait "$server" 2>/dev/null || true; fi
-    rm -rf "$room"
+    if [ -n "$server" ]; then
+        kill "$server" 2>/dev/null || true
+        wait "$server" 2>/dev/null || true
+    fi
+    rm -rf "$dir"
 }
 trap clean_up EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# Whatever the caller's own Vault is, the demo has nothing to do with it.
+# Settings of the caller's own Vault must not affect the demo.
 for name in $(env | sed -n 's/^\(\(VAULT\|BAO\)_[A-Z_]*\)=.*/\1/p'); do unset "$name"; done
-export HOME="$room"
+export HOME="$dir"
 
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 export VAULT_ADDR="http://127.0.0.1:$port" VAULT_TOKEN=demo-root
 "$bao" server -dev -dev-no-store-token -dev-root-token-id="$VAULT_TOKEN" -dev-listen-address="127.0.0.1:$port" \
-    >"$room/server.log" 2>&1 &
+    >"$dir/server.log" 2>&1 &
 server=$!
 tries=0
 until "$bao" status >/dev/null 2>&1; do
     tries=$((tries + 1))
     if [ "$tries" -gt 100 ] || ! kill -0 "$server" 2>/dev/null; then
         echo "demo: the server did not start:" >&2
-        cat "$room/server.log" >&2
+        cat "$dir/server.log" >&2
         exit 1
     fi
     sleep 0.1
@@ -46,9 +49,9 @@ done
         "$bao" policy write "$service-policy" "$here/../docker/vault/policies/$service-policy.hcl"
         "$bao" token create -policy="$service-policy" -id="demo-$service"
     done
-} >"$room/setup.log" 2>&1 || { cat "$room/setup.log" >&2; exit 1; }
+} >"$dir/setup.log" 2>&1 || { cat "$dir/setup.log" >&2; exit 1; }
 
-# Shows a command as a person would type it, runs it, and shows the code it ended with.
+# show COMMAND: prints the command with a prompt, runs it, and prints its exit code.
 show() {
     echo "\$ $1"
     code=0

@@ -1,0 +1,63 @@
+//! `[net]` What each auth method is sent, see <https://developer.hashicorp.com/vault/api-docs/auth>.
+
+use anyhow::Context;
+
+use crate::config::{JwtSource, Login, LoginMethod};
+use crate::credential_file::{describe, read_credential};
+use crate::secret::Secret;
+use crate::vault::client::Client;
+use crate::vault::token::token_header;
+use crate::vault::{github, wrapping};
+
+/// The path and the body of a login.
+pub(super) struct LoginRequest {
+    pub(super) path: String,
+    /// The credential among them.
+    pub(super) fields: Vec<(&'static str, Secret)>,
+}
+
+impl LoginRequest {
+    /// Reads the credential, unwraps it, or asks its issuer for it.
+    ///
+    /// # Errors
+    /// If there is none, or it cannot be read.
+    pub(super) async fn prepare(client: &Client<'_>, login: &Login) -> anyhow::Result<Self> {
+        let deadline = client.retry.deadline;
+        let mut path = format!("auth/{}/login", login.mount);
+        let fields = match &login.method {
+            LoginMethod::AppRole { role_id, secret_id, wrapped } => {
+                let mut fields = vec![("role_id", read_credential(role_id, deadline)?)];
+                if let Some(source) = secret_id {
+                    let mut secret_id = read_credential(source, deadline)?;
+                    if *wrapped {
+                        let header = token_header(&secret_id, &describe(source))?;
+                        let session = client.session(Some(&header), login.namespace.as_deref());
+                        secret_id = wrapping::unwrap_secret_id(&session).await.context("unwrap the secret_id")?;
+                    }
+                    fields.push(("secret_id", secret_id));
+                }
+                fields
+            }
+            LoginMethod::Jwt { role, jwt } => {
+                let jwt = match jwt {
+                    JwtSource::Given(source) => read_credential(source, deadline)?,
+                    JwtSource::GitHub { service, bearer } => {
+                        github::id_token(client, service, bearer).await.context("ask GitHub Actions for a token")?
+                    }
+                };
+                let role = role.as_ref().map(|role| ("role", text(role)));
+                role.into_iter().chain([("jwt", jwt)]).collect()
+            }
+            LoginMethod::Password { username, password } => {
+                path = format!("{path}/{username}");
+                vec![("password", read_credential(password, deadline)?)]
+            }
+            LoginMethod::Cert { role } => role.iter().map(|role| ("name", text(role))).collect(),
+        };
+        Ok(Self { path, fields })
+    }
+}
+
+fn text(value: &str) -> Secret {
+    Secret::new(value.into())
+}

@@ -1,0 +1,122 @@
+//! `[net]` Why a path cannot be read, and what to do about it.
+
+use http::StatusCode;
+use serde::de::IgnoredAny;
+
+use crate::config::{KvVersion, OutsideLoginNamespace, SecretPath};
+use crate::error::CliError;
+use crate::vault::client::Session;
+use crate::vault::request;
+
+/// What is known about a path that cannot be read.
+pub(super) struct ReadError<'a> {
+    pub(super) path: &'a SecretPath,
+    pub(super) kv: KvVersion,
+    /// Whether the form of the request is a guess, because the server does not tell the mount.
+    pub(super) mount_unknown: bool,
+}
+
+/// What does not exist on the server.
+pub(super) enum Absence {
+    /// The secret, or its pinned version.
+    Secret,
+    /// The data of this version, which can be restored.
+    Deleted(u64),
+    /// The data of this version, for good.
+    Destroyed(u64),
+    /// The mount: an error even if the path is optional.
+    Mount,
+    /// The namespace: an error even if the path is optional.
+    Namespace,
+}
+
+const MOUNT_UNKNOWN_HINT: &str = "check --kv and --mount: the server did not say which engine holds the path";
+
+impl ReadError<'_> {
+    pub(super) fn not_found(&self, absence: &Absence) -> CliError {
+        let path = self.path;
+        let kv_hint = if self.kv == KvVersion::Auto { "" } else { "; --kv auto finds out which engine it is" };
+        let (message, hint) = match (absence, path.version) {
+            (Absence::Secret, _) if self.mount_unknown => ("no such secret".into(), MOUNT_UNKNOWN_HINT.into()),
+            (Absence::Secret, Some(version)) => (
+                format!("no version {version} of it"),
+                format!("`bao kv metadata get {path}` shows which there are{kv_hint}"),
+            ),
+            (Absence::Secret, None) => (
+                "no such secret".into(),
+                format!(
+                    "`bao kv list {}` shows what is there; --optional-path lets it be absent{kv_hint}",
+                    path.parent()
+                ),
+            ),
+            (Absence::Deleted(version), _) => (
+                format!("version {version} is deleted"),
+                format!("`bao kv undelete -versions={version} {path}` brings it back; @N pins another version"),
+            ),
+            (Absence::Destroyed(version), _) => {
+                (format!("version {version} is destroyed"), "write a new version, or pin another one with @N".into())
+            }
+            (Absence::Mount, _) => ("nothing is mounted there".into(), "`bao secrets list` shows the mounts".into()),
+            (Absence::Namespace, _) => ("no such namespace".into(), "check --namespace or VAULT_NAMESPACE".into()),
+        };
+        CliError::new(message).hint(hint)
+    }
+
+    /// A version is pinned, but the engine of this type has none.
+    pub(super) fn no_versions(engine: &str) -> CliError {
+        CliError::new(format!("a version is pinned, but its engine ({engine}) has none"))
+            .hint("leave the @ and the version out")
+    }
+
+    /// The server answers 403 both if a policy lacks the path and if the token is not valid. One more request tells them
+    /// apart.
+    pub(super) async fn permission_denied(
+        &self,
+        session: &Session<'_>,
+        policy_prefix: &Result<String, OutsideLoginNamespace>,
+        policy_path: &str,
+    ) -> CliError {
+        let uses_left = session.uses_left();
+        if uses_left.is_some_and(|left| left < 0) {
+            return CliError::new(
+                "permission denied (403): the token of the login was good for fewer requests than this takes",
+            )
+            .hint("raise token_num_uses of the role, or save requests with --kv and --mount");
+        }
+        let may_be_invalid = uses_left != Some(0) && lookup_is_denied(session).await;
+        if may_be_invalid && session.token.is_none() {
+            return CliError::new("permission denied (403): the agent has no valid token")
+                .hint("look into its log: it could not log in, or it does not add its token (use_auto_auth_token)");
+        }
+        let prefix = match policy_prefix {
+            Ok(prefix) => prefix,
+            Err(OutsideLoginNamespace { login: namespace }) => {
+                let reason = format!("the token is of namespace `{namespace}`, and the secret is outside of it");
+                return CliError::new(format!("permission denied (403): {reason}"))
+                    .hint("log in in the namespace of the secret, or in one above it, with --auth-namespace");
+            }
+        };
+        let stanza = format!(
+            "a policy of the token must hold\npath \"{prefix}{policy_path}\" {{\n  capabilities = [\"read\"]\n}}"
+        );
+        let (message, mut hint) = if may_be_invalid {
+            (
+                "permission denied (403): the token may not read it, or is expired, revoked or unknown to this server",
+                format!("log in again if it should be valid; else {stanza}"),
+            )
+        } else {
+            ("permission denied (403)", stanza)
+        };
+        if self.mount_unknown {
+            hint = format!("{hint}\n{MOUNT_UNKNOWN_HINT}");
+        }
+        CliError::new(message).hint(hint)
+    }
+}
+
+/// Whether the token cannot even look itself up, which the `default` policy allows.
+async fn lookup_is_denied(session: &Session<'_>) -> bool {
+    let limit = session.client.retry.request_timeout();
+    let response = session.send_once::<IgnoredAny>(limit, request::lookup_self()).await;
+    response.is_ok_and(|response| response.status == StatusCode::FORBIDDEN)
+}

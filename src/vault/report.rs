@@ -1,0 +1,75 @@
+//! `[pure]` What `--check` reports about the server and the token.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+/// The server, how its identity was proved, and the token.
+#[derive(Debug, Serialize)]
+pub struct ConnectionReport {
+    /// The address.
+    pub server: String,
+    /// Which certificates were accepted.
+    pub trust: Trust,
+    /// The source of the token, or the login method's mount.
+    pub login: String,
+    /// `None` if the token's policies deny `auth/token/lookup-self`.
+    pub token: Option<TokenInfo>,
+}
+
+/// The server's answer to `auth/token/lookup-self`.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct TokenInfo {
+    /// The remaining lifetime; `None` for a token that does not expire.
+    #[serde(serialize_with = "as_seconds")]
+    pub ttl: Option<Duration>,
+    /// The names of its policies.
+    pub policies: Vec<String>,
+}
+
+#[allow(clippy::ref_option, reason = "serde passes the field by reference")]
+fn as_seconds<S: Serializer>(ttl: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    ttl.map(|ttl| ttl.as_secs()).serialize(serializer)
+}
+
+/// Which certificates are accepted from the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// None is sent: `http://`.
+    PlainHttp,
+    /// Any: `--tls-skip-verify`.
+    Unverified,
+    /// Those that chain to a number of certificates, from this option or variable.
+    Given(usize, String),
+    /// Those that chain to a number of the system's, from these files and directories.
+    System(usize, Vec<String>),
+    /// Those that chain to a number of certificates in this program, on a system without a certificate store.
+    Bundled(usize),
+}
+
+impl fmt::Display for Trust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let authorities = |count: usize| match count {
+            1 => "1 authority".to_owned(),
+            _ => format!("{count} authorities"),
+        };
+        match self {
+            Self::PlainHttp => f.write_str("anybody, over plain HTTP"),
+            Self::Unverified => f.write_str("anybody"),
+            Self::Given(count, source) => write!(f, "{}, from {source} and no others", authorities(*count)),
+            Self::System(count, paths) => {
+                write!(f, "{}, the system's, from {}", authorities(*count), paths.join(", "))
+            }
+            Self::Bundled(count) => {
+                write!(f, "{}, the bundled ones, since the system has none", authorities(*count))
+            }
+        }
+    }
+}
+
+impl Serialize for Trust {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}

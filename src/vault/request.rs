@@ -1,0 +1,89 @@
+//! `[net]` The requests of the API, as vaultrs writes them. No other file knows it.
+
+use std::collections::BTreeMap;
+
+use http_body_util::Full;
+use rustify::Endpoint;
+use url::Url;
+use vaultrs::api::EndpointMiddleware;
+use vaultrs::api::kv1::requests::{GetSecretRequest, SetSecretRequest};
+use vaultrs::api::kv2::requests::ReadSecretRequest;
+
+use crate::secret::Secret;
+use crate::vault::error::{Result, TransportError};
+use crate::vault::http::HttpRequest;
+
+/// A request that can be sent any number of times.
+pub(super) struct PreparedRequest {
+    /// The path below `/v1/`, not percent-encoded, for the log.
+    pub(super) path: String,
+    pub(super) url: Url,
+    pub(super) http: HttpRequest,
+}
+
+/// A request of the API, without the token.
+pub(super) trait ApiRequest {
+    /// Writes it for the server at `address`, whose path precedes `/v1`.
+    ///
+    /// # Errors
+    /// [`TransportError::InvalidRequest`]
+    fn prepare(self, address: &Url, namespace: Option<&str>) -> Result<PreparedRequest>;
+}
+
+/// `GET`: a logical read.
+pub(super) fn read(path: &str) -> impl ApiRequest {
+    let (mount, path) = path.split_once('/').unwrap_or((path, ""));
+    GetSecretRequest { mount: mount.into(), path: path.into() }
+}
+
+/// A read that the `default` policy allows for every valid token.
+pub(super) fn lookup_self() -> impl ApiRequest {
+    read("auth/token/lookup-self")
+}
+
+/// <https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2#read-secret-version>
+pub(super) fn read_kv2(mount: String, path: String, version: Option<u64>) -> impl ApiRequest {
+    ReadSecretRequest { mount, path, version }
+}
+
+/// `POST` with an object of strings. The values are UTF-8: credentials that were given were checked, others are from JSON.
+pub(super) fn write(path: &str, fields: &[(&str, Secret)]) -> impl ApiRequest + use<> {
+    let (mount, path) = path.split_once('/').unwrap_or((path, ""));
+    let fields = fields.iter().map(|(name, value)| (*name, str::from_utf8(value.expose()).unwrap_or_default()));
+    let data = serde_json::to_vec(&fields.collect::<BTreeMap<_, _>>()).unwrap_or_default();
+    SetSecretRequest { mount: mount.into(), path: path.into(), data }
+}
+
+impl<E: Endpoint> ApiRequest for E {
+    fn prepare(self, address: &Url, namespace: Option<&str>) -> Result<PreparedRequest> {
+        let path = self.path();
+        // It would keep the token in a type that can be printed, so it gets none, and then adds no header for it.
+        let token = String::new();
+        let middleware =
+            EndpointMiddleware { token, version: "v1".into(), wrap: None, namespace: namespace.map(Into::into) };
+        let mut url = address.clone();
+        url.set_path("");
+        let request = self.with_middleware(&middleware).request(url.as_str());
+        let request = request.map_err(|_| TransportError::InvalidRequest)?;
+        let prefix = address.path().trim_end_matches('/');
+        url.set_path(&format!("{prefix}{}", request.uri().path()));
+        url.set_query(request.uri().query().filter(|query| !query.is_empty()));
+        Ok(PreparedRequest { path, url, http: request.map(|body| Full::new(body.into())) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_has_the_prefix_of_the_address_and_no_token() {
+        let address = Url::parse("https://vault.test:8200/proxied/").unwrap();
+        let request = read_kv2("a/b".into(), "c d".into(), Some(3)).prepare(&address, Some("team")).unwrap();
+        assert_eq!(request.path, "a/b/data/c d");
+        assert_eq!(request.url.as_str(), "https://vault.test:8200/proxied/v1/a/b/data/c%20d?version=3");
+        let mut headers: Vec<_> = request.http.headers().keys().map(http::HeaderName::as_str).collect();
+        headers.sort_unstable();
+        assert_eq!(headers, ["x-vault-namespace", "x-vault-request"]);
+    }
+}

@@ -1,0 +1,152 @@
+//! `[net]` The responses of the API, each parsed once.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::StatusCode;
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::config::Address;
+use crate::error::CliError;
+use crate::secret::Secret;
+use crate::vault::http::HttpResponse;
+
+/// What the data of a response can be parsed into.
+pub(super) trait Data: Default + DeserializeOwned {}
+
+impl<T: Default + DeserializeOwned> Data for T {}
+
+/// A response whose body may have data of type `T`.
+pub(super) struct Response<T> {
+    pub(super) status: StatusCode,
+    /// Empty unless the body is a JSON object with an envelope's fields.
+    pub(super) body: Envelope<T>,
+    is_from_tls_port: bool,
+}
+
+/// The fields that every response has in common, and no others.
+#[derive(Default, Deserialize)]
+#[serde(default, bound = "T: Data")]
+pub(super) struct Envelope<T> {
+    request_id: Option<String>,
+    errors: Option<Vec<String>>,
+    warnings: Option<Vec<String>>,
+    lease_id: String,
+    /// Seconds. KV v1 reports one for each secret, with or without a lease; KV v2 reports 0.
+    pub(super) lease_duration: u64,
+    /// `None` if it has another form than `T`.
+    #[serde(deserialize_with = "if_fitting")]
+    pub(super) data: Option<T>,
+    #[serde(deserialize_with = "if_fitting")]
+    pub(super) auth: Option<Auth>,
+}
+
+/// The token that a login, or an unwrapped login, returns.
+#[derive(Deserialize)]
+pub(super) struct Auth {
+    pub(super) client_token: Secret,
+    #[serde(default)]
+    pub(super) token_type: String,
+    /// 0 for a token that can be used any number of times.
+    #[serde(default)]
+    pub(super) num_uses: u64,
+    /// Seconds; 0 for a token that does not expire.
+    #[serde(default)]
+    pub(super) lease_duration: u64,
+}
+
+/// Keys and values in the order they were sent; `None` is a JSON `null`. A map would silently lose one of two equal keys.
+#[derive(Default)]
+pub(super) struct Fields(pub(super) Vec<(String, Option<Secret>)>);
+
+/// What a path lacks on the server.
+#[derive(Clone, Copy)]
+pub(super) enum Missing {
+    Mount,
+    Namespace,
+}
+
+impl<T: Data> Response<T> {
+    pub(super) fn parse(response: &HttpResponse) -> Self {
+        let (status, text) = (response.status(), response.body());
+        Self {
+            status,
+            // serde's errors quote what they reject, so none leaves this file.
+            body: serde_json::from_slice(text).unwrap_or_default(),
+            is_from_tls_port: status == StatusCode::BAD_REQUEST
+                && text.starts_with(b"Client sent an HTTP request to an HTTPS server"),
+        }
+    }
+}
+
+impl<T> Response<T> {
+    /// Whether Vault or `OpenBao` itself answered, rather than a proxy or another server.
+    pub(super) const fn is_from_vault(&self) -> bool {
+        self.body.request_id.is_some() || self.body.errors.is_some()
+    }
+
+    /// How long the server lends the data; `None` if it cannot revoke it.
+    pub(super) fn lease(&self) -> Option<Duration> {
+        (!self.body.lease_id.is_empty()).then(|| Duration::from_secs(self.body.lease_duration))
+    }
+
+    /// What the server reports as missing, in words that it has used since its first releases.
+    pub(super) fn missing(&self) -> Option<Missing> {
+        if self.has_message("no handler for route") {
+            return Some(Missing::Mount);
+        }
+        self.has_message("namespace not found").then_some(Missing::Namespace)
+    }
+
+    /// Whether an error or a warning contains this text.
+    fn has_message(&self, text: &str) -> bool {
+        let lists = [&self.body.errors, &self.body.warnings].into_iter().flatten();
+        lists.flatten().any(|message| message.contains(text))
+    }
+
+    /// The error for a status or a body that the request does not allow for.
+    pub(super) fn unexpected(&self, address: &Address) -> CliError {
+        let (status, source) = (self.status.as_u16(), &address.source);
+        if self.is_from_tls_port {
+            return CliError::new(format!("{address}: the server speaks TLS"))
+                .hint(format!("write https:// (the address is from {source})"));
+        }
+        if !self.is_from_vault() || self.status == StatusCode::OK {
+            return CliError::new(format!("{address}: the server answered {status}, but not as Vault does"))
+                .hint(format!("is this Vault's address? It is from {source}"));
+        }
+        let reason = self.status.canonical_reason().unwrap_or("a status of its own").to_lowercase();
+        CliError::new(format!("{address}: the server answered {status} ({reason})"))
+            .hint("check the path, --kv and --mount, and look into the server's log")
+    }
+}
+
+/// A part of the body, or `None` if it has another form: the rest still tells whose response it is.
+fn if_fitting<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
+    let text = <&RawValue>::deserialize(deserializer)?.get();
+    Ok(serde_json::from_str(text).ok())
+}
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FieldsVisitor;
+        impl<'de> Visitor<'de> for FieldsVisitor {
+            type Value = Fields;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("keys and values")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(Fields(fields))
+            }
+        }
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}

@@ -1,0 +1,96 @@
+//! `[net]` How often a request is repeated, and how long to wait in between.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use humantime::format_duration;
+
+use crate::deadline::Deadline;
+
+/// The limits of `--timeout` and `--attempts`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RetryPolicy {
+    pub(super) deadline: Deadline,
+    max_attempts: Option<u32>,
+}
+
+/// The upper bound of the first wait; it doubles with each attempt.
+const INITIAL_BACKOFF: Duration = Duration::from_millis(100);
+
+/// The upper bound of every wait that the server did not ask for.
+const MAX_BACKOFF: Duration = Duration::from_secs(2);
+
+/// With less time than this, no further attempt is made.
+const MIN_REMAINING: Duration = Duration::from_millis(20);
+
+/// The limit of one request, response included.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl RetryPolicy {
+    pub(super) const fn new(deadline: Deadline, max_attempts: Option<u32>) -> Self {
+        Self { deadline, max_attempts }
+    }
+
+    /// The limit of a request that is sent now.
+    pub(super) fn request_timeout(&self) -> Duration {
+        self.deadline.remaining().min(REQUEST_TIMEOUT)
+    }
+
+    /// The wait after this many attempts, at least 1: exponential with full jitter
+    /// (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>), and at least `retry_after`.
+    ///
+    /// # Errors
+    /// Why no further attempt is made, for the message.
+    pub(super) fn backoff(&self, attempts: u32, retry_after: Option<Duration>) -> Result<Duration, String> {
+        match self.max_attempts {
+            Some(1) => return Err("gave up after 1 try (--attempts)".into()),
+            Some(max) if attempts >= max => return Err(format!("gave up after {attempts} tries (--attempts)")),
+            _ => {}
+        }
+        let ceiling = MAX_BACKOFF.min(INITIAL_BACKOFF.saturating_mul(1 << (attempts - 1).min(16)));
+        #[allow(clippy::cast_precision_loss, reason = "53 random bits are plenty")]
+        let jitter = RandomState::new().hash_one(attempts) as f64 / u64::MAX as f64;
+        let (remaining, total) = (self.deadline.remaining(), format_duration(self.deadline.total()));
+        match retry_after {
+            Some(delay) if delay >= remaining => {
+                Err(format!("it asks to wait {}, --timeout is {total}", format_duration(delay)))
+            }
+            Some(delay) => Ok(delay.max(ceiling.mul_f64(jitter)).min(remaining)),
+            // Near the end the waits get shorter, so that the last attempt is made just before the deadline.
+            None if remaining > MIN_REMAINING => Ok(ceiling.mul_f64(jitter).min(remaining / 2)),
+            None => Err(format!("gave up after {total} (--timeout)")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(seconds: u64, max_attempts: Option<u32>) -> RetryPolicy {
+        RetryPolicy::new(Deadline::new(Duration::from_secs(seconds)), max_attempts)
+    }
+
+    #[test]
+    fn backoff_doubles_up_to_its_maximum_and_varies() {
+        for (attempts, ceiling) in [(1, 100), (2, 200), (5, 1600), (6, 2000), (40, 2000), (u32::MAX, 2000)] {
+            let waits: Vec<_> = (0..50).map(|_| policy(3600, None).backoff(attempts, None).unwrap()).collect();
+            assert!(waits.iter().all(|wait| *wait <= Duration::from_millis(ceiling)), "{attempts}: {waits:?}");
+            assert!(waits.iter().any(|wait| *wait != waits[0]));
+        }
+    }
+
+    #[test]
+    fn retry_after_is_honoured_within_the_deadline() {
+        assert!(policy(60, None).backoff(1, Some(Duration::from_secs(30))).unwrap() >= Duration::from_secs(30));
+        let reason = policy(60, None).backoff(1, Some(Duration::from_secs(61))).unwrap_err();
+        assert_eq!(reason, "it asks to wait 1m 1s, --timeout is 1m");
+    }
+
+    #[test]
+    fn time_and_attempts_are_limited() {
+        assert_eq!(policy(0, None).backoff(1, None), Err("gave up after 0s (--timeout)".into()));
+        assert_eq!(policy(60, Some(3)).backoff(3, None), Err("gave up after 3 tries (--attempts)".into()));
+        assert!(policy(60, Some(3)).backoff(2, None).is_ok());
+    }
+}
