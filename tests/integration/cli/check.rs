@@ -143,7 +143,8 @@ PASSWORD  {kv}/app#password @1, not used: overridden by --set
     assert_eq!(reordered(&text_of(&outcome)), reordered(&vault.fill(&(table.to_owned() + &rest("none")))), "{outcome}");
     silent_about_values(&outcome);
 
-    let kept = "PASSWORD  {kv}/app#password @1, not used: the inherited variable is kept\nUSER      {kv}/app#user @1\n\n";
+    let kept =
+        "PASSWORD  {kv}/app#password @1, not used: the inherited variable is kept\nUSER      {kv}/app#user @1\n\n";
     let env = app().env("PASSWORD", CANARY).args(["--on-conflict", "env"]);
     silent_about_values(&env.checks(0, &(kept.to_owned() + &rest("none"))));
 
