@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::environment::{Decision, Outcome};
+use crate::environment::Decision;
 use crate::error::{Diagnostic, ExitCode};
 use crate::escape::{escape_json, escape_line, escape_text};
 use crate::output_format::OutputFormat;
@@ -67,15 +67,7 @@ impl fmt::Display for CheckReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.variables.iter().map(|decision| decision.name.as_str().len()).max().unwrap_or(0).max(8);
         for Decision { name, source, outcome } in &self.variables {
-            let (name, source) = (name.as_str(), escape_line(source));
-            match outcome {
-                Outcome::Set => writeln!(f, "{name:width$}  {source}")?,
-                Outcome::ReplacesInherited => writeln!(f, "{name:width$}  {source}, replaces the inherited one")?,
-                Outcome::KeptInherited => writeln!(f, "{name:width$}  inherited, {source} is not used")?,
-                Outcome::Overridden(winner) => {
-                    writeln!(f, "{name:width$}  ({source} is not used: {} wins)", escape_line(winner))?;
-                }
-            }
+            writeln!(f, "{:width$}  {}{}", name.as_str(), escape_line(source), escape_line(outcome))?;
         }
         if !self.variables.is_empty() {
             writeln!(f)?;
@@ -88,10 +80,12 @@ impl fmt::Display for CheckReport {
             writeln!(f, "trust     {}", escape_line(trust))?;
             writeln!(f, "login     {}", escape_line(login))?;
             match token {
-                None => writeln!(f, "token     the server does not tell about it")?,
+                None => writeln!(f, "token     unknown: the server does not report it")?,
                 Some(TokenInfo { ttl, policies }) => {
-                    let life = ttl.map_or("for ever".into(), |ttl| format!("{} more", humantime::format_duration(ttl)));
-                    writeln!(f, "token     lives {life}; policies {}", escape_line(policies.join(", ")))?;
+                    let life = ttl.map_or("does not expire".into(), |ttl| {
+                        format!("expires in {}", humantime::format_duration(ttl))
+                    });
+                    writeln!(f, "token     {life}; policies {}", escape_line(policies.join(", ")))?;
                 }
             }
         }

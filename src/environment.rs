@@ -222,13 +222,13 @@ impl From<Error> for CliError {
                 "add the keys to a secret that --path names, or set the variables",
             ),
             Error::EntryTooLong { offenders } => (
-                format!("longer than the {} KiB the kernel takes: {}", kib(MAX_ENTRY_BYTES), list(offenders)),
+                format!("longer than the kernel limit of {} KiB: {}", kib(MAX_ENTRY_BYTES), list(offenders)),
                 "leave it out with --skip, or make it a file with --file",
             ),
             Error::BlockTooLarge { total, limit, largest } => {
                 let (total, limit, largest) = (kib(*total), kib(*limit), list(largest));
                 (
-                    format!("{total} KiB in all, the kernel takes {limit} KiB; the largest: {largest}"),
+                    format!("{total} KiB in all, the kernel limit is {limit} KiB; the largest: {largest}"),
                     "leave keys out with --skip, or start from --pristine",
                 )
             }

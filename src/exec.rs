@@ -33,7 +33,7 @@ impl Program {
             .into_iter()
             .map(|argument| CString::new(argument.into_vec()))
             .collect::<Result<_, _>>()
-            .map_err(|_| CliError::new("an argument holds a NUL byte"))?;
+            .map_err(|_| CliError::new("an argument contains a NUL byte"))?;
         let Some(name) = argv.first().map(|name| name.to_bytes()) else { return Ok(None) };
         let search_path = search_path.unwrap_or(DEFAULT_PATH);
         let candidates: Vec<Vec<u8>> = if name.contains(&b'/') {
@@ -56,7 +56,7 @@ impl Program {
         Err(match first_denied {
             Some((path, errno)) => cannot_execute(&String::from_utf8_lossy(&path), errno),
             None if name.contains(&b'/') => CliError::new(format!("{shown}: no such file"))
-                .hint("give a path that exists where vault-exec runs")
+                .hint("the path must exist where vault-exec runs")
                 .exit(ExitCode::NotFound),
             None => CliError::new(format!("`{shown}` was not found"))
                 .hint(format!("PATH is {}", String::from_utf8_lossy(search_path)))
@@ -76,7 +76,7 @@ impl Program {
     pub fn exec(&self, environment: &Environment, hardened: &Hardened) -> CliError {
         let entries: Result<Vec<&CStr>, _> =
             environment.entries.iter().map(|entry| CStr::from_bytes_with_nul(entry.with_nul())).collect();
-        let Ok(entries) = entries else { return CliError::new("a variable holds a NUL byte") };
+        let Ok(entries) = entries else { return CliError::new("a variable contains a NUL byte") };
         signals::restore_sigpipe();
         hardened.restore();
         process::wipe_stack();
@@ -120,15 +120,18 @@ fn executable(path: &[u8]) -> Result<CString, Errno> {
 fn cannot_execute(path: &str, errno: Errno) -> CliError {
     let (why, hint) = match errno {
         Errno::EACCES => {
-            ("it may not be executed", "chmod +x it, and check that its file system is not mounted noexec")
+            ("permission denied", "make it executable (chmod +x); its file system must not be mounted noexec")
         }
-        Errno::EISDIR => ("it is a directory", "name the program in it"),
-        Errno::ENOEXEC => ("it is no program", "a script needs a first line such as #!/bin/sh"),
-        Errno::ENOENT => ("its interpreter is missing", "look at its #! line, or at the loader it was linked for"),
-        Errno::E2BIG => {
-            ("the kernel takes no so large environment", "leave keys out with --skip, or start from --pristine")
+        Errno::EISDIR => ("is a directory", "name the program in it"),
+        Errno::ENOEXEC => ("not an executable format", "a script needs a first line such as #!/bin/sh"),
+        Errno::ENOENT => {
+            ("its interpreter or loader does not exist", "check its #! line, or the loader it was linked for")
         }
-        Errno::ETXTBSY => ("it is being written to", "wait until it is complete"),
+        Errno::E2BIG => (
+            "arguments and environment exceed the kernel limit",
+            "leave keys out with --skip, or start from --pristine",
+        ),
+        Errno::ETXTBSY => ("open for writing", "wait until it has been written"),
         errno => (errno.desc(), "see execve(2)"),
     };
     CliError::new(format!("{path} cannot be executed: {why}")).hint(hint).exit(ExitCode::CannotExecute)

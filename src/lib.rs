@@ -52,7 +52,7 @@ use crate::check::CheckReport;
 use crate::config::{Config, Templates};
 use crate::deadline::Deadline;
 use crate::env_block::InheritedEnv;
-use crate::environment::{Decision, Environment, Outcome};
+use crate::environment::{Decision, Environment};
 use crate::error::{CliError, Diagnostic, Diagnostics};
 use crate::exec::Program;
 use crate::kv::KvSecret;
@@ -188,15 +188,6 @@ fn render_templates(
 
 fn log_decisions(environment: &Environment, logger: &Logger) {
     for Decision { name, source, outcome } in &environment.decisions {
-        match outcome {
-            Outcome::Set => logger.info(format_args!("{name} from {source}")),
-            Outcome::ReplacesInherited => {
-                logger.info(format_args!("{name} from {source}, which replaces the inherited variable"));
-            }
-            Outcome::KeptInherited => {
-                logger.info(format_args!("{name} from {source}, but the inherited variable is kept"));
-            }
-            Outcome::Overridden(winner) => logger.info(format_args!("{name} from {source}, but {winner} wins")),
-        }
+        logger.info(format_args!("{name} from {source}{outcome}"));
     }
 }

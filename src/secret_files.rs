@@ -45,7 +45,7 @@ impl SecretFiles {
         match &self.directory {
             None => {
                 let path = create_memfd(name, value, self.mode.unwrap_or(0o400))
-                    .map_err(|error| write_error("a file in memory", &error))?;
+                    .map_err(|error| write_error("in-memory file", &error))?;
                 require_proc(&path)?;
                 Ok(Secret::new(path.into_bytes()))
             }
@@ -92,7 +92,7 @@ fn create_memfd(name: &EnvName, value: &Secret, mode: u32) -> io::Result<String>
 fn require_proc(path: &str) -> Result<(), CliError> {
     match Path::new(path).symlink_metadata() {
         Ok(_) => Ok(()),
-        Err(_) => Err(CliError::new("/proc is not there, and the file in memory would have its name in it")
+        Err(_) => Err(CliError::new("/proc is not mounted, and in-memory files are opened through it")
             .hint("mount /proc, or name a --file-dir on tmpfs")),
     }
 }
@@ -101,9 +101,9 @@ fn require_proc(path: &str) -> Result<(), CliError> {
 fn write_error(file: &str, error: &io::Error) -> CliError {
     let failed = CliError::file_error(file, error);
     match error.kind() {
-        io::ErrorKind::FileTooLarge => failed.hint("raise the limit on the size of files (ulimit -f)"),
+        io::ErrorKind::FileTooLarge => failed.hint("raise the limit on file sizes (ulimit -f)"),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::OutOfMemory => {
-            failed.hint("make room: it takes as much memory as the value is long")
+            failed.hint("free some memory: the file takes as much as the value is long")
         }
         _ => failed,
     }
@@ -123,7 +123,7 @@ fn require_tmpfs(directory: &Path) -> Result<(), CliError> {
     match statfs(directory) {
         Ok(_) if !directory.is_dir() => Err(failed(Errno::ENOTDIR.desc())),
         Ok(system) if system.filesystem_type() == TMPFS_MAGIC => Ok(()),
-        Ok(_) => Err(failed("it is not on tmpfs")),
+        Ok(_) => Err(failed("not on tmpfs")),
         Err(errno) => Err(failed(errno.desc())),
     }
 }
@@ -149,8 +149,8 @@ fn path_error(path: &Path, error: &io::Error) -> CliError {
     let failed = write_error(&path.display().to_string(), error);
     match error.kind() {
         io::ErrorKind::AlreadyExists => {
-            failed.with_hint_if_none("it is not overwritten: remove it, or name another --file-dir")
+            failed.with_hint_if_none("existing files are not overwritten: remove it, or name another --file-dir")
         }
-        _ => failed.with_hint_if_none("the user vault-exec runs as must be able to write there"),
+        _ => failed.with_hint_if_none("the user of vault-exec must have write permission there"),
     }
 }

@@ -206,12 +206,12 @@ impl fmt::Display for TemplateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "column {}: ", self.column)?;
         match &self.kind {
-            TemplateErrorKind::Unclosed => f.write_str("a { without its }"),
-            TemplateErrorKind::Unopened => f.write_str("a } without its {"),
+            TemplateErrorKind::Unclosed => f.write_str("unclosed {"),
+            TemplateErrorKind::Unopened => f.write_str("unmatched }"),
             TemplateErrorKind::NoKey => f.write_str("no key between the braces"),
-            TemplateErrorKind::UnknownFilter { filter } => write!(f, "no filter is called `{filter}`"),
+            TemplateErrorKind::UnknownFilter { filter } => write!(f, "unknown filter `{filter}`"),
             TemplateErrorKind::UnknownPath { path, .. } => write!(f, "no secret was read at `{path}`"),
-            TemplateErrorKind::UnknownKey { key, .. } => write!(f, "no key is called `{key}`"),
+            TemplateErrorKind::UnknownKey { key, .. } => write!(f, "unknown key `{key}`"),
             TemplateErrorKind::Null { key } => write!(f, "key `{key}` is null"),
         }
     }
@@ -222,13 +222,15 @@ impl TemplateErrorKind {
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
-            Self::Unclosed | Self::Unopened | Self::NoKey => "{key} is a value, {{ and }} are braces".into(),
+            Self::Unclosed | Self::Unopened | Self::NoKey => {
+                "{key} inserts a value; {{ and }} are literal braces".into()
+            }
             Self::UnknownFilter { .. } => "the filters are url and base64".into(),
             Self::UnknownPath { near: Some(near), .. } | Self::UnknownKey { near: Some(near), .. } => {
                 format!("did you mean `{}`?", escape_line(near))
             }
-            Self::UnknownPath { .. } => "write the path as --path has it, in front of the #".into(),
-            Self::UnknownKey { .. } => "keys are named as the secret has them, before they become variables".into(),
+            Self::UnknownPath { .. } => "write the path before the # as in --path".into(),
+            Self::UnknownKey { .. } => "write keys as in the secret, not as variable names".into(),
             Self::Null { .. } => "give it a value in the secret (\"\" is one)".into(),
         }
     }

@@ -137,8 +137,8 @@ fn templates_are_parsed_with_the_settings() {
     let shown = |line: &[&str]| templates(line).unwrap_err().to_string();
     let both = templates(&["--set", "A={b}", "--file", "C={d}", "--file-mode", "0444"]).unwrap();
     assert_eq!((both.set.len(), both.files.len(), both.file_mode), (1, 1, Some(0o444)));
-    assert_eq!(shown(&["--set", "A={b|uri}"]), "--set A: column 1: no filter is called `uri`");
-    assert_eq!(shown(&["--file", "A={b"]), "--file A: column 1: a { without its }");
+    assert_eq!(shown(&["--set", "A={b|uri}"]), "--set A: column 1: unknown filter `uri`");
+    assert_eq!(shown(&["--file", "A={b"]), "--file A: column 1: unclosed {");
     assert_eq!(shown(&["--set", "A"]), "--set: expected NAME=TEMPLATE such as PGPASSWORD={postgres_password}");
     assert_eq!(
         shown(&["--set", "A-B=x"]),

@@ -25,12 +25,12 @@ impl From<Error> for CliError {
         let about = |path: &str, key: &str, why: fmt::Arguments| format!("{path}: key `{}` {why}", truncate_key(key));
         let (reason, hint) = match &error {
             Error::NoKeys { path } => {
-                (format!("{path}: the secret has no keys"), "put a key into it, or leave the path out".to_owned())
+                (format!("{path}: the secret has no keys"), "add a key to it, or leave the path out".to_owned())
             }
             Error::NotAName { path, key, error } => (
                 about(path, key, format_args!("would become {error}")),
                 match key.as_str() {
-                    "" => "give --prefix, or the key a name".to_owned(),
+                    "" => "give --prefix, or rename the key".to_owned(),
                     key => format!("give --prefix, or leave it out with {}", skip(key)),
                 },
             ),
@@ -43,27 +43,28 @@ impl From<Error> for CliError {
                 )
             }
             Error::Null { path, key } => (
-                about(path, key, format_args!("is null")),
+                format!("{path}: key `{}` is null", truncate_key(key)),
                 format!("give it a value (\"\" is one), or leave it out with {}", skip(key)),
             ),
             Error::NulByte { path, key } => (
-                about(path, key, format_args!("holds a NUL byte, which no variable can")),
+                about(path, key, format_args!("contains a NUL byte, which no variable can")),
                 format!("store it base64-encoded, or leave it out with {}", skip(key)),
             ),
             Error::Dangerous { path, key, name } => (
                 about(path, key, format_args!("would become {name}, which can make a program run code")),
                 format!(
-                    "leave it out with {}; if whoever writes the secret may run code, --allow-name {name}",
+                    "leave it out with {}; if those who write the secret may run code, --allow-name {name}",
                     skip(key)
                 ),
             ),
             Error::Missing { keys } => (
-                format!("--only {}: no path has such a key", keys.join(", ")),
-                "keys are named as the secret has them, before they become variables".to_owned(),
+                format!("--only {}: not found in any secret", keys.join(", ")),
+                "write keys as in the secret, not as variable names".to_owned(),
             ),
-            Error::NoKeySelected => {
-                ("no key is left of what was read".to_owned(), "--only and --skip leave nothing: check them".to_owned())
-            }
+            Error::NoKeySelected => (
+                "--only and --skip exclude every key".to_owned(),
+                "select at least one key, or set variables with --set".to_owned(),
+            ),
         };
         Self::new(reason).hint(hint)
     }

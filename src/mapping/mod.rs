@@ -126,9 +126,9 @@ impl Variable {
     pub fn from_template(name: EnvName, value: Secret, source: Source) -> Result<Self, CliError> {
         if value.expose().contains(&0) {
             return Err(CliError::new(format!(
-                "{source} {name}: a value in it holds a NUL byte, which no variable can"
+                "{source} {name}: its value contains a NUL byte, which no variable can"
             ))
-            .hint("give it to the program as a file, with --file"));
+            .hint("pass it as a file with --file"));
         }
         Ok(Self { name, value, source })
     }

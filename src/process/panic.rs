@@ -23,8 +23,10 @@ pub(super) fn abort_with(message: &'static str, code: i32) -> ! {
 /// quote a secret value.
 pub fn install_panic_hook() {
     std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        let text = format!("vault-exec: a defect at {place}; the program was not started\nhint: please report it\n");
+        let location = panic.location().map(ToString::to_string).unwrap_or_default();
+        let text = format!(
+            "vault-exec: internal error at {location} (this is a bug); the program was not started\nhint: please report it\n"
+        );
         let _ = std::io::stderr().write_all(text.as_bytes());
         abort_with("", ExitCode::Failed as i32);
     }));

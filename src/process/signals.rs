@@ -61,9 +61,9 @@ extern "C" fn exit_handler<const JSON: bool>(signal: c_int) {
     macro_rules! message {
         ($name:literal) => {
             if JSON {
-                concat!("{\"level\":\"error\",\"message\":\"", $name, " came before the program was started\"}\n")
+                concat!("{\"level\":\"error\",\"message\":\"interrupted by ", $name, " before the program started\"}\n")
             } else {
-                concat!("vault-exec: ", $name, " came before the program was started\n")
+                concat!("vault-exec: interrupted by ", $name, " before the program started\n")
             }
         };
     }

@@ -55,7 +55,7 @@ const REST: &str = "\
 server    {addr}
 trust     anybody, over plain HTTP
 login     token from VAULT_TOKEN
-token     lives for ever; policies root
+token     does not expire; policies root
 memory    locked
 ";
 
@@ -113,8 +113,8 @@ fn a_check_looks_the_program_up_and_does_not_start_it() {
     let path = vault.env("PATH", "/nowhere:/none");
     let absent = format!("{table}{}\n`psql` was not found\nhint: PATH is /nowhere:/none\n", rest("1"));
     path.checks_with(&["psql", "-c", "select 1"], 125, &absent).stderr_is("");
-    let refused = "{home}/.file cannot be executed: it may not be executed\n\
-                   hint: chmod +x it, and check that its file system is not mounted noexec\n";
+    let refused = "{home}/.file cannot be executed: permission denied\n\
+                   hint: make it executable (chmod +x); its file system must not be mounted noexec\n";
     let path = path.file(".file", "x");
     path.checks_with(&["{home}/.file"], 125, &format!("{table}{}\n{refused}", rest("1"))).stderr_is("");
 }
@@ -128,10 +128,10 @@ fn a_check_reports_which_value_overrides_which() {
         .env("USER", "me")
         .env("PASSWORD", OTHER);
     let table = "\
-USER      {kv}/later#user @1, replaces the inherited one
-PASSWORD  --set, replaces the inherited one
-USER      ({kv}/app#user @1 is not used: {kv}/later#user @1 wins)
-PASSWORD  ({kv}/app#password @1 is not used: --set wins)
+USER      {kv}/later#user @1, replaces the inherited variable
+PASSWORD  --set, replaces the inherited variable
+USER      {kv}/app#user @1, not used: overridden by {kv}/later#user @1
+PASSWORD  {kv}/app#password @1, not used: overridden by --set
 
 ";
     let reordered = |table: &str| {
@@ -143,7 +143,8 @@ PASSWORD  ({kv}/app#password @1 is not used: --set wins)
     assert_eq!(reordered(&text_of(&outcome)), reordered(&vault.fill(&(table.to_owned() + &rest("none")))), "{outcome}");
     silent_about_values(&outcome);
 
-    let kept = "PASSWORD  inherited, {kv}/app#password @1 is not used\nUSER      {kv}/app#user @1\n\n";
+    let kept =
+        "PASSWORD  {kv}/app#password @1, not used: the inherited variable is kept\nUSER      {kv}/app#user @1\n\n";
     let env = app().env("PASSWORD", CANARY).args(["--on-conflict", "env"]);
     silent_about_values(&env.checks(0, &(kept.to_owned() + &rest("none"))));
 
@@ -175,7 +176,7 @@ path \"{kv}/data/closed\" {
 read {kv}/absent: no such secret
 hint: `bao kv list {kv}` shows what is there; --optional-path lets it be absent
 
---set A: column 8: no key is called `pasword`
+--set A: column 8: unknown key `pasword`
 hint: did you mean `password`?
 
 `nothing` was not found
@@ -296,7 +297,7 @@ K         {kv}/a#k
 server    {addr}
 trust     anybody, over plain HTTP
 login     login at auth/approle
-token     lives 1h more; policies default, {kv}
+token     expires in 1h; policies default, {kv}
 memory    locked
 problems  none
 ";
@@ -343,7 +344,7 @@ fn a_check_writes_no_file_and_reports_an_existing_one() {
     assert_eq!(memory.names(), ["B"]);
 
     for (wrong, why) in
-        [("{home}", "it is not on tmpfs"), ("/dev/null", "Not a directory"), ("/none", "No such file or directory")]
+        [("{home}", "not on tmpfs"), ("/dev/null", "Not a directory"), ("/none", "No such file or directory")]
     {
         let told = app().args(["--explicit", "--file", "A={user}", "--file-dir", wrong]).json(125);
         let message = text(&told["problems"][0]["message"]);
@@ -357,7 +358,7 @@ fn a_check_reports_a_directory_without_write_permission() {
     let memory = TmpfsDir::new();
     let vault = app().args(["--explicit", "--file", "A={user}", "--file-dir", memory.path()]);
     let problem = format!(
-        "\n--file A: {}/A: Permission denied\nhint: the user vault-exec runs as must be able to write there\n",
+        "\n--file A: {}/A: Permission denied\nhint: the user of vault-exec must have write permission there\n",
         memory.path()
     );
     as_somebody(vault, 65534, ".").checks(125, &format!("{}{problem}", rest("1")));

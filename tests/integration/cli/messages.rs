@@ -36,9 +36,9 @@ fn verbose_logs_each_step() {
         "read {kv}/b version 1, keys: 1",
         "{kv}/c is in {kv}/ of type kv",
         "read {kv}/c: absent, which is allowed",
-        "BOTH from {kv}/a#both @1, which replaces the inherited variable",
+        "BOTH from {kv}/a#both @1, replaces the inherited variable",
         "K from {kv}/b#k @1",
-        "K from {kv}/a#k @1, but {kv}/b#k @1 wins",
+        "K from {kv}/a#k @1, not used: overridden by {kv}/b#k @1",
         "start /bin/true",
     ]
     .map(|line| outcome.fill(line));

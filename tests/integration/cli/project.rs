@@ -205,12 +205,12 @@ fn invalid_values_have_their_line() {
     fails(
         "path = \"a/b\"\n[set]\nA = \"x{k\"",
         ":3: set A",
-        "column 2: a { without its }\nhint: {key} is a value, {{ and }} are braces",
+        "column 2: unclosed {\nhint: {key} inserts a value; {{ and }} are literal braces",
     );
     fails(
         "path = \"{kv}/app\"\n[set]\nA = \"{usr}\"",
         ":3: set A",
-        "column 1: no key is called `usr`\nhint: did you mean `user`?",
+        "column 1: unknown key `usr`\nhint: did you mean `user`?",
     );
     fails(
         "path = \"a/b\"\n[set]\n1A = \"x\"",

@@ -20,7 +20,7 @@ const PROGRAM: [&str; 2] = ["echo", "the program was started"];
 
 /// The message about a signal.
 fn came(signal: Signal) -> String {
-    format!("vault-exec: {signal} came before the program was started\n")
+    format!("vault-exec: interrupted by {signal} before the program started\n")
 }
 
 /// The process has ended because of the signal, well before the timeout of a minute.
@@ -97,7 +97,7 @@ fn a_signal_is_reported_as_json() {
     let (status, _, stderr) = running.wait();
     assert_eq!(status.code(), Some(143));
     let line: serde_json::Value = serde_json::from_str(&stderr).unwrap_or_else(|error| panic!("{error}: {stderr}"));
-    assert_eq!(line["message"], "SIGTERM came before the program was started");
+    assert_eq!(line["message"], "interrupted by SIGTERM before the program started");
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn a_missing_program_is_127_before_any_request() {
     };
     not_found(&vault, "nope", "vault-exec: `nope` was not found\nhint: PATH is {home}/bin::/nowhere\n");
     not_found(&vault, "", "vault-exec: `` was not found\nhint: PATH is {home}/bin::/nowhere\n");
-    let no_file = "no such file\nhint: give a path that exists where vault-exec runs\n";
+    let no_file = "no such file\nhint: the path must exist where vault-exec runs\n";
     not_found(&vault, "./nope", &format!("vault-exec: ./nope: {no_file}"));
     not_found(&vault, "/dev/null/nope", &format!("vault-exec: /dev/null/nope: {no_file}"));
     let unset = vault.without("PATH");
@@ -57,11 +57,11 @@ fn a_program_that_cannot_be_executed_is_126_before_any_request() {
     let refused = |program: &str, stderr: &str| {
         vault.run([program]).exits(126).stderr_is(stderr).stdout_is("").asked([]);
     };
-    let mode = "cannot be executed: it may not be executed\n\
-                hint: chmod +x it, and check that its file system is not mounted noexec\n";
+    let mode = "cannot be executed: permission denied\n\
+                hint: make it executable (chmod +x); its file system must not be mounted noexec\n";
     refused("./text", &format!("vault-exec: ./text {mode}"));
     refused("text", &format!("vault-exec: {{home}}/text {mode}"));
-    let directory = "cannot be executed: it is a directory\nhint: name the program in it\n";
+    let directory = "cannot be executed: is a directory\nhint: name the program in it\n";
     refused("/usr", &format!("vault-exec: /usr {directory}"));
     refused("/usr/", &format!("vault-exec: /usr/ {directory}"));
 }
@@ -70,11 +70,11 @@ fn a_program_that_cannot_be_executed_is_126_before_any_request() {
 fn a_failed_execve_is_126() {
     let vault = ready().program("interpreted", "#!/nowhere/sh\n").program("text", "echo the program was started\n");
     vault.run(["./interpreted"]).exits(126).stdout_is("").stderr_is(
-        "vault-exec: ./interpreted cannot be executed: its interpreter is missing\n\
-         hint: look at its #! line, or at the loader it was linked for\n",
+        "vault-exec: ./interpreted cannot be executed: its interpreter or loader does not exist\n\
+         hint: check its #! line, or the loader it was linked for\n",
     );
     vault.run(["./text"]).exits(126).stdout_is("").stderr_is(
-        "vault-exec: ./text cannot be executed: it is no program\n\
+        "vault-exec: ./text cannot be executed: not an executable format\n\
          hint: a script needs a first line such as #!/bin/sh\n",
     );
 }

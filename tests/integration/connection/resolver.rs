@@ -170,7 +170,7 @@ fn a_signal_ends_the_wait_for_a_name_server() {
     running.signal(Signal::SIGTERM);
     let (status, stdout, stderr) = running.wait();
     assert!(start.elapsed() < Duration::from_secs(4), "it took {:?}", start.elapsed());
-    let expected = (Some(143), "", "vault-exec: SIGTERM came before the program was started\n");
+    let expected = (Some(143), "", "vault-exec: interrupted by SIGTERM before the program started\n");
     assert_eq!((status.code(), stdout.as_str(), stderr.as_str()), expected);
 }
 

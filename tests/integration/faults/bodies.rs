@@ -75,7 +75,7 @@ pub(super) fn section() -> Section {
         row(
             "a list of 100,000 lists that is a value",
             &whole(
-                "longer than the 128 KiB the kernel takes: A (196 KiB)",
+                "longer than the kernel limit of 128 KiB: A (196 KiB)",
                 "leave it out with --skip, or make it a file with --file",
             ),
             around(&format!(r#""a":{lists}"#)),
@@ -88,14 +88,14 @@ pub(super) fn section() -> Section {
         row(
             "a NUL in a value",
             &whole(
-                "secret/app: key `a` holds a NUL byte, which no variable can",
+                "secret/app: key `a` contains a NUL byte, which no variable can",
                 "store it base64-encoded, or leave it out with --skip 'a'",
             ),
             around(r#""a":"canary\u0000""#),
         ),
         row(
             "no keys",
-            &whole("secret/app: the secret has no keys", "put a key into it, or leave the path out"),
+            &whole("secret/app: the secret has no keys", "add a key to it, or leave the path out"),
             around(""),
         ),
         row(
@@ -113,14 +113,14 @@ pub(super) fn section() -> Section {
         ),
         row(
             "an empty key",
-            &whole("secret/app: key `` would become an empty name", "give --prefix, or the key a name"),
+            &whole("secret/app: key `` would become an empty name", "give --prefix, or rename the key"),
             around(r#""":"canary""#),
         ),
         row(
             "a key that makes programs run code",
             &whole(
                 "secret/app: key `ld_preload` would become LD_PRELOAD, which can make a program run code",
-                "leave it out with --skip 'ld_preload'; if whoever writes the secret may run code, --allow-name LD_PRELOAD",
+                "leave it out with --skip 'ld_preload'; if those who write the secret may run code, --allow-name LD_PRELOAD",
             ),
             around(r#""ld_preload":"canary""#),
         ),

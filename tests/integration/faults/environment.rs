@@ -182,16 +182,16 @@ const NO_THREAD: &str = "vault-exec: read {kv}/a: {addr}: no thread is left to l
                          hint: raise the limit on processes (ulimit -u, docker run --pids-limit)\n";
 const UNLOCKED: &str = "vault-exec: --require-mlock: memory cannot be locked\n\
                         hint: raise the limit (ulimit -l unlimited, docker run --ulimit memlock=-1) or grant CAP_IPC_LOCK\n";
-const FILE_SIZE: &str = "vault-exec: --file F: a file in memory: File too large\n\
-                         hint: raise the limit on the size of files (ulimit -f)\n";
+const FILE_SIZE: &str = "vault-exec: --file F: in-memory file: File too large\n\
+                         hint: raise the limit on file sizes (ulimit -f)\n";
 const DIR_SIZE: &str = "vault-exec: --file F: /dev/shm/none/../F: File too large\n\
-                        hint: raise the limit on the size of files (ulimit -f)\n";
+                        hint: raise the limit on file sizes (ulimit -f)\n";
 const SMALL_STACK: &str = "vault-exec: the stack is too small\nhint: raise the limit (ulimit -s 8192)\n";
-const LONG_STRING: &str = "vault-exec: longer than the 128 KiB the kernel takes: BIG (129 KiB)\n\
+const LONG_STRING: &str = "vault-exec: longer than the kernel limit of 128 KiB: BIG (129 KiB)\n\
                            hint: leave it out with --skip, or make it a file with --file\n";
-const LONG_STRINGS: &str = "vault-exec: longer than the 128 KiB the kernel takes: LARGE (200 KiB), MIDDLE (150 KiB)\n\
+const LONG_STRINGS: &str = "vault-exec: longer than the kernel limit of 128 KiB: LARGE (200 KiB), MIDDLE (150 KiB)\n\
                             hint: leave it out with --skip, or make it a file with --file\n";
-const LARGE_BLOCK: &str = "vault-exec: 257 KiB in all, the kernel takes 256 KiB; the largest: A (98 KiB), B (88 KiB), C \
+const LARGE_BLOCK: &str = "vault-exec: 257 KiB in all, the kernel limit is 256 KiB; the largest: A (98 KiB), B (88 KiB), C \
                            (71 KiB)\nhint: leave keys out with --skip, or start from --pristine\n";
 
 pub(super) fn surroundings() -> Section {
@@ -307,12 +307,12 @@ fn files() -> Vec<Row> {
 
 const READ_ONLY: &str = "mount --bind / / && mount -o remount,ro,bind /";
 const FILL: &str = "{ cat /dev/zero > /mnt/fill; true; } 2>/dev/null";
-const NO_PROC: &str = "vault-exec: --file F: /proc is not there, and the file in memory would have its name in it\n\
+const NO_PROC: &str = "vault-exec: --file F: /proc is not mounted, and in-memory files are opened through it\n\
                        hint: mount /proc, or name a --file-dir on tmpfs\n";
 const DIR_FULL: &str = "vault-exec: --file F: /mnt/F: No space left on device\n\
-                        hint: make room: it takes as much memory as the value is long\n";
+                        hint: free some memory: the file takes as much as the value is long\n";
 const DIR_READ_ONLY: &str = "vault-exec: --file F: /mnt/F: Read-only file system\n\
-                             hint: the user vault-exec runs as must be able to write there\n";
+                             hint: the user of vault-exec must have write permission there\n";
 const HOMELESS: &str = "vault-exec: no token: VAULT_TOKEN is not set, --token-file is not given and HOME is not set\n\
                         hint: set VAULT_TOKEN, name a --token-file, choose an --auth method, or log in with `bao login` or \
                         `vault login`\n";

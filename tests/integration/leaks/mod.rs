@@ -43,7 +43,7 @@ const LOG_MODES: [&[(&str, &str)]; 6] = [
 /// Literals of the source that no output can contain, and why.
 const UNREACHABLE: [(&[&str], &str); 10] = [
     (
-        &["an argument holds a NUL byte", "a variable holds a NUL byte"],
+        &["an argument contains a NUL byte", "a variable contains a NUL byte"],
         "no C string holds one, and nothing else comes so far",
     ),
     (&["prepare TLS"], "what it is given is a part of the program"),
@@ -106,7 +106,7 @@ const COMPOSED: [&str; 33] = [
     ": owned by another user",
     "--config: none.toml: ",
     "/.vault-exec.toml: owned by another user",
-    "--set A: column {}: no key is called",
+    "--set A: column {}: unknown key",
     ": connection refused; gave up after",
     ": the server does not speak HTTP",
     "but not as Vault does",

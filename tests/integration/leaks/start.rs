@@ -158,7 +158,7 @@ fn a_panic_prints_its_location_and_nothing_else() {
         let output = child.env(CHILD, how).env("RUST_BACKTRACE", "full").env("RUST_LOG", "trace").output().unwrap();
         let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert_eq!(output.status.code(), Some(125), "{text}");
-        let place = format!("vault-exec: a defect at {}:", file!());
+        let place = format!("vault-exec: internal error at {}:", file!());
         assert!(text.contains(&place) && text.contains("; the program was not started\n"), "{text}");
         assert_eq!(found(text.as_bytes()), [""; 0], "{text}");
     }

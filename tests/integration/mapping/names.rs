@@ -64,7 +64,7 @@ fn a_key_without_a_valid_name_is_an_error() {
         vault.clone().path("digit").args(["--prefix", "THE_"]).environ().has("THE_1ST", "v");
         vault.clone().path("empty").fails(
             "vault-exec: {kv}/empty: key `` would become an empty name\n\
-             hint: give --prefix, or the key a name\n",
+             hint: give --prefix, or rename the key\n",
         );
         vault.path("empty").args(["--prefix", "P"]).environ().has("P", "v");
     }
@@ -87,7 +87,7 @@ fn a_nul_byte_in_a_value_is_an_error() {
     for vault in TestVault::each() {
         let vault = vault.secret("a", json!({"k": "before\0after", "l": "v"})).path("a");
         vault.fails(
-            "vault-exec: {kv}/a: key `k` holds a NUL byte, which no variable can\n\
+            "vault-exec: {kv}/a: key `k` contains a NUL byte, which no variable can\n\
              hint: store it base64-encoded, or leave it out with --skip 'k'\n",
         );
         vault.args(["--skip", "k"]).environ().lacks("K").has("L", "v");
@@ -99,7 +99,7 @@ fn a_secret_without_keys_is_an_error() {
     // KV version 1 refuses to store one.
     TestVault::kv2().secret("a", json!({})).path("a").fails(
         "vault-exec: {kv}/a: the secret has no keys\n\
-         hint: put a key into it, or leave the path out\n",
+         hint: add a key to it, or leave the path out\n",
     );
 }
 
@@ -154,7 +154,7 @@ pub(crate) fn the_longest_string_of_the_kernel_is_passed() {
         let vault = vault.secret("fits", [("big", fits.as_str())]).secret("over", [("big", &*format!("{fits}x"))]);
         vault.clone().path("fits").environ().has("BIG", &fits);
         vault.path("over").fails(
-            "vault-exec: longer than the 128 KiB the kernel takes: BIG (129 KiB)\n\
+            "vault-exec: longer than the kernel limit of 128 KiB: BIG (129 KiB)\n\
              hint: leave it out with --skip, or make it a file with --file\n",
         );
     }
@@ -165,7 +165,7 @@ pub(crate) fn too_long_strings_are_sorted_by_size() {
     let [middle, large, small] = [150, 200, 10].map(|kib| "x".repeat(kib * 1024 - 10));
     let vault = TestVault::kv2().secret("a", [("middle", middle.as_str()), ("large", &large), ("small", &small)]);
     vault.path("a").fails(
-        "vault-exec: longer than the 128 KiB the kernel takes: LARGE (200 KiB), MIDDLE (150 KiB)\n\
+        "vault-exec: longer than the kernel limit of 128 KiB: LARGE (200 KiB), MIDDLE (150 KiB)\n\
          hint: leave it out with --skip, or make it a file with --file\n",
     );
 }
@@ -188,7 +188,7 @@ pub(crate) fn the_largest_block_of_the_kernel_is_passed() {
             .under_sh(small_stack);
         vault.clone().path("fits").run(["/bin/true"]).exits(0).stderr_is("");
         vault.path("over").run(["/bin/true"]).exits(125).stderr_is(
-            "vault-exec: 257 KiB in all, the kernel takes 256 KiB; \
+            "vault-exec: 257 KiB in all, the kernel limit is 256 KiB; \
              the largest: A (98 KiB), B (88 KiB), C (71 KiB)\n\
              hint: leave keys out with --skip, or start from --pristine\n",
         );
@@ -206,7 +206,7 @@ fn dangerous_names_are_refused() {
         let vault = vault.clone().secret("a", [(name, "/tmp/x")]).path("a").args(["--case", "keep"]);
         vault.fails(&format!(
             "vault-exec: {{kv}}/a: key `{name}` would become {name}, which can make a program run code\n\
-             hint: leave it out with --skip '{name}'; if whoever writes the secret may run code, --allow-name {name}\n"
+             hint: leave it out with --skip '{name}'; if those who write the secret may run code, --allow-name {name}\n"
         ));
     }
 }
@@ -217,7 +217,7 @@ fn each_dangerous_name_is_allowed_by_itself() {
         let vault = vault.secret("a", [("node_options", "--x"), ("rubyopt", "-w")]).path("a");
         vault.clone().args(["--allow-name", "NODE_OPTIONS"]).fails(
             "vault-exec: {kv}/a: key `rubyopt` would become RUBYOPT, which can make a program run code\n\
-             hint: leave it out with --skip 'rubyopt'; if whoever writes the secret may run code, --allow-name RUBYOPT\n",
+             hint: leave it out with --skip 'rubyopt'; if those who write the secret may run code, --allow-name RUBYOPT\n",
         );
         let vault = vault.args(["--allow-name", "NODE_OPTIONS"]);
         vault.clone().args(["--allow-name", "RUBYOPT"]).environ().has("NODE_OPTIONS", "--x").has("RUBYOPT", "-w");

@@ -200,8 +200,8 @@ fn only_and_skip_select_keys() {
         vault.clone().args(["--skip", "x", "--skip", "absent"]).environ().lacks("X").has("Y", "2").has("Z", "3");
         vault.clone().args(["--only", "x", "--only", "y", "--skip", "x"]).environ().lacks("X").has("Y", "2").lacks("Z");
         vault.args(["--only", "X", "--only", "x", "--only", "w"]).fails(
-            "vault-exec: --only X, w: no path has such a key\n\
-             hint: keys are named as the secret has them, before they become variables\n",
+            "vault-exec: --only X, w: not found in any secret\n\
+             hint: write keys as in the secret, not as variable names\n",
         );
     }
 }

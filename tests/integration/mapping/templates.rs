@@ -44,16 +44,16 @@ fn set_may_use_any_name() {
 #[test]
 fn template_errors_have_a_column() {
     postgres().args(["--set", "A=x{pasword}"]).fails(
-        "vault-exec: --set A: column 2: no key is called `pasword`\n\
+        "vault-exec: --set A: column 2: unknown key `pasword`\n\
          hint: did you mean `password`?\n",
     );
     postgres().args(["--file", "A={secret/none#k}"]).fails(
         "vault-exec: --file A: column 1: no secret was read at `secret/none`\n\
-         hint: write the path as --path has it, in front of the #\n",
+         hint: write the path before the # as in --path\n",
     );
     postgres().args(["--set", "A={user"]).fails(
-        "vault-exec: --set A: column 1: a { without its }\n\
-         hint: {key} is a value, {{ and }} are braces\n",
+        "vault-exec: --set A: column 1: unclosed {\n\
+         hint: {key} inserts a value; {{ and }} are literal braces\n",
     );
 }
 
@@ -77,8 +77,8 @@ fn a_file_may_hold_what_no_variable_can() {
     let vault = TestVault::kv2().secret("a", r#"{"k":"a\u0000b"}"#).path("a").args(["--explicit"]);
     vault.clone().args(["--file", "F={k}"]).run(["sh", "-c", r#"cat "$F""#]).exits(0).stdout_is("a\0b");
     vault.args(["--set", "F={k}"]).fails(
-        "vault-exec: --set F: a value in it holds a NUL byte, which no variable can\n\
-         hint: give it to the program as a file, with --file\n",
+        "vault-exec: --set F: its value contains a NUL byte, which no variable can\n\
+         hint: pass it as a file with --file\n",
     );
 }
 

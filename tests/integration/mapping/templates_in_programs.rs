@@ -197,7 +197,7 @@ fn files_are_neither_overwritten_nor_written_to_disk() {
     let vault = app().args(["--file", "A={user}", "--file", "B={user}", "--file-dir", memory.path()]);
     let taken = format!(
         "vault-exec: --file B: {path}: File exists\n\
-         hint: it is not overwritten: remove it, or name another --file-dir\n"
+         hint: existing files are not overwritten: remove it, or name another --file-dir\n"
     );
     fs::write(&path, "theirs").unwrap();
     vault.fails(&taken);
@@ -213,12 +213,12 @@ fn files_are_neither_overwritten_nor_written_to_disk() {
         let vault = app().args(["--file", "A={user}", "--file-dir", directory]);
         vault.fails(&format!("vault-exec: --file A: {}: {why}\n{hint}", vault.fill(directory)));
     };
-    refused(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"), "it is not on tmpfs");
+    refused(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"), "not on tmpfs");
     assert!(!fs::exists(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/A")).unwrap());
     refused("{home}/none", "No such file or directory");
     let link = format!("{}/link", memory.path());
     std::os::unix::fs::symlink(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"), &link).unwrap();
-    refused(&link, "it is not on tmpfs");
+    refused(&link, "not on tmpfs");
     refused("/dev/null", "Not a directory");
 }
 
@@ -234,7 +234,7 @@ fn the_path_of_a_file_is_absolute() {
 fn a_failed_start_leaves_no_file() {
     let memory = TmpfsDir::new();
     let vault = app().args(["--file", "F={user}", "--file-dir", memory.path()]).program("junk", "junk");
-    let junk = "vault-exec: {home}/junk cannot be executed: it is no program\n\
+    let junk = "vault-exec: {home}/junk cannot be executed: not an executable format\n\
                 hint: a script needs a first line such as #!/bin/sh\n";
     vault.run(["{home}/junk"]).exits(126).stderr_is(junk);
     assert_eq!(memory.names(), [""; 0]);
