@@ -53,7 +53,7 @@ fuzz_target!(|text: &str| {
     for problem in problems.met.iter().chain(fetched.as_ref().err()) {
         let text = shown(problem);
         // What names an engine, and where the server sends us, are told.
-        assert!(!text.contains(CANARY) || text.contains("its engine (") || text.contains("redirected to"), "{text}");
+        assert!(!text.contains(CANARY) || text.contains("the engine (") || text.contains("redirected to"), "{text}");
     }
     let Ok(fetched) = fetched else { return };
     let reads: Vec<&Exchange> =

@@ -34,7 +34,7 @@ fn verbose_logs_each_step() {
         "read {kv}/a version 1, keys: 2",
         "read {kv}/b version 1, keys: 1",
         "{kv}/c is in {kv}/ of type kv",
-        "read {kv}/c: absent, which is allowed",
+        "read {kv}/c: missing, but optional",
         "BOTH from {kv}/a#both @1, which replaces the inherited variable",
         "K from {kv}/b#k @1",
         "K from {kv}/a#k @1, but {kv}/b#k @1 wins",

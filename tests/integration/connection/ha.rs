@@ -156,7 +156,7 @@ fn starts_succeed_while_the_leader_is_killed() {
     );
     io::stderr().write_all(told.as_bytes()).unwrap();
     // A token whose login was the last thing the leader did may outlive it, which is told.
-    let unrevoked = "vault-exec: the token of the login could not be revoked and lives on until it expires: ";
+    let unrevoked = "vault-exec: the login token could not be revoked and stays valid until it expires: ";
     for line in reasons.iter().flat_map(|reason| reason.lines()) {
         let waiting = line.starts_with("vault-exec: waiting for https://vault.test:");
         assert!(waiting || line.starts_with(unrevoked), "{line}");

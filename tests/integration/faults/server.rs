@@ -138,11 +138,11 @@ fn not_http() -> Ends {
 }
 
 fn too_large() -> Ends {
-    at_once("the answer is larger than 8 MiB", "spread the secret over several paths")
+    at_once("the response is larger than 8 MiB", "split the secret into several")
 }
 
 pub(super) fn cut() -> Ends {
-    again("the connection was closed before the answer was complete")
+    again("the connection was closed before the response was complete")
 }
 
 pub(super) fn reset() -> Ends {
@@ -159,10 +159,10 @@ impl Ends {
             Self::Odd(status, reason) => ("at once", format!("the server answered {status} ({reason})\n{ODD}")),
             Self::Foreign(status) => {
                 let hint = "hint: is this Vault's address? It is from VAULT_ADDR\n";
-                ("at once", format!("the server answered {status}, but not as Vault does\n{hint}"))
+                ("at once", format!("the response ({status}) is not in Vault's format\n{hint}"))
             }
             Self::Again { why, hint } => ("tried again", format!("{why}\n{hint}")),
-            Self::Slow => ("out of time", format!("no answer in time\n{UNREACHABLE}")),
+            Self::Slow => ("out of time", format!("no response in time\n{UNREACHABLE}")),
         }
     }
 
@@ -182,14 +182,14 @@ impl Ends {
 }
 
 /// A token that was refused may well be good.
-const DENIED: &str = "vault-exec: read secret/app: permission denied (403)\nhint: a policy of the token must hold\n\
+const DENIED: &str = "vault-exec: read secret/app: permission denied (403)\nhint: a policy of the token must contain\n\
                       path \"secret/data/app\" {\n  capabilities = [\"read\"]\n}\n";
 
 /// What is said of a secret that is not there where the server tells what the mount is, and where it does not.
 const ABSENT: &str = "vault-exec: read secret/app: no such secret\n\
-                      hint: `bao kv list secret` shows what is there; --optional-path lets it be absent\n";
+                      hint: `bao kv list secret` lists the secrets; --optional-path allows it to be missing\n";
 const UNSURE: &str = "vault-exec: read secret/app: no such secret\n\
-                      hint: check --kv and --mount: the server did not say which engine holds the path\n";
+                      hint: check --kv and --mount: the server did not report the engine of this path\n";
 
 /// What one request meets, how often, and how long that may take.
 pub(super) struct Expected {
@@ -202,7 +202,7 @@ pub(super) struct Expected {
 
 /// The warning about a token that outlives its purpose.
 fn unrevoked(why: &str) -> String {
-    format!("vault-exec: the token of the login could not be revoked and lives on until it expires: {why}\n")
+    format!("vault-exec: the login token could not be revoked and stays valid until it expires: {why}\n")
 }
 
 impl Expected {
@@ -252,7 +252,7 @@ pub(super) fn expected(step: Step, ends: &Ends, one_try: bool) -> Expected {
         }
         (_, Ends::Again { .. } | Ends::Slow) => {
             let (hint, stage) = (&text[why.len()..], step.stage());
-            let given_up = if one_try { "1 try (--attempts)" } else { "2s (--timeout)" };
+            let given_up = if one_try { "1 attempt (--attempts)" } else { "2s (--timeout)" };
             let text = format!("vault-exec: {stage}: {{addr}}: {why}; gave up after {given_up}{hint}");
             let waiting = format!("vault-exec: waiting for {{addr}}: {why} (for 2s at most)\n");
             match (slow, one_try) {
@@ -382,7 +382,7 @@ impl Fault {
             && why == "connection reset"
             && !tls
         {
-            *hint = format!("{}; if it speaks TLS, write https://\n", hint.trim_end());
+            *hint = format!("{}; if the server uses TLS, write https://\n", hint.trim_end());
         }
         let mut expected = expected(step, &ends, one_try);
         if fault.requests > 1 {
@@ -491,7 +491,8 @@ the question whether a token that was refused is worth anything; the revocation 
 at once, one request was made, else with `--timeout 2s` at least two, unless the first took all of the time.
 
 In front of what is said stands `vault-exec: read secret/app: {addr}: ` (or `log in at auth/approle`), behind the reason
-`; gave up after 1 try (--attempts)` or `; gave up after 2s (--timeout)` unless it ends at once. Before a second try,
+`; gave up after 1 attempt (--attempts)` or `; gave up after 2s (--timeout)` unless it ends at once. Before a second \
+try,
 `vault-exec: waiting for {addr}: REASON (for 2s at most)` is said, once. Two requests make no start fail: after a token
 was refused, the refusal is reported whatever else happens; that a token could not be revoked is a warning, `the token of
 the login could not be revoked and lives on until it expires: REASON`, and the program is started.";
@@ -574,7 +575,7 @@ pub(super) fn answers() -> Section {
         fault("304", Ends::Foreign(304), |_| Reply::raw("HTTP/1.1 304 Not Modified\r\n\r\n")),
         fault(
             "a redirect to the same place",
-            redirected("{addr}", "one redirect was followed already"),
+            redirected("{addr}", "only one redirect is followed"),
             redirect(307, "?"),
         )
         .behind_a_redirect(),
@@ -592,7 +593,7 @@ pub(super) fn answers() -> Section {
         ]
         .map(|(scheme, to)| {
             let name = format!("a redirect to {scheme}").leak();
-            fault(name, redirected(scheme, "that is neither https:// nor http://"), redirect(307, to))
+            fault(name, redirected(scheme, "only https and http are supported"), redirect(307, to))
         }),
     );
     for (name, body) in [
