@@ -6,7 +6,7 @@ nameless := --config 'target."cfg(all())".rustflags = ["--remap-path-prefix=$(or
 # Tests of the binary that is shipped.
 tested := VAULT_EXEC_TEST_BINARY=$(abspath $(release)) cargo test --locked
 
-.PHONY: all release demo test tools prove-memory prove-silence prove-faults stack stack-images stack-test bench fuzz lint \
+.PHONY: all release demo test test-unprivileged tools prove-memory prove-silence prove-faults stack stack-images stack-test bench fuzz lint \
 	generate supply reproducible clean
 
 all: release
@@ -18,20 +18,25 @@ demo: release ## A real server, a real program, cleaned up afterwards
 	@tests/demo.sh $(release)
 
 test: release tools ## Everything but what Docker takes; the three proofs are a part of it
+	$(tested) -- --include-ignored
+
+test-unprivileged: release ## The tests that need neither root nor packages of Debian; lists those that are left out
 	$(tested)
+	@echo 'Left out, for the reasons above:'
+	@$(tested) --quiet --test integration -- --ignored --list
 
 tools: ## What tests need and a machine may lack
 	tests/tools.sh
 	tests/openbao.sh
 
 prove-memory: release tools ## What is in memory when the program is about to start; needs root, to trace and to change users
-	$(tested) --test integration memory:: -- --show-output
+	$(tested) --test integration memory:: -- --include-ignored --show-output
 
 prove-silence: release tools ## Says everything the program can say, and finds no secret in it
-	$(tested) --test integration leaks:: -- --nocapture
+	$(tested) --test integration leaks:: -- --include-ignored --nocapture
 
 prove-faults: release tools ## Every fault of tests/FAULTS.md, and the page itself; WRITE_FAULTS=1 writes it anew
-	$(tested) --test integration faults::
+	$(tested) --test integration faults:: -- --include-ignored
 	@cat tests/FAULTS.md
 
 stack: stack-images ## The system of docker/compose.yaml, on a machine that may reach no registry

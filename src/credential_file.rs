@@ -47,7 +47,7 @@ pub(crate) fn validate(secret: &Secret, source: &str) -> anyhow::Result<Secret> 
         Ok("") => ("empty", "set the credential, or use another source"),
         Ok(text) if text.chars().any(char::is_control) => ("unprintable character", damaged),
         Ok(_) => return Ok(Secret::new(bytes.to_vec())),
-        Err(_) => ("not UTF-8", damaged),
+        Err(_) => ("invalid UTF-8", damaged),
     };
     Err(CliError::new(format!("{source}: {reason}")).hint(hint).into())
 }

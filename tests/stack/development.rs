@@ -6,12 +6,13 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use base64::Engine;
+use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
 use crate::compose::Compose;
 use crate::docker::{Outcome, docker, eventually};
+use crate::http::{basic, escaped, get, parse, post, status};
 
 /// Each service that has a credential, the role it logs in by, and what its first process is in the end.
 const SERVICES: [(&str, &str, &str); 10] = [
@@ -125,7 +126,7 @@ impl Development {
     }
 
     fn secret(&self, name: &str) -> Value {
-        json(&self.in_vault(&format!("bao kv get -format=json -mount=secret {name}")))["data"].clone()
+        parse(&self.in_vault(&format!("bao kv get -format=json -mount=secret {name}")))["data"].clone()
     }
 
     /// Each value that nobody may see. A name or an algorithm is none.
@@ -147,7 +148,7 @@ impl Development {
         let written = post(&format!("{}/notes", self.backend), None, &json!({ "text": note })).unwrap();
         assert_eq!(written["text"], note);
         let notes = get(&format!("{}/notes", self.backend), None).unwrap();
-        assert!(json(&notes).as_array().unwrap().contains(&written), "{notes}");
+        assert!(parse(&notes).as_array().unwrap().contains(&written), "{notes}");
 
         let object = format!("{}/objects/{algorithm}", self.backend);
         ureq::put(&object).content_type("application/octet-stream").send(&note).unwrap();
@@ -156,9 +157,9 @@ impl Development {
         let token = post(&format!("{}/token", self.backend), None, &json!({ "subject": "somebody" })).unwrap();
         let token = token["access_token"].as_str().unwrap();
         let header = base64::prelude::BASE64_URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap();
-        assert_eq!(json(str::from_utf8(&header).unwrap())["alg"], algorithm);
+        assert_eq!(parse(str::from_utf8(&header).unwrap())["alg"], algorithm);
         let whoami = |token: &str| get(&format!("{}/whoami", self.backend), Some(&format!("Bearer {token}")));
-        assert_eq!(json(&whoami(token).unwrap())["sub"], "somebody");
+        assert_eq!(parse(&whoami(token).unwrap())["sub"], "somebody");
         assert_eq!(status(whoami(&format!("{token}x"))), 401);
     }
 
@@ -174,7 +175,7 @@ impl Development {
         let token = log_in(secret["data"]["admin_password"].as_str().unwrap()).unwrap();
         let bearer = format!("Bearer {}", token["access_token"].as_str().unwrap());
         let dag = format!("{}/api/v2/dags/credentials_at_work", self.airflow);
-        let ask = |path: &str| get(&format!("{dag}{path}"), Some(&bearer)).map_or(Value::Null, |text| json(&text));
+        let ask = |path: &str| get(&format!("{dag}{path}"), Some(&bearer)).map_or(Value::Null, |text| parse(&text));
 
         eventually("Airflow has read the DAG", PATIENCE, || ask("")["dag_id"].is_string());
         let run = post(&format!("{dag}/dagRuns"), Some(&bearer), &json!({ "logical_date": null })).unwrap();
@@ -360,50 +361,6 @@ impl Development {
 /// Progress, for whoever waits; the harness holds back what is merely printed.
 fn say(text: &str) {
     let _ = writeln!(io::stderr(), "development: {text}");
-}
-
-/// What is none is null.
-fn json(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_default()
-}
-
-fn get(url: &str, authorization: Option<&str>) -> Result<String, ureq::Error> {
-    let mut request = ureq::get(url);
-    if let Some(authorization) = authorization {
-        request = request.header("Authorization", authorization);
-    }
-    request.call()?.body_mut().read_to_string()
-}
-
-fn post(url: &str, authorization: Option<&str>, body: &Value) -> Result<Value, ureq::Error> {
-    let mut request = ureq::post(url).content_type("application/json");
-    if let Some(authorization) = authorization {
-        request = request.header("Authorization", authorization);
-    }
-    Ok(json(&request.send(body.to_string())?.body_mut().read_to_string()?))
-}
-
-/// What a request was refused with.
-#[track_caller]
-fn status<T>(answer: Result<T, ureq::Error>) -> u16 {
-    match answer {
-        Err(ureq::Error::StatusCode(status)) => status,
-        Err(error) => panic!("{error}"),
-        Ok(_) => 200,
-    }
-}
-
-fn basic(user: &str, password: &str) -> String {
-    format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")))
-}
-
-/// Percent-encoded, as in an address.
-fn escaped(text: &str) -> String {
-    let escape = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
-    };
-    text.bytes().map(escape).collect()
 }
 
 /// Gives the time before. The one that Docker has is later than what vault-exec writes first.

@@ -4,6 +4,7 @@
 
 mod compose;
 mod docker;
+mod http;
 
 mod container;
 mod development;

@@ -1,4 +1,4 @@
-//! A real `bao agent` or `bao proxy` that logs in for everybody: vault-exec needs no token at all.
+//! A real `bao agent` or `bao proxy` that adds its own token to requests.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -7,14 +7,15 @@ use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::support::openbao::bao;
 use crate::support::process::{SupervisedProcess, free_port};
 use crate::support::scratch::new_dir;
 use crate::support::vault::{DOUBTED, TestVault};
 use crate::support::wait::wait_until;
-use serde_json::json;
 
-/// An agent in front of a vault's server, and where it listens.
+/// An agent and its addresses.
 struct Agent {
     _helper: SupervisedProcess,
     socket: String,
@@ -29,7 +30,7 @@ fn vault() -> TestVault {
     vault.posted("sys/policies/acl/{kv}", &json!({ "policy": policy }))
 }
 
-/// Starts `bao agent` or `bao proxy` with the role of a vault, or with one that does not exist.
+/// Starts `bao agent` or `bao proxy` with an `AppRole` that has the policy `{kv}`. Its `secret_id` is valid if `known`.
 fn agent(kind: &str, vault: &TestVault, known: bool) -> Agent {
     let vault = vault.clone().posted("sys/auth/{kv}", &json!({"type": "approle"}));
     let role = json!({"token_policies": [vault.fill("{kv}")]});
@@ -105,7 +106,7 @@ fn no_token_is_needed_with_an_agent() {
         }
         works(&vault.clone().env("VAULT_ADDR", &agent.socket).env("HTTPS_PROXY", "http://127.0.0.1:1"));
         works(&vault.clone().env("VAULT_ADDR", &agent.socket).env("VAULT_PROXY_ADDR", "http://127.0.0.1:1"));
-        // Somebody must have meant to reach it, or a foreign page in a browser could ask it.
+        // This listener requires the header `X-Vault-Request`.
         works(&vault.env("VAULT_ADDR", &agent.strict));
     }
 }

@@ -1,7 +1,9 @@
-//! Signed tokens: from a variable or a file, from GitLab by name, from GitHub Actions by asking.
+//! JWTs from variables, from files and from GitHub Actions.
 
 use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
 
 use crate::auth::signer::Signer;
 use crate::support::api::Api;
@@ -10,9 +12,8 @@ use crate::support::http::Request;
 use crate::support::login::VALUE;
 use crate::support::process::free_port;
 use crate::support::vault::TestVault;
-use serde_json::{Value, json};
 
-/// Who signs, and whom `auth/jwt` believes.
+/// The issuer that `auth/jwt` trusts.
 static SIGNER: LazyLock<Signer> = LazyLock::new(|| {
     let signer = Signer::new();
     let config =
@@ -24,7 +25,7 @@ static SIGNER: LazyLock<Signer> = LazyLock::new(|| {
 const REFUSED: &str = "vault-exec: log in at auth/jwt: the server rejected the credential (400)\n\
                        hint: check --role, and that the token has its audience and subject and has not expired\n";
 
-/// Seconds since 1970, so far from now.
+/// The time `from_now` seconds from now, in seconds since 1970.
 pub(crate) fn seconds(from_now: i64) -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     i64::try_from(now.as_secs()).unwrap() + from_now
@@ -41,7 +42,7 @@ pub(crate) fn jwt(audience: &str) -> String {
     SIGNER.sign(&claims("repo:app", audience, 300))
 }
 
-/// A vault with the role `{kv}` for `repo:app`.
+/// A locked test vault with the role `{kv}` for `repo:app`.
 fn locked() -> TestVault {
     LazyLock::force(&SIGNER);
     let vault = TestVault::locked();
@@ -142,9 +143,9 @@ fn a_github_job_requests_its_id_token() {
     let outcome = vault.clone().args(["--jwt-audience", "vault"]).run(["true"]).exits(0);
     assert_eq!(outcome.stderr, "");
     vault.clone().env("VAULT_EXEC_JWT_AUDIENCE", "vault").args(["--auth", "jwt", "-vv"]).environ().has("K", VALUE);
-    // A token of one's own goes first, and nobody is asked.
+    // A given JWT has priority over a request.
     vault.clone().args(["--jwt-audience", "none"]).env("VAULT_JWT", jwt("vault")).enters_silently();
-    // What GitHub signs of itself is for GitHub.
+    // The default audience is GitHub's own.
     vault.clone().is_refused(REFUSED);
     vault.clone().args(["--jwt-audience", "https://vault.example/?a&b"]).is_refused(REFUSED);
 }

@@ -1,10 +1,11 @@
 //! `AppRole`, user name and password, certificate, and which of several credentials is used.
 
+use serde_json::json;
+
 use crate::auth::password::userpass;
 use crate::support::api::{Api, text};
 use crate::support::openbao::ROOT;
 use crate::support::vault::{DOUBTED, TestVault};
-use serde_json::json;
 
 const REFUSED: &str = "vault-exec: log in at auth/approle: the server rejected the credential (400)\n\
                        hint: check role_id and secret_id: one that was used up or has expired is rejected like a \

@@ -6,7 +6,7 @@ use crate::support::http::Request;
 use crate::support::login::VALUE;
 use crate::support::vault::TestVault;
 
-/// A vault with the user `name` of `auth/userpass`.
+/// A locked test vault with the user `name` of `auth/userpass`.
 pub(crate) fn userpass(name: &str) -> TestVault {
     let vault = TestVault::locked();
     let user = json!({"password": "canary-of-the-password", "token_policies": ["{kv}"]});
@@ -60,7 +60,7 @@ fn unusual_user_names_log_in() {
     );
 }
 
-/// A server that lets everybody in and knows the secret, for a method that `OpenBao` does not bring.
+/// A server that accepts any login and has the secret, for a method that `OpenBao` does not include.
 pub(crate) fn ldap() -> TestVault {
     TestVault::bare()
         .args(["--auth", "ldap", "--path", "secret/a", "--no-revoke"])

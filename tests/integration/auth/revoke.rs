@@ -1,6 +1,8 @@
-//! A token that a login obtained does not outlive its purpose; one that was given is left alone.
+//! Login tokens are revoked before the program starts; given tokens are not.
 
 use std::thread;
+
+use serde_json::{Value, json};
 
 use crate::support::api::{Api, policy, text};
 use crate::support::canary::assert_no_secrets;
@@ -9,7 +11,6 @@ use crate::support::login::VALUE;
 use crate::support::openbao::{ROOT, bao};
 use crate::support::vault::TestVault;
 use crate::support::wait::wait_until;
-use serde_json::{Value, json};
 
 /// A locked test vault with the credentials of an `AppRole`.
 fn with_approle(settings: &Value) -> TestVault {
@@ -143,7 +144,7 @@ fn a_token_with_few_uses_suffices() {
     for (uses, expected) in [(1, &[LOGIN, READ][..]), (2, &[LOGIN, READ, REVOKE]), (3, &[LOGIN, READ, REVOKE])] {
         let vault = with_approle(&json!({"token_num_uses": uses}));
         vault.enters_silently();
-        assert_requests(&vault, &expected);
+        assert_requests(&vault, expected);
         vault.enters();
         await_no_token(&vault);
     }
@@ -167,7 +168,7 @@ fn each_path_takes_one_use_of_the_token() {
 
 #[test]
 fn a_lookup_of_the_mount_takes_no_use_of_the_token() {
-    // The question for the kind of the mount is free: the server answers it to strangers, too.
+    // The lookup of the mount takes no use: the server also answers unauthenticated clients.
     for (uses, more) in [(2, &[][..]), (3, &[REVOKE]), (4, &[REVOKE])] {
         let vault = with_approle(&json!({"token_num_uses": uses}));
         vault.clone().args(["--kv", "auto"]).enters_silently();
@@ -181,7 +182,7 @@ fn a_lookup_of_the_mount_takes_no_use_of_the_token() {
 fn a_token_with_too_few_uses_is_reported() {
     let vault = with_approle(&json!({"token_num_uses": 1}));
     does_not_suffice(&vault.clone().args(["--path", "{kv}/a"]));
-    // The last use went into the answer: there is none left to find out more, and no need to.
+    // The read took the last use, so there is no further lookup.
     vault.post("sys/policies/acl/{kv}", &policy("{kv}/b"));
     vault.is_refused(
         "vault-exec: read {kv}/a: permission denied (403)\n\
@@ -193,7 +194,7 @@ fn a_token_with_too_few_uses_is_reported() {
     await_no_token(&vault);
 }
 
-/// The server may answer 500 at first where two requests fight for the last use.
+/// The server may respond with 500 first if two requests compete for the last use.
 #[track_caller]
 fn does_not_suffice(vault: &TestVault) {
     let outcome = vault.run(["echo", "the program was started"]).exits(125).stdout_is("");
@@ -220,6 +221,6 @@ fn a_failed_revocation_is_a_warning() {
     let broken = |request: &Request| request.target().ends_with("/revoke-self").then(|| (500, "canary".to_owned()));
     let vault = vault.intercepted(broken);
     vault.environ().has("K", VALUE).stderr_is(&warning("500"));
-    // The program does not wait for another attempt.
+    // The revocation is not retried.
     assert_requests(&vault, &[LOGIN, READ, REVOKE]);
 }

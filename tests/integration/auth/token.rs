@@ -1,11 +1,12 @@
-//! Where the token comes from.
+//! The sources of the token.
 
-use crate::support::openbao::ROOT;
-use crate::support::vault::{DOUBTED, TestVault};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
-/// A vault whose secret can be read, but which has no token yet.
+use crate::support::openbao::ROOT;
+use crate::support::vault::{DOUBTED, TestVault};
+
+/// A test vault with a secret and without a token.
 fn without_token() -> TestVault {
     TestVault::kv2().secret("a", [("k", "v")]).path("a").without("VAULT_TOKEN")
 }

@@ -1,11 +1,11 @@
-//! What `--check` tells, and that it does nothing else.
+//! The report of `--check`.
 
 use std::fs;
 
 use serde_json::{Value, json};
 
 use crate::auth::lease::{database_users, with_database};
-use crate::cli::project::as_somebody;
+use crate::cli::project_trust::as_somebody;
 use crate::support::api::text;
 use crate::support::canary::assert_no_secrets;
 use crate::support::login::VALUE;
@@ -13,11 +13,11 @@ use crate::support::scratch::TmpfsDir;
 use crate::support::vault::{Outcome, TestVault};
 use crate::support::wait::wait_until;
 
-/// Values that must be nowhere in what is said. Their lengths are numbers that nothing else has.
+/// Values that no output may contain, nor their lengths, which differ from all other numbers.
 const CANARY: &str = "canary-of-nineteen!";
 const OTHER: &str = "another-canary-of-thirty-seven-bytes!";
 
-/// `{url}` stands for the address of the server.
+/// Calls with `--check`.
 trait Checks {
     #[track_caller]
     fn checks(&self, code: i32, table: &str) -> Outcome;
@@ -46,11 +46,11 @@ impl Checks for TestVault {
 
 fn text_of(outcome: &Outcome) -> String {
     let text = String::from_utf8(outcome.stdout.clone()).unwrap();
-    // Whether memory can be locked is the machine's to say.
+    // Whether memory can be locked depends on the machine.
     text.replace("memory    not locked: the limit is too low\n", "memory    locked\n")
 }
 
-/// What stands below the variables where a root token is given.
+/// The lines after the variables with a root token.
 const REST: &str = "\
 server    {addr}
 trust     any server, over plain HTTP
@@ -319,6 +319,7 @@ problems  none
 }
 
 #[test]
+#[ignore = "Debian: installs PostgreSQL"]
 fn a_check_revokes_its_leases() {
     let vault = with_database("checks", &json!({"token_ttl": "3h"}));
     let outcome = vault.clone().args(["--check"]).alone().exits(0);
@@ -351,6 +352,7 @@ fn a_check_writes_no_file_and_reports_an_existing_one() {
 }
 
 #[test]
+#[ignore = "root: starts vault-exec as another user"]
 fn a_check_reports_a_directory_without_write_permission() {
     let memory = TmpfsDir::new();
     let vault = app().args(["--explicit", "--file", "A={user}", "--file-dir", memory.path()]);
@@ -379,9 +381,10 @@ fn a_key_cannot_forge_a_line() {
 }
 
 #[test]
+#[ignore = "Debian: installs PostgreSQL"]
 fn warnings_go_to_standard_error() {
     let vault = with_database("warns", &json!({"token_ttl": "3h"}));
     let outcome = vault.args(["--check", "--format", "json", "-v"]).alone().exits(0);
     serde_json::from_slice::<Value>(&outcome.stdout).unwrap_or_else(|error| panic!("{error}: {outcome}"));
-    assert!(outcome.stderr.contains("the server takes these values back"), "{outcome}");
+    assert!(outcome.stderr.contains("the server revokes these values"), "{outcome}");
 }

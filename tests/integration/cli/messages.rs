@@ -1,8 +1,9 @@
-//! What is said on the way, in both forms, and what never is.
+//! Log and error messages as text and as JSON.
+
+use serde_json::Value;
 
 use crate::support::openbao::ROOT;
 use crate::support::vault::{Outcome, TestVault};
-use serde_json::Value;
 
 /// The objects of `--log-format json`, one a line.
 fn lines(outcome: &Outcome) -> Vec<Value> {
@@ -139,9 +140,9 @@ fn an_unreachable_server_is_named_with_the_source_of_its_address() {
              hint: check that the server runs and is reachable; the address is from VAULT_ADDR\n"
         )
     };
-    vault.clone().args(["--attempts", "1"]).fails(&message("1 try"));
+    vault.clone().args(["--attempts", "1"]).fails(&message("1 attempt"));
     let waiting = "vault-exec: waiting for http://127.0.0.1:1: connection refused (for 1m at most)\n";
-    vault.clone().args(["--attempts", "2"]).fails(&(waiting.to_owned() + &message("2 tries")));
+    vault.clone().args(["--attempts", "2"]).fails(&(waiting.to_owned() + &message("2 attempts")));
     vault.args(["--timeout", "1500ms"]).fails(
         "vault-exec: waiting for http://127.0.0.1:1: connection refused (for 1s 500ms at most)\n\
          vault-exec: read a/b: http://127.0.0.1:1: connection refused; gave up after 1s 500ms (--timeout)\n\

@@ -3,6 +3,7 @@
 pub(crate) mod check;
 mod messages;
 mod options;
-pub(crate) mod project;
+mod project;
+pub(crate) mod project_trust;
 pub(crate) mod signals;
 mod start;

@@ -5,7 +5,7 @@ use crate::support::vault::TestVault;
 
 const USAGE: &str = "hint: vault-exec --help lists the options; a program's own stand behind --\n";
 
-/// A vault that fails before a server is asked for anything.
+/// A call without a server.
 fn typed<const N: usize>(args: [&str; N]) -> TestVault {
     TestVault::bare().args(args)
 }

@@ -1,24 +1,23 @@
-//! The project file: where it is found, what it may say, and when it is not trusted.
+//! The project file: where it is found, its syntax and its values.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::os::unix::fs::symlink;
 use std::process::{Command, Stdio};
 
 use crate::auth::lease::POSTGRES;
 use crate::support::openbao::ROOT;
-use crate::support::process::requires_root;
 use crate::support::vault::TestVault;
 
-const NAME: &str = ".vault-exec.toml";
-const NO_PATH: &str = "vault-exec: no path to read\n\
+pub(super) const NAME: &str = ".vault-exec.toml";
+pub(super) const NO_PATH: &str = "vault-exec: no path to read\n\
                        hint: give --path secret/app, set VAULT_EXEC_PATH, or write it into .vault-exec.toml\n";
 
 /// With a secret `app`, and one `other`.
-fn vault() -> TestVault {
+pub(super) fn vault() -> TestVault {
     TestVault::kv2().secret("app", [("user", "me"), ("password", "p")]).secret("other", [("k", "v")])
 }
 
-trait Projects {
+pub(super) trait Projects {
     fn project(self, text: &str) -> Self;
     fn at(self, directory: &str) -> Self;
     #[track_caller]
@@ -44,7 +43,7 @@ impl Projects for TestVault {
     }
 }
 
-const APP: &str = "path = \"{kv}/app\"\n";
+pub(super) const APP: &str = "path = \"{kv}/app\"\n";
 
 #[test]
 fn a_project_file_is_found_in_the_working_directory_or_a_parent() {
@@ -54,7 +53,7 @@ fn a_project_file_is_found_in_the_working_directory_or_a_parent() {
     // The nearest alone counts.
     fs::write(vault.fill("{home}/a/.vault-exec.toml"), vault.fill("path = \"{kv}/other\"")).unwrap();
     vault.clone().at("{home}/a/b/c").environ().has("K", "v").lacks("USER");
-    // One that says nothing says that nothing is meant.
+    // An empty file is used, too.
     fs::write(vault.fill("{home}/a/b/.vault-exec.toml"), "").unwrap();
     vault.at("{home}/a/b/c").fails(NO_PATH);
 }
@@ -73,6 +72,7 @@ fn the_search_for_a_project_file_ends_at_the_home_directory() {
 }
 
 #[test]
+#[ignore = "root: makes a mount namespace"]
 fn the_search_for_a_project_file_ends_at_a_mount() {
     let vault = vault().project(APP).env("HOME", "/nowhere");
     fs::create_dir(vault.fill("{home}/mount")).unwrap();
@@ -223,155 +223,6 @@ fn invalid_values_have_their_line() {
     );
 }
 
-/// Keys that say where credentials go, what is proven with them or what runs, with a value each.
-const REFUSED: [(&str, &str); 26] = [
-    ("address", "'http://127.0.0.1:1'"),
-    ("namespace", "'evil'"),
-    ("ca-cert", "'{home}/none'"),
-    ("ca-path", "'{home}/none'"),
-    ("client-cert", "'{home}/none'"),
-    ("client-key", "'{home}/none'"),
-    ("tls-server-name", "'evil.example.com'"),
-    ("tls-skip-verify", "true"),
-    ("proxy", "'http://127.0.0.1:1'"),
-    ("disable-redirects", "true"),
-    ("auth", "'approle'"),
-    ("auth-mount", "'evil'"),
-    ("auth-namespace", "'evil'"),
-    ("role", "'evil'"),
-    ("token-file", "'{home}/none'"),
-    ("unwrap-token", "true"),
-    ("role-id", "'evil'"),
-    ("secret-id-file", "'{home}/none'"),
-    ("secret-id-wrapped", "true"),
-    ("jwt-file", "'{home}/none'"),
-    ("jwt-audience", "'evil'"),
-    ("username", "'evil'"),
-    ("password-file", "'{home}/none'"),
-    ("no-revoke", "true"),
-    ("allow-name", "['PATH']"),
-    ("keep-token", "true"),
-];
-
-#[test]
-fn a_found_project_file_cannot_set_where_credentials_go() {
-    let vault = vault().recorded();
-    for (key, value) in REFUSED {
-        let text = format!("path = \"{{kv}}/app\"\n{key} = {value}\n");
-        let vault = vault.clone().project(&text);
-        vault.project_fails(
-            ":2:1",
-            &format!(
-                "`{key}` is refused in a file that was found, not named\n\
-                 hint: if you trust the file, name it with --config; else give the option yourself, or --no-config"
-            ),
-        );
-        let named = vault.args(["--config", NAME]).run(["true"]);
-        assert!(!named.stderr.contains("refused in a file"), "{named}");
-    }
-}
-
-#[test]
-fn a_named_project_file_may_set_everything() {
-    let vault = vault().args(["--config", "p.toml"]);
-    let with = |vault: &TestVault, text: &str| {
-        let text = vault.fill(&format!("path = '{{kv}}/app'\n{text}"));
-        vault.clone().file("p.toml", text)
-    };
-    let address = vault.fill("address = '{addr}'");
-    with(&vault.clone().without("VAULT_ADDR"), &address).environ().has("USER", "me");
-    with(&vault.clone().without("VAULT_TOKEN").file("token", ROOT), "token-file = '{home}/token'")
-        .environ()
-        .has("USER", "me");
-    with(&vault, "keep-token = true").environ().has("VAULT_TOKEN", ROOT);
-    let vault = vault.secret("app", [("path", "/bin:/usr/bin")]);
-    with(&vault, "allow-name = 'PATH'").environ().has("PATH", "/bin:/usr/bin");
-}
-
-#[test]
-fn a_found_project_file_sets_no_dangerous_name() {
-    let hint = "hint: if you trust the file, name it with --config; else give the option yourself, or --no-config";
-    let message = |name: &str| {
-        format!("{name} can make a program run code, which a file that was found, not named, must not\n{hint}")
-    };
-    for (text, place, name) in [
-        ("[set]\nA = \"x\"\nLD_PRELOAD = \"./evil.so\"", ":3:1", "LD_PRELOAD"),
-        ("[file]\nBASH_ENV = \"id\"", ":2:1", "BASH_ENV"),
-        ("set.PATH = \".\"", ":1:5", "PATH"),
-        ("set = [\"A=x\", \"LD_PRELOAD=./evil.so\"]", ":1:16", "LD_PRELOAD"),
-        ("set = \"PATH=.:/bin\"", ":1:8", "PATH"),
-        ("file = [\"BASH_ENV=id\"]", ":1:10", "BASH_ENV"),
-        ("file = \"ENV=id\"", ":1:9", "ENV"),
-    ] {
-        vault().path("app").project(text).project_fails(place, &message(name));
-    }
-    let named = vault().path("app").project("[set]\nGIT_PAGER = 'x'\nPS1 = 'y'").args(["--config", NAME]);
-    named.environ().has("GIT_PAGER", "x").has("PS1", "y");
-}
-
-#[test]
-fn a_project_file_that_others_may_write_is_refused() {
-    let vault = vault().project(APP);
-    let path = vault.fill("{home}/.vault-exec.toml");
-    let mode = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-    let hint = ", or name it with --config if you trust it";
-    for open in [0o664, 0o646, 0o666, 0o620] {
-        mode(open);
-        vault.project_fails("", &format!("others may write to it\nhint: chmod go-w it{hint}"));
-        vault.clone().args(["--config", NAME]).environ().has("USER", "me");
-    }
-    mode(0o644);
-    vault.environ().has("USER", "me");
-
-    requires_root("this test changes the owner of a file");
-    chown(&path, Some(65534), None).unwrap();
-    vault.project_fails("", &format!("it belongs to somebody else\nhint: chown it{hint}"));
-    vault.clone().at("{home}/below").project_fails("", &format!("it belongs to somebody else\nhint: chown it{hint}"));
-    vault.clone().args(["--config", NAME]).environ().has("USER", "me");
-    // A link is as good as what it leads to.
-    let link = vault.clone().at("{home}/linked");
-    fs::create_dir_all(vault.fill("{home}/linked")).unwrap();
-    symlink(&path, vault.fill("{home}/linked/.vault-exec.toml")).unwrap();
-    link.fails(&format!(
-        "vault-exec: {{home}}/linked/.vault-exec.toml: it belongs to somebody else\nhint: chown it{hint}\n"
-    ));
-}
-
-/// Starts a copy of vault-exec as another user, in a directory of the home.
-pub(crate) fn as_somebody(vault: TestVault, uid: u32, directory: &str) -> TestVault {
-    requires_root("this test starts vault-exec as another user");
-    let script = format!(
-        r#"set -e; cp "$1" "$HOME/vault-exec-copy"; chmod 755 "$HOME/vault-exec-copy"; shift
-           cd {directory}; exec setpriv --reuid={uid} --clear-groups "$HOME/vault-exec-copy" "$@""#
-    );
-    vault.under_sh(&script)
-}
-
-#[test]
-fn a_project_file_may_be_owned_by_root_or_the_user() {
-    let vault = vault().project(APP);
-    let path = vault.fill("{home}/.vault-exec.toml");
-    as_somebody(vault.clone(), 65534, ".").environ().has("USER", "me");
-    chown(&path, Some(65534), None).unwrap();
-    as_somebody(vault.clone(), 65534, ".").environ().has("USER", "me");
-    let hint = "hint: chown it, or name it with --config if you trust it";
-    as_somebody(vault.clone(), 65533, ".").project_fails("", &format!("it belongs to somebody else\n{hint}"));
-
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-    let readable = "hint: it must be there and readable text; --config names another file, --no-config does without";
-    as_somebody(vault.clone(), 65533, ".").project_fails("", &format!("Permission denied\n{readable}"));
-    as_somebody(vault.args(["--no-config"]), 65533, ".").fails(NO_PATH);
-}
-
-#[test]
-fn a_directory_without_search_permission_has_no_project_file() {
-    let vault = vault().path("app");
-    fs::create_dir(vault.fill("{home}/closed")).unwrap();
-    fs::write(vault.fill("{home}/closed/.vault-exec.toml"), "path = \"other\"").unwrap();
-    fs::set_permissions(vault.fill("{home}/closed"), fs::Permissions::from_mode(0o700)).unwrap();
-    as_somebody(vault, 65534, "closed").environ().has("USER", "me");
-}
-
 #[test]
 fn a_project_file_must_be_a_regular_file() {
     let no_file = "it is no file\nhint: make it one, or name it with --config if you trust it";
@@ -419,6 +270,7 @@ fn a_project_file_must_be_short_text() {
 }
 
 #[test]
+#[ignore = "Debian: installs PostgreSQL"]
 fn with_a_project_file_only_the_program_is_given() {
     POSTGRES.asks("create role laptop login password 'p@ss:/?#%'").unwrap();
     let vault = TestVault::kv2().secret("laptop", [("postgres_user", "laptop"), ("postgres_password", "p@ss:/?#%")]);

@@ -1,8 +1,12 @@
-//! Signals that come before there is a program: they end the wait at once.
+//! Signals before the program starts end the wait at once.
 
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 
 use crate::support::canary::CANARY;
 use crate::support::fake_server::{FakeServer, Reply};
@@ -10,19 +14,16 @@ use crate::support::process::{RunningProcess, requires_root, send_signal};
 use crate::support::scratch::new_dir;
 use crate::support::vault::TestVault;
 use crate::support::wait::wait_until;
-use nix::sys::signal::Signal;
-use nix::sys::stat::Mode;
-use nix::unistd::mkfifo;
 
 const SIGNALS: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
 const PROGRAM: [&str; 2] = ["echo", "the program was started"];
 
-/// What is said about a signal.
+/// The message about a signal.
 fn came(signal: Signal) -> String {
     format!("vault-exec: {signal} came before the program was started\n")
 }
 
-/// Has ended because of the signal, and said so last. Signals do not wait for a deadline, which would be a minute.
+/// The process has ended because of the signal, well before the timeout of a minute.
 #[track_caller]
 fn ends_by(running: RunningProcess, signal: Signal, said_before: &str) {
     let start = Instant::now();
@@ -57,6 +58,7 @@ fn a_signal_ends_the_wait_for_the_next_attempt() {
 }
 
 #[test]
+#[ignore = "root: makes a process namespace"]
 fn a_signal_ends_the_wait_of_pid_1() {
     requires_root("this test makes a process namespace");
     for signal in SIGNALS {
@@ -79,7 +81,7 @@ fn a_signal_ends_the_wait_for_a_project_file_that_is_a_pipe() {
         let mut command = TestVault::bare().command(PROGRAM);
         command.env("VAULT_EXEC_CONFIG", &pipe);
         let running = RunningProcess::start(command);
-        // It opens when the other side is there, too.
+        // This returns when vault-exec has opened the pipe for reading.
         let _writer = File::options().write(true).open(&pipe).unwrap();
         running.signal(signal);
         ends_by(running, signal, "");
@@ -129,7 +131,7 @@ fn the_program_inherits_ignored_signals() {
     let hup = 1 << (Signal::SIGHUP as u32 - 1);
     assert_eq!(ignored(fake.unwatched_vault()), inherited);
     assert_eq!(ignored(fake.unwatched_vault().under_sh("trap '' HUP; exec \"$@\"")), inherited | hup);
-    // Programs expect it to end them, whatever the one before wanted.
+    // SIGPIPE is always reset.
     assert_eq!(ignored(fake.unwatched_vault().under_sh("trap '' PIPE; exec \"$@\"")), inherited);
 }
 

@@ -1,13 +1,14 @@
 //! The program starts as if vault-exec had never run.
 
-use crate::support::process::vault_exec;
-use crate::support::vault::TestVault;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 
-/// A vault on which a program can be started.
+use crate::support::process::vault_exec;
+use crate::support::vault::TestVault;
+
+/// A test vault with a secret and its path.
 fn ready() -> TestVault {
     TestVault::kv2().secret("a", [("k", "v")]).path("a")
 }

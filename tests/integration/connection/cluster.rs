@@ -15,7 +15,7 @@ use crate::support::tls::{Authority, listener};
 use crate::support::vault::TestVault;
 use crate::support::wait::wait_until;
 
-/// One of the cluster.
+/// A node of the cluster.
 pub(crate) struct Node {
     pub(crate) host: String,
     pub(crate) dir: PathBuf,
@@ -28,7 +28,7 @@ pub(crate) struct Node {
 pub(crate) struct Cluster {
     pub(crate) nodes: Vec<Node>,
     ca: PathBuf,
-    /// The same on every node, so that one name can stand for all.
+    /// The same on every node, so that one name can have all addresses.
     pub(crate) port: u16,
     key: String,
     pub(crate) root: String,
@@ -36,7 +36,7 @@ pub(crate) struct Cluster {
 
 pub(crate) const SECRET_ID: &str = "of-the-app";
 
-/// One test at a time, because one of them takes a node away for a while.
+/// One test at a time, because some of them seal or kill nodes.
 pub(crate) fn cluster() -> MutexGuard<'static, Cluster> {
     static CLUSTER: LazyLock<Mutex<Cluster>> = LazyLock::new(|| Mutex::new(Cluster::start()));
     CLUSTER.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -53,7 +53,7 @@ impl Cluster {
         let dir = new_dir("cluster");
         let ours = Authority::new("ours");
         let ca = dir.join("ca");
-        fs::write(&ca, &ours.pem()).unwrap();
+        fs::write(&ca, ours.pem()).unwrap();
         let hosts = ["127.0.1.1", "127.0.1.2", "127.0.1.3"];
         let pair = ours.issue(&[&hosts[..], &["vault.test"]].concat());
         let port = free_port();
@@ -125,7 +125,7 @@ impl Cluster {
         });
     }
 
-    /// Waits until each node may vote and answers.
+    /// Waits until each node is a voter and serves reads.
     pub(crate) fn settle(&self) {
         wait_until("three voters", || {
             let path = "sys/storage/raft/configuration";
@@ -146,7 +146,7 @@ impl Cluster {
         &self.nodes[self.leader().unwrap_or(0)]
     }
 
-    /// The node that is active, as it says itself.
+    /// The node that reports itself as active.
     pub(crate) fn leader(&self) -> Option<usize> {
         let active = |node: &Node| node.api("").try_get("sys/health").is_some_and(|(code, _)| code == 200);
         self.nodes.iter().position(active)
@@ -162,7 +162,7 @@ impl Cluster {
         self.any().api(&self.root)
     }
 
-    /// A vault at this host, which may be a name for several nodes.
+    /// A call with this host, which may be a name for several nodes.
     pub(crate) fn at(&self, host: &str) -> TestVault {
         self.with(&format!("https://{host}:{}", self.port))
     }
@@ -175,7 +175,7 @@ impl Cluster {
             .args(["--path", "secret/a", "--path", "secret/b"])
     }
 
-    /// A vault at a name that has these addresses, in this order.
+    /// A call with a name that has these addresses, in this order.
     pub(crate) fn named<const N: usize>(&self, addresses: [&str; N]) -> TestVault {
         let hosts = addresses.map(|address| format!("{address} vault.test\n")).concat();
         self.at("vault.test").file("hosts", hosts).with_mounts("mount --bind \"$HOME/hosts\" /etc/hosts")

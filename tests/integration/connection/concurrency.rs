@@ -1,9 +1,11 @@
-//! Everything starts at once, as after a power cut.
+//! Many starts at once, as after a power failure.
 
 use std::fs;
 use std::io::{self, Write};
 use std::process::Stdio;
 use std::time::Instant;
+
+use serde_json::{Value, json};
 
 use crate::support::api::text;
 use crate::support::openbao::OpenBao;
@@ -11,7 +13,6 @@ use crate::support::process::free_port;
 use crate::support::scratch::new_dir;
 use crate::support::tls::{Authority, listener};
 use crate::support::vault::TestVault;
-use serde_json::{Value, json};
 
 const STARTS: usize = 200;
 
@@ -20,7 +21,7 @@ fn two_hundred_starts_at_once_all_succeed() {
     let dir = new_dir("storm");
     let ours = Authority::new("ours");
     let (ca, port) = (dir.join("ca"), free_port());
-    fs::write(&ca, &ours.pem()).unwrap();
+    fs::write(&ca, ours.pem()).unwrap();
     let audit = dir.join("audit");
     let audited = format!("audit \"file\" \"all\" {{\n  options {{ file_path = \"{}\" }}\n}}\n", audit.display());
     let pair = ours.issue(&["127.0.0.1"]);

@@ -1,5 +1,11 @@
-//! Through a real proxy, and past it. Everything happens in a network of its own, where the server has addresses that are
-//! not the loopback's.
+//! A real HTTP proxy. The tests run in a network namespace in which the server has addresses that are
+//! not in 127.0.0.0/8.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use crate::support::network::NetworkNamespace;
 use crate::support::openbao::{ROOT, bao};
@@ -8,11 +14,6 @@ use crate::support::scratch::new_dir;
 use crate::support::tls::{Authority, listener};
 use crate::support::vault::TestVault;
 use crate::support::wait::wait_until;
-use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU16, Ordering};
 
 const SERVER: &str = "10.99.0.1";
 const PROXY: &str = "10.99.0.2";
@@ -28,7 +29,7 @@ static SITE: LazyLock<Site> = LazyLock::new(|| {
     let dir = new_dir("proxy");
     let net = NetworkNamespace::new(dir.clone(), [SERVER, PROXY]);
     let ours = Authority::new("ours");
-    fs::write(dir.join("ca"), &ours.pem()).unwrap();
+    fs::write(dir.join("ca"), ours.pem()).unwrap();
     let pair = ours.issue(&["localhost", "vault.test", "127.0.0.1", "::1", SERVER]);
     let config: String = [SERVER, "127.0.0.1", "[::1]"]
         .map(|address| listener(&dir, "server", &format!("{address}:8200"), &pair, ""))
@@ -85,7 +86,7 @@ impl Proxy {
         format!("http://{}", self.authority)
     }
 
-    /// What it was asked for.
+    /// The requests in its log.
     fn asked(&self) -> Vec<String> {
         let log = self.helper.log();
         let requests = log.lines().filter_map(|line| line.split_once("): ")?.1.strip_suffix(" HTTP/1.1"));
@@ -101,7 +102,7 @@ impl Proxy {
     }
 }
 
-/// A vault in that network.
+/// A call in that network.
 fn at(address: &str) -> TestVault {
     TestVault::bare()
         .env("VAULT_ADDR", address)
@@ -122,6 +123,7 @@ fn works(vault: &TestVault) {
 const CONNECT: &str = "CONNECT 10.99.0.1:8200";
 
 #[test]
+#[ignore = "root: makes a network namespace; Debian: installs tinyproxy"]
 fn the_proxy_comes_from_options_or_variables() {
     let proxy = Proxy::open();
     works(&vault().args(["--proxy", &proxy.url()]));
@@ -144,6 +146,7 @@ fn the_proxy_comes_from_options_or_variables() {
 }
 
 #[test]
+#[ignore = "root: makes a network namespace; Debian: installs tinyproxy"]
 fn the_sources_of_the_proxy_have_an_order() {
     let (near, far) = (Proxy::open(), Proxy::open());
     works(&vault().args(["--proxy", &near.url()]).env("VAULT_EXEC_PROXY", far.url()));
@@ -159,6 +162,7 @@ fn the_sources_of_the_proxy_have_an_order() {
 }
 
 #[test]
+#[ignore = "root: makes a network namespace; Debian: installs tinyproxy"]
 fn tunnels_are_reused() {
     let proxy = Proxy::open();
     works(&vault().args(["--proxy", &proxy.url(), "--optional-path", "secret/none"]));
@@ -167,6 +171,7 @@ fn tunnels_are_reused() {
 }
 
 #[test]
+#[ignore = "root: makes a network namespace; Debian: installs tinyproxy"]
 fn the_proxy_resolves_the_host() {
     let proxy = Proxy::open();
     works(&at("https://vault.test:8200").env("HTTPS_PROXY", proxy.url()));
@@ -174,6 +179,7 @@ fn the_proxy_resolves_the_host() {
 }
 
 #[test]
+#[ignore = "root: makes a network namespace; Debian: installs tinyproxy"]
 fn no_proxy_excludes_hosts() {
     let proxy = Proxy::open();
     let named = || at("https://vault.test:8200").under(SITE.net.enter_with_hosts(HOSTS));
@@ -195,6 +201,7 @@ fn no_proxy_excludes_hosts() {
 }
 
 #[test]
+#[ignore = "root: makes a network namespace; Debian: installs tinyproxy"]
 fn no_proxy_does_not_affect_a_proxy_given_for_vault() {
     let proxy = Proxy::open();
     works(&vault().env("VAULT_PROXY_ADDR", proxy.url()).env("NO_PROXY", "*"));
@@ -203,6 +210,7 @@ fn no_proxy_does_not_affect_a_proxy_given_for_vault() {
 }
 
 #[test]
+#[ignore = "root: makes a network namespace; Debian: installs tinyproxy"]
 fn the_loopback_is_never_reached_through_a_proxy() {
     let proxy = Proxy::open();
     for address in ["https://127.0.0.1:8200", "https://localhost:8200", "https://[::1]:8200"] {
@@ -214,6 +222,7 @@ fn the_loopback_is_never_reached_through_a_proxy() {
 }
 
 #[test]
+#[ignore = "root: makes a network namespace; Debian: installs tinyproxy"]
 fn plain_http_goes_through_a_proxy_only_if_one_is_given_for_vault() {
     let proxy = Proxy::open();
     let plain = || at("http://10.99.0.1:8100");
@@ -225,6 +234,7 @@ fn plain_http_goes_through_a_proxy_only_if_one_is_given_for_vault() {
 }
 
 #[test]
+#[ignore = "root: makes a network namespace; Debian: installs tinyproxy"]
 fn the_password_of_a_proxy_is_sent_and_not_printed() {
     let proxy = Proxy::new("BasicAuth somebody s3cr3t-of-the-proxy");
     let with = |user: &str| format!("http://{user}@{}", proxy.authority);
@@ -236,7 +246,7 @@ fn the_password_of_a_proxy_is_sent_and_not_printed() {
                    hint: put the user name and password into the proxy's address, http://user:password@host:port, \
                    which is from HTTPS_PROXY\n";
     vault().env("HTTPS_PROXY", proxy.url()).fails(refused);
-    // tinyproxy answers 401 to a wrong password, which is a refusal like any other.
+    // tinyproxy responds with 401 to a wrong password.
     let wrong = vault().env("HTTPS_PROXY", with("somebody:wr0ng-of-the-proxy"));
     let quiet = wrong.fails(&refusal(401));
     let louder = wrong.args(["-vv"]).run(["true"]).exits(125);
@@ -248,6 +258,7 @@ fn the_password_of_a_proxy_is_sent_and_not_printed() {
 }
 
 #[test]
+#[ignore = "root: makes a network namespace; Debian: installs tinyproxy"]
 fn a_refusal_of_the_proxy_is_not_retried() {
     let proxy = Proxy::new("ConnectPort 443");
     vault().env("HTTPS_PROXY", proxy.url()).fails(&refusal(403));
@@ -262,6 +273,7 @@ fn refusal(status: u16) -> String {
 }
 
 #[test]
+#[ignore = "root: makes a network namespace; Debian: installs tinyproxy"]
 fn an_unreachable_server_behind_a_proxy_is_retried() {
     let proxy = Proxy::open();
     let vault = at("https://10.99.0.1:8299").args(["--proxy", &proxy.url(), "--timeout", "1s"]);
@@ -275,6 +287,7 @@ fn an_unreachable_server_behind_a_proxy_is_retried() {
 }
 
 #[test]
+#[ignore = "root: makes a network namespace; Debian: installs tinyproxy"]
 fn an_unreachable_proxy_is_retried_and_named() {
     let vault = vault().env("VAULT_PROXY_ADDR", "http://somebody:s3cr3t@10.99.0.2:3099").args(["--timeout", "1s"]);
     let why = "{addr}: the proxy: connection refused";
@@ -293,6 +306,7 @@ fn hint(proxy: &str) -> String {
 }
 
 #[test]
+#[ignore = "root: makes a network namespace; Debian: installs tinyproxy"]
 fn an_invalid_proxy_is_an_error_without_its_value() {
     for odd in ["socks5://somebody:s3cr3t@10.99.0.2:1080", "http://", "http://somebody:s3cr3t@:1", "ftp://x", "a b"] {
         vault().env("HTTPS_PROXY", odd).fails(
@@ -303,6 +317,7 @@ fn an_invalid_proxy_is_an_error_without_its_value() {
 }
 
 #[test]
+#[ignore = "root: makes a network namespace; Debian: installs tinyproxy"]
 fn the_server_name_applies_behind_a_proxy() {
     let proxy = Proxy::open();
     let proxied = || vault().args(["--proxy", &proxy.url()]);

@@ -1,12 +1,13 @@
-//! A real server that has had enough of us: rate-limit quotas.
+//! Rate-limit quotas of a real server.
 
 use std::time::{Duration, Instant};
 
-use crate::support::openbao::{OpenBao, ROOT};
-use crate::support::vault::TestVault;
 use serde_json::json;
 
-/// A server that lets so many requests to `secret/` pass in an interval of so many seconds.
+use crate::support::openbao::{OpenBao, ROOT};
+use crate::support::vault::TestVault;
+
+/// A server that accepts `rate` requests to `secret/` per `interval` seconds.
 fn limited(rate: u32, interval: u32, headers: bool) -> (OpenBao, TestVault) {
     let server = OpenBao::start(&[]);
     let api = server.api();
@@ -41,7 +42,7 @@ fn retry_after_of_a_rate_limit_is_honoured() {
     let start = Instant::now();
     let loud = vault.args(["-vv"]).environ().has("K", "v");
     assert!(start.elapsed() > Duration::from_secs(1), "{loud}");
-    // The server cuts the fraction of a second off, so that a second try may still come too early.
+    // The server truncates to seconds, so that the second attempt may still be too early.
     let milliseconds = |line: &str| line.split(['[', '.']).nth(1)?.parse::<u64>().ok();
     let tries: Vec<_> = loud.stderr.lines().filter(|line| line.contains(": 429 after ")).collect();
     let times: Vec<_> = tries.iter().filter_map(|line| milliseconds(line)).collect();

@@ -14,7 +14,7 @@ fn secret() -> Reply {
     Reply::secret(&[("a", CANARY)])
 }
 
-/// Fails with this text in the plain voice, and says nothing that is not for everyone in the loudest.
+/// Fails with this message, and no log mode prints a canary.
 #[track_caller]
 fn fails(vault: &TestVault, stderr: &str) {
     let start = Instant::now();

@@ -1,4 +1,4 @@
-//! Names become addresses, and a name server that does not answer keeps nobody waiting.
+//! Name resolution.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -8,14 +8,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use nix::libc;
+use nix::sys::signal::Signal;
+use socket2::{Domain, Socket, Type};
+
 use crate::support::canary::CANARY;
 use crate::support::fake_server::{FakeServer, Reply};
 use crate::support::process::{RunningProcess, status_field};
 use crate::support::vault::TestVault;
 use crate::support::wait::wait_until;
-use nix::libc;
-use nix::sys::signal::Signal;
-use socket2::{Domain, Socket, Type};
 
 fn fake() -> FakeServer {
     FakeServer::answering([Reply::secret(&[("a", CANARY)])])
@@ -121,6 +122,7 @@ fn localhost_is_resolved() {
 }
 
 #[test]
+#[ignore = "root: makes a mount namespace"]
 fn a_name_of_the_hosts_file_is_resolved() {
     let fake = fake();
     with_files(at_name(&fake, "vault.test"), "127.0.0.1 vault.test\n", None, NSSWITCH)
@@ -130,6 +132,7 @@ fn a_name_of_the_hosts_file_is_resolved() {
 }
 
 #[test]
+#[ignore = "root: makes a mount namespace"]
 fn a_name_of_the_name_server_is_resolved() {
     let (fake, names) = (fake(), NameServer::knowing_vault_test(1));
     with_files(at_name(&fake, "vault.test"), HOSTS, Some(&names), NSSWITCH).environ().has("A", CANARY).stderr_is("");
@@ -137,8 +140,9 @@ fn a_name_of_the_name_server_is_resolved() {
 }
 
 #[test]
+#[ignore = "root: makes a mount namespace"]
 fn name_service_modules_are_not_loaded() {
-    // A static program would load them together with a second C library, and die of it.
+    // A static program would load them with a second C library and crash.
     let fake = fake();
     for (last, nsswitch) in [
         (2, "hosts: files myhostname dns\n"),
@@ -156,6 +160,7 @@ fn name_service_modules_are_not_loaded() {
 }
 
 #[test]
+#[ignore = "root: makes a mount namespace"]
 fn a_signal_ends_the_wait_for_a_name_server() {
     let (fake, names) = (fake(), NameServer::silent(9));
     let vault = with_files(at_name(&fake, "vault.test"), HOSTS, Some(&names), NSSWITCH);
@@ -181,8 +186,9 @@ fn at_two_addresses<T>(other: impl Fn(SocketAddr) -> Option<T>) -> (FakeServer, 
 const ADDRESSES: &str = "::1 vault.test\n127.0.0.1 vault.test\n127.0.0.2 vault.test\n";
 
 #[test]
+#[ignore = "root: makes a mount namespace"]
 fn after_a_refused_connection_the_next_address_is_tried() {
-    // Nobody listens, and nobody else can.
+    // A bound socket that does not listen keeps the port.
     let (fake, _refusing) = at_two_addresses(|address| {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).ok()?;
         socket.bind(&address.into()).ok().map(|()| socket)
@@ -191,10 +197,11 @@ fn after_a_refused_connection_the_next_address_is_tried() {
 }
 
 #[test]
+#[ignore = "root: makes a mount namespace"]
 #[allow(unsafe_code, reason = "the standard library has no way to set the room of a listener")]
 fn a_silent_address_does_not_delay_the_next() {
     let (fake, full) = at_two_addresses(|address| TcpListener::bind(address).ok());
-    // Room for one that waits to be accepted, which takes it; the kernel drops what others send.
+    // With a full queue of one, the kernel drops further connections.
     // SAFETY: the socket is open.
     assert_eq!(unsafe { libc::listen(full.as_raw_fd(), 0) }, 0);
     let waiting = TcpStream::connect(full.local_addr().expect("an address")).expect("room for one");

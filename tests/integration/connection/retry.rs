@@ -1,11 +1,12 @@
-//! What is tried again, for how long, and what is said meanwhile.
+//! Retries, their deadline and their messages.
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::{Duration, Instant};
 
 use crate::support::canary::{CANARY, TOKEN};
 use crate::support::fake_server::{FakeServer, NOT_READY, Reply, UNREACHABLE};
 use crate::support::process::RunningProcess;
 use crate::support::vault::{Outcome, TestVault};
-use std::net::{SocketAddr, TcpListener};
-use std::time::{Duration, Instant};
 
 const APP: &str = "/v1/secret/data/app";
 
@@ -13,7 +14,7 @@ fn secret() -> Reply {
     Reply::secret(&[("a", CANARY)])
 }
 
-/// Fails in no more time than anyone would call about a second.
+/// Fails in about a second.
 #[track_caller]
 fn fails_soon(vault: &TestVault, stderr: &str) -> Outcome {
     let start = Instant::now();
@@ -24,7 +25,7 @@ fn fails_soon(vault: &TestVault, stderr: &str) -> Outcome {
 
 #[test]
 fn a_server_that_starts_later_is_retried() {
-    // Nothing else here listens on this address, so that the port stays free.
+    // No other test listens at this address, so that the port stays free.
     let address: SocketAddr = {
         let listener = TcpListener::bind("127.0.0.2:0").expect("bind to the loopback");
         listener.local_addr().expect("a bound socket has an address")
@@ -89,7 +90,7 @@ fn attempts_limits_the_attempts() {
 #[test]
 fn one_deadline_bounds_all_requests() {
     let paths = ["--path", "secret/b", "--path", "secret/c", "--timeout", "1s"];
-    // Only the silent one uses the time up; the others fail at its end because nothing is left for another try.
+    // One request uses the time up.
     let fake = FakeServer::answering([Reply::silence()]);
     let stderr = format!("{{addr}}: no response in time; gave up after 1s (--timeout)\n{UNREACHABLE}");
     let outcome =
@@ -100,7 +101,7 @@ fn one_deadline_bounds_all_requests() {
     assert!(outcome.stderr.ends_with(&stderr.replace("{addr}", &fake.url())), "{outcome}");
     assert!(start.elapsed() < Duration::from_secs(10));
 
-    // A look-up of the mount gets what the first question left of the time.
+    // A lookup of the mount has the rest of the time.
     let fake = FakeServer::answering([Reply::silence()]).and_at("secret/data/app", [Reply::status(404)]);
     fails_soon(&fake.vault().args(["--timeout", "1s"]), &format!("vault-exec: read secret/app: {stderr}"));
 }
@@ -143,7 +144,7 @@ fn several_paths_report_one_wait() {
     assert_eq!(fake.requests().len(), 6);
 }
 
-/// Four, since so many requests are under way at the same time.
+/// With `secret/app` four paths, the number of concurrent requests.
 const OTHERS: [&str; 6] = ["--path", "secret/b", "--path", "secret/c", "--path", "secret/d"];
 
 #[test]

@@ -17,7 +17,7 @@ use crate::support::scratch::new_dir;
 use crate::support::vault::TestVault;
 use crate::support::wait::wait_until;
 
-/// A single server that is not unsealed, or not even initialized, yet.
+/// A server that starts sealed and without data.
 struct SingleNode {
     dir: PathBuf,
     config: String,
@@ -55,7 +55,7 @@ impl SingleNode {
         wait_until("an active server", || self.api("").status("sys/health") == Some(200));
     }
 
-    /// Makes it ready for the first time: the key that unseals it, and the root token.
+    /// Initializes it. Returns the body of an unseal request and the root token.
     fn initialize(&self) -> (Value, String) {
         let answer = self.api("").post("sys/init", &json!({"secret_shares": 1, "secret_threshold": 1}));
         (json!({ "key": answer["keys_base64"][0] }), answer["root_token"].as_str().unwrap().to_owned())
@@ -125,7 +125,7 @@ pub(crate) fn a_server_that_is_killed_in_an_answer_is_waited_for() {
     drop(process);
 }
 
-/// A relay to a server that is killed when the first part of its first answer has gone through. Tells its port.
+/// The port of a relay that kills the server after the first part of its first response.
 fn killing(target: String, server: Pid) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();

@@ -1,8 +1,5 @@
-//! Whether the server is who it says it is.
+//! TLS with the certificate of a server in development mode.
 
-use crate::support::openbao::{OpenBao, ROOT, bao};
-use crate::support::scratch::new_dir;
-use crate::support::vault::TestVault;
 use std::fs;
 use std::io;
 use std::net::{TcpListener, TcpStream};
@@ -10,6 +7,10 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
 use std::thread;
+
+use crate::support::openbao::{OpenBao, ROOT, bao};
+use crate::support::scratch::new_dir;
+use crate::support::vault::TestVault;
 
 /// A server that speaks TLS, and the directory of its certificates.
 static SERVER: LazyLock<(OpenBao, PathBuf)> = LazyLock::new(|| {
@@ -27,7 +28,7 @@ static SERVER: LazyLock<(OpenBao, PathBuf)> = LazyLock::new(|| {
     (server, dir)
 });
 
-/// A vault at that server, which trusts nobody in particular yet.
+/// A call with that server, without a CA.
 fn vault() -> TestVault {
     let address = format!("https://{}", SERVER.0.authority);
     TestVault::bare().env("VAULT_ADDR", address).env("VAULT_TOKEN", ROOT).args([
@@ -90,7 +91,7 @@ fn the_certificate_must_name_the_host() {
         }
     });
     let outcome = elsewhere.args(["--ca-cert", &authority()]).run(["echo", "started"]).exits(125).stdout_is("");
-    // The names that bao puts into its certificate are those of the machine.
+    // The certificate of bao also has names of the machine.
     let (start, end) = outcome.stderr.split_once("the server's certificate is for ").expect(&outcome.stderr);
     assert_eq!(start, outcome.fill("vault-exec: read secret/a: {addr}: "));
     assert!(end.contains("localhost"), "{outcome}");

@@ -1,18 +1,18 @@
-//! Bodies that look like an answer of Vault's, and are none, or an odd one.
+//! Bodies that resemble a response of Vault.
 
-use crate::faults::server::{Ends, Step, expected, meet};
+use crate::faults::request::{Effect, Step, check_effect, expected};
 use crate::faults::{Row, Section, Trial};
 use crate::support::canary::CANARY;
 use crate::support::fake_server::Reply;
 
-/// A good answer, but for what stands in its innermost object.
+/// A valid response with this text in its innermost object.
 fn around(data: &str) -> String {
     format!(r#"{{"data":{{"data":{{{data}}},"metadata":{{"version":1,"destroyed":false}}}}}}"#)
 }
 
-fn row(name: &str, ends: &Ends, body: impl Into<Vec<u8>>) -> Row {
+fn row(name: &str, effect: &Effect, body: impl Into<Vec<u8>>) -> Row {
     let body: Vec<u8> = body.into();
-    let [when, said] = ends.columns();
+    let [when, said] = effect.columns();
     let mut trials = Vec::new();
     for (tls, voice) in [
         (false, &[][..]),
@@ -21,26 +21,27 @@ fn row(name: &str, ends: &Ends, body: impl Into<Vec<u8>>) -> Row {
         (false, &["-vv", "--log-format", "json"]),
         (false, &["--attempts", "1"]),
     ] {
-        let (body, expected) = (body.clone(), expected(Step::Read, ends, false));
+        let (body, expected) = (body.clone(), expected(Step::Read, effect, false));
         trials.push(Trial {
             name: format!("{name}, TLS: {tls} {}", voice.join(" ")),
             waits: false,
+            needs_root: false,
             check: Box::new(move || {
                 let fake = Step::Read.fake([Reply::answer(200, body.clone())], tls);
-                meet(Step::Read, &fake, &expected, voice);
+                check_effect(Step::Read, &fake, &expected, voice);
             }),
         });
     }
     Row { columns: vec![name.to_owned(), when, said], trials }
 }
 
-/// What is said of the secret itself.
-fn whole(why: &str, hint: &str) -> Ends {
-    Ends::Whole(format!("vault-exec: {why}\nhint: {hint}\n"))
+/// A message about the secret.
+fn whole(why: &str, hint: &str) -> Effect {
+    Effect::Message(format!("vault-exec: {why}\nhint: {hint}\n"))
 }
 
 pub(super) fn section() -> Section {
-    let foreign = Ends::Foreign(200);
+    let foreign = Effect::NotFromVault(200);
     let good = around(&format!(r#""a":"{CANARY}""#));
     let mut broken = good.clone().into_bytes();
     let end = broken.iter().rposition(|&byte| byte == b'y').expect("the canary");
@@ -62,13 +63,13 @@ pub(super) fn section() -> Section {
         row("a version over 64 bits", &foreign, good.replace(":1,", ":18446744073709551616,")),
         row("data twice", &foreign, good.replacen("{\"data\"", "{\"data\":{},\"data\"", 1)),
         row("metadata twice", &foreign, good.replace(",\"metadata\"", ",\"metadata\":{\"version\":2},\"metadata\"")),
-        row("an error beside the secret", &Ends::Understood, good.replacen('{', "{\"errors\":[\"canary\"],", 1)),
-        row("fields that nobody knows", &Ends::Understood, good.replacen('{', "{\"canary\":{\"canary\":[]},", 1)),
+        row("an error beside the secret", &Effect::Accepted, good.replacen('{', "{\"errors\":[\"canary\"],", 1)),
+        row("fields that nobody knows", &Effect::Accepted, good.replacen('{', "{\"canary\":{\"canary\":[]},", 1)),
         row("a list of 100,000 lists, never closed", &foreign, format!("{{\"data\":{}", "[".repeat(100_000))),
         row("objects in objects, never closed", &foreign, format!("{{\"data\":{}", "{\"data\":".repeat(100_000))),
         row(
             "a list of 100,000 lists beside the data",
-            &Ends::Understood,
+            &Effect::Accepted,
             good.replacen('{', &format!("{{\"x\":{lists},"), 1),
         ),
         row(
@@ -123,12 +124,12 @@ pub(super) fn section() -> Section {
             ),
             around(r#""ld_preload":"canary""#),
         ),
-        row("a key with a NUL", &Ends::Understood, around(r#""a":"canary","b\u0000c":"canary""#)),
+        row("a key with a NUL", &Effect::Accepted, around(r#""a":"canary","b\u0000c":"canary""#)),
     ];
     Section {
         title: "The body",
-        about: "Sent with a 200 to a read, over HTTP and TLS. One request is made, and a value is never told.",
-        columns: &["the body has", "ends", "what is said"],
+        about: "Sent with status 200 in response to a read, over HTTP and TLS. One request is sent, and no value is printed.",
+        columns: &["the body has", "result", "message"],
         rows,
     }
 }

@@ -1,4 +1,4 @@
-//! What is around vault-exec and its program: limits, files, descriptors, namespaces. The server is a real one.
+//! Faults of the environment: limits, files, descriptors and namespaces. The server is a real one.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -15,27 +15,27 @@ use crate::support::fake_server::{FakeServer, Reply};
 use crate::support::process::{RunningProcess, vault_exec};
 use crate::support::vault::TestVault;
 
-/// One vault for all, which is only called on.
+/// Shared by all rows.
 static BED: LazyLock<TestVault> = LazyLock::new(|| TestVault::kv2().secret("a", [("k", "v")]).path("a"));
 
 fn vault() -> TestVault {
     BED.clone()
 }
 
-/// A row with one trial; `exit` and `said` are for the table.
+/// A row with one trial. `exit` and `said` are the other columns.
 fn row(name: &str, exit: &str, said: &str, check: impl Fn() + Send + Sync + 'static) -> Row {
-    let trial = Trial { name: name.to_owned(), waits: false, check: Box::new(check) };
+    let trial = Trial { name: name.to_owned(), waits: false, needs_root: false, check: Box::new(check) };
     Row { columns: vec![name.to_owned(), exit.to_owned(), cell(said)], trials: vec![trial] }
 }
 
-/// The program starts in spite of it, with the right values and in silence.
+/// The program starts with the right values and without a message.
 fn starts(name: &str, vault: impl Fn() -> TestVault + Send + Sync + 'static) -> Row {
     row(name, "started", "", move || {
         let _ = run_within(&vault(), Duration::ZERO).exits(0).stderr_is("").has("K", "v").lacks("VAULT_TOKEN");
     })
 }
 
-/// The same for a program that shows by its output that all is well.
+/// The same for a program with this output.
 fn shows<const N: usize>(
     name: &str,
     program: [&'static str; N],
@@ -47,7 +47,7 @@ fn shows<const N: usize>(
     })
 }
 
-/// Nothing starts, and this is why.
+/// The program does not start, for this reason.
 fn fails(name: &str, stderr: &'static str, vault: impl Fn() -> TestVault + Send + Sync + 'static) -> Row {
     row(name, "125", stderr, move || {
         let _ = run_within(&vault(), Duration::ZERO).exits(125).stderr_is(stderr).stdout_is("");
@@ -59,8 +59,8 @@ fn limited(vault: TestVault, limit: &str) -> TestVault {
     vault.under(["prlimit", limit])
 }
 
-/// As a user who may do nothing special, with this limit, a copy of vault-exec that everyone may execute, and a directory
-/// that is closed to all.
+/// As a user without privileges, with this limit, a copy of vault-exec that every user may execute, and a directory
+/// without any permissions.
 fn nobodys(vault: TestVault, limit: &str) -> TestVault {
     let script = format!(
         "cp \"$1\" /dev/shm/own && chmod 755 /dev/shm/own && shift && cd / && \
@@ -69,14 +69,14 @@ fn nobodys(vault: TestVault, limit: &str) -> TestVault {
     vault.with_mounts(&format!("mount -t tmpfs none /dev/shm && mkdir -m 0 /dev/shm/closed && {script}"))
 }
 
-/// Under a Python program that does this first, which no shell can.
+/// After a line of Python that no shell can express.
 fn python(vault: TestVault, first: &str) -> TestVault {
     vault.under(["python3", "-c", &format!("import os, signal, sys\n{first}\nos.execvp(sys.argv[1], sys.argv[1:])")])
 }
 
 const MORE_FILES: &str = "hint: raise the limit on open files (ulimit -n, docker run --ulimit nofile=1024)\n";
 
-/// Fewer descriptors than it takes end it at once, wherever they run out.
+/// With too few descriptors the start fails at once, whichever of them is missing.
 fn few_descriptors() {
     let started = (0..=12).map(|limit| {
         let vault = limited(vault(), &format!("--nofile={limit}"));
@@ -95,7 +95,7 @@ fn few_descriptors() {
     let _ = limited(vault(), "--nofile=12").environ().has("K", "v");
 }
 
-/// What does not let the kernel load it kills it; what does lets it start its program, or say that memory is short.
+/// Below some limit the kernel kills the program while it loads it; above, it starts or reports the lack of memory.
 fn little_memory(limit: &str) {
     let mut starts = 0;
     for step in 1..=128 {
@@ -123,11 +123,12 @@ const OUT_OF_MEMORY: &str = "vault-exec: out of memory\nhint: raise the limit (u
 pub(super) fn limits() -> Section {
     let rows = vec![
         row("RLIMIT_NOFILE: any number that is too low", "125", "…: Too many open files\n…", few_descriptors),
-        starts("RLIMIT_NPROC of 0, an address", || nobodys(vault(), "--nproc=0")),
+        starts("RLIMIT_NPROC of 0, an address", || nobodys(vault(), "--nproc=0")).needing_root(),
         row("RLIMIT_NPROC of 0, a name", "125", NO_THREAD, || {
             let named = vault().fill("{addr}").replace("127.0.0.1", "localhost");
             let _ = nobodys(vault().env("VAULT_ADDR", named), "--nproc=0").fails(NO_THREAD);
-        }),
+        })
+        .needing_root(),
         row("RLIMIT_AS: any that is too low", "125, or killed by the kernel", OUT_OF_MEMORY, || little_memory("as")),
         row("RLIMIT_DATA: any that is too low", "125, or killed by the kernel", OUT_OF_MEMORY, || {
             little_memory("data");
@@ -137,16 +138,18 @@ pub(super) fn limits() -> Section {
             let _ = limited(fake.unwatched_vault(), "--data=8388608").fails(OUT_OF_MEMORY);
         }),
         starts("RLIMIT_MEMLOCK of 0", || limited(vault(), "--memlock=0")),
-        starts("RLIMIT_MEMLOCK of 0, no privileges", || nobodys(vault(), "--memlock=0")),
+        starts("RLIMIT_MEMLOCK of 0, no privileges", || nobodys(vault(), "--memlock=0")).needing_root(),
         fails("RLIMIT_MEMLOCK of 0, no privileges, `--require-mlock`", UNLOCKED, || {
             nobodys(vault().args(["--require-mlock"]), "--memlock=0")
-        }),
+        })
+        .needing_root(),
         starts("RLIMIT_FSIZE of 0", || limited(vault(), "--fsize=0")),
         fails("RLIMIT_FSIZE of 0, `--file`", FILE_SIZE, || limited(vault().args(["--file", "F={k}"]), "--fsize=0")),
         fails("RLIMIT_FSIZE of 0, `--file-dir`", DIR_SIZE, || {
             let vault = vault().args(["--file", "F={k}", "--file-dir", "/dev/shm/none/.."]);
             vault.with_mounts("mount -t tmpfs none /dev/shm && mkdir /dev/shm/none && set -- prlimit --fsize=0 \"$@\"")
-        }),
+        })
+        .needing_root(),
         fails("RLIMIT_STACK of 1023 KiB", SMALL_STACK, || limited(vault(), "--stack=1047552")),
         starts("RLIMIT_STACK of 1 MiB", || limited(vault(), "--stack=1048576")),
         row("3,000 inherited variables", "started", "", || {
@@ -169,8 +172,8 @@ pub(super) fn limits() -> Section {
     ];
     Section {
         title: "Limits",
-        about: "Set by whoever starts vault-exec. The server is a real one.",
-        columns: &["the limit", "exit code", "what is said"],
+        about: "Set by the process that starts vault-exec. The server is a real one.",
+        columns: &["the limit", "exit code", "message"],
         rows,
     }
 }
@@ -196,9 +199,9 @@ pub(super) fn surroundings() -> Section {
     rows.extend(files());
     rows.extend(process());
     Section {
-        title: "Surroundings",
-        about: "Made in namespaces of its own. The server is a real one.",
-        columns: &["what is wrong", "exit code", "what is said"],
+        title: "The environment",
+        about: "Some are made in mount and process namespaces. The server is a real one.",
+        columns: &["the fault", "exit code", "message"],
         rows,
     }
 }
@@ -262,20 +265,22 @@ fn files() -> Vec<Row> {
     };
     let missing = |what: &str| format!("mount -t tmpfs none {what}");
     vec![
-        starts("a root that cannot be written", || vault().with_mounts(READ_ONLY)),
-        shows("a root that cannot be written, `--file`", SHOW, "v", || file(vault()).with_mounts(READ_ONLY)),
-        shows("no /proc", ["printenv", "K"], "v\n", || vault().with_mounts("umount -l /proc")),
-        fails("no /proc, `--file`", NO_PROC, || file(vault()).with_mounts("umount -l /proc")),
-        fails("no /proc, `--file`, `--check`", NO_PROC, || file(vault()).with_mounts("umount -l /proc")),
-        starts("no /dev", move || vault().with_mounts(&missing("/dev"))),
+        starts("a root that cannot be written", || vault().with_mounts(READ_ONLY)).needing_root(),
+        shows("a root that cannot be written, `--file`", SHOW, "v", || file(vault()).with_mounts(READ_ONLY))
+            .needing_root(),
+        shows("no /proc", ["printenv", "K"], "v\n", || vault().with_mounts("umount -l /proc")).needing_root(),
+        fails("no /proc, `--file`", NO_PROC, || file(vault()).with_mounts("umount -l /proc")).needing_root(),
+        fails("no /proc, `--file`, `--check`", NO_PROC, || file(vault()).with_mounts("umount -l /proc")).needing_root(),
+        starts("no /dev", move || vault().with_mounts(&missing("/dev"))).needing_root(),
         row("a root that holds nothing but vault-exec", "started", "", || {
             let script = "mkdir root && cp \"$1\" root/own && chmod 755 root/own && shift && \
                           set -- chroot root /own \"$@\"";
             let outcome = vault().with_mounts(script).run(["/own", "--version"]).exits(0).stderr_is("");
             assert!(outcome.stdout.starts_with(b"vault-exec "), "{outcome}");
-        }),
-        fails("a full tmpfs, `--file-dir`", DIR_FULL, in_memory("-o size=4k")),
-        fails("a tmpfs that cannot be written, `--file-dir`", DIR_READ_ONLY, in_memory("-o ro")),
+        })
+        .needing_root(),
+        fails("a full tmpfs, `--file-dir`", DIR_FULL, in_memory("-o size=4k")).needing_root(),
+        fails("a tmpfs that cannot be written, `--file-dir`", DIR_READ_ONLY, in_memory("-o ro")).needing_root(),
         starts("a working directory that is gone", || {
             vault().under_sh(r#"mkdir gone && cd gone && rmdir ../gone && exec "$@""#)
         }),
@@ -288,7 +293,8 @@ fn files() -> Vec<Row> {
         }),
         fails("a HOME that cannot be read", HOME_CLOSED, || {
             nobodys(vault().without("VAULT_TOKEN").env("HOME", "/dev/shm/closed"), "--nproc=0")
-        }),
+        })
+        .needing_root(),
         starts("PATH is not set", || vault().without("PATH")),
         starts("PATH is empty, and stands for the working directory", || {
             vault().env("PATH", "").under(["/bin/sh", "-c", r#"cd /bin && exec "$@""#, "sh"])
@@ -329,7 +335,8 @@ fn process() -> Vec<Row> {
         }),
         shows("PID 1", ["sh", "-c", "echo $$; printenv K"], "1\nv\n", || {
             vault().under(["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"])
-        }),
+        })
+        .needing_root(),
         starts("every signal is blocked", || {
             python(vault(), "signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())")
         }),

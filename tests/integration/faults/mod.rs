@@ -1,26 +1,29 @@
-//! What can go wrong around a start, as a table: `tests/FAULTS.md`. Every row is tried in all its cells, and the table is
-//! made of the very data that they are tried with.
+//! Faults and their effects, as the table `tests/FAULTS.md`. Each row is tried in several situations, and the page is
+//! generated from the same data.
 //!
-//! `make prove-faults` runs it; with `WRITE_FAULTS=1` in the environment it writes the table anew.
+//! `make prove-faults` runs it; with `WRITE_FAULTS=1` in the environment it writes the page.
 
 mod bodies;
 mod environment;
 mod network;
+mod request;
 mod seccomp;
 mod server;
 mod statuses;
 
-use crate::support::vault::{Outcome, TestVault};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::support::process::requires_root;
+use crate::support::vault::{Outcome, TestVault};
+
 /// A part of the table.
 struct Section {
     title: &'static str,
-    /// What its rows have in common, and what is tried with each.
+    /// The text between the title and the table.
     about: &'static str,
     columns: &'static [&'static str],
     rows: Vec<Row>,
@@ -28,34 +31,57 @@ struct Section {
 
 /// One fault.
 struct Row {
-    /// What the table says of it; the name comes first.
+    /// The cells of the row; the name is the first.
     columns: Vec<String>,
     trials: Vec<Trial>,
 }
 
-/// One cell: the fault under certain circumstances. It panics where something is not as the table says.
+/// The fault in one situation. `check` panics if the result differs from the row.
 struct Trial {
     name: String,
-    /// Whether it does little but wait.
+    /// Whether it spends most of its time waiting.
     waits: bool,
+    needs_root: bool,
     check: Box<dyn Fn() + Send + Sync>,
 }
 
-/// What would start the program, and shows what it got.
+/// A program that prints its environment.
 const PROGRAM: [&str; 2] = ["cat", "/proc/self/environ"];
 
-/// What a machine that is busy with something else may add to a time.
+/// How much longer than expected a start may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How many trials that wait go on at the same time, and how many that compute.
+/// The number of concurrent trials that wait, and of those that compute.
 const WORKERS: [(bool, usize); 2] = [(true, 24), (false, 3)];
 
+impl Row {
+    /// All of its trials need root.
+    fn needing_root(mut self) -> Self {
+        self.trials.iter_mut().for_each(|trial| trial.needs_root = true);
+        self
+    }
+}
+
 impl Section {
-    /// Tries everything, and tells all that was not as it should be.
+    /// Runs the trials that need no root, and reports all that fail.
     fn prove(self) {
+        self.prove_trials(false);
+    }
+
+    /// The same with the trials that need root.
+    fn prove_as_root(self) {
+        requires_root("these trials make namespaces and change users");
+        self.prove_trials(true);
+    }
+
+    fn prove_trials(self, needs_root: bool) {
         let failed = Mutex::new(Vec::new());
-        let (waiting, computing): (VecDeque<_>, VecDeque<_>) =
-            self.rows.into_iter().flat_map(|row| row.trials).partition(|trial| trial.waits);
+        let (waiting, computing): (VecDeque<_>, VecDeque<_>) = self
+            .rows
+            .into_iter()
+            .flat_map(|row| row.trials)
+            .filter(|trial| trial.needs_root == needs_root)
+            .partition(|trial| trial.waits);
         let [waiting, computing] = [waiting, computing].map(Mutex::new);
         let work = |trials: &Mutex<VecDeque<Trial>>| {
             loop {
@@ -86,7 +112,7 @@ impl Section {
     }
 }
 
-/// A text as it is printed, in a cell of the table.
+/// A message as a cell of the table.
 fn cell(text: &str) -> String {
     let line = |line: &str| format!("`{}`", line.replace('|', "\\|"));
     text.lines().map(line).collect::<Vec<_>>().join("<br>")
@@ -141,6 +167,12 @@ fn faults_of_the_network() {
 }
 
 #[test]
+#[ignore = "root: makes namespaces and changes users"]
+fn faults_of_the_network_as_root() {
+    network::section().prove_as_root();
+}
+
+#[test]
 fn faults_of_the_certificate() {
     network::certificates().prove();
 }
@@ -151,8 +183,20 @@ fn resource_limits() {
 }
 
 #[test]
+#[ignore = "root: makes namespaces and changes users"]
+fn resource_limits_as_root() {
+    environment::limits().prove_as_root();
+}
+
+#[test]
 fn faults_of_the_environment() {
     environment::surroundings().prove();
+}
+
+#[test]
+#[ignore = "root: makes namespaces and changes users"]
+fn faults_of_the_environment_as_root() {
+    environment::surroundings().prove_as_root();
 }
 
 #[test]
@@ -171,8 +215,8 @@ fn faults_md_is_up_to_date() {
 const HEAD: &str = "\
 # What goes wrong, and what vault-exec does then
 
-`make prove-faults` tries each row and compares this page with what it tried. In all of them a program is started with
-exactly the right values or not at all, within the time that is said, and nothing that is said holds a value or a token.
+`make prove-faults` tries each row and compares this page with what it tried. In every row the program starts with exactly
+the right values or not at all, within the stated time, and no output contains a value or a token.
 
-`{addr}` stands for the server's address. Where nothing else is said the exit code is 125 and the program is not started.
+`{addr}` stands for the server's address. Unless a row says otherwise, the exit code is 125 and the program does not start.
 ";

@@ -1,4 +1,4 @@
-//! A network in between that does not carry, names that are not found, and a server that cannot prove who it is.
+//! Faults of the network, of name resolution, of TLS handshakes and of certificates.
 
 use std::any::Any;
 use std::io::{Read, Write};
@@ -11,24 +11,25 @@ use std::time::Duration;
 use crate::connection::certificates::{CLOCK, NAME, UNKNOWN, refuses};
 use crate::connection::resolver::{HOSTS, NSSWITCH, NameServer, answer, with_resolv_conf};
 use crate::connection::single_node;
-use crate::faults::server::{Ends, Step, again, at_once, cut, expected, reset};
+use crate::faults::request::{Effect, Step, again, at_once, cut, expected, reset};
 use crate::faults::{Row, Section, Trial, run_within};
 use crate::support::canary::{CANARY, TOKEN};
 use crate::support::fake_server::{FakeServer, Reply, UNREACHABLE, set_linger_zero};
 use crate::support::process::requires_root;
 use crate::support::vault::TestVault;
 
-/// A call, and what must be there while it runs.
+/// A call, and the guards that live until it has ended.
 type Setup = (TestVault, Vec<Box<dyn Any>>);
 
-/// A fault that a read meets, with one try and with as many as the time allows.
-fn row(name: &str, ends: &Ends, setup: impl Fn() -> Setup + Send + Sync + Clone + 'static) -> Row {
+/// A fault of a read, tried with one attempt and with as many as the timeout allows.
+fn row(name: &str, effect: &Effect, setup: impl Fn() -> Setup + Send + Sync + Clone + 'static) -> Row {
     let trial = |one_try: bool| {
         let (expected, setup, understood) =
-            (expected(Step::Read, ends, one_try), setup.clone(), matches!(ends, Ends::Understood));
+            (expected(Step::Read, effect, one_try), setup.clone(), matches!(effect, Effect::Accepted));
         Trial {
             name: format!("{name}, one try: {one_try}"),
             waits: true,
+            needs_root: false,
             check: Box::new(move || {
                 let (vault, _guards) = setup();
                 let timeout = format!("{}s", expected.timeout.as_secs());
@@ -43,17 +44,17 @@ fn row(name: &str, ends: &Ends, setup: impl Fn() -> Setup + Send + Sync + Clone 
             }),
         }
     };
-    let [when, said] = ends.columns();
+    let [when, said] = effect.columns();
     Row { columns: vec![name.to_owned(), when, said], trials: vec![trial(true), trial(false)] }
 }
 
-/// A row of which only this is tried.
+/// A row with one trial.
 fn single(name: &str, when: &str, said: &str, waits: bool, check: impl Fn() + Send + Sync + 'static) -> Row {
-    let trial = Trial { name: name.to_owned(), waits, check: Box::new(check) };
+    let trial = Trial { name: name.to_owned(), waits, needs_root: false, check: Box::new(check) };
     Row { columns: vec![name.to_owned(), when.to_owned(), super::cell(said)], trials: vec![trial] }
 }
 
-/// Calls for the secret of every other row, at this address.
+/// Reads `secret/app` at this address.
 fn at(address: impl Into<String>) -> TestVault {
     TestVault::bare().env("VAULT_ADDR", address.into()).env("VAULT_TOKEN", TOKEN).args([
         "--path",
@@ -63,19 +64,19 @@ fn at(address: impl Into<String>) -> TestVault {
     ])
 }
 
-/// In a network namespace of its own, which has the loopback and what a line of shell adds.
+/// Runs in a network namespace with the loopback device and what a line of shell adds.
 fn alone(vault: TestVault, more: &str) -> TestVault {
     requires_root("this test makes a network namespace");
     let script = format!("ip link set lo up && {more} && exec \"$@\"");
     vault.under(["unshare", "--net", "--mount", "sh", "-c", &script, "sh"])
 }
 
-/// A network whose only neighbour takes every packet and never answers.
+/// A network whose only neighbour takes every packet and never responds.
 const HOLE: &str = "ip link add hole0 type veth peer name hole1 && ip addr add 10.9.0.1/24 dev hole0 && \
                     ip link set hole0 up && ip link set hole1 up && \
                     ip neigh add 10.9.0.2 lladdr 02:00:00:00:00:02 dev hole0";
 
-/// A number for a name server that no other one has.
+/// The last byte of the address of the next name server.
 fn last() -> u8 {
     static NEXT: AtomicU8 = AtomicU8::new(100);
     NEXT.fetch_add(1, Ordering::SeqCst)
@@ -113,41 +114,47 @@ fn names() -> Vec<Row> {
     vec![
         row("a name that nobody knows (NXDOMAIN)", &unknown("vault.invalid"), || {
             named("vault.invalid", vec![NameServer::knowing_vault_test(last())], USUAL)
-        }),
-        row("a name that has no address", &nobody, replying(|query| Some(coded(query, 0)))),
-        row("SERVFAIL", &failed, replying(|query| Some(coded(query, 2)))),
-        row("a name server that refuses (REFUSED)", &failed, replying(|query| Some(coded(query, 5)))),
-        row("a name server that answers nonsense", &failed, replying(|_| Some(b"canary".to_vec()))),
+        })
+        .needing_root(),
+        row("a name that has no address", &nobody, replying(|query| Some(coded(query, 0)))).needing_root(),
+        row("SERVFAIL", &failed, replying(|query| Some(coded(query, 2)))).needing_root(),
+        row("a name server that refuses (REFUSED)", &failed, replying(|query| Some(coded(query, 5)))).needing_root(),
+        row("a name server that answers nonsense", &failed, replying(|_| Some(b"canary".to_vec()))).needing_root(),
         row("a name server that is not there", &failed, || {
             let (vault, mut guards) = named("vault.test", vec![NameServer::silent(last())], USUAL);
             let _gone = guards.pop();
             (vault, guards)
-        }),
-        row("no name server", &failed, || named("vault.test", vec![], "timeout:1 attempts:1")),
-        row("a name server that never answers", &Ends::Slow, || {
+        })
+        .needing_root(),
+        row("no name server", &failed, || named("vault.test", vec![], "timeout:1 attempts:1")).needing_root(),
+        row("a name server that never answers", &Effect::TimesOut, || {
             named("vault.test", vec![NameServer::silent(last())], USUAL)
-        }),
-        row("the first of two name servers never answers", &Ends::Understood, || {
+        })
+        .needing_root(),
+        row("the first of two name servers never answers", &Effect::Accepted, || {
             named("vault.test", vec![NameServer::silent(last()), NameServer::knowing_vault_test(last())], USUAL)
-        }),
-        single("a name server that answers after 12 s", "understood", LATE, true, || {
+        })
+        .needing_root(),
+        single("a name server that answers after 12 s", "accepted", LATE, true, || {
             let late = NameServer::new(last(), Duration::from_secs(12), |query| Some(answer(query)));
             let (vault, _guards) = named("vault.test", vec![late], "timeout:30 attempts:1");
             let outcome = run_within(&vault, Duration::from_secs(12));
             let _ = outcome.exits(0).has("A", CANARY).stderr_is(&format!("{LATE}\n"));
-        }),
-        row("a name server in a network that carries nothing", &Ends::Slow, || {
+        })
+        .needing_root(),
+        row("a name server in a network that carries nothing", &Effect::TimesOut, || {
             let vault = at("http://vault.test:8200");
             let vault = with_resolv_conf(vault, HOSTS, &format!("nameserver 10.9.0.2\noptions {USUAL}\n"), NSSWITCH);
             let inner = "for file in hosts resolv.conf nsswitch.conf; do mount --bind \"$HOME/$file\" /etc/$file; done";
             (alone(vault, &format!("{HOLE} && {inner}")), vec![])
-        }),
+        })
+        .needing_root(),
     ]
 }
 
 const LATE: &str = "vault-exec: waiting for {addr}: no response in time (for 1m at most)";
 
-/// Reads once and then does this, as something that speaks no HTTP would.
+/// The port of a server that reads once and then runs this function.
 fn peer(then: fn(TcpStream)) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("bind to the loopback");
     let port = listener.local_addr().expect("a bound socket has an address").port();
@@ -160,8 +167,8 @@ fn peer(then: fn(TcpStream)) -> u16 {
     port
 }
 
-fn tls(name: &str, ends: &Ends, then: fn(TcpStream)) -> Row {
-    row(name, ends, move || (at(format!("https://127.0.0.1:{}", peer(then))), vec![]))
+fn tls(name: &str, effect: &Effect, then: fn(TcpStream)) -> Row {
+    row(name, effect, move || (at(format!("https://127.0.0.1:{}", peer(then))), vec![]))
 }
 
 fn handshakes() -> Vec<Row> {
@@ -178,7 +185,7 @@ fn handshakes() -> Vec<Row> {
         tls("reset instead of a handshake", &reset(), |client| {
             set_linger_zero(client.as_raw_fd());
         }),
-        tls("silence instead of a handshake", &Ends::Slow, |mut client| {
+        tls("silence instead of a handshake", &Effect::TimesOut, |mut client| {
             thread::spawn(move || client.read_to_end(&mut Vec::new()));
         }),
         tls("HTTP instead of a handshake", &not_tls, |mut client| {
@@ -203,25 +210,33 @@ pub(super) fn section() -> Section {
     let mut rows = vec![
         row("nobody listens", &refused, || (at("http://127.0.0.1:1"), vec![])),
         row("nobody listens, TLS", &refused, || (at("https://127.0.0.1:1"), vec![])),
-        row("nobody listens at an IPv6 address", &refused, || (alone(at("http://[::1]:1"), "true"), vec![])),
-        row("no network", &unreachable("network unreachable"), || (alone(at("http://10.9.0.2:8200"), "true"), vec![])),
+        row("nobody listens at an IPv6 address", &refused, || (alone(at("http://[::1]:1"), "true"), vec![]))
+            .needing_root(),
+        row("no network", &unreachable("network unreachable"), || (alone(at("http://10.9.0.2:8200"), "true"), vec![]))
+            .needing_root(),
         row("a router that knows no way", &unreachable("host unreachable"), || {
             (alone(at("http://10.9.0.2:8200"), "ip route add unreachable 10.9.0.0/24"), vec![])
-        }),
+        })
+        .needing_root(),
         row("a router that forbids it", &unreachable("permission denied"), || {
             (alone(at("http://10.9.0.2:8200"), "ip route add prohibit 10.9.0.0/24"), vec![])
-        }),
+        })
+        .needing_root(),
         row("a black hole in the routes", &unreachable("invalid argument"), || {
             (alone(at("http://10.9.0.2:8200"), "ip route add blackhole 10.9.0.0/24"), vec![])
-        }),
-        row("every packet is lost", &Ends::Slow, || (alone(at("http://10.9.0.2:8200"), HOLE), vec![])),
-        row("every packet is lost, TLS", &Ends::Slow, || (alone(at("https://10.9.0.2:8200"), HOLE), vec![])),
-        single("every packet is lost: a connection has 5 s", "tried again", PATIENCE_OVER, true, || {
+        })
+        .needing_root(),
+        row("every packet is lost", &Effect::TimesOut, || (alone(at("http://10.9.0.2:8200"), HOLE), vec![]))
+            .needing_root(),
+        row("every packet is lost, TLS", &Effect::TimesOut, || (alone(at("https://10.9.0.2:8200"), HOLE), vec![]))
+            .needing_root(),
+        single("every packet is lost: a connection has 5 s", "retried", PATIENCE_OVER, true, || {
             let vault = alone(at("http://10.9.0.2:8200"), HOLE).args(["--attempts", "1"]);
             let outcome = run_within(&vault, Duration::from_secs(5)).exits(125).stdout_is("");
             let _ = outcome.stderr_is(&format!("{PATIENCE_OVER}\n{UNREACHABLE}"));
-        }),
-        single("silence: a request has 10 s", "tried again", PATIENCE_OVER, true, || {
+        })
+        .needing_root(),
+        single("silence: a request has 10 s", "retried", PATIENCE_OVER, true, || {
             let fake = FakeServer::answering([Reply::silence()]);
             let vault = at(fake.url()).args(["--attempts", "1"]);
             let outcome = run_within(&vault, Duration::from_secs(10)).exits(125).stdout_is("");
@@ -234,21 +249,21 @@ pub(super) fn section() -> Section {
         }),
     ];
     let sealed = "vault-exec: waiting for {addr}: sealed or not ready (503) (for 1m at most)";
-    rows.push(single("a real server is not initialized, or sealed", "tried again", sealed, true, || {
+    rows.push(single("a real server is not initialized, or sealed", "retried", sealed, true, || {
         single_node::a_sealed_server_is_waited_for();
     }));
     let killed =
         "vault-exec: waiting for {addr}: the connection was closed before the response was complete (for 1m at most)";
-    rows.push(single("a real server is killed in an answer, and started again", "tried again", killed, true, || {
+    rows.push(single("a real server is killed in an answer, and started again", "retried", killed, true, || {
         single_node::a_server_that_is_killed_in_an_answer_is_waited_for();
     }));
     rows.extend(names());
     rows.extend(handshakes());
     Section {
         title: "The network",
-        about: "Met by a read with `--attempts 1` and with `--timeout 2s`, in namespaces of its own where it takes a \
-                network or a name server. What is said is told as above.",
-        columns: &["the network", "ends", "what is said"],
+        about: "Tried by a read with `--attempts 1` and with `--timeout 2s`, some in network and mount namespaces. The messages \
+                are those of the first section.",
+        columns: &["the network", "result", "message"],
         rows,
     }
 }
@@ -256,7 +271,7 @@ pub(super) fn section() -> Section {
 const PATIENCE_OVER: &str = "vault-exec: read secret/app: {addr}: no response in time; gave up after 1 attempt \
     (--attempts)";
 
-/// A certificate that proves nothing ends it at once, over one connection to a real server.
+/// An invalid certificate ends the start at once, after one connection to a real server.
 fn certificate(name: &str, listener: &'static str, host: &'static str, why: &str, hint: &str) -> Row {
     let stderr = format!("{why}\n{hint}");
     let said = stderr.clone();
@@ -268,9 +283,9 @@ pub(super) fn certificates() -> Section {
     let unknown = "the server's certificate is signed by an unknown authority";
     Section {
         title: "The certificate",
-        about: "Shown by a real server; one connection is made. A clock that is wrong is met as a certificate that is out \
-                of its time.",
-        columns: &["the certificate is", "ends", "what is said"],
+        about: "Of a real server; one connection is made. A certificate that has expired or is not valid yet stands for a \
+                wrong clock.",
+        columns: &["the certificate is", "result", "message"],
         rows: vec![
             certificate("from an unknown authority", "theirs", "127.0.0.1", unknown, UNKNOWN),
             certificate("its own authority", "leaf", "127.0.0.1", unknown, UNKNOWN),

@@ -1,335 +1,46 @@
-//! A server, or whatever sits on its port, that breaks off, says nothing, says too much, or does not speak HTTP.
+//! A server, or another program on its port, that closes the connection, stays silent, sends too much or does not speak
+//! HTTP.
 
-use std::sync::LazyLock;
-use std::time::Duration;
-
-use crate::faults::{Row, Section, Trial, cell, run_within};
-use crate::support::canary::{CANARY, TOKEN};
-use crate::support::fake_server::{FakeServer, ODD, Reply, UNREACHABLE, secret_body};
-use crate::support::tls::LoopbackTls;
-use crate::support::vault::TestVault;
-
-/// What comes of a request that meets a fault.
-#[derive(Clone)]
-pub(super) enum Ends {
-    /// The answer is good.
-    Understood,
-    /// This is said at once, whole: it is what the secret holds that is wrong.
-    Whole(String),
-    /// The answer is about the path or the credential: this is said at once behind the stage, without an address.
-    Told(String),
-    /// No second try would help: this is said at once, behind the address.
-    AtOnce { why: String, hint: String },
-    /// An answer of Vault's that means nothing here, with this status and reason.
-    Odd(u16, &'static str),
-    /// An answer with this status that is not Vault's.
-    Foreign(u16),
-    /// It may be better the next time: tried again until the tries or the time are over.
-    Again { why: String, hint: String },
-    /// No answer comes to an end: the time does.
-    Slow,
-}
-
-/// The requests of a start, each of which may meet a fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    /// The read of the only path.
-    Read,
-    /// The read of the second path, while the first one is answered well.
-    Second,
-    /// The question what the mount is, after a read that brought nothing.
-    Mount,
-    /// The login with a `role_id` and a `secret_id`.
-    Login,
-    /// The question whether a token that was refused is worth anything.
-    LookUp,
-    /// The revocation of the token that a login brought.
-    Revoke,
-}
-
-pub(super) const STEPS: [Step; 6] = [Step::Read, Step::Second, Step::Mount, Step::Login, Step::LookUp, Step::Revoke];
-
-const APP: &str = "secret/data/app";
-
-impl Step {
-    /// What is asked for.
-    pub(super) const fn asks(self) -> &'static str {
-        match self {
-            Self::Read => APP,
-            Self::Second => "secret/data/b",
-            Self::Mount => "sys/internal/ui/mounts/secret/app",
-            Self::Login => "auth/approle/login",
-            Self::LookUp => "auth/token/lookup-self",
-            Self::Revoke => "auth/token/revoke-self",
-        }
-    }
-
-    /// The body of a good answer.
-    pub(super) fn body(self) -> String {
-        match self {
-            Self::Read | Self::Second => secret_body(&[("a", CANARY)]),
-            Self::Mount => r#"{"data":{"path":"secret/","type":"kv","options":{"version":"2"}}}"#.into(),
-            Self::Login => format!(r#"{{"auth":{{"client_token":"{TOKEN}","lease_duration":60}}}}"#),
-            Self::LookUp | Self::Revoke => r#"{"data":{}}"#.into(),
-        }
-    }
-
-    /// A server that is good but for the answer to this request.
-    pub(super) fn fake(self, replies: impl IntoIterator<Item = Reply>, tls: bool) -> FakeServer {
-        let good = || [Reply::secret(&[("a", CANARY)])];
-        let fake = if tls {
-            FakeServer::answering_over_tls(TLS.config.clone(), good())
-        } else {
-            FakeServer::answering(good())
-        };
-        let fake = match self {
-            Self::Mount => fake.and_at(APP, [Reply::status(404)]),
-            Self::LookUp => fake.and_at(APP, [Reply::status(403)]),
-            Self::Revoke => fake.and_at(Self::Login.asks(), [Reply::answer(200, Self::Login.body())]),
-            _ => fake.and_at(Self::Revoke.asks(), [Reply::answer(200, "{}")]),
-        };
-        fake.and_at(self.asks(), replies)
-    }
-
-    /// How vault-exec is called to make this request, among as few others as can be.
-    pub(super) fn vault(self, fake: &FakeServer) -> TestVault {
-        let vault = fake.vault().env("VAULT_CACERT", &TLS.ca_file);
-        match self {
-            Self::Read | Self::LookUp => vault.args(["--kv", "2"]),
-            Self::Second => vault.args(["--kv", "2", "--path", "secret/b"]),
-            Self::Mount => vault,
-            Self::Login | Self::Revoke => vault
-                .without("VAULT_TOKEN")
-                .args(["--kv", "2"])
-                .env("VAULT_ROLE_ID", "app")
-                .env("VAULT_SECRET_ID", format!("{CANARY}-secret-id")),
-        }
-    }
-
-    /// What a failure of this request begins with.
-    const fn stage(self) -> &'static str {
-        match self {
-            Self::Second => "read secret/b",
-            Self::Login => "log in at auth/approle",
-            _ => "read secret/app",
-        }
-    }
-}
-
-/// The certificate of every server here that speaks TLS.
-static TLS: LazyLock<LoopbackTls> = LazyLock::new(LoopbackTls::new);
-
-/// The time of those that need all of it.
-const SHORT: Duration = Duration::from_secs(2);
-
-/// The time of those that do not.
-const LONG: Duration = Duration::from_secs(60);
-
-pub(super) fn at_once(why: &str, hint: &str) -> Ends {
-    Ends::AtOnce { why: why.into(), hint: format!("hint: {hint}\n") }
-}
-
-pub(super) fn again(why: &str) -> Ends {
-    Ends::Again { why: why.into(), hint: UNREACHABLE.into() }
-}
-
-fn not_http() -> Ends {
-    at_once("the server does not speak HTTP", "is this Vault's port? The address is from VAULT_ADDR")
-}
-
-fn too_large() -> Ends {
-    at_once("the response is larger than 8 MiB", "split the secret into several")
-}
-
-pub(super) fn cut() -> Ends {
-    again("the connection was closed before the response was complete")
-}
-
-pub(super) fn reset() -> Ends {
-    again("connection reset")
-}
-
-impl Ends {
-    /// When it ends, and what is said then.
-    fn text(&self) -> (&'static str, String) {
-        match self {
-            Self::Understood => ("understood", String::new()),
-            Self::Whole(text) | Self::Told(text) => ("at once", text.clone()),
-            Self::AtOnce { why, hint } => ("at once", format!("{why}\n{hint}")),
-            Self::Odd(status, reason) => ("at once", format!("the server answered {status} ({reason})\n{ODD}")),
-            Self::Foreign(status) => {
-                let hint = "hint: is this Vault's address? It is from VAULT_ADDR\n";
-                ("at once", format!("the response ({status}) is not in Vault's format\n{hint}"))
-            }
-            Self::Again { why, hint } => ("tried again", format!("{why}\n{hint}")),
-            Self::Slow => ("out of time", format!("no response in time\n{UNREACHABLE}")),
-        }
-    }
-
-    /// The status of a complete answer that brings nothing.
-    const fn status(&self) -> Option<u16> {
-        match self {
-            Self::Odd(status, _) | Self::Foreign(status) => Some(*status),
-            _ => None,
-        }
-    }
-
-    /// What the table says of it.
-    pub(super) fn columns(&self) -> [String; 2] {
-        let (when, text) = self.text();
-        [when.into(), cell(&text)]
-    }
-}
-
-/// A token that was refused may well be good.
-const DENIED: &str = "vault-exec: read secret/app: permission denied (403)\nhint: a policy of the token must contain\n\
-                      path \"secret/data/app\" {\n  capabilities = [\"read\"]\n}\n";
-
-/// What is said of a secret that is not there where the server tells what the mount is, and where it does not.
-const ABSENT: &str = "vault-exec: read secret/app: no such secret\n\
-                      hint: `bao kv list secret` lists the secrets; --optional-path allows it to be missing\n";
-const UNSURE: &str = "vault-exec: read secret/app: no such secret\n\
-                      hint: check --kv and --mount: the server did not report the engine of this path\n";
-
-/// What one request meets, how often, and how long that may take.
-pub(super) struct Expected {
-    /// Standard error where the program is not started, or what is said before it is.
-    pub(super) stderr: String,
-    starts: bool,
-    requests: std::ops::RangeInclusive<usize>,
-    pub(super) timeout: Duration,
-}
-
-/// The warning about a token that outlives its purpose.
-fn unrevoked(why: &str) -> String {
-    format!("vault-exec: the login token could not be revoked and stays valid until it expires: {why}\n")
-}
-
-impl Expected {
-    /// Ends at once with this text.
-    pub(super) fn told(text: &str) -> Self {
-        Self { stderr: text.into(), starts: false, requests: 1..=1, timeout: LONG }
-    }
-
-    /// The program starts at once, and this is said before.
-    fn starts(text: String) -> Self {
-        Self { stderr: text, starts: true, requests: 1..=1, timeout: LONG }
-    }
-
-    /// What comes of a revocation that is answered with this status.
-    pub(super) fn revoked(status: u16) -> Self {
-        Self::starts(if (200..300).contains(&status) { String::new() } else { unrevoked(&status.to_string()) })
-    }
-
-    /// Whether all of a short time is needed.
-    pub(super) fn is_short(&self) -> bool {
-        self.timeout == SHORT
-    }
-}
-
-/// What comes of a fault at this step, with one try or as many as the time allows.
-pub(super) fn expected(step: Step, ends: &Ends, one_try: bool) -> Expected {
-    let (_, text) = ends.text();
-    let why = text.lines().next().unwrap_or_default();
-    let slow = matches!(ends, Ends::Slow);
-    match (step, ends) {
-        // It has one try, and whatever that brings, the refusal stands.
-        (Step::LookUp, _) => Expected { timeout: if slow { SHORT } else { LONG }, ..Expected::told(DENIED) },
-        // It has one try, too, and no program waits for a second one.
-        (Step::Revoke, Ends::Understood) => Expected::starts(String::new()),
-        (Step::Revoke, ends) => match ends.status() {
-            Some(status) => Expected::revoked(status),
-            None => Expected { timeout: if slow { SHORT } else { LONG }, ..Expected::starts(unrevoked(why)) },
-        },
-        // An answer that does not tell what the mount is leaves the first one standing.
-        (Step::Mount, Ends::Understood) => Expected::told(ABSENT),
-        (Step::Mount, Ends::Told(_) | Ends::Odd(..) | Ends::Foreign(_)) => Expected::told(UNSURE),
-        (_, Ends::Understood) => Expected::starts(String::new()),
-        (_, Ends::Whole(text)) => Expected::told(text),
-        (_, Ends::Told(text)) => Expected::told(&format!("vault-exec: {}: {text}", step.stage())),
-        (_, Ends::AtOnce { .. } | Ends::Odd(..) | Ends::Foreign(_)) => {
-            Expected::told(&format!("vault-exec: {}: {{addr}}: {text}", step.stage()))
-        }
-        (_, Ends::Again { .. } | Ends::Slow) => {
-            let (hint, stage) = (&text[why.len()..], step.stage());
-            let given_up = if one_try { "1 attempt (--attempts)" } else { "2s (--timeout)" };
-            let text = format!("vault-exec: {stage}: {{addr}}: {why}; gave up after {given_up}{hint}");
-            let waiting = format!("vault-exec: waiting for {{addr}}: {why} (for 2s at most)\n");
-            match (slow, one_try) {
-                (true, _) => Expected { timeout: SHORT, ..Expected::told(&text) },
-                (_, true) => Expected::told(&text),
-                (_, false) => {
-                    Expected { requests: 2..=usize::MAX, timeout: SHORT, ..Expected::told(&(waiting + &text)) }
-                }
-            }
-        }
-    }
-}
-
-/// Meets the fault, and checks everything that can be seen of it.
-pub(super) fn meet(step: Step, fake: &FakeServer, expected: &Expected, more: &[&str]) {
-    let timeout = format!("{}s", expected.timeout.as_secs());
-    let vault = step.vault(fake).args(["--timeout", &timeout]).args(more.iter().copied());
-    let time = if expected.timeout == LONG { Duration::ZERO } else { expected.timeout };
-    let outcome = run_within(&vault, time).assert_no_canary();
-    let outcome = if more.contains(&"-vv") { outcome } else { outcome.stderr_is(&expected.stderr) };
-    let json = |line: &str| serde_json::from_str::<serde_json::Value>(line).is_ok();
-    assert!(!more.contains(&"json") || outcome.stderr.lines().all(json), "{outcome}");
-    if expected.starts {
-        let _ = outcome.exits(0).has("A", CANARY).lacks("VAULT_TOKEN").lacks("VAULT_SECRET_ID");
-    } else {
-        let _ = outcome.exits(125).stdout_is("");
-    }
-    assert!(fake.requests().iter().all(|request| request.header("Accept-Encoding").is_none()));
-    let asked = fake.asked().iter().filter(|path| *path == &format!("/v1/{}", step.asks())).count();
-    assert!(expected.requests.contains(&asked), "{asked} requests for {}", step.asks());
-}
-
-/// The start goes on after two tries, and says once what it waited for.
-pub(super) fn passes(step: Step, fake: &FakeServer, ends: &Ends) {
-    let (_, text) = ends.text();
-    let why = text.lines().next().unwrap_or_default();
-    let stderr = format!("vault-exec: waiting for {{addr}}: {why} (for 1m at most)\n");
-    let _ =
-        run_within(&step.vault(fake), Duration::ZERO).exits(0).assert_no_canary().stderr_is(&stderr).has("A", CANARY);
-    assert_eq!(fake.asked().iter().filter(|path| *path == &format!("/v1/{}", step.asks())).count(), 3);
-}
+use crate::faults::request::{Effect, STEPS, Step, at_once, check_effect, check_retry, cut, expected, reset};
+use crate::faults::{Row, Section, Trial};
+use crate::support::canary::CANARY;
+use crate::support::fake_server::Reply;
 
 /// Replies to a request whose good answer would have this body.
 type Replies = Box<dyn Fn(&str) -> Vec<Reply> + Send + Sync>;
 
-/// A fault that any request may meet.
+/// A fault that any request may have.
 struct Fault {
     name: &'static str,
     /// What the server does instead of sending this body.
     reply: Replies,
-    ends: Ends,
+    effect: Effect,
     /// Where TLS makes a difference.
-    over_tls: Option<Ends>,
+    over_tls: Option<Effect>,
     /// How many requests make one try.
     requests: usize,
 }
 
-/// One reply, whatever the body.
-fn fault(name: &'static str, ends: Ends, reply: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Fault {
-    Fault { name, reply: Box::new(move |body| vec![reply(body)]), ends, over_tls: None, requests: 1 }
+/// A fault that is one reply.
+fn fault(name: &'static str, effect: Effect, reply: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Fault {
+    Fault { name, reply: Box::new(move |body| vec![reply(body)]), effect, over_tls: None, requests: 1 }
 }
 
 impl Fault {
-    fn over_tls(self, ends: Ends) -> Self {
-        Self { over_tls: Some(ends), ..self }
+    fn over_tls(self, effect: Effect) -> Self {
+        Self { over_tls: Some(effect), ..self }
     }
 
-    /// Is met only by the second request of a try, which a redirect makes.
+    /// Only the second request of an attempt, the one after a redirect, fails.
     fn behind_a_redirect(self) -> Self {
         Self { requests: 2, ..self }
     }
 
     fn row(self) -> Row {
-        let [when, said] = self.ends.columns();
+        let [when, said] = self.effect.columns();
         let mut columns = vec![self.name.to_owned(), when, said];
-        if let Some(ends) = &self.over_tls {
-            let [when, said] = ends.columns();
+        if let Some(effect) = &self.over_tls {
+            let [when, said] = effect.columns();
             columns[1] = format!("{}; over TLS {when}", columns[1]);
             columns[2] = [&columns[2], &said]
                 .into_iter()
@@ -345,28 +56,28 @@ impl Fault {
                 trials.push(Self::trial(&fault, tls, step, one_try, &[]));
             }
             if step == Step::Read {
-                // Nobody may see in the loudest voice what is for nobody's eyes.
+                // Also the most detailed log contains no secret.
                 trials.push(Self::trial(&fault, tls, step, true, &["-vv"]));
                 trials.push(Self::trial(&fault, tls, step, true, &["-vv", "--log-format", "json"]));
             }
         }
-        if let Ends::Again { .. } = &fault.ends {
-            trials.extend([false, true].map(|tls| Self::passes(&fault, tls)));
+        if let Effect::Retried { .. } = &fault.effect {
+            trials.extend([false, true].map(|tls| Self::retried(&fault, tls)));
         }
         Row { columns, trials }
     }
 
-    /// Is met twice, and is over then: the start has only waited, which was said once.
-    fn passes(fault: &std::sync::Arc<Self>, tls: bool) -> Trial {
+    /// The fault occurs twice: the start succeeds and reports the wait once.
+    fn retried(fault: &std::sync::Arc<Self>, tls: bool) -> Trial {
         let fault = std::sync::Arc::clone(fault);
         let name = format!("{}, twice, TLS: {tls}", fault.name);
         let check = move || {
             let step = Step::Read;
             let bad = (fault.reply)(&step.body());
             let fake = step.fake([bad.clone(), bad, vec![Reply::answer(200, step.body())]].concat(), tls);
-            passes(step, &fake, &fault.ends);
+            check_retry(step, &fake, &fault.effect);
         };
-        Trial { name, waits: false, check: Box::new(check) }
+        Trial { name, waits: false, needs_root: false, check: Box::new(check) }
     }
 
     fn trial(
@@ -377,14 +88,14 @@ impl Fault {
         voice: &'static [&'static str],
     ) -> Trial {
         let fault = std::sync::Arc::clone(fault);
-        let mut ends = if tls { fault.over_tls.as_ref().unwrap_or(&fault.ends) } else { &fault.ends }.clone();
-        if let Ends::Again { why, hint } = &mut ends
+        let mut effect = if tls { fault.over_tls.as_ref().unwrap_or(&fault.effect) } else { &fault.effect }.clone();
+        if let Effect::Retried { why, hint } = &mut effect
             && why == "connection reset"
             && !tls
         {
             *hint = format!("{}; if the server uses TLS, write https://\n", hint.trim_end());
         }
-        let mut expected = expected(step, &ends, one_try);
+        let mut expected = expected(step, &effect, one_try);
         if fault.requests > 1 {
             expected.requests = fault.requests..=fault.requests;
         }
@@ -392,15 +103,15 @@ impl Fault {
         let name = format!("{}, {step:?}, TLS: {tls}, one try: {one_try} {}", fault.name, voice.join(" "));
         let check = move || {
             let mut replies = (fault.reply)(&step.body());
-            if matches!(fault.ends, Ends::Understood) && fault.over_tls.is_none() {
-                // It is the answer that is odd, not what happens behind it.
+            if matches!(fault.effect, Effect::Accepted) && fault.over_tls.is_none() {
+                // The connection stays open.
                 replies = replies.into_iter().map(Reply::then_listen).collect();
             }
             let fake = step.fake(replies, tls);
             let attempts: &[&str] = if one_try { &["--attempts", "1"] } else { &[] };
-            meet(step, &fake, &expected, &[attempts, voice].concat());
+            check_effect(step, &fake, &expected, &[attempts, voice].concat());
         };
-        Trial { name, waits, check: Box::new(check) }
+        Trial { name, waits, needs_root: false, check: Box::new(check) }
     }
 }
 
@@ -439,13 +150,13 @@ pub(super) fn connections() -> Section {
         fault("reset in the body", reset(), move |body| ok(&length(body, 0), &half(body)).then_reset()),
         fault("reset between two chunks", reset(), |body| chunked(body, "").then_reset()),
         fault("reset behind a body of no length", reset(), |body| ok("Connection: close", body).then_reset()),
-        fault("silent from the start", Ends::Slow, |_| Reply::silence()),
-        fault("silent in the headers", Ends::Slow, move |_| Reply::raw(head).then_silence()),
-        fault("silent behind the headers", Ends::Slow, |body| ok(&length(body, 0), "").then_silence()),
-        fault("silent in the body", Ends::Slow, |body| ok(&length(body, 1), body).then_silence()),
-        fault("silent between two chunks", Ends::Slow, |body| chunked(body, "").then_silence()),
-        fault("silent behind a body of no length", Ends::Slow, |body| ok("X-Odd: 1", body).then_silence()),
-        fault("a byte every tenth of a second", Ends::Slow, |body| ok(&length(body, 0), body).dripped()),
+        fault("silent from the start", Effect::TimesOut, |_| Reply::silence()),
+        fault("silent in the headers", Effect::TimesOut, move |_| Reply::raw(head).then_silence()),
+        fault("silent behind the headers", Effect::TimesOut, |body| ok(&length(body, 0), "").then_silence()),
+        fault("silent in the body", Effect::TimesOut, |body| ok(&length(body, 1), body).then_silence()),
+        fault("silent between two chunks", Effect::TimesOut, |body| chunked(body, "").then_silence()),
+        fault("silent behind a body of no length", Effect::TimesOut, |body| ok("X-Odd: 1", body).then_silence()),
+        fault("a byte every tenth of a second", Effect::TimesOut, |body| ok(&length(body, 0), body).dripped()),
         fault("a body without end", too_large(), |_| Reply::endless("HTTP/1.1 200 OK\r\n\r\n", CANARY)),
         fault("chunks without end", too_large(), |_| {
             let chunk = format!("2ee0\r\n{}\r\n", CANARY.repeat(2000));
@@ -472,30 +183,29 @@ pub(super) fn connections() -> Section {
         fault("8 MiB and a byte without a length", too_large(), |body| {
             ok("Connection: close", &format!("{body}{}", " ".repeat(8 * 1024 * 1024 + 1 - body.len())))
         }),
-        fault("8 MiB", Ends::Understood, |body| {
+        fault("8 MiB", Effect::Accepted, |body| {
             ok("Content-Length: 8388608", &format!("{body}{}", " ".repeat(8 * 1024 * 1024 - body.len())))
         }),
     ];
     Section {
         title: "The connection",
         about: SERVER,
-        columns: &["the server is, or sends", "ends", "what is said"],
+        columns: &["the server is, or sends", "result", "message"],
         rows: faults.into_iter().map(Fault::row).collect(),
     }
 }
 
 const SERVER: &str = "\
-Each is met over HTTP and TLS, with `--attempts 1` and with `--timeout 2s`, by each of six requests: the read of the only
-path; that of the second path, while the first is answered well; the question what the mount is; the login with AppRole;
-the question whether a token that was refused is worth anything; the revocation of the token of the login. Where it ends
-at once, one request was made, else with `--timeout 2s` at least two, unless the first took all of the time.
+Each fault is tried over HTTP and TLS, with `--attempts 1` and with `--timeout 2s`, in each of six requests: the read of the
+only path; the read of the second path, if the first succeeds; the lookup of the mount; the login with AppRole; the lookup
+of a refused token; the revocation of the login token. Faults that end the start at once take one request, others at least
+two with `--timeout 2s`, unless the first takes all of the time.
 
-In front of what is said stands `vault-exec: read secret/app: {addr}: ` (or `log in at auth/approle`), behind the reason
-`; gave up after 1 attempt (--attempts)` or `; gave up after 2s (--timeout)` unless it ends at once. Before a second \
-try,
-`vault-exec: waiting for {addr}: REASON (for 2s at most)` is said, once. Two requests make no start fail: after a token
-was refused, the refusal is reported whatever else happens; that a token could not be revoked is a warning, `the token of
-the login could not be revoked and lives on until it expires: REASON`, and the program is started.";
+The message is `vault-exec: read secret/app: {addr}: REASON` (or `log in at auth/approle`), followed by `; gave up after 1
+attempt (--attempts)` or `; gave up after 2s (--timeout)` unless the start ends at once. Before the second attempt,
+`vault-exec: waiting for {addr}: REASON (for 2s at most)` is printed, once. Faults of two requests fail no start: if the
+lookup of a refused token fails, the refusal is reported; if the revocation fails, the program starts after the warning `the
+login token could not be revoked and stays valid until it expires: REASON`.";
 
 /// The answer is complete, but not one that Vault would give.
 #[allow(clippy::too_many_lines, reason = "a table")]
@@ -506,7 +216,7 @@ pub(super) fn answers() -> Section {
         |line: &'static str| move |body: &str| Reply::raw(format!("{line}\r\n{}\r\n\r\n{body}", length(body, 0)));
     let redirect = |status, to: &'static str| move |_: &str| Reply::redirect(status, to);
     let mut faults = vec![
-        fault("the same length twice", Ends::Understood, move |body| ok(&twice(body), body)),
+        fault("the same length twice", Effect::Accepted, move |body| ok(&twice(body), body)),
         fault("two lengths", not_http(), |body| ok(&format!("{}\r\n{}", length(body, 0), length(body, -1)), body)),
         fault("two lengths in a header", not_http(), odd("Content-Length: 10, 20")),
         fault("a length that is no number", not_http(), odd("Content-Length: canary")),
@@ -514,19 +224,19 @@ pub(super) fn answers() -> Section {
         fault("a length with a sign", not_http(), odd("Content-Length: +1")),
         fault("an empty length", not_http(), odd("Content-Length: ")),
         fault("a length over 64 bits", not_http(), odd("Content-Length: 18446744073709551616")),
-        fault("a length that is too short", Ends::Foreign(200), |body| ok(&length(body, -1), body)),
-        fault("a length of 0", Ends::Foreign(200), |_| ok("Content-Length: 0", "")),
-        fault("chunks, and a length that fits", Ends::Understood, |body| {
+        fault("a length that is too short", Effect::NotFromVault(200), |body| ok(&length(body, -1), body)),
+        fault("a length of 0", Effect::NotFromVault(200), |_| ok("Content-Length: 0", "")),
+        fault("chunks, and a length that fits", Effect::Accepted, |body| {
             let chunk = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
             ok(&format!("{}\r\n{CHUNKED}", length(body, 0)), &chunk)
         }),
-        fault("chunks, and a length that is too short", Ends::Understood, |body| {
+        fault("chunks, and a length that is too short", Effect::Accepted, |body| {
             let chunk = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
             ok(&format!("{CHUNKED}\r\n{}", length(body, -1)), &chunk)
         }),
-        fault("chunks", Ends::Understood, |body| chunked(body, "0\r\n\r\n")),
-        fault("chunks with trailers", Ends::Understood, |body| chunked(body, "0\r\nX-Odd: 1\r\n\r\n")),
-        fault("chunks of a byte", Ends::Understood, |body| {
+        fault("chunks", Effect::Accepted, |body| chunked(body, "0\r\n\r\n")),
+        fault("chunks with trailers", Effect::Accepted, |body| chunked(body, "0\r\nX-Odd: 1\r\n\r\n")),
+        fault("chunks of a byte", Effect::Accepted, |body| {
             let chunks = body.chars().map(|byte| format!("1\r\n{byte}\r\n")).collect::<Vec<_>>().concat();
             ok(CHUNKED, &format!("{chunks}0\r\n\r\n"))
         }),
@@ -538,25 +248,25 @@ pub(super) fn answers() -> Section {
         fault("a chunk that is longer than its size", not_http(), |body| {
             ok(CHUNKED, &format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len() - 1))
         }),
-        fault("an encoding that nobody asked for", Ends::Foreign(200), |_| {
+        fault("an encoding that nobody asked for", Effect::NotFromVault(200), |_| {
             Reply::answer(200, [0x1f, 0x8b, 8, 0, 0, 0, 0, 0]).header("Content-Encoding", "gzip")
         }),
         fault("HTTP/0.9: a body alone", not_http(), |body| Reply::raw(body.to_owned())),
-        fault("HTTP/1.0 with a length", Ends::Understood, line("HTTP/1.0 200 OK")),
-        fault("HTTP/1.0 without a length", Ends::Understood, |body| {
+        fault("HTTP/1.0 with a length", Effect::Accepted, line("HTTP/1.0 200 OK")),
+        fault("HTTP/1.0 without a length", Effect::Accepted, |body| {
             Reply::raw(format!("HTTP/1.0 200 OK\r\n\r\n{body}"))
         })
         .over_tls(cut()),
-        fault("HTTP/1.1 without a length", Ends::Understood, odd("Connection: close")).over_tls(cut()),
+        fault("HTTP/1.1 without a length", Effect::Accepted, odd("Connection: close")).over_tls(cut()),
         fault("HTTP/1.2", not_http(), line("HTTP/1.2 200 OK")),
         fault("HTTP/2 in plain text", not_http(), line("HTTP/2 200")),
         fault("frames of HTTP/2", not_http(), |_| {
             Reply::raw(b"\0\0\x0c\x04\0\0\0\0\0\0\x03\0\0\0\x64\0\x04\0\x10\0\0")
         }),
-        fault("lines that end in LF", Ends::Understood, |body| {
+        fault("lines that end in LF", Effect::Accepted, |body| {
             Reply::raw(format!("HTTP/1.1 200 OK\n{}\n\n{body}", length(body, 0)))
         }),
-        fault("no reason", Ends::Understood, line("HTTP/1.1 200")),
+        fault("no reason", Effect::Accepted, line("HTTP/1.1 200")),
         fault("a header without a name", not_http(), odd(": canary")),
         fault("a header with a space in its name", not_http(), odd("X Odd: canary")),
         fault("a header that goes on in the next line", not_http(), odd("X-Odd: canary\r\n canary")),
@@ -564,25 +274,33 @@ pub(super) fn answers() -> Section {
         fault("SSH", not_http(), |_| Reply::raw("SSH-2.0-OpenSSH_9.9 canary\r\n")),
         fault("Redis", not_http(), |_| Reply::raw("-ERR unknown command canary\r\n")),
         fault("the alert of a TLS server", not_http(), |_| Reply::raw(b"\x15\x03\x01\x00\x02\x02\x16")),
-        fault("100 first", Ends::Understood, |body| interim("100 Continue", body)),
-        fault("103 first", Ends::Understood, |body| interim("103 Early Hints\r\nLink: </canary>", body)),
-        fault("101", Ends::Foreign(101), |_| {
+        fault("100 first", Effect::Accepted, |body| interim("100 Continue", body)),
+        fault("103 first", Effect::Accepted, |body| interim("103 Early Hints\r\nLink: </canary>", body)),
+        fault("101", Effect::NotFromVault(101), |_| {
             Reply::raw("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
         }),
-        fault("205 without a body", Ends::Foreign(205), |_| {
+        fault("205 without a body", Effect::NotFromVault(205), |_| {
             Reply::raw("HTTP/1.1 205 Reset Content\r\nContent-Length: 0\r\n\r\n")
         }),
-        fault("304", Ends::Foreign(304), |_| Reply::raw("HTTP/1.1 304 Not Modified\r\n\r\n")),
+        fault("304", Effect::NotFromVault(304), |_| Reply::raw("HTTP/1.1 304 Not Modified\r\n\r\n")),
         fault(
             "a redirect to the same place",
             redirected("{addr}", "only one redirect is followed"),
             redirect(307, "?"),
         )
         .behind_a_redirect(),
-        fault("a redirect to nowhere", Ends::Odd(307, "temporary redirect"), |_| Reply::status(307)),
-        fault("a redirect that is no URL", Ends::Odd(307, "temporary redirect"), redirect(307, "http://[")),
-        fault("a redirect that turns a POST into a GET", Ends::Odd(303, "see other"), redirect(303, "/canary")),
-        fault("a redirect with choices", Ends::Odd(300, "multiple choices"), redirect(300, "/canary")),
+        fault("a redirect to nowhere", Effect::UnexpectedStatus(307, "temporary redirect"), |_| Reply::status(307)),
+        fault(
+            "a redirect that is no URL",
+            Effect::UnexpectedStatus(307, "temporary redirect"),
+            redirect(307, "http://["),
+        ),
+        fault(
+            "a redirect that turns a POST into a GET",
+            Effect::UnexpectedStatus(303, "see other"),
+            redirect(303, "/canary"),
+        ),
+        fault("a redirect with choices", Effect::UnexpectedStatus(300, "multiple choices"), redirect(300, "/canary")),
     ];
     faults.extend(
         [
@@ -603,16 +321,16 @@ pub(super) fn answers() -> Section {
         ("a body that is a string", "\"canary\""),
         ("a body of an empty object", "{}"),
     ] {
-        faults.push(fault(name, Ends::Foreign(200), move |_| Reply::answer(200, body)));
+        faults.push(fault(name, Effect::NotFromVault(200), move |_| Reply::answer(200, body)));
     }
     for status in ["000", "099", "1000", "abc", "-1"] {
         let name = format!("a status of {status}").leak();
         faults.push(fault(name, not_http(), move |_| Reply::raw(format!("HTTP/1.1 {status} {CANARY}\r\n\r\n"))));
     }
     Section {
-        title: "The answer",
-        about: "Met in the same ways.",
-        columns: &["the server sends", "ends", "what is said"],
+        title: "The response",
+        about: "Tried in the same requests.",
+        columns: &["the server sends", "result", "message"],
         rows: faults.into_iter().map(Fault::row).collect(),
     }
 }
@@ -622,6 +340,14 @@ fn interim(interim: &str, body: &str) -> Reply {
 }
 
 /// A redirect that is not followed.
-fn redirected(to: &str, why: &str) -> Ends {
+fn redirected(to: &str, why: &str) -> Effect {
     at_once(&format!("redirected to {to}, but {why}"), "give the address of the active server")
+}
+
+fn not_http() -> Effect {
+    at_once("the server does not speak HTTP", "is this Vault's port? The address is from VAULT_ADDR")
+}
+
+fn too_large() -> Effect {
+    at_once("the response is larger than 8 MiB", "split the secret into several")
 }

@@ -1,37 +1,37 @@
-//! Every status that Vault or something in front of it may answer with, with a body of Vault's and with another one.
+//! Every status of Vault or of a proxy in front of it, with a body from Vault and with others.
 
-use crate::faults::server::{Ends, Expected, STEPS, Step, expected, meet, passes};
+use crate::faults::request::{Effect, Expected, STEPS, Step, check_effect, check_retry, expected};
 use crate::faults::{Row, Section, Trial};
 use crate::support::canary::{CANARY, TOKEN};
 use crate::support::fake_server::{NOT_READY, Reply};
 
-/// What comes of a status, at a read and at a login.
+/// The effect of a status on a read and on a login.
 struct Status {
     code: u16,
-    read: Ends,
-    login: Ends,
-    /// The same in answers that are not Vault's.
-    foreign: Ends,
+    read: Effect,
+    login: Effect,
+    /// The same if the body is not from Vault.
+    foreign: Effect,
 }
 
-/// Passes, whoever says so.
+/// Retried, also if the body is not from Vault.
 fn passing(code: u16, why: &str) -> Status {
-    let ends = Ends::Again { why: format!("{why} ({code})"), hint: NOT_READY.into() };
-    Status { code, read: ends.clone(), login: ends.clone(), foreign: ends }
+    let effect = Effect::Retried { why: format!("{why} ({code})"), hint: NOT_READY.into() };
+    Status { code, read: effect.clone(), login: effect.clone(), foreign: effect }
 }
 
-/// Means nothing here.
+/// A status that vault-exec does not expect.
 fn odd(code: u16, reason: &'static str) -> Status {
-    let ends = Ends::Odd(code, reason);
-    Status { code, read: ends.clone(), login: ends, foreign: Ends::Foreign(code) }
+    let effect = Effect::UnexpectedStatus(code, reason);
+    Status { code, read: effect.clone(), login: effect, foreign: Effect::NotFromVault(code) }
 }
 
 impl Status {
     fn read(self, text: &str) -> Self {
-        Self { read: Ends::Told(text.into()), ..self }
+        Self { read: Effect::StageMessage(text.into()), ..self }
     }
 
-    /// The credential is what the server does not like.
+    /// The server refuses the credential.
     fn refused(self) -> Self {
         let mounted =
             if self.code == 403 { "check that the method is mounted there (--auth-mount); if it is, " } else { "" };
@@ -40,7 +40,7 @@ impl Status {
              up or has expired is rejected like a wrong one\n",
             self.code
         );
-        Self { login: Ends::Told(text), ..self }
+        Self { login: Effect::StageMessage(text), ..self }
     }
 }
 
@@ -52,7 +52,7 @@ fn denied(secret: &str) -> String {
     format!("permission denied (403)\nhint: a policy of the token must contain\n{stanza}")
 }
 
-/// What is said of a token that the server does not know, either.
+/// The message if the server does not know the token.
 const DOUBTED: &str = "vault-exec: read secret/app: permission denied (403): the token lacks the permission, or is \
     expired, revoked or unknown to this server\n\
                        hint: log in again if it should be valid; otherwise, a policy of the token must contain\n\
@@ -96,13 +96,13 @@ fn statuses() -> Vec<Status> {
     ]
 }
 
-/// Bodies that are not Vault's.
+/// Bodies that are not from Vault.
 const FOREIGN_BODIES: [&str; 3] = ["", "<html>canary</html>", r#"{"message":"canary"}"#];
 
 impl Status {
-    /// What comes of it at this step.
+    /// The effect at this step.
     fn expected(&self, step: Step, vaults: bool, one_try: bool) -> Expected {
-        let ends = match step {
+        let effect = match step {
             _ if !vaults => &self.foreign,
             Step::Login => &self.login,
             _ => &self.read,
@@ -114,13 +114,13 @@ impl Status {
                 Expected::told(&format!("vault-exec: read secret/b: {}", denied("b")))
             }
             // The parent of both paths is the same.
-            _ => expected(step, ends, one_try),
+            _ => expected(step, effect, one_try),
         }
     }
 
     fn row(self) -> Row {
         let columns =
-            [&self.read, &self.login, &self.foreign].map(Ends::columns).map(|[when, said]| match when.as_str() {
+            [&self.read, &self.login, &self.foreign].map(Effect::columns).map(|[when, said]| match when.as_str() {
                 "at once" => said,
                 when => format!("{when}: {said}"),
             });
@@ -135,25 +135,27 @@ impl Status {
                 trials.push(Trial {
                     name: format!("{} {body}, {step:?}, one try: {one_try}", status.code),
                     waits: expected.is_short(),
+                    needs_root: false,
                     check: Box::new(move || {
-                        // A body that may not be there would be taken for the next answer.
+                        // A 204 has no body; one would be taken for the next response.
                         let body = if status.code == 204 { "" } else { &body };
                         let fake = step.fake([Reply::answer(status.code, body)], false);
                         let attempts: &[&str] = if one_try { &["--attempts", "1"] } else { &[] };
-                        meet(step, &fake, &expected, attempts);
+                        check_effect(step, &fake, &expected, attempts);
                     }),
                 });
             }
         }
-        if let Ends::Again { .. } = &status.read {
+        if let Effect::Retried { .. } = &status.read {
             let status = std::sync::Arc::clone(&status);
             trials.push(Trial {
                 name: format!("{}, twice", status.code),
                 waits: false,
+                needs_root: false,
                 check: Box::new(move || {
                     let bad = || Reply::status(status.code);
                     let fake = Step::Read.fake([bad(), bad(), Reply::answer(200, Step::Read.body())], false);
-                    passes(Step::Read, &fake, &status.read);
+                    check_retry(Step::Read, &fake, &status.read);
                 }),
             });
         }
@@ -166,13 +168,13 @@ pub(super) fn section() -> Section {
     Section {
         title: "The status",
         about: ABOUT,
-        columns: &["status", "to a read", "to a login", "if it is not Vault that answers"],
+        columns: &["status", "to a read", "to a login", "if the body is not from Vault"],
         rows: statuses().into_iter().map(Status::row).collect(),
     }
 }
 
 const ABOUT: &str = "\
-Met by the same requests over HTTP, with an error of Vault's in the body, and with nothing, HTML and other JSON. Without
-an address in front where the server's answer is about the path or the credential. Whatever is not tried again leaves the
-first answer standing where it is the mount that was asked for. After a token was refused, only a 403 makes the token
-doubtful. The revocation takes any 2xx for a yes and says the status of everything else.";
+Tried in the same requests over HTTP, with an error of Vault in the body, and with an empty body, HTML and other JSON. The
+message has no address if the response is about the path or the credential. If the lookup of the mount is not retried, the
+response to the read is reported. After a refused token, only a 403 of its lookup casts doubt on the token. The revocation
+takes any 2xx for success, and its warning names any other status.";

@@ -1,4 +1,4 @@
-//! Secrets that are in no output by chance, and every form in which one could be.
+//! Secrets that no output contains by chance, and the forms in which one could be printed.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use ring::digest::{SHA256, digest};
 /// The shortest part of a form that counts as a leak.
 const PIECE: usize = 8;
 
-/// Everything that is secret somewhere in the cases, by what it is.
+/// The secrets of all cases, by name.
 static CANARIES: LazyLock<HashMap<&str, String>> = LazyLock::new(|| {
     let plain = [
         "token",
@@ -33,7 +33,7 @@ static CANARIES: LazyLock<HashMap<&str, String>> = LazyLock::new(|| {
     canaries.chain([("password", password), ("number", number("number"))]).collect()
 });
 
-/// The piece of every form that begins with a byte, and whose it is.
+/// Every piece of every form, and the secret and form it is from.
 static PIECES: LazyLock<HashMap<Vec<u8>, String>> = LazyLock::new(|| {
     let mut pieces = HashMap::new();
     for (name, canary) in CANARIES.iter() {
@@ -51,7 +51,7 @@ pub(super) fn canary(name: &str) -> &'static str {
     CANARIES.get(name).unwrap_or_else(|| panic!("no canary is called {name}"))
 }
 
-/// What is in a text that nobody may see, and in which form.
+/// The secrets in a text, each with its form.
 pub(super) fn found(text: &[u8]) -> Vec<String> {
     let pieces = text.windows(PIECE).filter_map(|piece| PIECES.get(piece));
     let mut found: Vec<_> = pieces.collect::<HashSet<_>>().into_iter().cloned().collect();
@@ -59,7 +59,7 @@ pub(super) fn found(text: &[u8]) -> Vec<String> {
     found
 }
 
-/// Letters and digits that are the same in every run, so that what is found once is found again.
+/// Letters and digits that are the same in every run, so that failures are reproducible.
 fn random(name: &str, length: usize) -> String {
     const ALPHABET: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789";
     let blocks = (0..).flat_map(|block| digest(&SHA256, format!("{name} {block}").as_bytes()).as_ref().to_vec());
@@ -70,7 +70,7 @@ fn number(name: &str) -> String {
     random(name, 24).bytes().map(|byte| char::from(b'1' + byte % 9)).collect()
 }
 
-/// Few random characters between each two that some encoding changes, so that no piece of any form is common.
+/// Random characters mixed with characters that encodings change, so that the forms differ from each other.
 fn with_all_that_is_escaped(name: &str) -> String {
     let random = random(name, 60);
     let odd = ["\"", "\\", "\n", "%", "é", "'", "\t", "🔑", "<", "&", "/", "+"];
@@ -81,7 +81,7 @@ fn with_all_that_is_escaped(name: &str) -> String {
         .fold(String::new(), |text, (chunk, odd)| text + str::from_utf8(chunk).expect("ASCII") + odd)
 }
 
-/// Every form in which bytes could stand in a text, with its name.
+/// The forms in which a text could contain these bytes, with their names.
 fn forms(bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     let each = |encode: &dyn Fn(u8) -> String| bytes.iter().map(|&byte| encode(byte)).collect::<String>().into_bytes();
     let reserved = |byte: u8| !byte.is_ascii_alphanumeric() && !b"-._~".contains(&byte);
@@ -116,7 +116,7 @@ fn forms(bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
         ("in Rust's escape_default", text.escape_default().to_string().into_bytes()),
         ("in Rust's escape_ascii", bytes.escape_ascii().to_string().into_bytes()),
     ];
-    // The first and the last characters also hold bits of what stands before and behind.
+    // The first and the last characters also encode bits of the neighbouring text.
     for skipped in 0..3 {
         let rest = &bytes[skipped..];
         let whole = &rest[..rest.len() / 3 * 3];

@@ -1,4 +1,4 @@
-//! Every credential, refused, damaged, missing, wrapped, and in the server's answers.
+//! Credentials that are refused, damaged, missing, wrapped, or in responses.
 
 use serde_json::json;
 
@@ -17,7 +17,7 @@ const METHODS: [(&str, &[&str]); 5] = [
     ("ldap/login/me", &["--auth", "ldap", "--username", "me"]),
 ];
 
-/// What a login brings.
+/// The response to a login.
 fn auth(more: &serde_json::Value) -> Reply {
     let mut auth =
         json!({"client_token": canary("token of a login"), "accessor": canary("header"), "lease_duration": 60});
@@ -25,7 +25,7 @@ fn auth(more: &serde_json::Value) -> Reply {
     reply(200, json!({"request_id": "1", "auth": auth, "warnings": [canary("server's words")]}).to_string())
 }
 
-/// A server that answers a login like this, and everything else with a secret.
+/// A server with this response to a login, and a secret for all other requests.
 fn login(path: &str, answer: Reply) -> FakeServer {
     FakeServer::answering([secret()]).and_at(&format!("auth/{path}"), [answer])
 }
@@ -70,7 +70,7 @@ fn answers(cases: &mut Cases) {
     ] {
         cases.server(move || login("approle/login", answer.clone()), approle);
     }
-    // Its one use is spent when the first question was not answered with the secret.
+    // The only use of the token is spent by the first read, which fails.
     cases.server(
         || {
             let mount = json!({"data": {"type": "kv", "path": "secret/", "options": null}}).to_string();
@@ -101,7 +101,7 @@ fn answers(cases: &mut Cases) {
     cases.server(|| FakeServer::answering([reply(200, secret_text())]), agents);
 }
 
-/// Damaged, missing, or in a file that is none.
+/// Damaged, missing, or in something other than a file.
 fn credentials(cases: &mut Cases) {
     let vault = || {
         with_canaries(TestVault::bare())

@@ -1,4 +1,4 @@
-//! What can go wrong between vault-exec and the server, and what a server can say that is for nobody's eyes.
+//! Faults between vault-exec and the server, and responses with secrets in unexpected places.
 
 use std::sync::LazyLock;
 
@@ -36,7 +36,7 @@ fn once(vault: TestVault) -> TestVault {
     vault.args(["--attempts", "1"])
 }
 
-/// With an agent instead, which knows a token.
+/// With an agent that adds its own token.
 pub(super) fn agents(fake: &FakeServer) -> TestVault {
     let vault = with_canaries(fake.vault()).without("VAULT_TOKEN").without("VAULT_JWT").without("VAULT_ADDR");
     vault.env("VAULT_AGENT_ADDR", fake.url())
@@ -251,13 +251,13 @@ fn tls(cases: &mut Cases) {
     shown(cases, OURS.issue(&[]));
     shown(cases, issued(|params| params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained)));
     shown(cases, self_signed(&["127.0.0.1"], |_| {}));
-    // Of an authority that only has the name of ours.
+    // From an authority that has only the same name.
     shown(cases, Authority::new("ours").issue(&["127.0.0.1"]));
     cases.server(
         || FakeServer::answering_over_tls(config(&self_signed(&["127.0.0.1"], |_| {})), [secret()]),
         |fake| with_canaries(fake.vault()).args(["--tls-skip-verify"]),
     );
-    // A plain server, and records of TLS: alerts of no common ground and of a missing certificate, an empty ServerHello.
+    // Plain HTTP, the TLS alerts handshake_failure and certificate_required, and an empty ServerHello.
     for greeting in [
         "HTTP/1.1 400 Bad Request\r\n\r\n",
         "\x15\x03\x03\0\x02\x02\x28",
@@ -329,7 +329,7 @@ fn proxies(cases: &mut Cases) {
     ] {
         cases.server(move || FakeServer::answering([answer.clone()]), through);
     }
-    // What with_canaries() names: nobody listens there.
+    // The proxy of with_canaries(), where no server listens.
     cases.call(|| {
         once(with_canaries(TestVault::bare())).args(["--path", "secret/app"]).env("VAULT_ADDR", "https://vault.test")
     });
@@ -345,7 +345,7 @@ fn names(cases: &mut Cases) {
     cases.call(move || at("localhost").under(injected("clone,clone3:error=EAGAIN")));
 }
 
-/// What a real server has to say about it.
+/// Responses of a real server.
 fn real(cases: &mut Cases) {
     let [text, other, nested] = ["value", "other value", "nested value"].map(canary);
     let keys = || json!({"text": text, "list": [other, 1], "map": {"inner": nested}});
@@ -362,7 +362,7 @@ fn real(cases: &mut Cases) {
             let (stranger, unknown) = (vault.clone().token_with_policy(of_others), vault.clone());
             cases.call(move || vault.clone());
             cases.call(move || stranger.clone());
-            // The server does not know the token that it has then.
+            // The server does not know this token.
             cases.call(move || with_canaries(unknown.clone()));
         }
     }

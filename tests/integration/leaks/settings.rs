@@ -1,4 +1,4 @@
-//! What can be wrong with what was typed, with variables and with the project file, while secrets are around, and where a
+//! Faults of options, variables and the project file, with secrets in other variables, or a secret in the wrong place.
 //! secret was put in the wrong place.
 
 use std::ffi::OsString;
@@ -8,7 +8,7 @@ use crate::leaks::canary::canary;
 use crate::leaks::{Cases, secret, with_canaries};
 use crate::support::vault::TestVault;
 
-/// A vault with one path, and nobody to ask.
+/// A call with one path, and without a server.
 fn vault() -> TestVault {
     with_canaries(TestVault::bare())
         .args(["--path", "secret/app"])
@@ -126,7 +126,7 @@ fn addresses(cases: &mut Cases) {
     cases.call(|| vault().env("VAULT_ADDR", "https://vault.test").args(["--tls-server-name", "vault.test"]));
 }
 
-/// A secret where its file, a switch or a name is wanted, and options that do not exist.
+/// A secret in place of its file, a flag or a name, and unknown options.
 fn mistaken(cases: &mut Cases) {
     let secret = canary("command line");
     for option in ["--token", "--secret-id", "--password", "--jwt", "-x"] {

@@ -1,4 +1,4 @@
-//! What the source can say, read from it: whatever is added to it is asked for by the test at once.
+//! The messages in the source of vault-exec, so that a new one fails the test until a case provokes it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -19,7 +19,7 @@ const SRC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
 pub(super) struct Source {
     /// Every literal with words in it.
     pub(super) sentences: Vec<Sentence>,
-    /// `file: call` that makes a failure, or puts something in front of one, without a word of its own.
+    /// `file: call` that makes an error, or adds context to one, without a word in the source.
     calls: BTreeSet<String>,
     /// The types of errors, known from an earlier reading.
     errors: BTreeSet<String>,
@@ -28,11 +28,11 @@ pub(super) struct Source {
     /// Their parts, or what the parts of an enum are called.
     types: BTreeMap<String, BTreeSet<String>>,
     enums: BTreeMap<(String, String), Vec<String>>,
-    /// `Enum::Variant` that some arm of a `match` has words for.
+    /// `Enum::Variant` for which an arm of a `match` has words.
     worded: BTreeSet<(String, String)>,
 }
 
-/// A literal with words in it, and where it stands.
+/// A literal with words, and its location.
 pub(super) struct Sentence {
     place: String,
     pub(super) text: String,
@@ -41,12 +41,12 @@ pub(super) struct Sentence {
     wholes: Vec<String>,
 }
 
-/// What stands around the placeholders of a text.
+/// The text around the placeholders of a format string.
 pub(super) struct Pattern(Vec<String>);
 
 impl Source {
     pub(super) fn read() -> Self {
-        // What makes an error is known only when all types are.
+        // Constructors of errors are recognized by the types that the first reading finds.
         let errors = Self::read_with(BTreeSet::new()).error_types();
         let mut source = Self::read_with(errors);
         let pieces: Vec<String> = source.sentences.iter().flat_map(|sentence| sentence.pattern.0.clone()).collect();
@@ -105,7 +105,7 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 }
 
 impl Sentence {
-    /// Whether it stands in a text, and not only because it is a part of another sentence.
+    /// Whether a text contains it, and not only as a part of another sentence.
     pub(super) fn is_in(&self, text: &str) -> bool {
         if self.wholes.is_empty() {
             return self.pattern.is_in(text);
@@ -178,7 +178,7 @@ impl Reader<'_> {
         }
     }
 
-    /// What is not made of expressions: the definition of a macro, a pattern.
+    /// Token trees that are not expressions: the definition of a macro, a pattern.
     fn tokens(&mut self, tokens: TokenStream) {
         for token in tokens {
             match token {

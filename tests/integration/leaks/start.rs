@@ -1,4 +1,4 @@
-//! What can go wrong once the secrets are there: names, sizes, files, the program, memory, defects, signals.
+//! Faults after the secrets were read: names, sizes, files, the program, memory, defects, signals.
 
 use std::process::Command;
 
@@ -17,7 +17,7 @@ pub(super) fn add(cases: &mut Cases) {
     process(cases);
 }
 
-/// A secret whose keys are called like this, and more.
+/// A secret with these keys and others. `~` stands for a value.
 fn keys(keys: &str) -> Reply {
     reply(200, secret_text().replacen(r#""text""#, &format!("{}\"text\"", keys.replace('~', &text())), 1))
 }
@@ -122,14 +122,14 @@ fn process(cases: &mut Cases) {
     cases.fake([secret()], |vault| vault.args(["--require-mlock"]).under(injected("mlockall:error=EPERM")));
     cases.fake([secret()], |vault| vault.args(["--check"]).under_sh(r#"exec "$@" >/dev/full"#));
     let large = format!(r#""a": "{}", "#, canary("token").repeat(180_000));
-    // One of these is more than what is needed to begin with, and less than what the value takes.
+    // One of these limits is enough to start with and too low for the value.
     for limit in ["8000000", "12000000", "16000000", "20000000", "24000000", "28000000"] {
         let reply = keys(&large);
         cases.fake([reply], move |vault| vault.under(["prlimit", &format!("--as={limit}")]));
     }
     cases.fake([secret()], |vault| vault.under(["prlimit", "--stack=262144"]));
     cases.fake([secret()], |vault| vault.under(injected("socket:error=EMFILE")));
-    // Neither the standard library nor the event loop can go on without these: they panic.
+    // The standard library and the event loop panic if these fail.
     for call in ["getrandom", "epoll_wait,epoll_pwait"] {
         cases.fake([secret()], move |vault| vault.under(injected(&format!("{call}:error=EIO"))));
     }
@@ -138,7 +138,7 @@ fn process(cases: &mut Cases) {
     }
 }
 
-/// What a panic says may quote a value. The process is this very test, which has the library panic in its place.
+/// The message of a panic may quote a value. The child process is this test, in which the library panics.
 #[test]
 fn a_panic_prints_its_location_and_nothing_else() {
     const CHILD: &str = "SILENCE_OF_A_PANIC";

@@ -1,9 +1,10 @@
 //! What of the inherited environment the program gets, and what it never sees.
 
-use crate::support::openbao::ROOT;
-use crate::support::vault::TestVault;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
+
+use crate::support::openbao::ROOT;
+use crate::support::vault::TestVault;
 
 /// Hands its command a block that no shell would make: names twice, an entry without `=`, a name that starts with one.
 const ODD_BLOCK: &str = r"

@@ -1,7 +1,8 @@
 //! What a key is called as a variable, and what its value may be.
 
-use crate::support::vault::TestVault;
 use serde_json::json;
+
+use crate::support::vault::TestVault;
 
 #[test]
 fn keys_become_names() {

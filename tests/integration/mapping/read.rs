@@ -1,7 +1,8 @@
-//! Which secret is read, and what is said when it is not.
+//! Reading secrets, and errors of reads.
+
+use serde_json::json;
 
 use crate::support::vault::{DOUBTED, TestVault};
-use serde_json::json;
 
 #[test]
 fn a_secret_becomes_variables() {
@@ -47,7 +48,7 @@ fn kv_v1_has_no_versions_to_pin() {
     );
     vault.args(["--kv", "1"]).fails(
         "vault-exec: --path: `{kv}/a` pins a version, but --kv 1 has none\n\
-         hint: leave out the @ and the version, or --kv 1\n",
+         hint: leave the @ and the version out, or --kv 1\n",
     );
 }
 

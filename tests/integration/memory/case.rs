@@ -1,5 +1,5 @@
-//! One way to the start of the program, and what is in memory then: each secret once, in the string that the kernel
-//! gets, and nothing else that anybody could use.
+//! One start and the memory at its `execve`: each secret once, in the string that the kernel
+//! gets, and no credential.
 #![allow(clippy::print_stdout, reason = "the report of what was searched")]
 
 use std::mem;
@@ -12,13 +12,13 @@ use crate::support::login::VALUE;
 use crate::support::recording_proxy::{Exchange, credentials};
 use crate::support::vault::TestVault;
 
-/// How vault-exec is called, which secrets the program gets, and what else went through its hands.
+/// A call of vault-exec, the secrets that the program gets, and the secrets that it does not get.
 pub(super) struct MemoryCase {
     vault: TestVault,
-    /// What may be there, and how many times: name, value.
+    /// Name, value and number of copies.
     kept: Vec<(String, Vec<u8>, usize)>,
     never: Vec<Named>,
-    /// Tells, when all is over, what else must not be there.
+    /// Return, after the call, what else must not be in memory.
     learned: Vec<Box<Tell>>,
     /// The name of the token of a login that is kept.
     token_in: Option<&'static str>,
@@ -26,21 +26,21 @@ pub(super) struct MemoryCase {
     starts: Vec<&'static str>,
 }
 
-/// Tells what was secret of a call.
+/// Returns secrets of a call.
 type Tell = dyn FnOnce(&TestVault) -> Vec<Named>;
 
 impl MemoryCase {
-    /// Called like this.
+    /// A call without secrets.
     pub(super) fn of(vault: TestVault) -> Self {
         Self { vault, kept: Vec::new(), never: Vec::new(), learned: Vec::new(), token_in: None, starts: Vec::new() }
     }
 
-    /// In a vault that is locked, whose one secret the program gets.
+    /// A call of a locked test vault, whose secret the program gets.
     pub(super) fn entering(vault: TestVault) -> Self {
         Self::of(vault).once("K", VALUE)
     }
 
-    /// Called with this variable, too.
+    /// Sets a variable.
     pub(super) fn env(self, name: &str, value: &str) -> Self {
         Self { vault: self.vault.env(name, value), ..self }
     }
@@ -60,7 +60,7 @@ impl MemoryCase {
         self
     }
 
-    /// There is no copy of this.
+    /// There is no copy of this value.
     pub(super) fn never(mut self, what: &str, value: impl AsRef<[u8]>) -> Self {
         self.never.push((what.to_owned(), value.as_ref().to_vec()));
         self
@@ -72,18 +72,18 @@ impl MemoryCase {
         self
     }
 
-    /// There is no copy of what is known only when all is over; whoever tells it lives until then.
+    /// There is no copy of secrets that are known only after the call.
     pub(super) fn none_of_later(mut self, tell: impl FnOnce(&TestVault) -> Vec<Named> + 'static) -> Self {
         self.learned.push(Box::new(tell));
         self
     }
 
-    /// A login brings a token, of which there is no copy.
+    /// There is no copy of the login token.
     pub(super) fn obtaining(self) -> Self {
         self.none_of_later(|vault| vec![("token of the login".to_owned(), obtained(vault).into())])
     }
 
-    /// The server sends, or is sent, a credential that it calls like this, of which there is no copy.
+    /// There is no copy of the credentials in requests or responses with this field name.
     pub(super) fn hearing(self, name: &'static str) -> Self {
         self.none_of_later(move |vault| {
             let heard: Vec<_> =
@@ -93,7 +93,7 @@ impl MemoryCase {
         })
     }
 
-    /// Whatever this is, it is there until all is over.
+    /// Keeps a guard until the call has ended.
     pub(super) fn with(self, guard: impl Sized + 'static) -> Self {
         self.none_of_later(move |_| {
             drop(guard);
@@ -101,7 +101,7 @@ impl MemoryCase {
         })
     }
 
-    /// A login brings a token, which the program gets.
+    /// The program gets the login token.
     pub(super) fn keeping_the_token(self) -> Self {
         Self { token_in: Some("VAULT_TOKEN"), ..self }
     }
@@ -112,14 +112,14 @@ impl MemoryCase {
         self
     }
 
-    /// The same over TLS: a door is put in front of the server.
+    /// The same with a recording proxy that speaks TLS.
     pub(super) fn over(self, tls: Tls) -> Self {
         let vault = self.vault.clone().file("ca", &tls.ca).args(["--ca-cert", "ca"]);
         let vault = vault.intercepted_over_tls(Some(tls.config.clone()), |_| None);
         Self { vault, ..self }.none_of_later(move |_| tls.secrets())
     }
 
-    /// Runs it and says what was found where nothing should be; prints what was looked for.
+    /// Runs the call. Prints what is searched for, and returns all unexpected copies as an error.
     #[track_caller]
     fn prove(mut self, name: &str) -> Result<(), String> {
         print!("{name}: ");
@@ -144,7 +144,7 @@ impl MemoryCase {
         if faults.is_empty() { Ok(()) } else { Err(format!("{name}:\n    {}\n", faults.join("\n    "))) }
     }
 
-    /// Completes the lists by what is known now.
+    /// Adds the secrets that are known after the call.
     fn learn(&mut self) {
         if let Some(variable) = self.token_in {
             self.kept.push((variable.to_owned(), obtained(&self.vault).into(), 1));
@@ -166,7 +166,7 @@ impl MemoryCase {
         search
     }
 
-    /// What is looked for.
+    /// A summary of what is searched for.
     fn words(&self) -> String {
         let mut never: Vec<_> = self.never.iter().filter_map(|(name, _)| name.split(':').next()).collect();
         never.sort_unstable();
@@ -175,7 +175,7 @@ impl MemoryCase {
         format!("{}; no {}", kept.join(", "), never.join(", no "))
     }
 
-    /// Where the variables are in memory, which are the only places that may hold anything.
+    /// The locations of the variables, the only ones that may contain secrets.
     fn variables(&self, process: &TracedProcess, faults: &mut Vec<String>) -> Vec<Range<u64>> {
         let mut allowed = Vec::new();
         let block = || process.stdout.split_inclusive(|&byte| byte == 0);
@@ -200,14 +200,14 @@ impl MemoryCase {
     }
 }
 
-/// The token that a login brought.
+/// The login token.
 fn obtained(vault: &TestVault) -> String {
     let exchanges = vault.exchanges();
     let mut answers = exchanges.iter().map(Exchange::response);
     answers.find_map(|answer| Some(answer["auth"]["client_token"].as_str()?.to_owned())).expect("a login")
 }
 
-/// Proves one case after the other, and fails with all that was found.
+/// Runs all cases and fails with all unexpected copies.
 #[track_caller]
 pub(super) fn prove_all(cases: impl IntoIterator<Item = (String, MemoryCase)>) {
     let faults: Vec<_> = cases.into_iter().filter_map(|(name, case)| case.prove(&name).err()).collect();

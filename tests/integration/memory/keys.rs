@@ -1,18 +1,19 @@
-//! Keys that must not stay: what protects a TLS connection, as the server's side tells it, and what is secret in a
+//! Keys that must not stay in memory: those of TLS connections, as the server logs them, and the secret numbers of a
 //! private key.
 
 use std::sync::{Arc, Mutex};
 
-use crate::support::tls::Authority;
 use ring::hmac;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{KeyLog, ServerConfig, SupportedProtocolVersion};
 
-/// A name for whoever reads the report, and what nobody may find.
+use crate::support::tls::Authority;
+
+/// A name for the report, and the secret.
 pub(super) type Named = (String, Vec<u8>);
 
-/// A server's side of TLS that tells its secrets.
+/// TLS of a server that logs its secrets.
 #[derive(Clone)]
 pub(super) struct Tls {
     /// The certificate of who signed for the server.
@@ -72,8 +73,8 @@ fn expand(secret: &[u8], purpose: &str, length: u8) -> Vec<u8> {
     hmac::sign(&hmac::Key::new(algorithm, secret), &info).as_ref()[..length.into()].to_vec()
 }
 
-/// The numbers in a private key that are nobody else's, as they are written and as they are calculated with: the other
-/// way round, for a curve also multiplied by 2^256 (ring calculates in Montgomery's form).
+/// The secret numbers of a private key, as they are encoded and as ring calculates with them: in reverse byte
+/// order, for a curve also multiplied by 2^256 (Montgomery form).
 pub(super) fn secret_numbers(pem: &str) -> Vec<Named> {
     let key = PrivateKeyDer::from_pem_slice(pem.as_bytes()).unwrap();
     let der = key.secret_der();

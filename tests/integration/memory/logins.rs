@@ -1,4 +1,4 @@
-//! Every way in, each over every kind of connection.
+//! Every login, over HTTP and TLS.
 
 use std::fs;
 use std::process::Command;
@@ -9,18 +9,17 @@ use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};
 use serde_json::json;
 
-use crate::auth::jwt::{jwt, on_github, with_role};
-use crate::auth::kubernetes::in_pod;
-use crate::auth::password::{everybody_in, ldap};
-
 use super::case::{MemoryCase, prove_all};
 use super::keys::{Tls, secret_numbers};
 use super::random;
+use crate::auth::jwt::{jwt, on_github, with_role};
+use crate::auth::kubernetes::in_pod;
+use crate::auth::password::{everybody_in, ldap};
 use crate::support::api::Api;
 use crate::support::tls::Authority;
 use crate::support::vault::TestVault;
 
-/// How we get in, and a case of it over plain HTTP.
+/// A login, and its case over plain HTTP.
 type Login = (&'static str, fn() -> MemoryCase);
 
 const LOGINS: [Login; 27] = [
@@ -94,7 +93,7 @@ const LOGINS: [Login; 27] = [
         let vault = |vault: TestVault, secret_id: &str| {
             vault
                 .env("VAULT_SECRET_ID", secret_id)
-                .intercepted(move |request| busy(&request.target()).then(|| (503, r#"{"errors":[]}"#.into())))
+                .intercepted(move |request| busy(request.target()).then(|| (503, r#"{"errors":[]}"#.into())))
         };
         approle(vault).obtaining()
     }),
@@ -127,7 +126,7 @@ fn token(place: impl FnOnce(TestVault, &str) -> TestVault) -> MemoryCase {
     MemoryCase::entering(place(vault, &token)).never("token", token)
 }
 
-/// A token that was made for this run alone, which may read the secret.
+/// A new token that may read the secret.
 fn with_token(vault: TestVault) -> (TestVault, String) {
     let token = random(32);
     vault.post("auth/token/create", &json!({"id": token, "policies": ["{kv}"], "no_parent": true}));
@@ -162,28 +161,32 @@ fn userpass(place: impl FnOnce(TestVault, &str) -> TestVault) -> MemoryCase {
         .obtaining()
 }
 
-/// One that has to be escaped wherever it goes.
+/// A password that JSON and URLs must escape.
 fn odd_password() -> String {
     format!("{}\"\\ä&{}/+%{}", random(14), random(14), random(14))
 }
 
 #[test]
+#[ignore = "root: reads the memory of vault-exec"]
 fn no_login_over_http_leaves_a_credential_in_memory() {
     prove_all(LOGINS.iter().map(|(name, case)| (format!("{name}, over HTTP"), case())));
 }
 
 #[test]
+#[ignore = "root: reads the memory of vault-exec"]
 fn no_login_over_tls_1_2_leaves_a_credential_in_memory() {
     prove_all(LOGINS.iter().map(|(name, case)| (format!("{name}, over TLS 1.2"), case().over(Tls::of(&TLS12)))));
 }
 
 #[test]
+#[ignore = "root: reads the memory of vault-exec"]
 fn no_login_over_tls_1_3_leaves_a_credential_in_memory() {
     prove_all(LOGINS.iter().map(|(name, case)| (format!("{name}, over TLS 1.3"), case().over(Tls::of(&TLS13)))));
 }
 
-/// Over TLS alone, with every kind of key that rustls takes.
+/// Over TLS, with every kind of key that rustls supports.
 #[test]
+#[ignore = "root: reads the memory of vault-exec"]
 fn no_login_with_a_certificate_leaves_a_key_in_memory() {
     let rsa = Command::new("openssl").args(["genpkey", "-algorithm", "RSA"]).output().unwrap();
     let keys = [

@@ -1,22 +1,23 @@
-//! Looking for secrets in what a process holds: whole or any piece of one, as it is or as something writes it down.
+//! The search for secrets in memory: whole ones or pieces, plain or encoded.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
 use super::traced_process::Region;
 
-/// The shortest part of a secret, or of one of its forms, that counts as a copy of it. Nothing random of this length is
-/// anywhere by chance.
+/// The shortest part of a secret, or of one of its forms, that counts as a copy. No random text of this length is in
+/// memory by chance.
 pub(super) const PIECE: usize = 12;
 
 /// In a register, which takes eight bytes, or sixteen where a vector is copied.
 const IN_REGISTER: usize = 8;
 
-/// A form longer than this is looked for by every second, third … piece of it.
+/// Of a longer form only every second, third … piece is searched for.
 const DENSE: usize = 8 * 1024;
 
 /// The pieces of every form of every secret.
@@ -39,15 +40,21 @@ pub(super) struct Copy {
     after: Vec<u8>,
 }
 
+/// The table by which the program percent-encodes, which contains every four characters that follow each other in ASCII.
+static ENCODING_TABLE: LazyLock<Vec<u8>> =
+    LazyLock::new(|| (0..=u8::MAX).flat_map(|byte| format!("%{byte:02X}").into_bytes()).collect());
+
 impl Search {
-    /// Looks for this one, too.
+    /// Adds a secret.
     pub(super) fn add(&mut self, name: &str, secret: &[u8]) {
         self.begins.resize(1 << 14, 0);
         for (form, bytes) in forms(secret) {
             let number = self.names.len();
             self.names.push(format!("{name}, {form}"));
             let step = bytes.len() / DENSE + 1;
-            for piece in bytes.windows(PIECE).step_by(step).filter_map(|piece| <[u8; PIECE]>::try_from(piece).ok()) {
+            let pieces = bytes.windows(PIECE).step_by(step).filter_map(|piece| <[u8; PIECE]>::try_from(piece).ok());
+            // Such as `%63%64%65%66` of a UUID with `cdef`.
+            for piece in pieces.filter(|piece| !ENCODING_TABLE.windows(PIECE).any(|part| part == piece)) {
                 self.pieces.entry(piece).or_insert(number);
                 let begin = slot(u32::from_be_bytes([piece[0], piece[1], piece[2], piece[3]]));
                 self.begins[begin / 64] |= 1 << (begin % 64);
@@ -58,7 +65,7 @@ impl Search {
         }
     }
 
-    /// How many different pieces are looked for.
+    /// The number of different pieces.
     pub(super) fn pieces(&self) -> usize {
         self.pieces.len()
     }
@@ -119,7 +126,7 @@ impl fmt::Display for Copy {
     }
 }
 
-/// Where exactly these bytes are.
+/// The locations of these bytes.
 pub(super) fn places(memory: &[Region], bytes: &[u8]) -> Vec<Range<u64>> {
     let in_region = |region: &Region| {
         let mut places = Vec::new();
@@ -137,7 +144,7 @@ pub(super) fn places(memory: &[Region], bytes: &[u8]) -> Vec<Range<u64>> {
     memory.iter().flat_map(in_region).collect()
 }
 
-/// A secret as it is, and as it may be written down: in JSON, in a URL, in base64 behind anything else, in hexadecimal.
+/// A secret and its encodings: JSON, URL, base64 after any prefix, hexadecimal.
 fn forms(secret: &[u8]) -> Vec<(String, Vec<u8>)> {
     let each = |write: fn(u8) -> String| secret.iter().copied().map(write).collect::<String>().into_bytes();
     let mut forms = vec![

@@ -1,5 +1,5 @@
-//! The process at the moment it hands everything to the kernel: vault-exec is traced, process where it enters `execve`,
-//! and every byte and every register it has is copied.
+//! vault-exec at its `execve`: it is traced, stopped where it enters the system call, and all of its memory and registers
+//! are copied.
 #![allow(unsafe_code, reason = "the traced process asks for it between fork and exec; registers come by address")]
 
 use std::fs::{self, File};
@@ -8,15 +8,16 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 
-use crate::support::process::{requires_root, vault_exec};
-use crate::support::vault::TestVault;
 use nix::libc;
 use nix::sys::ptrace::{self, Options};
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-/// The process where it hands everything to the kernel, and what the program said when it was let go.
+use crate::support::process::{requires_root, vault_exec};
+use crate::support::vault::TestVault;
+
+/// The process at its `execve`, and the output of the program after it.
 pub(super) struct TracedProcess {
     pub(super) memory: Vec<Region>,
     /// General and vector registers.
@@ -29,7 +30,7 @@ pub(super) struct TracedProcess {
     pub(super) stderr: String,
 }
 
-/// TmpfsDir without a gap.
+/// Memory without a gap.
 pub(super) struct Region {
     pub(super) start: u64,
     /// The lines of `/proc/PID/maps`.
@@ -66,8 +67,8 @@ impl TracedProcess {
     }
 }
 
-/// Lets it run to the `execve` of vault-exec itself, past those of whatever starts it, and gives the calls before it;
-/// their number where it ended instead.
+/// Continues to the `execve` of vault-exec itself, past those of its wrappers. Returns the system calls before it, or
+/// their number if the process ends first.
 fn run_to_execve(pid: Pid) -> Result<Vec<u64>, usize> {
     let mut calls = Vec::new();
     let mut passed_on = None;

@@ -13,7 +13,7 @@ use super::random;
 use crate::support::scratch::TmpfsDir;
 use crate::support::vault::TestVault;
 
-/// What is done with values, and a case of it in a vault.
+/// A name, and the case with this test vault.
 type Way = (&'static str, fn(TestVault) -> MemoryCase);
 
 const WAYS: [Way; 17] = [
@@ -121,11 +121,13 @@ const WAYS: [Way; 17] = [
 ];
 
 #[test]
+#[ignore = "root: reads the memory of vault-exec"]
 fn each_value_over_http_is_in_memory_once() {
     prove_all(cases().map(|(name, case)| (format!("{name}, over HTTP"), case)));
 }
 
 #[test]
+#[ignore = "root: reads the memory of vault-exec"]
 fn each_value_over_tls_is_in_memory_once() {
     prove_all(cases().map(|(name, case)| (format!("{name}, over TLS 1.3"), case.over(Tls::of(&TLS13)))));
 }

@@ -1,4 +1,5 @@
 //! What the repository promises about itself.
 
 mod layers;
+mod privileges;
 mod readme;

@@ -5,8 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::process::vault_exec;
 use vault_exec::error::ExitCode;
+
+use crate::support::process::vault_exec;
 
 const README: &str = include_str!("../../../README.md");
 const SECURITY: &str = include_str!("../../../SECURITY.md");

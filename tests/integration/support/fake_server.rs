@@ -1,4 +1,4 @@
-//! A server for what a real one cannot be made to do: each request gets the next reply of a script.
+//! A server for what a real one cannot be made to do. Each request gets the next reply of a script.
 //!
 //! ```text
 //! let fake = FakeServer::answering([Reply::status(503), Reply::secret(&[("a", "1")])]);
@@ -56,12 +56,12 @@ struct Shared {
     handler: Option<Handler>,
     greeting: Mutex<Vec<u8>>,
     requests: Mutex<Vec<Request>>,
-    /// The open ones, by descriptor, to end them all.
+    /// The open connections, by descriptor.
     connections: Mutex<HashMap<RawFd, TcpStream>>,
     over: AtomicBool,
 }
 
-/// What is sent for one request, how, and what happens then.
+/// The response to one request, and what happens to the connection.
 #[derive(Clone)]
 pub(crate) struct Reply {
     head: Vec<String>,
@@ -75,16 +75,16 @@ enum Then {
     /// The next request may come on the same connection.
     Listen,
     Close,
-    /// Closes so that the other side sees a reset.
+    /// Resets the connection.
     Reset,
-    /// Keeps the connection and says nothing.
+    /// Keeps the connection open and sends nothing.
     Silence,
-    /// Sends this until the other side has had enough.
+    /// Sends this until the client closes the connection.
     Endless(Vec<u8>),
 }
 
 impl Reply {
-    /// A complete answer with a body of JSON or whatever it is.
+    /// A complete response.
     pub(crate) fn answer(status: u16, body: impl Into<Vec<u8>>) -> Self {
         let body = body.into();
         let head = vec![
@@ -95,7 +95,7 @@ impl Reply {
         Self { head, body, pace: Duration::ZERO, then: Then::Listen }
     }
 
-    /// An answer that holds no secret, but errors that are for nobody's eyes.
+    /// An error of Vault with canaries in its text.
     pub(crate) fn status(status: u16) -> Self {
         Self::answer(status, format!(r#"{{"errors":["{CANARY} {TOKEN}"]}}"#))
     }
@@ -105,12 +105,12 @@ impl Reply {
         Self::answer(200, secret_body(pairs))
     }
 
-    /// Exactly these bytes, then the end of the connection.
+    /// Exactly these bytes; then the connection is closed.
     pub(crate) fn raw(bytes: impl Into<Vec<u8>>) -> Self {
         Self { head: Vec::new(), body: bytes.into(), pace: Duration::ZERO, then: Then::Close }
     }
 
-    /// The end of the connection instead of an answer.
+    /// The connection is closed without a response.
     pub(crate) fn closed() -> Self {
         Self::raw("")
     }
@@ -125,7 +125,7 @@ impl Reply {
 
     /// These bytes and then `unit` without end.
     pub(crate) fn endless(start: &str, unit: &str) -> Self {
-        // In larger pieces, so that a megabyte does not take long.
+        // In large pieces, so that a megabyte does not take long.
         Self { then: Then::Endless(unit.repeat(65536 / unit.len() + 1).into()), ..Self::raw(start) }
     }
 
@@ -138,22 +138,22 @@ impl Reply {
         self
     }
 
-    /// Sent a byte every 100 ms.
+    /// The same, one byte every 100 ms.
     pub(crate) fn dripped(self) -> Self {
         Self { pace: Duration::from_millis(100), ..self }
     }
 
-    /// Says nothing more behind what it sends, but stays.
+    /// Keeps the connection open afterwards and sends nothing more.
     pub(crate) fn then_silence(self) -> Self {
         Self { then: Then::Silence, ..self }
     }
 
-    /// Closes behind what it sends so that the other side sees a reset.
+    /// Resets the connection afterwards.
     pub(crate) fn then_reset(self) -> Self {
         Self { then: Then::Reset, ..self }
     }
 
-    /// Stays for the next request.
+    /// Keeps the connection open for the next request.
     pub(crate) fn then_listen(self) -> Self {
         Self { then: Then::Listen, ..self }
     }
@@ -233,27 +233,27 @@ impl FakeServer {
         format!("{}://{}", self.scheme, self.address)
     }
 
-    /// How vault-exec is called with this server: for one secret, with [`TOKEN`], and not for ever.
+    /// A call that reads `secret/app` with [`TOKEN`], and is killed if it takes too long.
     pub(crate) fn vault(&self) -> TestVault {
         self.unwatched_vault().under(["timeout", "--signal=KILL", KILL_AFTER])
     }
 
-    /// The same for [`RunningProcess`], which watches on its own.
+    /// The same without the time limit, for a [`RunningProcess`](super::process::RunningProcess).
     pub(crate) fn unwatched_vault(&self) -> TestVault {
         TestVault::bare().env("VAULT_ADDR", self.url()).env("VAULT_TOKEN", TOKEN).args(["--path", "secret/app"])
     }
 
-    /// The requests that came until now.
+    /// The requests received until now.
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.shared.requests.lock().unwrap().clone()
     }
 
-    /// The paths that were asked for until now.
+    /// The paths of the requests received until now.
     pub(crate) fn asked(&self) -> Vec<String> {
         self.requests().iter().map(|request| request.path().to_owned()).collect()
     }
 
-    /// Waits until so many requests have come.
+    /// Waits for this number of requests.
     #[track_caller]
     pub(crate) fn await_requests(&self, count: usize) {
         wait_until(&format!("{count} requests"), || self.shared.requests.lock().unwrap().len() >= count);
@@ -263,7 +263,7 @@ impl FakeServer {
 impl Drop for FakeServer {
     fn drop(&mut self) {
         self.shared.over.store(true, Ordering::SeqCst);
-        // Only a connection ends the wait for one.
+        // A connection ends the wait of the listener.
         let _ = TcpStream::connect(self.address);
         for connection in self.shared.connections.lock().unwrap().values() {
             let _ = connection.shutdown(Shutdown::Both);
@@ -310,7 +310,7 @@ impl Shared {
             Some(connection) => Box::new(StreamOwned::new(connection.expect("a TLS configuration"), client)),
         };
         let _ = stream.write_all(&self.greeting.lock().unwrap());
-        // That the other side goes away is part of many tests.
+        // In many tests the client closes the connection.
         while let Ok(Some(request)) = Request::read(&mut *stream) {
             let reply = self.next(&request);
             self.requests.lock().unwrap().push(request);
@@ -327,7 +327,7 @@ impl Shared {
             }
             break;
         }
-        // The other handle first: it would hold the connection open.
+        // The other handle would keep the connection open.
         self.connections.lock().unwrap().remove(&raw);
         drop(stream);
     }
@@ -367,7 +367,7 @@ impl Shared {
     }
 }
 
-/// Makes closing a reset.
+/// Makes the close of a socket reset the connection.
 #[allow(unsafe_code, reason = "the standard library has no stable way to set it")]
 pub(crate) fn set_linger_zero(socket: libc::c_int) {
     let at_once = libc::linger { l_onoff: 1, l_linger: 0 };

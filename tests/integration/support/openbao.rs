@@ -54,7 +54,7 @@ impl OpenBao {
         let (root, listen) = (format!("-dev-root-token-id={ROOT}"), format!("-dev-listen-address={authority}"));
         let command = [&[bao(), "server", "-dev", "-dev-no-store-token", &root, &listen], options].concat();
         let process = SupervisedProcess::start(&command, new_dir("server").join("log"));
-        let server = Self { authority, process: process };
+        let server = Self { authority, process };
         let (mut is_ready, mut lost_port) = (false, false);
         wait_until("the server", || {
             is_ready = ready(&server.authority);

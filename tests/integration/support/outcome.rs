@@ -5,7 +5,7 @@ use std::process::{Command, ExitStatus};
 
 use super::vault::TestVault;
 
-/// What came of a call.
+/// Exit status and output of a call.
 pub(crate) struct Outcome {
     vault: TestVault,
     command: Command,
@@ -87,7 +87,7 @@ impl Outcome {
     }
 }
 
-/// The whole of it, for whoever has to find out why a test failed.
+/// Everything that helps to find out why a test failed.
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let stdout = self.stdout.escape_ascii().to_string();

@@ -1,8 +1,8 @@
 //! Processes that the tests start, and what they need from the machine.
 //!
 //! A test that needs root or packages of Debian is `#[ignore]`d with a reason that starts with `root:` or `Debian:`.
-//! `make test` includes these tests, and a missing right or package fails them; `make test-unprivileged` leaves them out
-//! and prints their names and reasons.
+//! `make test` includes these tests, and a missing right or package fails them; `make test-unprivileged` leaves them
+//! out and prints their names and reasons.
 
 use std::ffi::OsString;
 use std::fs;
@@ -46,8 +46,8 @@ pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// Starts the process with the default action for each signal that its parents may ignore: `nohup` ignores SIGHUP, and a
-/// shell script ignores SIGINT and SIGQUIT in its background jobs.
+/// Starts the process with the default action for each signal that its parents may ignore: `nohup` ignores SIGHUP, and
+/// a shell script ignores SIGINT and SIGQUIT in its background jobs.
 #[allow(unsafe_code, reason = "the standard library has no way to set the action of a signal in a child")]
 pub(crate) fn reset_signals(command: &mut Command) -> &mut Command {
     let reset = || {

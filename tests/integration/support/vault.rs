@@ -5,8 +5,8 @@
 //! TestVault::kv2().path("airflow").fails("vault-exec: read {kv}/airflow: no such secret\nhint: …\n");
 //! ```
 //!
-//! In arguments, paths and bodies of requests, values of variables and expected texts, `{kv}` stands for the mount, `{home}` for the home
-//! directory and `{addr}` for the address of the server.
+//! In arguments, paths and bodies of requests, values of variables and expected texts, `{kv}` stands for the mount,
+//! `{home}` for the home directory and `{addr}` for the address of the server.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -37,8 +37,8 @@ pub(crate) const DOUBTED: &str = "\
     path \"{kv}/data/a\" {\n  capabilities = [\"read\"]\n}\n\
     check --kv and --mount: the server did not report the engine of this path\n";
 
-/// A mount with one engine, and how vault-exec is called with it: by default with nothing but `PATH`, `HOME`, `VAULT_ADDR`
-/// and the root token in `VAULT_TOKEN`.
+/// A mount with one engine, and how vault-exec is called with it: by default with nothing but `PATH`, `HOME`,
+/// `VAULT_ADDR` and the root token in `VAULT_TOKEN`.
 #[derive(Clone)]
 #[must_use = "nothing is run yet"]
 pub(crate) struct TestVault {
@@ -88,7 +88,7 @@ impl TestVault {
         Self::bare().connected().mounted(&format!("kv2-{}", unique()), "2")
     }
 
-    /// Both, for what must not depend on the version.
+    /// Both, for tests that do not depend on the version.
     pub(crate) fn each() -> [Self; 2] {
         [Self::kv1(), Self::kv2()]
     }
@@ -200,7 +200,7 @@ impl TestVault {
         self
     }
 
-    /// Takes a variable away.
+    /// Removes a variable.
     pub(crate) fn without(mut self, name: &str) -> Self {
         self.variables.remove(OsStr::new(name));
         self
@@ -212,8 +212,8 @@ impl TestVault {
         self
     }
 
-    /// Writes an executable file below the home. A shell does, because a thread of ours that starts something at this
-    /// moment would hold the file open for writing, and the kernel executes no such file.
+    /// Writes an executable file below the home. A shell writes it: a thread of this process that forks at the same
+    /// time would keep the file open for writing, and the kernel does not execute such a file.
     pub(crate) fn program(self, name: &str, text: &str) -> Self {
         let script = r#"printf %s "$1" > "$0" && chmod 755 "$0""#;
         let status = Command::new("sh").args(["-c", script]).arg(self.home.join(name)).arg(text).status();
@@ -276,7 +276,7 @@ impl TestVault {
         credentials.chain([VALUE.into(), ROOT.into()]).collect()
     }
 
-    /// The command, for whoever wants to start it in another way. `program` goes behind `--`, if there is any.
+    /// The command line. `program` follows `--`, unless it is empty.
     pub(crate) fn command<A: Into<OsString>>(&self, program: impl IntoIterator<Item = A>) -> Command {
         let mut line = vec![vault_exec()];
         line.extend(self.options.iter().cloned());
@@ -288,7 +288,7 @@ impl TestVault {
         self.without_vault_exec(line)
     }
 
-    /// The same for the program alone: how it starts where there are no secrets.
+    /// The same with the program instead of vault-exec.
     pub(crate) fn without_vault_exec<A: Into<OsString>>(&self, program: impl IntoIterator<Item = A>) -> Command {
         let mut line = self.wrapper.iter().cloned().chain(program.into_iter().map(Into::into));
         let mut command = Command::new(line.next().unwrap());
@@ -303,7 +303,7 @@ impl TestVault {
         let stdin = if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() };
         let mut child = command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         if let (Some(mut stdin), Some(text)) = (child.stdin.take(), &self.stdin) {
-            // A program that does not read is no failure of the test.
+            // The program may not read it.
             let _ = stdin.write_all(text);
         }
         let output = child.wait_with_output().unwrap();
@@ -311,29 +311,29 @@ impl TestVault {
         Outcome::new(self.clone(), command, output.status, output.stdout, stderr)
     }
 
-    /// Starts a program that shows the block it was started with, see [`Outcome::has`].
+    /// Starts a program that prints its environment block, see [`Outcome::has`].
     pub(crate) fn environ(&self) -> Outcome {
         self.run(["cat", "/proc/self/environ"]).exits(0)
     }
 
-    /// Fails with this message and code 125. The program would have written something.
+    /// Fails with this message and exit code 125, without starting the program.
     #[track_caller]
     pub(crate) fn fails(&self, stderr: &str) -> Outcome {
         self.run(["echo", "the program was started"]).exits(125).stderr_is(stderr).stdout_is("")
     }
 
-    /// Fails like that on the options alone, whatever they are: nothing is put behind them.
+    /// The same without a program.
     #[track_caller]
     pub(crate) fn alone_fails(&self, stderr: &str) -> Outcome {
         self.alone().exits(125).stderr_is(stderr).stdout_is("")
     }
 
-    /// Calls vault-exec with the options alone.
+    /// Calls vault-exec without a program.
     pub(crate) fn alone(&self) -> Outcome {
         self.run::<OsString>([])
     }
 
-    /// Puts in what `{kv}`, `{home}` and `{addr}` stand for.
+    /// Replaces `{kv}`, `{home}` and `{addr}`.
     pub(crate) fn fill(&self, text: &str) -> String {
         let address = self.variables.get(OsStr::new("VAULT_ADDR")).and_then(|value| value.to_str());
         text.replace("{kv}", &self.mount)
