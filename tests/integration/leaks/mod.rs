@@ -119,8 +119,8 @@ const COMPOSED: [&str; 33] = [
     "Name or service not known",
     "read secret/app: http{}: --ca-cert: ca: no certificate found",
     "--file F: {}/F: File exists",
-    "--token-file: token: Is a directory",
-    "/.vault-exec.toml: Is a directory",
+    "--token-file: {}/token: Is a directory",
+    "/.vault-exec.toml: stream did not contain valid UTF-8",
 ];
 
 /// Calls of vault-exec.
