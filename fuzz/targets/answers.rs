@@ -53,7 +53,7 @@ fuzz_target!(|text: &str| {
     for problem in problems.collected.iter().chain(fetched.as_ref().err()) {
         let text = printed(problem);
         // What names an engine, and where the server sends us, are told.
-        assert!(!text.contains(CANARY) || text.contains("its engine (") || text.contains("redirected to"), "{text}");
+        assert!(!text.contains(CANARY) || text.contains("the engine (") || text.contains("redirected to"), "{text}");
     }
     let Ok(fetched) = fetched else { return };
     let secret_requests: Vec<&Exchange> =

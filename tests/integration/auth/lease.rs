@@ -98,7 +98,7 @@ pub(crate) fn database_users(role: &str) -> usize {
 const PSQL: [&str; 3] = ["sh", "-c", "PGUSER=$USERNAME PGPASSWORD=$PASSWORD exec psql -Atc 'select current_user'"];
 
 fn leased(role: &str, ttl: &str) -> String {
-    format!("vault-exec: db-{{kv}}/creds/{role}: the server takes these values back after {ttl}\n")
+    format!("vault-exec: db-{{kv}}/creds/{role}: the server revokes these values after {ttl}\n")
 }
 
 #[test]

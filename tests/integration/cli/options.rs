@@ -140,7 +140,7 @@ fn the_sources_of_the_address_have_an_order() {
     works(vault.clone().env("VAULT_EXEC_ADDRESS", "").args(["--address", ""]));
     works(vault.clone().args(["--address", &format!("{right}/")]));
     vault.env("BAO_ADDR", "").fails(
-        "vault-exec: read {kv}/a: https://127.0.0.1:8200: connection refused; gave up after 1 try (--attempts)\n\
+        "vault-exec: read {kv}/a: https://127.0.0.1:8200: connection refused; gave up after 1 attempt (--attempts)\n\
          hint: check that the server runs and is reachable; the address is from the default\n",
     );
 }
