@@ -6,6 +6,8 @@ use std::io;
 use nix::errno::Errno;
 use serde::Serialize;
 
+use crate::secret::Secret;
+
 /// vault-exec's own exit codes, those of `env(1)`, `timeout(1)` and `docker run`.
 ///
 /// | code | meaning |
@@ -34,13 +36,15 @@ pub struct CliError {
     reason: String,
     hint: Option<String>,
     exit: ExitCode,
+    /// The server's, which may contain a secret.
+    server_reason: Option<Secret>,
 }
 
 impl CliError {
     /// An error without a hint, with exit code 125.
     #[must_use]
     pub fn new(reason: impl fmt::Display) -> Self {
-        Self { reason: reason.to_string(), hint: None, exit: ExitCode::Failed }
+        Self { reason: reason.to_string(), hint: None, exit: ExitCode::Failed, server_reason: None }
     }
 
     /// `path: reason`, with the C library's text for the reason. `EMFILE` has a hint, other errors have none.
@@ -63,6 +67,27 @@ impl CliError {
     #[must_use]
     pub fn with_hint_if_none(self, hint: impl fmt::Display) -> Self {
         if self.hint.is_none() { self.hint(hint) } else { self }
+    }
+
+    /// Sets the server's reason. It is not part of the message until [`CliError::show_server_reason`] is called.
+    #[must_use]
+    pub fn with_server_reason(mut self, reason: Option<Secret>) -> Self {
+        self.server_reason = reason;
+        self
+    }
+
+    /// Whether both say the same.
+    #[must_use]
+    pub fn is_same_message(&self, other: &Self) -> bool {
+        let [one, two] = [self, other].map(|error| error.server_reason.as_ref().map(Secret::expose));
+        self.reason == other.reason && self.hint == other.hint && one == two
+    }
+
+    /// Appends the server's reason to the message, if `printable` makes a text of it.
+    pub fn show_server_reason(&mut self, printable: impl FnOnce(&Secret) -> Option<String>) {
+        if let Some(text) = self.server_reason.take().as_ref().and_then(printable) {
+            self.reason = format!("{}; the server reports: {text}", self.reason);
+        }
     }
 
     /// Sets the exit code.
@@ -105,7 +130,7 @@ impl From<&anyhow::Error> for Diagnostic {
 }
 
 impl From<CliError> for Diagnostic {
-    fn from(CliError { reason, hint, exit }: CliError) -> Self {
+    fn from(CliError { reason, hint, exit, .. }: CliError) -> Self {
         Self { message: reason, hint, exit }
     }
 }

@@ -63,6 +63,7 @@ use crate::process::Hardened;
 use crate::secret_files::SecretFiles;
 use crate::template::Assignment;
 use crate::vault::FetchOptions;
+use crate::vault::report::ConnectionReport;
 
 /// Runs vault-exec and returns the exit code. Returns only if no program was started. `command_line` starts with the program name.
 #[must_use]
@@ -101,6 +102,9 @@ pub fn run(args: Args, inherited: InheritedEnv, hardened: &Hardened, logger: &Lo
     let project_file = config::project_file(&args, &inherited).map_err(CliError::from)?;
     let home = inherited.get("HOME").map(|home| Path::new(OsStr::from_bytes(home)));
     let project = project_file::read(project_file, home)?;
+    if let Some(file) = &project.file {
+        logger.info(format_args!("project file {file}"));
+    }
     let mut config = Config::resolve(args, &inherited, &project).map_err(CliError::from)?;
     let mut diagnostics = Diagnostics::new(config.mode());
     let command = std::mem::take(&mut config.command);
@@ -115,8 +119,10 @@ pub fn run(args: Args, inherited: InheritedEnv, hardened: &Hardened, logger: &Lo
         mount_depth: config.mount_depth,
         revoke: config.revoke,
     };
-    let fetched = vault::fetch(&options, Deadline::new(config.connection.timeout), logger, &mut diagnostics);
-    let mut connection = None;
+    let mut connection =
+        ConnectionReport { server: config.connection.address.to_string(), ..ConnectionReport::default() };
+    let deadline = Deadline::new(config.connection.timeout);
+    let fetched = vault::fetch(&options, deadline, logger, &mut diagnostics, &mut connection);
     let mut environment = Environment::default();
     let mut files =
         SecretFiles::new(config.templates.file_dir.as_deref(), config.templates.file_mode, diagnostics.mode);
@@ -129,7 +135,7 @@ pub fn run(args: Args, inherited: InheritedEnv, hardened: &Hardened, logger: &Lo
         diagnostics.capture_all(errors)?;
         let argv_bytes = program.as_ref().map_or(0, Program::argv_bytes);
         diagnostics.capture(built.check_size(argv_bytes, exec::arg_max()).map_err(CliError::from))?;
-        (environment, connection) = (built, fetched.report);
+        environment = built;
     }
 
     if let Some(format) = config.check {
@@ -137,6 +143,7 @@ pub fn run(args: Args, inherited: InheritedEnv, hardened: &Hardened, logger: &Lo
             ok: diagnostics.collected.is_empty(),
             variables: environment.decisions,
             program: program.map(|program| program.path().display().to_string()),
+            project_file: project.file,
             connection,
             memory_locked: hardened.locked,
             problems: diagnostics.collected.iter().map(Diagnostic::from).collect(),

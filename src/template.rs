@@ -1,5 +1,6 @@
 //! `[pure]` Templates such as `postgresql://{user|url}:{password|url}@db`: parsed once, rendered with the secrets.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use base64::Engine;
@@ -9,7 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use crate::env_name::EnvName;
 use crate::error::CliError;
 use crate::escape::escape_line;
-use crate::kv::KvSecret;
+use crate::kv::{KvSecret, truncate_key};
 use crate::secret::Secret;
 use crate::suggest::suggest;
 
@@ -55,6 +56,9 @@ enum Filter {
 
 const FILTERS: [(&str, Filter); 2] = [("url", Filter::Url), ("base64", Filter::Base64)];
 
+/// Existing keys in the hint about an unknown one.
+const MAX_LISTED_KEYS: usize = 10;
+
 const NOT_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// An error in a template, or in rendering it.
@@ -75,7 +79,7 @@ pub enum TemplateErrorKind {
     NoKey,
     UnknownFilter { filter: String },
     UnknownPath { path: String, near: Option<String> },
-    UnknownKey { key: String, near: Option<String> },
+    UnknownKey { key: String, hint: String },
     Null { key: String },
 }
 
@@ -178,10 +182,25 @@ impl Placeholder {
             Some((_, Some(value))) => Ok(value),
             Some((key, None)) => Err(TemplateErrorKind::Null { key: key.clone() }),
             None => {
-                let near = suggest(&self.key, pairs().map(|(key, _)| key.as_str()));
-                Err(TemplateErrorKind::UnknownKey { key: self.key.clone(), near })
+                let hint = existing_keys(&self.key, pairs().map(|(key, _)| key.as_str()));
+                Err(TemplateErrorKind::UnknownKey { key: self.key.clone(), hint })
             }
         }
+    }
+}
+
+/// The hint for an unknown key: the existing one that was probably meant, or some of them.
+fn existing_keys<'a>(typed: &str, keys: impl Iterator<Item = &'a str>) -> String {
+    let keys: BTreeSet<_> = keys.collect();
+    if let Some(near) = suggest(typed, keys.iter().copied()) {
+        return format!("did you mean `{}`?", escape_line(near));
+    }
+    let listed: Vec<_> =
+        keys.iter().take(MAX_LISTED_KEYS).map(|key| format!("`{}`", escape_line(truncate_key(key)))).collect();
+    match keys.len() - listed.len() {
+        _ if listed.is_empty() => "no secret has a key".into(),
+        0 => format!("the keys are {}", listed.join(", ")),
+        more => format!("the keys are {} and {more} more", listed.join(", ")),
     }
 }
 
@@ -226,11 +245,11 @@ impl TemplateErrorKind {
                 "{key} inserts a value; {{ and }} are literal braces".into()
             }
             Self::UnknownFilter { .. } => "the filters are url and base64".into(),
-            Self::UnknownPath { near: Some(near), .. } | Self::UnknownKey { near: Some(near), .. } => {
+            Self::UnknownPath { near: Some(near), .. } => {
                 format!("did you mean `{}`?", escape_line(near))
             }
             Self::UnknownPath { .. } => "write the path before the # as in --path".into(),
-            Self::UnknownKey { .. } => "write keys as in the secret, not as variable names".into(),
+            Self::UnknownKey { hint, .. } => hint.clone(),
             Self::Null { .. } => "give it a value in the secret (\"\" is one)".into(),
         }
     }
@@ -289,9 +308,10 @@ mod tests {
         assert_eq!(error("x {user|uri}"), (3, TemplateErrorKind::UnknownFilter { filter: "uri".into() }));
         assert_eq!(
             error("{user}{pasword}"),
-            (7, TemplateErrorKind::UnknownKey { key: "pasword".into(), near: Some("password".into()) })
+            (7, TemplateErrorKind::UnknownKey { key: "pasword".into(), hint: "did you mean `password`?".into() })
         );
-        assert_eq!(error("{zzz}"), (1, TemplateErrorKind::UnknownKey { key: "zzz".into(), near: None }));
+        let hint = "the keys are `none`, `password`, `user`".into();
+        assert_eq!(error("{zzz}"), (1, TemplateErrorKind::UnknownKey { key: "zzz".into(), hint }));
         assert_eq!(
             error("{s/c#user}"),
             (1, TemplateErrorKind::UnknownPath { path: "s/c".into(), near: Some("s/a".into()) })

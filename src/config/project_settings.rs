@@ -12,7 +12,11 @@ use crate::suggest::suggest;
 
 /// The settings of a project file; empty without one.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct ProjectSettings(BTreeMap<&'static str, Vec<Setting>>);
+pub struct ProjectSettings {
+    /// The path of the file.
+    pub file: Option<String>,
+    settings: BTreeMap<&'static str, Vec<Setting>>,
+}
 
 impl ProjectSettings {
     /// Parses the text of the file `name`; `discovered` if the user did not name it.
@@ -38,11 +42,11 @@ impl ProjectSettings {
             }
             settings.insert(option.name, reader.values(option, value)?);
         }
-        Ok(Self(settings))
+        Ok(Self { file: Some(name.to_owned()), settings })
     }
 
     pub(super) fn get(&self, option: &OptionSpec) -> &[Setting] {
-        self.0.get(option.name).map_or(&[], Vec::as_slice)
+        self.settings.get(option.name).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -120,7 +124,7 @@ mod tests {
     fn shown(text: &str, discovered: bool) -> String {
         match ProjectSettings::parse(text, "p.toml", discovered) {
             Err(error) => error.to_string(),
-            Ok(ProjectSettings(settings)) => {
+            Ok(ProjectSettings { settings, .. }) => {
                 let setting = |Setting { value, source }: &Setting| format!("{source} = {value}");
                 settings.values().flatten().map(setting).collect::<Vec<_>>().join("; ")
             }

@@ -1,12 +1,13 @@
 //! `[net]` Requests that are repeated until a final response arrives or the deadline is over.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode};
+use serde::de::IgnoredAny;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -31,6 +32,9 @@ const MAX_IN_FLIGHT: usize = 4;
 /// Soft limit: after waiting this long, a request proceeds without a permit.
 const PERMIT_WAIT: Duration = Duration::from_millis(200);
 
+/// Attempts of a login that the server answers with 500: Vault does so to credentials that it cannot judge.
+const MAX_LOGIN_SERVER_ERRORS: u32 = 3;
+
 const X_VAULT_TOKEN: HeaderName = HeaderName::from_static("x-vault-token");
 
 /// A server, and the limits for reaching it.
@@ -40,6 +44,8 @@ pub(super) struct Client<'a> {
     pub(super) address: &'a Address,
     sources: Sources<'a>,
     pub(super) logger: &'a Logger,
+    /// Credentials that requests were made with, to be left out of messages.
+    pub(super) used: RefCell<Vec<Secret>>,
     warned: Cell<bool>,
     permits: Semaphore,
 }
@@ -59,6 +65,7 @@ struct Attempt {
     reason: String,
     /// Whether the server responded.
     responded: bool,
+    server_reason: Option<Secret>,
 }
 
 impl<'a> Client<'a> {
@@ -69,7 +76,7 @@ impl<'a> Client<'a> {
         let address = &connection.address;
         let sources = (address.source.as_str(), connection.proxy.as_ref().map_or("", |proxy| &proxy.source));
         let (warned, permits) = (Cell::new(false), Semaphore::new(MAX_IN_FLIGHT));
-        Ok(Self { transport, retry, address, sources, logger, warned, permits })
+        Ok(Self { transport, retry, address, sources, logger, used: RefCell::default(), warned, permits })
     }
 
     pub(super) fn session(&'a self, token: Option<&'a HeaderValue>, namespace: Option<&'a str>) -> Session<'a> {
@@ -97,7 +104,7 @@ impl<'a> Client<'a> {
         path: &str,
         exchange: impl AsyncFn() -> error::Result<HttpResponse>,
     ) -> Result<HttpResponse, CliError> {
-        let mut attempts = 0;
+        let (mut attempts, mut login_errors) = (0, 0);
         let mut last_error = None;
         loop {
             attempts += 1;
@@ -114,23 +121,33 @@ impl<'a> Client<'a> {
                     None => return Ok(response),
                     Some(reason) => {
                         let reason = format!("{reason} ({})", response.status().as_u16());
-                        (Attempt { reason, responded: true }, retry_after(&response))
+                        let (retry_after, response) =
+                            (retry_after(&response), Response::<IgnoredAny>::parse(&response));
+                        let is_login_error = path.starts_with("auth/")
+                            && response.status == StatusCode::INTERNAL_SERVER_ERROR
+                            && !response.has_no_active_node();
+                        login_errors += u32::from(is_login_error);
+                        (Attempt { reason, responded: true, server_reason: response.reason() }, retry_after)
                     }
                 },
                 Err(error) if error.is_transient() => {
-                    (Attempt { reason: self.message(&error), responded: false }, None)
+                    (Attempt { reason: self.message(&error), responded: false, server_reason: None }, None)
                 }
                 Err(error) => return Err(self.explain(&error)),
             };
             let attempt = last_error.take().filter(|_| is_cut_off).unwrap_or(attempt);
-            match self.retry.backoff(attempts, retry_after) {
+            let next = match login_errors {
+                MAX_LOGIN_SERVER_ERRORS => Err(format!("gave up after {attempts} attempts")),
+                _ => self.retry.backoff(attempts, retry_after),
+            };
+            match next {
                 Ok(delay) => {
                     self.warn_retrying(&attempt.reason);
                     self.transport.rotate_address(address_index);
                     tokio::time::sleep(delay).await;
                     last_error = Some(attempt);
                 }
-                Err(give_up) => return Err(self.given_up(&attempt, &give_up)),
+                Err(give_up) => return Err(self.given_up(attempt, &give_up)),
             }
         }
     }
@@ -152,8 +169,8 @@ impl<'a> Client<'a> {
         }
     }
 
-    fn given_up(&self, Attempt { reason, responded }: &Attempt, give_up: &str) -> CliError {
-        let advice = if *responded {
+    fn given_up(&self, Attempt { reason, responded, server_reason }: Attempt, give_up: &str) -> CliError {
+        let advice = if responded {
             "see `bao status` and the server's log"
         } else {
             "check that the server runs and is reachable"
@@ -165,7 +182,7 @@ impl<'a> Client<'a> {
         if self.address.url.scheme() == "http" && reason == "connection reset" {
             hint.push_str("; if the server uses TLS, write https://");
         }
-        CliError::new(format!("{}: {reason}; {give_up}", self.address)).hint(hint)
+        CliError::new(format!("{}: {reason}; {give_up}", self.address)).hint(hint).with_server_reason(server_reason)
     }
 
     fn explain(&self, error: &TransportError) -> CliError {

@@ -31,6 +31,7 @@ impl LoginRequest {
                     let mut secret_id = read_credential(source, deadline)?;
                     if *wrapped {
                         let header = token_header(&secret_id, &describe(source))?;
+                        client.used.borrow_mut().push(secret_id);
                         let session = client.session(Some(&header), login.namespace.as_deref());
                         secret_id = wrapping::unwrap_secret_id(&session).await.context("unwrap the secret_id")?;
                     }

@@ -1,6 +1,5 @@
 //! `[net]` Reads one path, whatever the type and the mount of its engine.
 
-use anyhow::Context;
 use http::StatusCode;
 use serde::Deserialize;
 
@@ -8,7 +7,7 @@ use crate::config::{KvVersion, OutsideLoginNamespace, SecretPath, SecretRequest}
 use crate::error::CliError;
 use crate::kv::KvSecret;
 use crate::vault::client::Session;
-use crate::vault::read_error::{Absence, ReadError};
+use crate::vault::read_error::{Absence, Denial, ReadError};
 use crate::vault::request;
 use crate::vault::response::{Fields, Missing, Response};
 
@@ -26,8 +25,7 @@ pub(super) struct Reader<'a> {
 enum Reply {
     Found(KvSecret),
     Absent(Absence),
-    /// 403, and the path that a policy would have to name.
-    Denied(String),
+    Denied(Denial),
     Unexpected(CliError),
 }
 
@@ -61,18 +59,17 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// If it is denied, unreachable, or absent without being optional.
-    pub(super) async fn read(&self, read: &SecretRequest) -> anyhow::Result<Option<KvSecret>> {
-        self.read_one(read).await.with_context(|| format!("read {}", read.path))
-    }
-
-    async fn read_one(&self, SecretRequest { path, optional }: &SecretRequest) -> Result<Option<KvSecret>, CliError> {
+    pub(super) async fn read(
+        &self,
+        SecretRequest { path, optional }: &SecretRequest,
+    ) -> Result<Option<KvSecret>, CliError> {
         let mount_depth = self.mount_depth.unwrap_or(1);
         let (reply, mount_unknown) = match self.kv {
             KvVersion::V1 => (self.read_logical(path).await?, false),
             KvVersion::V2 => (self.read_kv2(path, mount_depth).await?, false),
             KvVersion::Auto => self.detect(path, mount_depth).await?,
         };
-        let error = ReadError { path, kv: self.kv, mount_unknown };
+        let error = ReadError { path, kv: self.kv, mount_unknown, mount_depth: self.mount_depth };
         match reply {
             Reply::Found(secret) => {
                 let version = secret.version.map_or(String::new(), |version| format!(" version {version}"));
@@ -85,8 +82,9 @@ impl Reader<'_> {
                 self.session.client.logger.info(format_args!("read {path}: missing, but optional"));
                 Ok(None)
             }
+            Reply::Absent(Absence::Mount) if mount_unknown => Err(error.mount_not_found(&self.policy_prefix)),
             Reply::Absent(absence) => Err(error.not_found(&absence)),
-            Reply::Denied(path) => Err(error.permission_denied(self.session, &self.policy_prefix, &path).await),
+            Reply::Denied(denial) => Err(error.permission_denied(self.session, &self.policy_prefix, denial).await),
             Reply::Unexpected(error) => Err(error),
         }
     }
@@ -145,7 +143,11 @@ impl Reader<'_> {
     /// What a response without a secret means.
     fn classify<T>(&self, response: &Response<T>, policy_path: String) -> Reply {
         match (response.status, response.missing()) {
-            (StatusCode::FORBIDDEN, _) if response.is_from_vault() => Reply::Denied(policy_path),
+            (StatusCode::FORBIDDEN, _) if response.is_from_vault() => Reply::Denied(Denial {
+                policy_path,
+                is_token_invalid: response.is_token_invalid(),
+                server_reason: response.reason(),
+            }),
             (StatusCode::NOT_FOUND, missing) if response.is_from_vault() => Reply::Absent(match missing {
                 Some(Missing::Mount) => Absence::Mount,
                 Some(Missing::Namespace) => Absence::Namespace,

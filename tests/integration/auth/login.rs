@@ -7,7 +7,8 @@ use crate::support::api::{Api, text};
 use crate::support::openbao::ROOT;
 use crate::support::vault::{DOUBTED, TestVault};
 
-const REFUSED: &str = "vault-exec: log in at auth/approle: the server rejected the credential (400)\n\
+const REFUSED: &str = "vault-exec: log in at auth/approle: the server rejected the credential (400); the server reports: \
+                       invalid role or secret ID\n\
                        hint: check role_id and secret_id: one that was used up or has expired is rejected like a \
                        wrong one\n";
 
@@ -52,9 +53,9 @@ fn role_id_and_secret_id_come_from_variables_or_files_and_are_trimmed() {
 fn a_wrong_or_missing_role_id_or_secret_id_is_refused() {
     let vault = TestVault::locked();
     let (role_id, secret_id) = (vault.approle(&json!({})), vault.secret_id());
-    vault.clone().args(["--role-id", &role_id]).env("VAULT_SECRET_ID", "canary-of-the-secret-id").is_refused(REFUSED);
+    vault.clone().args(["--role-id", &role_id]).env("VAULT_SECRET_ID", "canary-of-the-credential").is_refused(REFUSED);
     vault.clone().args(["--role-id", "wrong"]).env("VAULT_SECRET_ID", &secret_id).is_refused(REFUSED);
-    vault.args(["--role-id", &role_id]).is_refused(REFUSED);
+    vault.args(["--role-id", &role_id]).is_refused(&REFUSED.replace("invalid role or secret ID", "missing secret_id"));
 }
 
 #[test]
