@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode};
+use percent_encoding::percent_decode_str;
 use serde::de::IgnoredAny;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -76,7 +77,10 @@ impl<'a> Client<'a> {
         let address = &connection.address;
         let sources = (address.source.as_str(), connection.proxy.as_ref().map_or("", |proxy| &proxy.source));
         let (warned, permits) = (Cell::new(false), Semaphore::new(MAX_IN_FLIGHT));
-        Ok(Self { transport, retry, address, sources, logger, used: RefCell::default(), warned, permits })
+        let proxy_password = connection.proxy.as_ref().and_then(|proxy| proxy.url.password());
+        let used = proxy_password.map(|password| Secret::new(percent_decode_str(password).collect()));
+        let used = RefCell::new(used.into_iter().collect());
+        Ok(Self { transport, retry, address, sources, logger, used, warned, permits })
     }
 
     pub(super) fn session(&'a self, token: Option<&'a HeaderValue>, namespace: Option<&'a str>) -> Session<'a> {
@@ -91,7 +95,9 @@ impl<'a> Client<'a> {
         let mut header = header.map_err(|error| self.explain(&error.into()))?;
         header.set_sensitive(true);
         request.headers_mut().insert(AUTHORIZATION, header);
-        self.send_with_retry(url.path(), async || self.transport.send(url, request.clone()).await).await
+        let response = self.send_with_retry(url.path(), async || self.transport.send(url, request.clone()).await).await;
+        // The reasons of other services are not known to be without secrets.
+        response.map_err(|error| error.with_server_reason(None))
     }
 
     /// The message of an error, without a hint.
