@@ -124,21 +124,6 @@ const VERSION: &str = "hint: TLS 1.2 or 1.3 is needed, and the server may want a
 
 const UNCHECKED: &str = "vault-exec: the server's certificate is not checked: anyone in between can read the secrets\n";
 
-/// Standard error without the times of `-v`.
-fn untimed(outcome: &Outcome) -> String {
-    let line = |line: &str| match line.strip_prefix("vault-exec: [").and_then(|rest| rest.split_once(" ms] ")) {
-        Some((_, message)) => format!(
-            "vault-exec: {message}
-"
-        ),
-        None => format!(
-            "{line}
-"
-        ),
-    };
-    outcome.stderr.lines().map(line).collect()
-}
-
 fn unknown() -> String {
     let why = "the server's certificate is from an unknown authority";
     format!("vault-exec: read secret/a: {{addr}}: {why}\n{UNKNOWN}")
@@ -224,13 +209,13 @@ fn without_a_system_store_the_bundled_one_is_used() {
     {
         let vault = vault.args(["-vv"]);
         let outcome = vault.run(["echo", "the program was started"]).exits(125).stdout_is("");
-        let told = untimed(&outcome);
+        let told = outcome.untimed_stderr();
         assert!(told.contains(&format!("vault-exec: {bundled}")), "{outcome}");
         assert!(told.ends_with(&vault.fill(&unknown())), "{outcome}");
     }
     let outcome = trusting("good").args(["-vv"]).environ();
     let only = format!("vault-exec: trust 1 authority, from --ca-cert: {} and no others\n", path_of("ca"));
-    assert!(untimed(&outcome).contains(&only), "{outcome}");
+    assert!(outcome.untimed_stderr().contains(&only), "{outcome}");
 }
 
 #[test]
