@@ -52,7 +52,7 @@ pub(crate) fn validate(secret: &Secret, source: &str) -> anyhow::Result<Secret> 
     Err(CliError::new(format!("{source}: {reason}")).hint(hint).into())
 }
 
-/// Reads the file that a setting names, whose content may be printed to anyone.
+/// Reads the file that a setting names, whose content is public.
 ///
 /// # Errors
 /// See [`read_file`].

@@ -1,4 +1,4 @@
-//! `[net]` TLS: which certificates are accepted from the server, and which one it is printed.
+//! `[net]` TLS: which certificates are accepted from the server, and which one it is shown.
 
 use std::fmt;
 use std::fs;
