@@ -42,17 +42,17 @@ pub(crate) fn describe(source: &CredentialSource) -> String {
 /// If it is empty, not UTF-8, or has a control character inside.
 pub(crate) fn validate(secret: &Secret, source: &str) -> anyhow::Result<Secret> {
     let bytes = secret.expose().trim_ascii();
-    let damaged = "it was damaged on its way: write it anew, on one line";
+    let damaged = "probably corrupted on its way: write it again, on one line";
     let (reason, hint) = match str::from_utf8(bytes) {
-        Ok("") => ("it is empty", "write the credential into it, or choose another one"),
-        Ok(text) if text.chars().any(char::is_control) => ("it holds an unprintable character", damaged),
+        Ok("") => ("empty", "set the credential, or use another source"),
+        Ok(text) if text.chars().any(char::is_control) => ("unprintable character", damaged),
         Ok(_) => return Ok(Secret::new(bytes.to_vec())),
-        Err(_) => ("it is not UTF-8", damaged),
+        Err(_) => ("invalid UTF-8", damaged),
     };
     Err(CliError::new(format!("{source}: {reason}")).hint(hint).into())
 }
 
-/// Reads the file that a setting names, whose content may be printed to anyone.
+/// Reads the file that a setting names, whose content is public.
 ///
 /// # Errors
 /// See [`read_file`].
@@ -69,8 +69,8 @@ pub(crate) fn read_private(Setting { value, source }: &Setting, deadline: Deadli
     let is_path = ["/", "./", "../"].iter().any(|start| value.starts_with(start));
     let explain = |error: io::Error| match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename if !is_path => {
-            CliError::new("it wants the name of a file, and there is none of this name")
-                .hint("check the name, which is not repeated here: it may be the secret itself")
+            CliError::new("the value must be the name of a file, and no such file exists")
+                .hint("check the name, which is not shown because it may be the secret itself")
         }
         _ => unreadable(value, &error),
     };
@@ -79,7 +79,7 @@ pub(crate) fn read_private(Setting { value, source }: &Setting, deadline: Deadli
 
 /// The error for a file that could not be read.
 pub(crate) fn unreadable(path: &str, error: &io::Error) -> CliError {
-    CliError::file_error(path, error).hint("check that it is there, and that the user vault-exec runs as may read it")
+    CliError::file_error(path, error).hint("check that it exists and that the user of vault-exec can read it")
 }
 
 /// Reads a file of at most [`MAX_FILE_BYTES`], or a pipe until its writer closes it.
@@ -95,7 +95,7 @@ pub(crate) fn read_file(path: &str, deadline: Deadline) -> io::Result<Secret> {
     loop {
         let wait = PollTimeout::try_from(deadline.remaining()).unwrap_or(PollTimeout::MAX);
         if poll(&mut [PollFd::new(file.get_ref().as_fd(), PollFlags::POLLIN)], wait)? == 0 {
-            return Err(io::Error::new(ErrorKind::TimedOut, "nobody wrote to it in time (--timeout)"));
+            return Err(io::Error::new(ErrorKind::TimedOut, "no data in time (--timeout)"));
         }
         let read = file.read_to_end(&mut bytes);
         if read.as_ref().is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {

@@ -53,13 +53,13 @@ fuzz_target!(|text: &str| {
     for problem in problems.collected.iter().chain(fetched.as_ref().err()) {
         let text = printed(problem);
         // What names an engine, and where the server sends us, are told.
-        assert!(!text.contains(CANARY) || text.contains("its engine (") || text.contains("redirected to"), "{text}");
+        assert!(!text.contains(CANARY) || text.contains("the engine (") || text.contains("redirected to"), "{text}");
     }
     let Ok(fetched) = fetched else { return };
     let secret_requests: Vec<&Exchange> =
         exchanges.iter().filter(|exchange| exchange.request.target.starts_with("/v1/s/")).collect();
     for secret in &fetched.secrets {
-        agrees(secret, &secret_requests.last().expect("a secret was read").answer);
+        agrees(secret, &secret_requests.last().expect("a secret was read").response);
     }
     assert!(fetched.secrets.len() <= 1);
     assert!(!fetched.secrets.is_empty() || wish("optional") || !problems.collected.is_empty(), "all or nothing");

@@ -5,13 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use libfuzzer_sys::fuzz_target;
-use vault_exec::config::{KeyMapping, OnConflict, EnvPolicy};
 use vault_exec::env_block::is_withheld;
 use vault_exec::env_name::{Case, EnvName};
-use vault_exec::environment::{Environment, MAX_ENTRY_BYTES, Outcome};
+use vault_exec::environment::{EnvPolicy, Environment, MAX_ENTRY_BYTES, OnConflict, Outcome};
 use vault_exec::error::{CliError, Diagnostic};
 use vault_exec::kv::KvSecret;
-use vault_exec::mapping::{self, Source, Variable};
+use vault_exec::mapping::{self, KeyMapping, Source, Variable};
 use vault_exec::secret::Secret;
 use vault_exec_fuzz::{inherited, unescape};
 
@@ -56,7 +55,7 @@ fuzz_target!(|text: &str| {
 
     // The expected value of each name, by the rules of the contract.
     let mut expected: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
-    let kept = |name: &[u8]| policy.keep.as_ref().is_none_or(|keep| keep.iter().any(|kept| kept.as_bytes() == name));
+    let kept = |name: &[u8]| policy.keep_only.as_ref().is_none_or(|keep| keep.iter().any(|kept| kept.as_bytes() == name));
     for (name, value) in before.into_iter().filter(|(name, _)| !is_withheld(name) && kept(name)) {
         expected.entry(name).or_insert(value);
     }
@@ -81,7 +80,7 @@ fuzz_target!(|text: &str| {
         assert_eq!(EnvName::parse(name.as_str()).as_ref(), Ok(name));
         let from_a_key = matches!(decision.source, Source::Key(_));
         let is_used = matches!(decision.outcome, Outcome::Set | Outcome::ReplacesInherited);
-        assert!(!from_a_key || !is_used || !name.is_dangerous() || naming.allow.contains(name), "{name}");
+        assert!(!from_a_key || !is_used || !name.is_dangerous() || naming.allowed_names.contains(name), "{name}");
     }
     assert_size_limits(&environment);
 });
@@ -108,7 +107,7 @@ fn selected(
             let is_new = names.insert(name.clone());
             if let Some(value) = value
                 && is_new
-                && (!name.is_dangerous() || naming.allow.contains(&name) || set.contains_key(&name))
+                && (!name.is_dangerous() || naming.allowed_names.contains(&name) || set.contains_key(&name))
             {
                 all.insert(name, value.clone());
             }
@@ -160,9 +159,9 @@ fn read(text: &str) -> Input {
             "keep" => case.naming.case = Case::Keep,
             "explicit" => case.naming.explicit = true,
             "prefix" if EnvName::parse(rest).is_ok() => case.naming.prefix = owned,
-            "allow" => case.naming.allow.extend(EnvName::parse(rest)),
+            "allow" => case.naming.allowed_names.extend(EnvName::parse(rest)),
             "conflict" => case.policy.on_conflict = if rest == "env" { OnConflict::Env } else { OnConflict::Error },
-            "pristine" => case.policy.keep.get_or_insert_default().push(owned),
+            "pristine" => case.policy.keep_only.get_or_insert_default().push(owned),
             "require" => case.policy.require.push(owned),
             "token" => case.token = Some(Secret::new(rest.bytes().filter(u8::is_ascii_graphic).collect())),
             "env" => case.inherited.push(rest.to_owned()),

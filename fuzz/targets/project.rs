@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use vault_exec::config::{Credential, ProjectError, ProjectSettings, TrustAnchors};
+use vault_exec::config::{Credential, Error, ProjectSettings, TrustAnchors};
 use vault_exec_fuzz::{inherited, resolve};
 
 const NAME: &str = "p.toml";
@@ -22,12 +22,20 @@ fuzz_target!(|text: &str| {
     }
 });
 
-fn assert_location(error: &ProjectError, text: &str) {
-    let location: Vec<usize> = error.place.split(':').skip(1).map(|number| number.parse().expect("a number")).collect();
-    let [line, column] = location[..] else { panic!("{}", error.place) };
-    assert!(error.place.starts_with("p.toml:"));
-    let line = text.split('\n').nth(line - 1).expect("the line exists");
-    assert!((1..=line.chars().count() + 1).contains(&column), "{}", error.place);
+fn assert_location(error: &Error, text: &str) {
+    let (Error::Toml { source, .. }
+    | Error::UnknownKey { source, .. }
+    | Error::Refused { source, .. }
+    | Error::Invalid { source, .. }) = error
+    else {
+        panic!("{error}")
+    };
+    let location = source.split(": ").next().expect("a location");
+    let place: Vec<usize> = location.split(':').skip(1).map(|number| number.parse().expect("a number")).collect();
+    let [line, column] = place[..] else { panic!("{}", location) };
+    assert!(location.starts_with("p.toml:"));
+    let line = text.split('\n').nth(line - 1).expect("the line is there");
+    assert!((1..=line.chars().count() + 1).contains(&column), "{}", location);
 }
 
 /// The settings that a found file must not change are the defaults.
@@ -38,14 +46,12 @@ fn assert_unprivileged(project: &ProjectSettings) {
     let (connection, before) = (&config.connection, &default.connection);
     assert_eq!(connection.address, before.address);
     assert_eq!(connection.tls, before.tls);
-    assert!(
-        connection.tls.verify && matches!(connection.tls.roots, TrustAnchors::System { file: None, directories: None })
-    );
+    assert!(connection.tls.verify && matches!(connection.tls.trust_anchors, TrustAnchors::System { file: None, directories: None }));
     assert_eq!((&connection.proxy, &connection.namespace), (&None, &None));
-    assert!(connection.redirects);
+    assert!(connection.follow_redirects);
     let Credential::Token { token: Some(_), wrapped: false, .. } = config.credential else { panic!("another login") };
     assert!(!config.keep_token && config.revoke);
-    assert!(config.naming.allow.is_empty() && config.shape.file_dir.is_none());
-    let composed = config.shape.set.iter().chain(&config.shape.files);
+    assert!(config.key_mapping.allowed_names.is_empty() && config.templates.file_dir.is_none());
+    let composed = config.templates.set.iter().chain(&config.templates.files);
     assert!(composed.into_iter().all(|assignment| !assignment.name.is_dangerous()));
 }

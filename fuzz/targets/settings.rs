@@ -14,8 +14,8 @@ const VALUE: &str = "hunter2";
 // An environment, one `NAME=value` a line.
 fuzz_target!(|text: &str| {
     let environment = || inherited(text.lines());
-    let _ = config::voice(&Default::default(), &environment());
-    let _ = config::which(&Default::default(), &environment());
+    let _ = config::log_options(&Default::default(), &environment());
+    let _ = config::project_file(&Default::default(), &environment());
     text.lines().filter_map(|line| line.split_once('=')).for_each(|(_, value)| path(value));
     match resolve(&environment(), &ProjectSettings::default()) {
         Err(error) => {
@@ -27,10 +27,10 @@ fuzz_target!(|text: &str| {
             proxy(&config, &environment());
             let namespace = config.connection.namespace.iter();
             assert!(namespace.flat_map(|namespace| namespace.bytes()).all(|byte| byte.is_ascii_graphic()));
-            for read in &config.reads {
-                assert!(read.path.depth() >= 2);
-                path(&read.path.plain());
-                assert!(config.mount_len.is_none_or(|length| read.path.in_kv2(length).is_some()));
+            for read in &config.secret_requests {
+                assert!(read.path.segment_count() >= 2);
+                path(&read.path.api_path());
+                assert!(config.mount_depth.is_none_or(|length| read.path.split_kv2(length).is_some()));
             }
         }
     }
@@ -103,19 +103,19 @@ fn path(text: &str) {
         Err(_) => return,
     };
     assert_eq!(parsed.version, digits.map(|digits| digits.parse().expect("a number")));
-    let plain = parsed.plain();
+    let plain = parsed.api_path();
     assert!(plain.split('/').all(|segment| !matches!(segment, "" | "." | "..")), "{plain}");
     assert!(!plain.contains(char::is_control));
-    assert_eq!(plain.split('/').count(), parsed.depth());
+    assert_eq!(plain.split('/').count(), parsed.segment_count());
     assert!(text.contains(&plain));
     // Behind a `v1/`, which is dropped, and with a version, whatever is read is read as it stands.
     let again = SecretPath::parse(&format!("/v1/{plain}@7")).expect("it is a path");
-    assert_eq!((again.plain(), again.version), (plain, Some(7)));
-    for length in 1..parsed.depth() {
-        let (mount, secret) = parsed.in_kv2(length).expect("something is left");
+    assert_eq!((again.api_path(), again.version), (plain, Some(7)));
+    for length in 1..parsed.segment_count() {
+        let (mount, secret) = parsed.split_kv2(length).expect("something is left");
         let whole = format!("{mount}/{secret}");
-        assert!(whole == parsed.plain() || format!("{mount}/data/{secret}") == parsed.plain(), "{whole}");
+        assert!(whole == parsed.api_path() || format!("{mount}/data/{secret}") == parsed.api_path(), "{whole}");
         let mount = SecretPath::parse(&format!("v1/{mount}@1")).expect("a mount is a path");
-        assert_eq!(parsed.clone().below(&mount).plain(), parsed.plain());
+        assert_eq!(parsed.clone().under_mount(&mount).api_path(), parsed.api_path());
     }
 }

@@ -73,7 +73,7 @@ macro_rules! options {
         $($constant:ident = $name:literal, $arity:expr, $($scope:ident,)? $([$($variable:literal),+],)? $help:literal;)*
     })*) => {
         $($(
-            #[allow(missing_docs, reason = "see its help")]
+            #[allow(missing_docs)] // `help` documents it.
             pub const $constant: &OptionSpec = &OptionSpec {
                 name: $name,
                 arity: $arity,
@@ -83,7 +83,8 @@ macro_rules! options {
             };
         )*)*
 
-        /// Every option, under the headings of `--help`.
+        // Every option, under the headings of `--help`.
+        #[allow(missing_docs)]
         pub const OPTIONS: &[(&str, &[&OptionSpec])] = &[$(($heading, &[$($constant),*])),*];
     };
 }

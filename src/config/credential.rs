@@ -1,10 +1,9 @@
 //! `[pure]` How to authenticate.
 
 use super::connection::{Connection, namespace};
-use super::credential_source::CredentialSource;
 use super::error::Error;
 use super::secret_path::SecretPath;
-use super::setting::{FromSetting, Setting};
+use super::setting::{CredentialSource, FromSetting, Setting};
 use super::sources::Sources;
 use crate::args::options;
 use crate::secret::Secret;
@@ -117,14 +116,15 @@ impl Credential {
                     CredentialSource::File(Setting::new(SERVICE_ACCOUNT_TOKEN, source))
                 })),
             },
-            AuthMethod::Jwt => {
-                let jwt = match detected.jwt.or(detected.jwt_file) {
-                    Some(jwt) => Some(JwtSource::Given(jwt)),
-                    None => github(sources)?,
-                };
-                let expected = "VAULT_JWT, --jwt-file or a GitHub Actions job with `id-token: write`";
-                LoginMethod::Jwt { role: detected.role, jwt: jwt.ok_or_else(|| missing(expected))? }
-            }
+            AuthMethod::Jwt => LoginMethod::Jwt {
+                role: detected.role,
+                jwt: match detected.jwt.or(detected.jwt_file) {
+                    Some(jwt) => JwtSource::Given(jwt),
+                    None => github(sources)?.ok_or_else(|| {
+                        missing("VAULT_JWT, --jwt-file or a GitHub Actions job with `id-token: write`")
+                    })?,
+                },
+            },
             AuthMethod::Userpass | AuthMethod::Ldap => LoginMethod::Password {
                 username: username(detected.username.ok_or_else(|| missing("--username or VAULT_USERNAME"))?)?,
                 password: detected.password.ok_or_else(|| missing("VAULT_PASSWORD or --password-file"))?,
@@ -134,14 +134,11 @@ impl Credential {
             }
             AuthMethod::Cert => LoginMethod::Cert { role: detected.role },
         };
-        let mount: Option<SecretPath> = sources.get(options::AUTH_MOUNT)?;
+        let mount = sources.get(options::AUTH_MOUNT)?.map(|mount: SecretPath| mount.api_path());
         let login_namespace = sources.get(options::AUTH_NAMESPACE)?.map(namespace).transpose()?;
         Ok(Self::Login(Login {
             method,
-            mount: mount.map_or_else(
-                || auth.name().to_owned(),
-                |mount| mount.api_path().trim_start_matches("auth/").to_owned(),
-            ),
+            mount: mount.as_deref().map_or(auth.name(), |mount| mount.trim_start_matches("auth/")).to_owned(),
             namespace: login_namespace.or_else(|| connection.namespace.clone()),
         }))
     }
@@ -239,17 +236,14 @@ impl Detected {
     /// The first method whose credential was found. `kubernetes`, `ldap` and `cert` have none of their own to find, so
     /// they are used only on request.
     fn default_method(&self) -> AuthMethod {
-        if self.token.is_some() {
-            AuthMethod::Token
-        } else if self.role_id.is_some() {
-            AuthMethod::AppRole
         // Without a role, a job on GitHub Actions may have its ID token for another service.
-        } else if self.jwt.is_some() || self.jwt_file.is_some() || (self.github && self.role.is_some()) {
-            AuthMethod::Jwt
-        } else if self.username.is_some() && self.password.is_some() {
-            AuthMethod::Userpass
-        } else {
-            AuthMethod::Token
+        let jwt = self.jwt.is_some() || self.jwt_file.is_some() || (self.github && self.role.is_some());
+        match () {
+            () if self.token.is_some() => AuthMethod::Token,
+            () if self.role_id.is_some() => AuthMethod::AppRole,
+            () if jwt => AuthMethod::Jwt,
+            () if self.username.is_some() && self.password.is_some() => AuthMethod::Userpass,
+            () => AuthMethod::Token,
         }
     }
 }

@@ -54,39 +54,37 @@ pub enum Error {
 impl Error {
     /// The message and, unless the message says it, the remedy.
     fn describe(&self) -> (String, Option<String>) {
-        let (message, hint) = match self {
-            Self::NoCommand => ("no program to start".into(), "vault-exec [OPTIONS] [--] COMMAND [ARG]..."),
-            Self::NoPath => {
-                let hint = "give --path secret/app, set VAULT_EXEC_PATH, or write it into .vault-exec.toml";
-                ("no path to read".into(), hint)
-            }
-            Self::NotUtf8 { source } => return (format!("{source}: not UTF-8"), None),
-            Self::Invalid { source, value: Some(value), expected } => {
-                return (format!("{source}: `{value}`: expected {expected}"), None);
-            }
-            Self::Invalid { source, value: None, expected } => return (format!("{source}: expected {expected}"), None),
-            Self::Requires { source, what } => return (format!("{source} requires {what}"), None),
-            Self::ConfigConflict => ("--config and --no-config exclude each other".into(), "leave one of them out"),
-            Self::DuplicateName { name } => {
-                (format!("{name} is given twice by --set and --file"), "leave one of them out")
-            }
-            Self::Template { source, name, fault } => {
-                return (format!("{source} {name}: {fault}"), Some(fault.kind.hint()));
-            }
-            Self::Toml { source, message } => (format!("{source}: {message}"), "see https://toml.io"),
-            Self::UnknownKey { source, key, similar: Some(similar) } => {
-                return (format!("{source}: unknown key `{key}`"), Some(format!("did you mean `{similar}`?")));
-            }
-            Self::UnknownKey { source, key, similar: None } => (
-                format!("{source}: unknown key `{key}`"),
-                "the keys are the options of vault-exec --help, without the --",
+        let hinted = |message: String, hint: &str| (message, Some(hint.to_owned()));
+        match self {
+            Self::NoCommand => hinted("no program to start".into(), "vault-exec [OPTIONS] [--] COMMAND [ARG]..."),
+            Self::NoPath => hinted(
+                "no path to read".into(),
+                "give --path secret/app, set VAULT_EXEC_PATH, or write it into .vault-exec.toml",
             ),
-            Self::Refused { source, what } => (
+            Self::NotUtf8 { source } => (format!("{source}: not UTF-8"), None),
+            Self::Invalid { source, value: Some(value), expected } => {
+                (format!("{source}: `{value}`: expected {expected}"), None)
+            }
+            Self::Invalid { source, value: None, expected } => (format!("{source}: expected {expected}"), None),
+            Self::Requires { source, what } => (format!("{source} requires {what}"), None),
+            Self::ConfigConflict => {
+                hinted("--config and --no-config exclude each other".into(), "leave one of them out")
+            }
+            Self::DuplicateName { name } => {
+                hinted(format!("{name} is given twice by --set and --file"), "leave one of them out")
+            }
+            Self::Template { source, name, fault } => (format!("{source} {name}: {fault}"), Some(fault.kind.hint())),
+            Self::Toml { source, message } => hinted(format!("{source}: {message}"), "see https://toml.io"),
+            Self::UnknownKey { source, key, similar } => {
+                let options = || "the keys are the options of vault-exec --help, without the --".into();
+                let hint = similar.as_ref().map_or_else(options, |similar| format!("did you mean `{similar}`?"));
+                (format!("{source}: unknown key `{key}`"), Some(hint))
+            }
+            Self::Refused { source, what } => hinted(
                 format!("{source}: {what} is refused in a project file that --config did not name"),
                 "if you trust the file, name it with --config; otherwise give the option yourself, or --no-config",
             ),
-        };
-        (message, Some(hint.to_owned()))
+        }
     }
 }
 

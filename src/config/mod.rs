@@ -3,7 +3,6 @@
 mod address;
 mod connection;
 mod credential;
-mod credential_source;
 mod error;
 mod project_settings;
 mod proxy;
@@ -20,13 +19,12 @@ use std::num::NonZeroU32;
 pub use address::Address;
 pub use connection::Connection;
 pub use credential::{Credential, JwtSource, Login, LoginMethod, OutsideLoginNamespace};
-pub use credential_source::CredentialSource;
 pub use error::Error;
 pub use project_settings::ProjectSettings;
 pub use proxy::Proxy;
 pub use secret_path::{PathError, SecretPath};
 pub use secret_requests::{KvVersion, SecretRequest};
-pub use setting::Setting;
+pub use setting::{CredentialSource, Setting};
 pub use tls::{Tls, TrustAnchors};
 pub use variables::Templates;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use toml_span::value::{Key, Table, Value, ValueInner};
+use toml_span::value::{Key, Value, ValueInner};
 
 use super::error::Error;
 use super::setting::Setting;
@@ -55,27 +55,25 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn values(&self, option: &OptionSpec, mut value: Value) -> Result<Vec<Setting>, Error> {
         let offset = value.span.start;
-        let expected = match (option.arity, value.take()) {
-            (Arity::Flag | Arity::Counter, ValueInner::Boolean(on)) => {
-                return Ok(vec![self.setting(offset, option, &on.to_string())]);
+        let texts = match (option.arity, value.take()) {
+            (Arity::Flag | Arity::Counter, ValueInner::Boolean(on)) => vec![(offset, on.to_string())],
+            (Arity::Flag | Arity::Counter, _) => return Err(self.wrong_type(offset, option, "true or false")),
+            (_, ValueInner::String(text)) => vec![(offset, text.into_owned())],
+            (Arity::Value(_), ValueInner::Integer(number)) => vec![(offset, number.to_string())],
+            (Arity::Value(_), _) => return Err(self.wrong_type(offset, option, "a string or a number")),
+            (_, ValueInner::Array(items)) => {
+                items.into_iter().map(|item| self.text(option, item)).collect::<Result<_, _>>()?
             }
-            (Arity::Value(_), ValueInner::Integer(number)) => {
-                return Ok(vec![self.setting(offset, option, &number.to_string())]);
+            (Arity::Lines(_), ValueInner::Table(table)) => {
+                let assignment = |(name, value): (Key, Value)| {
+                    let (_, text) = self.text(option, value)?;
+                    Ok((name.span.start, format!("{}={text}", name.name)))
+                };
+                table.into_iter().map(assignment).collect::<Result<_, _>>()?
             }
-            (Arity::Value(_), ValueInner::String(text)) => return Ok(vec![self.setting(offset, option, &text)]),
-            (Arity::List(_) | Arity::Lines(_), ValueInner::String(text)) => {
-                return Ok(vec![self.item(offset, option, &text)?]);
-            }
-            (Arity::List(_) | Arity::Lines(_), ValueInner::Array(items)) => {
-                let item = |item: Value| self.text(option, item).and_then(|(at, text)| self.item(at, option, &text));
-                return items.into_iter().map(item).collect();
-            }
-            (Arity::Lines(_), ValueInner::Table(table)) => return self.assignments(option, table),
-            (Arity::Flag | Arity::Counter, _) => "true or false",
-            (Arity::Value(_), _) => "a string or a number",
-            (Arity::List(_) | Arity::Lines(_), _) => "a string or a list of strings",
+            _ => return Err(self.wrong_type(offset, option, "a string or a list of strings")),
         };
-        Err(self.wrong_type(offset, option, expected))
+        texts.into_iter().map(|(offset, text)| self.setting(offset, option, &text)).collect()
     }
 
     fn text(&self, option: &OptionSpec, mut item: Value) -> Result<(usize, String), Error> {
@@ -86,36 +84,16 @@ impl Reader<'_> {
         }
     }
 
-    /// One item of a list, perhaps `NAME=TEMPLATE`.
-    fn item(&self, offset: usize, option: &OptionSpec, text: &str) -> Result<Setting, Error> {
-        if let (Arity::Lines(_), Some((name, _))) = (option.arity, text.split_once('=')) {
-            self.check_name(offset, name)?;
-        }
-        Ok(self.setting(offset, option, text))
-    }
-
-    /// A table `[set]` or `[file]` of names and templates.
-    fn assignments(&self, option: &OptionSpec, table: Table) -> Result<Vec<Setting>, Error> {
-        let assignment = |(name, value): (Key, Value)| {
-            self.check_name(name.span.start, &name.name)?;
-            let (_, text) = self.text(option, value)?;
-            Ok(self.setting(name.span.start, option, &format!("{}={text}", name.name)))
-        };
-        table.into_iter().map(assignment).collect()
-    }
-
-    /// Refuses a dangerous name in a discovered file.
-    fn check_name(&self, offset: usize, name: &str) -> Result<(), Error> {
-        if self.discovered && EnvName::parse(name).is_ok_and(|name| name.is_dangerous()) {
+    /// The setting, unless it is an assignment to a dangerous name in a discovered file.
+    fn setting(&self, offset: usize, option: &OptionSpec, text: &str) -> Result<Setting, Error> {
+        if let (Arity::Lines(_), Some((name, _)), true) = (option.arity, text.split_once('='), self.discovered)
+            && EnvName::parse(name).is_ok_and(|name| name.is_dangerous())
+        {
             let what = format!("{name}, which can make a program run code,");
             return Err(Error::Refused { source: self.location(offset), what });
         }
-        Ok(())
-    }
-
-    fn setting(&self, offset: usize, option: &OptionSpec, value: &str) -> Setting {
         let (line, _) = self.line_and_column(offset);
-        Setting::new(value, &format!("{}:{line}: {}", self.name, option.key()))
+        Ok(Setting::new(text, &format!("{}:{line}: {}", self.name, option.key())))
     }
 
     fn wrong_type(&self, offset: usize, option: &OptionSpec, expected: &'static str) -> Error {
@@ -181,6 +159,7 @@ mod tests {
             assert!(shown(&text, false).starts_with("p.toml:1: "), "{key}");
         }
         assert!(shown("[set]\nLD_PRELOAD = \"./x.so\"", true).starts_with("p.toml:2:1: LD_PRELOAD, which can make"));
+        assert!(shown("[set]\n\"PATH=.\" = \"\"", true).starts_with("p.toml:2:2: PATH, which can make"));
         assert_eq!(shown("[set]\nPATH = \"/bin\"", false), "p.toml:2: set = PATH=/bin");
         for key in ["set", "file"] {
             let list = |discovered| shown(&format!("{key} = [\"A=x\",\n \"PATH=.\"]"), discovered);

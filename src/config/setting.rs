@@ -6,15 +6,29 @@ use std::time::Duration;
 
 use super::error::Error;
 use crate::output_format::OutputFormat;
+use crate::secret::Secret;
 
-/// The text of a setting and where to change it. It can be printed: a credential in a variable is a
-/// [`Secret`](crate::secret::Secret) instead.
+/// The text of a setting and where to change it. It can be printed: a credential is a [`CredentialSource`] instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
     /// The text, never empty.
     pub value: String,
     /// The option or variable it comes from, or the line of the project file.
     pub source: String,
+}
+
+/// A credential, or where to find it.
+#[derive(Debug)]
+pub enum CredentialSource {
+    /// The value of a variable or option.
+    Value {
+        /// The value, white space included.
+        secret: Secret,
+        /// The name of the variable or option.
+        source: String,
+    },
+    /// The path of a file.
+    File(Setting),
 }
 
 /// A type that a setting can become.
@@ -47,18 +61,6 @@ impl Setting {
         let choice = choices.iter().find(|(word, _)| *word == self.value).map(|(_, value)| *value);
         choice.ok_or_else(|| self.invalid(expected))
     }
-
-    /// A boolean as Go's `strconv.ParseBool` reads it, and so Vault's own client.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] if it is not one; without the value, since some flags are named after a secret.
-    pub(super) fn boolean(self) -> Result<bool, Error> {
-        match self.value.as_str() {
-            "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
-            "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-            _ => Err(self.invalid_unshown("1, t, true or 0, f, false")),
-        }
-    }
 }
 
 /// `--ca-cert: /etc/vault/ca.pem`
@@ -77,6 +79,25 @@ impl FromSetting for Setting {
 impl FromSetting for String {
     fn from_setting(setting: Setting) -> Result<Self, Error> {
         Ok(setting.value)
+    }
+}
+
+/// A boolean as Go's `strconv.ParseBool` reads it, and so Vault's own client. No error shows the value, since some flags
+/// are named after a secret.
+impl FromSetting for bool {
+    fn from_setting(setting: Setting) -> Result<Self, Error> {
+        match setting.value.as_str() {
+            "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+            "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+            _ => Err(setting.invalid_unshown("true, t, 1, false, f or 0")),
+        }
+    }
+}
+
+/// For the settings that are options as well, and so not as secret.
+impl FromSetting for CredentialSource {
+    fn from_setting(Setting { value, source }: Setting) -> Result<Self, Error> {
+        Ok(Self::Value { secret: Secret::new(value.into_bytes()), source })
     }
 }
 

@@ -1,9 +1,8 @@
 //! `[pure]` The precedence of settings: the command line, then the environment, then the project file.
 
-use super::credential_source::CredentialSource;
 use super::error::Error;
 use super::project_settings::ProjectSettings;
-use super::setting::{FromSetting, Setting};
+use super::setting::{CredentialSource, FromSetting, Setting};
 use crate::args::Args;
 use crate::args::options::{Arity, OptionSpec};
 use crate::env_block::{EnvEntry, InheritedEnv};
@@ -24,14 +23,10 @@ impl Sources<'_> {
     /// # Errors
     /// [`Error::NotUtf8`], or [`Error::Invalid`] if it is not a `T`.
     pub(super) fn get<T: FromSetting>(self, option: &OptionSpec) -> Result<Option<T>, Error> {
-        let mut setting = self.args.value_of(option).map(|value| Setting::new(value, option.name));
-        if setting.is_none() {
-            setting = self.vault_exec_env(option)?;
-        }
+        let typed = self.args.value_of(option).map(|value| Setting::new(value, option.name));
+        let mut setting = if typed.is_some() { typed } else { self.vault_exec_env(option)? };
         for name in option.variables {
-            if setting.is_none() {
-                setting = self.vault_env(name)?;
-            }
+            setting = if setting.is_some() { setting } else { self.vault_env(name)? };
         }
         setting.or_else(|| self.in_project_file(option).next()).map(T::from_setting).transpose()
     }
@@ -66,7 +61,7 @@ impl Sources<'_> {
     /// # Errors
     /// As for [`Self::get`].
     pub(super) fn get_flag(self, option: &OptionSpec) -> Result<bool, Error> {
-        self.get(option)?.map_or(Ok(false), Setting::boolean)
+        Ok(self.get(option)?.unwrap_or(false))
     }
 
     /// The variable `VAULT_X`, or `BAO_X` if that is set, even to nothing. Of any other name, that variable.
@@ -82,11 +77,8 @@ impl Sources<'_> {
     /// # Errors
     /// [`Error::NotUtf8`]
     pub(super) fn credential(self, name: &str) -> Result<Option<CredentialSource>, Error> {
-        let credential = |(value, source): (&str, String)| CredentialSource::Value {
-            secret: Secret::new(value.as_bytes().to_vec()),
-            source,
-        };
-        Ok(text(self.vault_entry(name))?.map(credential))
+        let Some((value, source)) = text(self.vault_entry(name))? else { return Ok(None) };
+        Ok(Some(CredentialSource::Value { secret: Secret::new(value.as_bytes().to_vec()), source }))
     }
 
     /// A variable that is set and not empty.

@@ -154,7 +154,7 @@ impl<'a> Client<'a> {
 
     fn given_up(&self, Attempt { reason, responded }: &Attempt, give_up: &str) -> CliError {
         let advice = if *responded {
-            "`bao status` and the server's log tell more"
+            "see `bao status` and the server's log"
         } else {
             "check that the server runs and is reachable"
         };
@@ -163,7 +163,7 @@ impl<'a> Client<'a> {
             (source, proxy) => format!("{advice}; the address is from {source}, the proxy from {proxy}"),
         };
         if self.address.url.scheme() == "http" && reason == "connection reset" {
-            hint.push_str("; if it speaks TLS, write https://");
+            hint.push_str("; if the server uses TLS, write https://");
         }
         CliError::new(format!("{}: {reason}; {give_up}", self.address)).hint(hint)
     }
@@ -237,7 +237,7 @@ fn retryable_reason(status: StatusCode) -> Option<&'static str> {
         473 => "a performance standby",
         501 => return None,
         503 => "sealed or not ready",
-        500..=599 => "the server has a problem",
+        500..=599 => "server error",
         _ => return None,
     })
 }

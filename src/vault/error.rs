@@ -82,32 +82,35 @@ impl TransportError {
         let (address, proxy) = sources;
         match self {
             Self::Dns(reason) | Self::Connection(reason) => (reason.clone(), None),
-            Self::Incomplete => ("the connection was closed before the answer was complete".into(), None),
-            Self::Timeout => ("no answer in time".into(), None),
+            Self::Incomplete => ("the connection was closed before the response was complete".into(), None),
+            Self::Timeout => ("no response in time".into(), None),
             Self::Certificate(error) => describe_certificate(error, address),
             Self::Alert(alert) => {
-                hinted(format!("the server refused the TLS handshake ({alert:?})"), alert_hint(*alert))
+                hinted(format!("the server rejected the TLS handshake ({alert:?})"), alert_hint(*alert))
             }
             Self::Handshake => hinted("the TLS handshake failed", TLS_HINT),
             Self::ProxyAuth => hinted(
-                "the proxy wants a user name and a password that it knows",
-                format!("write them into its address, http://user:password@host:port, which is from {proxy}"),
+                "proxy authentication required (407)",
+                format!(
+                    "put the user name and password into the proxy's address, http://user:password@host:port, \
+                    which is from {proxy}"
+                ),
             ),
             Self::ProxyRefused(status) => hinted(
-                format!("the proxy does not connect us to the server ({})", status.as_u16()),
-                format!("have the proxy let us through to the server, or do without it; it is from {proxy}"),
+                format!("the proxy refused the connection to the server ({})", status.as_u16()),
+                format!("allow the server's address in the proxy, or connect without it; the proxy is from {proxy}"),
             ),
             Self::Proxy(error) => (format!("the proxy: {}", error.describe(sources).0), None),
             Self::NotTls => hinted(
                 "the server does not speak TLS",
-                format!("if it is meant to speak plain HTTP, write http:// (the address is from {address})"),
+                format!("if the server uses plain HTTP, write http:// (the address is from {address})"),
             ),
             Self::NotHttp => {
                 hinted("the server does not speak HTTP", format!("is this Vault's port? The address is from {address}"))
             }
             Self::TooLarge => hinted(
-                format!("the answer is larger than {} MiB", MAX_RESPONSE_BYTES / 1024 / 1024),
-                "spread the secret over several paths",
+                format!("the response is larger than {} MiB", MAX_RESPONSE_BYTES / 1024 / 1024),
+                "split the secret into several",
             ),
             Self::Redirect(target, reason) => {
                 hinted(format!("redirected to {target}, but {reason}"), "give the address of the active server")
@@ -116,7 +119,7 @@ impl TransportError {
                 let (message, hint) = error.describe(sources);
                 (format!("redirected to {target}: {message}"), hint)
             }
-            Self::InvalidRequest => ("the request could not be made".into(), None),
+            Self::InvalidRequest => ("the request is invalid".into(), None),
             Self::ResourceLimit(message, hint) => hinted(*message, *hint),
             Self::TlsSetup(error) => {
                 let Diagnostic { message, hint, .. } = error.into();
@@ -126,7 +129,7 @@ impl TransportError {
     }
 }
 
-const TLS_HINT: &str = "TLS 1.2 or 1.3 is needed, and the server may want a --client-cert and --client-key";
+const TLS_HINT: &str = "the server must support TLS 1.2 or 1.3, and may require --client-cert and --client-key";
 
 fn hinted(message: impl Into<String>, hint: impl Into<String>) -> (String, Option<String>) {
     (message.into(), Some(hint.into()))
@@ -140,7 +143,7 @@ fn alert_hint(alert: AlertDescription) -> &'static str {
         | AlertDescription::CertificateExpired
         | AlertDescription::CertificateUnknown
         | AlertDescription::UnsupportedCertificate => {
-            "it wants a certificate that it believes: give one with --client-cert and --client-key"
+            "the server requires a trusted client certificate: give one with --client-cert and --client-key"
         }
         _ => TLS_HINT,
     }
@@ -148,15 +151,14 @@ fn alert_hint(alert: AlertDescription) -> &'static str {
 
 /// `source` is the setting of the address.
 fn describe_certificate(error: &CertificateError, source: &str) -> (String, Option<String>) {
-    let clock_hint = "renew the server's certificate, or set the clock of this machine";
+    let clock_hint = "renew the server's certificate, or correct the clock of this machine";
     let name_hint = format!(
-        "write an address that the certificate is for (this one is from {source}), or say with --tls-server-name what it \
-         is for"
+        "use an address that the certificate names (this one is from {source}), or give its name with --tls-server-name"
     );
     match error {
         CertificateError::UnknownIssuer => hinted(
-            "the server's certificate is from an unknown authority",
-            "give the authority that signed it with --ca-cert or VAULT_CACERT",
+            "the server's certificate is signed by an unknown authority",
+            "give the CA certificate with --ca-cert or VAULT_CACERT",
         ),
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             hinted("the server's certificate has expired", clock_hint)
@@ -167,18 +169,19 @@ fn describe_certificate(error: &CertificateError, source: &str) -> (String, Opti
         CertificateError::NotValidForName => hinted("the server's certificate is for another name", name_hint),
         CertificateError::NotValidForNameContext { expected, presented } => {
             let names: Vec<_> = presented.iter().map(|name| bare_name(name)).collect();
-            let names = if names.is_empty() { "no name at all".into() } else { names.join(", ") };
+            let names = if names.is_empty() { "no name".into() } else { names.join(", ") };
             hinted(format!("the server's certificate is for {names}, not for {}", expected.to_str()), name_hint)
         }
         // A certificate made by `openssl req -x509`. Other clients accept it if it is trusted; rustls never does, and has
         // no variant for it.
         CertificateError::Other(other) if other.0.to_string() == "CaUsedAsEndEntity" => hinted(
-            "the server's certificate is that of an authority (CA:TRUE)",
-            "sign another one for the server with it, or make it anew with basicConstraints=CA:FALSE",
+            "the server's certificate is a CA certificate (CA:TRUE)",
+            "issue a server certificate with it, or recreate it with basicConstraints=CA:FALSE",
         ),
-        _ => {
-            hinted("the server's certificate is not valid", "give the server a valid certificate, or the right address")
-        }
+        _ => hinted(
+            "the server's certificate is not valid",
+            "install a valid certificate on the server, or correct the address",
+        ),
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) async fn id_token(vault: &Client<'_>, service: &Connection, bearer: &
     let response = Client::new(service, vault.retry, vault.logger)?.get_with_bearer(bearer).await?;
     match serde_json::from_slice(response.body()) {
         Ok(Body { value }) if response.status().is_success() => Ok(value),
-        _ => Err(CliError::new(format!("it answered {} and no token", response.status().as_u16()))
+        _ => Err(CliError::new(format!("the response ({}) contains no token", response.status().as_u16()))
             .hint("the job needs `permissions: id-token: write`")
             .into()),
     }

@@ -66,7 +66,7 @@ fn given_token(
         None => "HOME is not set".to_owned(),
         Some((path, Ok(secret))) => return Ok(Some((credential_file::validate(&secret, path)?, path.to_owned()))),
         Some((path, Err(error))) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            format!("there is no {path}")
+            format!("{path} does not exist")
         }
         Some((path, Err(error))) => return Err(credential_file::unreadable(path, &error).into()),
     };
@@ -75,7 +75,9 @@ fn given_token(
         return Ok(None);
     }
     Err(CliError::new(format!("no token: VAULT_TOKEN is not set, --token-file is not given and {reason}"))
-        .hint("set VAULT_TOKEN, name a --token-file, choose an --auth method, or log in with `bao login` or `vault login`")
+        .hint(
+            "set VAULT_TOKEN, give a --token-file, choose an --auth method, or log in with `bao login` or `vault login`",
+        )
         .into())
 }
 
@@ -88,8 +90,8 @@ async fn log_in(client: &Client<'_>, login: &Login) -> anyhow::Result<Token> {
         return Err(rejected(client, login, &response).into());
     };
     if auth.client_token.expose().is_empty() {
-        return Err(CliError::new("the server wants a second factor, which nobody is here to give")
-            .hint("exempt this method from login MFA, or choose another one")
+        return Err(CliError::new("the login requires MFA, which vault-exec does not support")
+            .hint("exempt this method from login MFA, or use another one")
             .into());
     }
     client.logger.info(format_args!("logged in at auth/{}", login.mount));
@@ -100,7 +102,7 @@ async fn log_in(client: &Client<'_>, login: &Login) -> anyhow::Result<Token> {
 fn rejected(client: &Client<'_>, login: &Login, response: &Response<IgnoredAny>) -> CliError {
     match response.missing() {
         Some(Missing::Mount) => {
-            return CliError::new("nothing is mounted there").hint("name the mount of the method with --auth-mount");
+            return CliError::new("nothing is mounted there").hint("give the mount of the method with --auth-mount");
         }
         Some(Missing::Namespace) => {
             return CliError::new("no such namespace").hint("check --auth-namespace, --namespace or VAULT_NAMESPACE");
@@ -113,23 +115,19 @@ fn rejected(client: &Client<'_>, login: &Login, response: &Response<IgnoredAny>)
     }
     let hint = match &login.method {
         LoginMethod::AppRole { .. } => {
-            "check role_id and secret_id: one that was used up or has expired is refused like a wrong one"
+            "check role_id and secret_id: one that was used up or has expired is rejected like a wrong one"
         }
         LoginMethod::Jwt { role: None, .. } => {
-            "name a role with --role, and check that the token is for it and has not expired"
+            "give a role with --role, and check that the token is valid for it and has not expired"
         }
-        LoginMethod::Jwt { .. } => {
-            "check --role, and that the token is for its audience and subject and has not expired"
-        }
+        LoginMethod::Jwt { .. } => "check --role, and that the token has its audience and subject and has not expired",
         LoginMethod::Password { .. } => "check the user name and the password",
-        LoginMethod::Cert { .. } => {
-            "check that a role trusts the authority of --client-cert, and --role if it is given"
-        }
+        LoginMethod::Cert { .. } => "check that a role trusts the CA of --client-cert, and --role if it is given",
     };
-    let error = CliError::new(format!("the server refused the credential ({status})"));
+    let error = CliError::new(format!("the server rejected the credential ({status})"));
     if response.status == StatusCode::FORBIDDEN {
         // A server that does not tell unauthenticated clients what is mounted answers 403, and so do a few methods.
-        return error.hint(format!("check that the method is mounted there (--auth-mount) and, if it is, {hint}"));
+        return error.hint(format!("check that the method is mounted there (--auth-mount); if it is, {hint}"));
     }
     error.hint(hint)
 }
@@ -164,12 +162,10 @@ pub(super) async fn revoke(client: &Client<'_>, token: &Token, login: &LoginToke
     let request = request::write("auth/token/revoke-self", &[]);
     let reason = match session.send_once::<IgnoredAny>(limit, request).await {
         Ok(response) if response.status.is_success() => {
-            return client.logger.info(format_args!("revoked the token of the login"));
+            return client.logger.info(format_args!("revoked the login token"));
         }
         Ok(response) => response.status.as_u16().to_string(),
         Err(error) => client.message(&error),
     };
-    client
-        .logger
-        .warn(format_args!("the token of the login could not be revoked and lives on until it expires: {reason}"));
+    client.logger.warn(format_args!("the login token could not be revoked and stays valid until it expires: {reason}"));
 }

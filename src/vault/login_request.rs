@@ -41,9 +41,9 @@ impl LoginRequest {
             LoginMethod::Jwt { role, jwt } => {
                 let jwt = match jwt {
                     JwtSource::Given(source) => read_credential(source, deadline)?,
-                    JwtSource::GitHub { service, bearer } => {
-                        github::id_token(client, service, bearer).await.context("ask GitHub Actions for a token")?
-                    }
+                    JwtSource::GitHub { service, bearer } => github::id_token(client, service, bearer)
+                        .await
+                        .context("request a token from GitHub Actions")?,
                 };
                 let role = role.as_ref().map(|role| ("role", text(role)));
                 role.into_iter().chain([("jwt", jwt)]).collect()

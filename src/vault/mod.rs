@@ -75,7 +75,7 @@ pub fn fetch(
 ) -> Result<Fetched> {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().max_io_events_per_tick(4 * MAX_CONCURRENT_READS).build();
-    let runtime = runtime.map_err(|error| CliError::file_error("start the network part", &error))?;
+    let runtime = runtime.map_err(|error| CliError::file_error("start the network runtime", &error))?;
     let connection = options.connection;
     let client = Client::new(connection, RetryPolicy::new(deadline, connection.max_attempts), logger)?;
     runtime.block_on(fetch_with(&client, options, diagnostics))
@@ -105,7 +105,7 @@ async fn fetch_with(client: &Client<'_>, options: &FetchOptions<'_>, diagnostics
     for (secret, lease) in secrets.iter().filter_map(|secret| secret.lease_duration.map(|lease| (secret, lease))) {
         let ttl = token.as_ref().map_or(lease, |token| token.effective_ttl(lease));
         let ttl = humantime::format_duration(ttl);
-        client.logger.warn(format_args!("{}: the server takes these values back after {ttl}", secret.path));
+        client.logger.warn(format_args!("{}: the server revokes these values after {ttl}", secret.path));
     }
     Ok(Fetched { secrets, token: token.map(|token| token.secret), report })
 }

@@ -82,7 +82,7 @@ impl Reader<'_> {
             Reply::Absent(Absence::Secret | Absence::Deleted(_) | Absence::Destroyed(_))
                 if *optional && !mount_unknown =>
             {
-                self.session.client.logger.info(format_args!("read {path}: absent, which is allowed"));
+                self.session.client.logger.info(format_args!("read {path}: missing, but optional"));
                 Ok(None)
             }
             Reply::Absent(absence) => Err(error.not_found(&absence)),

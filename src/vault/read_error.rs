@@ -30,33 +30,33 @@ pub(super) enum Absence {
     Namespace,
 }
 
-const MOUNT_UNKNOWN_HINT: &str = "check --kv and --mount: the server did not say which engine holds the path";
+const MOUNT_UNKNOWN_HINT: &str = "check --kv and --mount: the server did not report the engine of this path";
 
 impl ReadError<'_> {
     pub(super) fn not_found(&self, absence: &Absence) -> CliError {
         let path = self.path;
-        let kv_hint = if self.kv == KvVersion::Auto { "" } else { "; --kv auto finds out which engine it is" };
+        let kv_hint = if self.kv == KvVersion::Auto { "" } else { "; --kv auto detects the engine" };
         let (message, hint) = match (absence, path.version) {
             (Absence::Secret, _) if self.mount_unknown => ("no such secret".into(), MOUNT_UNKNOWN_HINT.into()),
             (Absence::Secret, Some(version)) => (
-                format!("no version {version} of it"),
-                format!("`bao kv metadata get {path}` shows which there are{kv_hint}"),
+                format!("version {version} does not exist"),
+                format!("`bao kv metadata get {path}` lists the versions{kv_hint}"),
             ),
             (Absence::Secret, None) => (
                 "no such secret".into(),
                 format!(
-                    "`bao kv list {}` shows what is there; --optional-path lets it be absent{kv_hint}",
+                    "`bao kv list {}` lists the secrets; --optional-path allows it to be missing{kv_hint}",
                     path.parent()
                 ),
             ),
             (Absence::Deleted(version), _) => (
                 format!("version {version} is deleted"),
-                format!("`bao kv undelete -versions={version} {path}` brings it back; @N pins another version"),
+                format!("`bao kv undelete -versions={version} {path}` restores it; @N pins another version"),
             ),
             (Absence::Destroyed(version), _) => {
                 (format!("version {version} is destroyed"), "write a new version, or pin another one with @N".into())
             }
-            (Absence::Mount, _) => ("nothing is mounted there".into(), "`bao secrets list` shows the mounts".into()),
+            (Absence::Mount, _) => ("nothing is mounted there".into(), "`bao secrets list` lists the mounts".into()),
             (Absence::Namespace, _) => ("no such namespace".into(), "check --namespace or VAULT_NAMESPACE".into()),
         };
         CliError::new(message).hint(hint)
@@ -64,8 +64,8 @@ impl ReadError<'_> {
 
     /// A version is pinned, but the engine of this type has none.
     pub(super) fn no_versions(engine: &str) -> CliError {
-        CliError::new(format!("a version is pinned, but its engine ({engine}) has none"))
-            .hint("leave the @ and the version out")
+        CliError::new(format!("a version is pinned, but the engine ({engine}) has no versions"))
+            .hint("leave out the @ and the version")
     }
 
     /// The server answers 403 both if a policy lacks the path and if the token is not valid. One more request tells them
@@ -78,31 +78,30 @@ impl ReadError<'_> {
     ) -> CliError {
         let uses_left = session.uses_left();
         if uses_left.is_some_and(|left| left < 0) {
-            return CliError::new(
-                "permission denied (403): the token of the login was good for fewer requests than this takes",
-            )
-            .hint("raise token_num_uses of the role, or save requests with --kv and --mount");
+            return CliError::new("permission denied (403): the login token allows fewer requests than are needed")
+                .hint("raise token_num_uses of the role, or save requests with --kv and --mount");
         }
         let may_be_invalid = uses_left != Some(0) && lookup_is_denied(session).await;
         if may_be_invalid && session.token.is_none() {
             return CliError::new("permission denied (403): the agent has no valid token")
-                .hint("look into its log: it could not log in, or it does not add its token (use_auto_auth_token)");
+                .hint("see the agent's log: it could not log in, or it does not add its token (use_auto_auth_token)");
         }
         let prefix = match policy_prefix {
             Ok(prefix) => prefix,
             Err(OutsideLoginNamespace { login: namespace }) => {
-                let reason = format!("the token is of namespace `{namespace}`, and the secret is outside of it");
+                let reason = format!("the token belongs to namespace `{namespace}`, and the secret is outside it");
                 return CliError::new(format!("permission denied (403): {reason}"))
-                    .hint("log in in the namespace of the secret, or in one above it, with --auth-namespace");
+                    .hint("log in to the namespace of the secret, or one above it, with --auth-namespace");
             }
         };
         let stanza = format!(
-            "a policy of the token must hold\npath \"{prefix}{policy_path}\" {{\n  capabilities = [\"read\"]\n}}"
+            "a policy of the token must contain\npath \"{prefix}{policy_path}\" {{\n  capabilities = [\"read\"]\n}}"
         );
         let (message, mut hint) = if may_be_invalid {
             (
-                "permission denied (403): the token may not read it, or is expired, revoked or unknown to this server",
-                format!("log in again if it should be valid; else {stanza}"),
+                "permission denied (403): the token lacks the permission, or is expired, revoked or unknown to this \
+                 server",
+                format!("log in again if it should be valid; otherwise, {stanza}"),
             )
         } else {
             ("permission denied (403)", stanza)

@@ -50,20 +50,15 @@ pub enum Trust {
 
 impl fmt::Display for Trust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let authorities = |count: usize| match count {
-            1 => "1 authority".to_owned(),
-            _ => format!("{count} authorities"),
-        };
+        let plural = |count: &usize| if *count == 1 { "" } else { "s" };
         match self {
-            Self::PlainHttp => f.write_str("anybody, over plain HTTP"),
-            Self::Unverified => f.write_str("anybody"),
-            Self::Given(count, source) => write!(f, "{}, from {source} and no others", authorities(*count)),
+            Self::PlainHttp => f.write_str("any server, over plain HTTP"),
+            Self::Unverified => f.write_str("any certificate"),
+            Self::Given(count, source) => write!(f, "{count} CA certificate{} from {source}", plural(count)),
             Self::System(count, paths) => {
-                write!(f, "{}, the system's, from {}", authorities(*count), paths.join(", "))
+                write!(f, "{count} CA certificate{} of the system, from {}", plural(count), paths.join(", "))
             }
-            Self::Bundled(count) => {
-                write!(f, "{}, the bundled ones, since the system has none", authorities(*count))
-            }
+            Self::Bundled(count) => write!(f, "{count} bundled CA certificates, because the system has none"),
         }
     }
 }

@@ -114,12 +114,12 @@ impl<T> Response<T> {
                 .hint(format!("write https:// (the address is from {source})"));
         }
         if !self.is_from_vault() || self.status == StatusCode::OK {
-            return CliError::new(format!("{address}: the server answered {status}, but not as Vault does"))
+            return CliError::new(format!("{address}: the response ({status}) is not in Vault's format"))
                 .hint(format!("is this Vault's address? It is from {source}"));
         }
-        let reason = self.status.canonical_reason().unwrap_or("a status of its own").to_lowercase();
+        let reason = self.status.canonical_reason().unwrap_or("unknown status").to_lowercase();
         CliError::new(format!("{address}: the server answered {status} ({reason})"))
-            .hint("check the path, --kv and --mount, and look into the server's log")
+            .hint("check the path, --kv and --mount, and see the server's log")
     }
 }
 

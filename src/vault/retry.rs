@@ -43,8 +43,8 @@ impl RetryPolicy {
     /// Why no further attempt is made, for the message.
     pub(super) fn backoff(&self, attempts: u32, retry_after: Option<Duration>) -> Result<Duration, String> {
         match self.max_attempts {
-            Some(1) => return Err("gave up after 1 try (--attempts)".into()),
-            Some(max) if attempts >= max => return Err(format!("gave up after {attempts} tries (--attempts)")),
+            Some(1) => return Err("gave up after 1 attempt (--attempts)".into()),
+            Some(max) if attempts >= max => return Err(format!("gave up after {attempts} attempts (--attempts)")),
             _ => {}
         }
         let ceiling = MAX_BACKOFF.min(INITIAL_BACKOFF.saturating_mul(1 << (attempts - 1).min(16)));
@@ -53,7 +53,7 @@ impl RetryPolicy {
         let (remaining, total) = (self.deadline.remaining(), format_duration(self.deadline.total()));
         match retry_after {
             Some(delay) if delay >= remaining => {
-                Err(format!("it asks to wait {}, --timeout is {total}", format_duration(delay)))
+                Err(format!("the server asks to wait {}, --timeout is {total}", format_duration(delay)))
             }
             Some(delay) => Ok(delay.max(ceiling.mul_f64(jitter)).min(remaining)),
             // Near the end the waits get shorter, so that the last attempt is made just before the deadline.
@@ -84,13 +84,13 @@ mod tests {
     fn retry_after_is_honoured_within_the_deadline() {
         assert!(policy(60, None).backoff(1, Some(Duration::from_secs(30))).unwrap() >= Duration::from_secs(30));
         let reason = policy(60, None).backoff(1, Some(Duration::from_secs(61))).unwrap_err();
-        assert_eq!(reason, "it asks to wait 1m 1s, --timeout is 1m");
+        assert_eq!(reason, "the server asks to wait 1m 1s, --timeout is 1m");
     }
 
     #[test]
     fn time_and_attempts_are_limited() {
         assert_eq!(policy(0, None).backoff(1, None), Err("gave up after 0s (--timeout)".into()));
-        assert_eq!(policy(60, Some(3)).backoff(3, None), Err("gave up after 3 tries (--attempts)".into()));
+        assert_eq!(policy(60, Some(3)).backoff(3, None), Err("gave up after 3 attempts (--attempts)".into()));
         assert!(policy(60, Some(3)).backoff(2, None).is_ok());
     }
 }

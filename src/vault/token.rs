@@ -67,8 +67,8 @@ impl Token {
 pub(super) fn token_header(token: &Secret, source: &str) -> Result<HeaderValue, CliError> {
     let header = HeaderValue::from_bytes(token.expose()).ok().filter(|_| token.expose().is_ascii());
     let mut header = header.ok_or_else(|| {
-        CliError::new(format!("{source}: it holds a character that no token has"))
-            .hint("it was damaged on its way: write it anew, on one line")
+        CliError::new(format!("{source}: a character is not allowed in a token"))
+            .hint("probably corrupted on its way: write it again, on one line")
     })?;
     header.set_sensitive(true);
     Ok(header)

@@ -24,7 +24,7 @@ struct Wrapped {
 pub(super) async fn unwrap_token(session: &Session<'_>) -> Result<Secret, CliError> {
     let Envelope { auth, data, .. } = unwrap(session).await?;
     let token = auth.map(|auth| auth.client_token).or_else(|| data?.token);
-    token.ok_or_else(|| CliError::new("no token was wrapped in it"))
+    token.ok_or_else(|| CliError::new("the wrapping token contains no token"))
 }
 
 /// Exchanges the session's wrapping token for the `secret_id` in it.
@@ -33,7 +33,7 @@ pub(super) async fn unwrap_token(session: &Session<'_>) -> Result<Secret, CliErr
 /// If the wrapping token is not valid, or wraps something else.
 pub(super) async fn unwrap_secret_id(session: &Session<'_>) -> Result<Secret, CliError> {
     let secret_id = unwrap(session).await?.data.and_then(|data| data.secret_id);
-    secret_id.ok_or_else(|| CliError::new("no secret_id was wrapped in it"))
+    secret_id.ok_or_else(|| CliError::new("the wrapping token contains no secret_id"))
 }
 
 async fn unwrap(session: &Session<'_>) -> Result<Envelope<Wrapped>, CliError> {
@@ -42,7 +42,7 @@ async fn unwrap(session: &Session<'_>) -> Result<Envelope<Wrapped>, CliError> {
         StatusCode::OK => Ok(response.body),
         StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN if response.is_from_vault() => {
             Err(CliError::new("the wrapping token is used up, expired or unknown to this server")
-                .hint("get a new one; if nobody should have used this one, treat what it held as stolen"))
+                .hint("get a new one; if this one should not have been used before, treat its content as stolen"))
         }
         _ => Err(response.unexpected(session.client.address)),
     }

@@ -171,9 +171,10 @@ impl Production {
         let volume = format!("{}:/another.pem:ro", file.display());
         let outcome = self.vault_exec(&["-v", &volume, "-e", "VAULT_EXEC_CA_CERT=/another.pem"]);
         fs::remove_file(file).unwrap();
-        outcome
-            .exits(125)
-            .says(&format!("{unwrap} https://vault:8200: the server's certificate is from an unknown authority\n"));
+        outcome.exits(125).says(&format!(
+            "{unwrap} https://vault:8200: the server's certificate is signed by an unknown \
+                authority\n"
+        ));
     }
 
     fn gives_a_secret_id_for_one_use(&self) {

@@ -42,7 +42,7 @@ impl Resolver {
         let result = self.start_or_join(name)?.await;
         // Not a cache: the next result may be another one.
         self.0.borrow_mut().remove(name);
-        let cancelled = Err("the look-up ended without an answer".into());
+        let cancelled = Err("the lookup was cancelled".into());
         let addresses = result.unwrap_or(cancelled).map_err(TransportError::Dns)?;
         Ok(addresses.into_iter().map(|address| (address, port).into()).collect())
     }
@@ -62,8 +62,9 @@ impl Resolver {
         };
         crate::process::disable_nss_modules();
         let thread = thread::Builder::new().stack_size(RESOLVER_STACK_BYTES).spawn(resolve);
-        thread
-            .map_err(|_| TransportError::ResourceLimit("no thread is left to look the name up", RAISE_THREADS_HINT))?;
+        thread.map_err(|_| {
+            TransportError::ResourceLimit("cannot start a thread for the name lookup", RAISE_THREADS_HINT)
+        })?;
         let lookup = receiver.shared();
         running.insert(name.to_owned(), lookup.clone());
         Ok(lookup)

@@ -35,8 +35,9 @@ impl<'a> Transport<'a> {
         let connector = Connector::new(connection, deadline);
         let trust = connector.trust(&connection.address.url)?;
         if trust == Trust::Unverified {
-            logger
-                .warn(format_args!("the server's certificate is not checked: anyone in between can read the secrets"));
+            logger.warn(format_args!(
+                "the server's certificate is not verified: anyone on the network path can read the secrets"
+            ));
         }
         logger.debug(format_args!("trust {trust}"));
         let (idle, address_index) = (RefCell::default(), Cell::default());
@@ -64,15 +65,15 @@ impl<'a> Transport<'a> {
         let origin = target.origin().ascii_serialization();
         match (target.scheme(), url.scheme()) {
             _ if !self.follow_redirects => return refuse(origin, "--disable-redirects is given"),
-            ("http", "https") => return refuse(origin, "it does not protect what is sent there"),
+            ("http", "https") => return refuse(origin, "that address is not encrypted"),
             ("http" | "https", _) => {}
-            (scheme, _) => return refuse(format!("{scheme}:"), "that is neither https:// nor http://"),
+            (scheme, _) => return refuse(format!("{scheme}:"), "only https and http are supported"),
         }
         let second = self.send_to(&target, request).await;
         let second = second.map_err(|error| TransportError::AfterRedirect(origin, error.into()))?;
         match redirect_target(&second, &target) {
             None => Ok(second),
-            Some(third) => refuse(third.origin().ascii_serialization(), "one redirect was followed already"),
+            Some(third) => refuse(third.origin().ascii_serialization(), "only one redirect is followed"),
         }
     }
 

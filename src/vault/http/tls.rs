@@ -1,4 +1,4 @@
-//! `[net]` TLS: which certificates are accepted from the server, and which one it is printed.
+//! `[net]` TLS: which certificates are accepted from the server, and which one it is shown.
 
 use std::fmt;
 use std::fs;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
+use rustls::crypto::{self, CryptoProvider};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
@@ -33,7 +33,7 @@ const SYSTEM_FILES: [&str; 6] = [
 /// The directories that are read if none of [`SYSTEM_FILES`] exists.
 const SYSTEM_DIRECTORIES: [&str; 2] = ["/etc/ssl/certs", "/etc/pki/tls/certs"];
 
-const PEM_HINT: &str = "it must hold PEM text that starts with -----BEGIN CERTIFICATE-----";
+const PEM_HINT: &str = "expected PEM text that starts with -----BEGIN CERTIFICATE-----";
 
 /// Reads the files of the trust anchors and of the client certificate.
 ///
@@ -55,10 +55,8 @@ pub(super) fn client_config(tls: &Tls, deadline: Deadline) -> anyhow::Result<(Cl
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
             let (chain, private) = client_identity(certificate, key, deadline)?;
-            let mismatch = |_| {
-                CliError::new("the certificate and the key do not belong together")
-                    .hint(format!("the key is from {key}"))
-            };
+            let mismatch =
+                |_| CliError::new("the certificate and the key do not match").hint(format!("the key is from {key}"));
             builder.with_client_auth_cert(chain, private).map_err(mismatch).with_context(|| certificate.to_string())?
         }
     };
@@ -77,8 +75,8 @@ fn client_identity(
         .collect::<Result<Vec<_>, _>>();
     let chain = chain.ok().filter(|chain| !chain.is_empty()).ok_or_else(|| no_certificate(certificate))?;
     let key = PrivateKeyDer::from_pem_slice(credential_file::read_private(key, deadline)?.expose()).map_err(|_| {
-        CliError::new(format!("{key}: it holds no private key"))
-            .hint("it must hold PEM text such as -----BEGIN PRIVATE KEY-----, not encrypted")
+        CliError::new(format!("{key}: no private key found"))
+            .hint("expected PEM text such as -----BEGIN PRIVATE KEY-----, not encrypted")
     })?;
     Ok((chain, key))
 }
@@ -158,13 +156,13 @@ fn add_directory(store: &mut RootCertStore, directory: &str, deadline: Deadline)
 /// invalid encodings.
 fn add_pem(store: &mut RootCertStore, pem: &[u8]) -> Result<(), CliError> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let certificates = certificates.map_err(|_| CliError::new("it is no PEM text").hint(PEM_HINT))?;
+    let certificates = certificates.map_err(|_| CliError::new("not PEM text").hint(PEM_HINT))?;
     store.add_parsable_certificates(certificates);
     Ok(())
 }
 
 fn no_certificate(source: impl fmt::Display) -> anyhow::Error {
-    CliError::new(format!("{source}: it holds no certificate")).hint(PEM_HINT).into()
+    CliError::new(format!("{source}: no certificate found")).hint(PEM_HINT).into()
 }
 
 /// `--tls-skip-verify`: accepts every certificate, but still checks that the server has its key.
@@ -189,8 +187,7 @@ impl ServerCertVerifier for NoVerification {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, certificate, signature, algorithms)
+        crypto::verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -199,8 +196,7 @@ impl ServerCertVerifier for NoVerification {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signature, algorithms)
+        crypto::verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

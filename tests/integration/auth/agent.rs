@@ -142,7 +142,7 @@ fn an_agent_without_permission_reports_the_missing_policy() {
     let agent = agent("proxy", &vault, true);
     vault.without("VAULT_TOKEN").env("VAULT_ADDR", &agent.socket).path("b").args(["--kv", "2"]).fails(
         "vault-exec: read {kv}/b: permission denied (403)\n\
-         hint: a policy of the token must hold\npath \"{kv}/data/b\" {\n  capabilities = [\"read\"]\n}\n",
+         hint: a policy of the token must contain\npath \"{kv}/data/b\" {\n  capabilities = [\"read\"]\n}\n",
     );
 }
 
@@ -152,7 +152,7 @@ fn an_agent_that_is_not_logged_in_is_reported() {
     let agent = agent("proxy", &vault, false);
     vault.without("VAULT_TOKEN").env("VAULT_ADDR", &agent.socket).args(["--kv", "2"]).fails(
         "vault-exec: read {kv}/a: permission denied (403): the agent has no valid token\n\
-         hint: look into its log: it could not log in, or it does not add its token (use_auto_auth_token)\n",
+         hint: see the agent's log: it could not log in, or it does not add its token (use_auto_auth_token)\n",
     );
 }
 
@@ -161,8 +161,9 @@ fn a_server_address_needs_a_token() {
     let vault = vault();
     let agent = agent("proxy", &vault, true);
     vault.without("VAULT_TOKEN").env("VAULT_ADDR", format!("http://127.0.0.1:{}", agent.port)).fails(
-        "vault-exec: no token: VAULT_TOKEN is not set, --token-file is not given and there is no {home}/.vault-token\n\
-         hint: set VAULT_TOKEN, name a --token-file, choose an --auth method, \
+        "vault-exec: no token: VAULT_TOKEN is not set, --token-file is not given and {home}/.vault-token does not \
+         exist\n\
+         hint: set VAULT_TOKEN, give a --token-file, choose an --auth method, \
          or log in with `bao login` or `vault login`\n",
     );
 }
@@ -207,8 +208,7 @@ fn a_socket_needs_an_absolute_path() {
     let vault = TestVault::bare().args(["--path", "secret/a"]);
     for odd in ["unix://run/agent.sock", "unix:/run/agent.sock", "unix://"] {
         vault.clone().env("VAULT_ADDR", odd).fails(&format!(
-            "vault-exec: VAULT_ADDR: `{odd}` is not an address: it starts with none of https://, http:// and unix:///\n\
-             hint: for example https://vault.example.com:8200\n"
+            "vault-exec: VAULT_ADDR: `{odd}`: expected an address that starts with https://, http:// or unix:///\n"
         ));
     }
 }

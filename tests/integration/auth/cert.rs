@@ -69,8 +69,8 @@ fn a_client_certificate_logs_in() {
     both.args(["--auth", "cert", "--client-cert", "both", "--client-key", "both"]).enters();
     assert_eq!(mtls.api.token_count(), before, "the tokens of the logins are gone");
 
-    let refused = "vault-exec: log in at auth/cert: the server refused the credential (400)\n\
-                   hint: check that a role trusts the authority of --client-cert, and --role if it is given\n";
+    let refused = "vault-exec: log in at auth/cert: the server rejected the credential (400)\n\
+                   hint: check that a role trusts the CA of --client-cert, and --role if it is given\n";
     auth.clone().args(["--role", "stranger"]).is_refused(refused);
     auth.args(["--role", "none"]).is_refused(refused);
 
@@ -91,22 +91,23 @@ fn a_client_certificate_must_match_its_key() {
         .args(["--auth", "cert", "--path", "secret/a"]);
     let with = |cert: &str, key: &str| vault.clone().args(["--client-cert", cert, "--client-key", key]);
     with("cert", "other").is_refused(
-        "vault-exec: --client-cert: cert: the certificate and the key do not belong together\n\
+        "vault-exec: --client-cert: cert: the certificate and the key do not match\n\
              hint: the key is from --client-key: other\n",
     );
     with("cert", "cert").is_refused(
-        "vault-exec: --client-key: cert: it holds no private key\n\
-         hint: it must hold PEM text such as -----BEGIN PRIVATE KEY-----, not encrypted\n",
+        "vault-exec: --client-key: cert: no private key found\n\
+         hint: expected PEM text such as -----BEGIN PRIVATE KEY-----, not encrypted\n",
     );
     with("key", "key").is_refused(
-        "vault-exec: --client-cert: key: it holds no certificate\n\
-         hint: it must hold PEM text that starts with -----BEGIN CERTIFICATE-----\n",
+        "vault-exec: --client-cert: key: no certificate found\n\
+         hint: expected PEM text that starts with -----BEGIN CERTIFICATE-----\n",
+    );
+    with("{home}/none", "key").is_refused(
+        "vault-exec: --client-cert: {home}/none: No such file or directory\nhint: check that it exists \
+            and that the user of vault-exec can read it\n",
     );
     with("{home}/none", "key")
-        .is_refused("vault-exec: --client-cert: {home}/none: No such file or directory\nhint: check that it is there, and that the user vault-exec runs as may read it\n");
-    vault
-        .clone()
-        .args(["--client-cert", "cert"])
-        .is_refused("vault-exec: --client-cert: it needs --client-key as well\n");
-    vault.is_refused("vault-exec: --auth cert: it needs --client-cert and --client-key\n");
+        .is_refused("vault-exec: --client-cert: {home}/none: No such file or directory\nhint: check that it exists and that the user of vault-exec can read it\n");
+    vault.clone().args(["--client-cert", "cert"]).is_refused("vault-exec: --client-cert requires --client-key\n");
+    vault.is_refused("vault-exec: --auth cert requires --client-cert and --client-key\n");
 }

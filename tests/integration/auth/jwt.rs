@@ -22,8 +22,8 @@ static SIGNER: LazyLock<Signer> = LazyLock::new(|| {
     signer
 });
 
-const REFUSED: &str = "vault-exec: log in at auth/jwt: the server refused the credential (400)\n\
-                       hint: check --role, and that the token is for its audience and subject and has not expired\n";
+const REFUSED: &str = "vault-exec: log in at auth/jwt: the server rejected the credential (400)\n\
+                       hint: check --role, and that the token has its audience and subject and has not expired\n";
 
 /// The time `from_now` seconds from now, in seconds since 1970.
 pub(crate) fn seconds(from_now: i64) -> i64 {
@@ -88,8 +88,8 @@ fn the_role_may_be_the_default_of_the_method() {
         .args(["--auth-mount", "jwt-{kv}", "--role", "none"])
         .is_refused(&REFUSED.replace("/jwt", "/jwt-{kv}"));
     vault.is_refused(
-        "vault-exec: log in at auth/jwt: the server refused the credential (400)\n\
-         hint: name a role with --role, and check that the token is for it and has not expired\n",
+        "vault-exec: log in at auth/jwt: the server rejected the credential (400)\n\
+         hint: give a role with --role, and check that the token is valid for it and has not expired\n",
     );
 }
 
@@ -104,10 +104,11 @@ fn an_invalid_jwt_is_refused() {
     refused("canary-that-is-no-jwt");
     vault.clone().args(["--role", "none"]).env("VAULT_JWT", jwt("vault")).is_refused(REFUSED);
     vault.clone().args(["--auth", "jwt"]).is_refused(
-        "vault-exec: --auth jwt: it needs VAULT_JWT, --jwt-file or a GitHub Actions job with `id-token: write`\n",
+        "vault-exec: --auth jwt requires VAULT_JWT, --jwt-file or a GitHub Actions job with `id-token: write`\n",
     );
     vault.args(["--jwt-file", "{home}/none"]).is_refused(
-        "vault-exec: log in at auth/jwt: --jwt-file: {home}/none: No such file or directory\nhint: check that it is there, and that the user vault-exec runs as may read it\n",
+        "vault-exec: log in at auth/jwt: --jwt-file: {home}/none: No such file or directory\nhint: check that it \
+         exists and that the user of vault-exec can read it\n",
     );
 }
 
@@ -153,8 +154,10 @@ fn a_github_job_requests_its_id_token() {
 fn a_github_job_without_a_role_requests_no_id_token() {
     let vault = on_github(locked(), "/token?api-version=2.0");
     vault.is_refused(
-        "vault-exec: no token: VAULT_TOKEN is not set, --token-file is not given and there is no {home}/.vault-token\n\
-         hint: set VAULT_TOKEN, name a --token-file, choose an --auth method, or log in with `bao login` or `vault login`\n",
+        "vault-exec: no token: VAULT_TOKEN is not set, --token-file is not given and {home}/.vault-token does not \
+         exist\n\
+         hint: set VAULT_TOKEN, give a --token-file, choose an --auth method, or log in with `bao login` or `vault \
+         login`\n",
     );
 }
 
@@ -163,7 +166,8 @@ fn a_github_job_without_permission_gets_a_hint() {
     let vault = on_github(with_role(), "/token?api-version=2.0").args(["--jwt-audience", "vault"]);
     let refused = |status: u16| {
         format!(
-            "vault-exec: log in at auth/jwt: ask GitHub Actions for a token: it answered {status} and no token\n\
+            "vault-exec: log in at auth/jwt: request a token from GitHub Actions: the response ({status}) contains \
+             no token\n\
              hint: the job needs `permissions: id-token: write`\n"
         )
     };
@@ -175,7 +179,7 @@ fn a_github_job_without_permission_gets_a_hint() {
     let service = FakeServer::answering([Reply::answer(200, "{}")]);
     vault.clone().env("ACTIONS_ID_TOKEN_REQUEST_URL", format!("{}/", service.url())).is_refused(&refused(200));
     vault.clone().without("ACTIONS_ID_TOKEN_REQUEST_URL").args(["--auth", "jwt"]).is_refused(
-        "vault-exec: --auth jwt: it needs VAULT_JWT, --jwt-file or a GitHub Actions job with `id-token: write`\n",
+        "vault-exec: --auth jwt requires VAULT_JWT, --jwt-file or a GitHub Actions job with `id-token: write`\n",
     );
 }
 
@@ -189,7 +193,8 @@ fn requests_to_github_are_retried() {
     let service = format!("http://127.0.0.1:{port}/token: connection refused");
     vault.fails(&format!(
         "vault-exec: waiting for {service} (for 5s at most)\n\
-         vault-exec: log in at auth/jwt: ask GitHub Actions for a token: {service}; gave up after 2 tries (--attempts)\n\
+         vault-exec: log in at auth/jwt: request a token from GitHub Actions: {service}; gave up after 2 attempts \
+         (--attempts)\n\
          hint: check that the server runs and is reachable; \
          the address is from ACTIONS_ID_TOKEN_REQUEST_URL\n"
     ));

@@ -71,8 +71,8 @@ pub(crate) fn in_pod() -> TestVault {
     vault
 }
 
-const REFUSED: &str = "vault-exec: log in at auth/kubernetes: the server refused the credential (400)\n\
-                       hint: check --role, and that the token is for its audience and subject and has not expired\n";
+const REFUSED: &str = "vault-exec: log in at auth/kubernetes: the server rejected the credential (400)\n\
+                       hint: check --role, and that the token has its audience and subject and has not expired\n";
 
 #[test]
 fn a_service_account_logs_in() {
@@ -99,8 +99,8 @@ fn the_service_account_token_has_a_default_path() {
     with_run_of_its_own(vault.clone(), &put).enters();
 
     let message = format!(
-        "vault-exec: log in at auth/kubernetes: the pod's service account (--jwt-file names another): {place}/token: \
-         No such file or directory\nhint: check that it is there, and that the user vault-exec runs as may read it\n"
+        "vault-exec: log in at auth/kubernetes: the service account of the pod (or give --jwt-file): {place}/token: \
+         No such file or directory\nhint: check that it exists and that the user of vault-exec can read it\n"
     );
     let outside = with_run_of_its_own(vault, "true");
     outside.is_refused(&message);
@@ -111,16 +111,16 @@ fn the_service_account_token_has_a_default_path() {
 #[test]
 fn a_wrong_role_or_account_is_refused() {
     let vault = in_pod().args(["--jwt-file", "jwt"]);
-    vault.is_refused("vault-exec: --auth kubernetes: it needs --role\n");
+    vault.is_refused("vault-exec: --auth kubernetes requires --role\n");
     vault.clone().args(["--role", "none"]).is_refused(REFUSED);
 
     let other = json!({
         "bound_service_account_names": ["db"], "bound_service_account_namespaces": ["shop"], "token_policies": ["{kv}"],
     });
     vault.post("auth/kubernetes/role/other-{kv}", &other);
-    let refused = "vault-exec: log in at auth/kubernetes: the server refused the credential (403)\n\
-                   hint: check that the method is mounted there (--auth-mount) and, if it is, \
-                   check --role, and that the token is for its audience and subject and has not expired\n";
+    let refused = "vault-exec: log in at auth/kubernetes: the server rejected the credential (403)\n\
+                   hint: check that the method is mounted there (--auth-mount); if it is, check --role, and that the \
+                   token has its audience and subject and has not expired\n";
     vault.clone().args(["--role", "other-{kv}"]).is_refused(refused);
     let vault = vault.args(["--role", "{kv}"]);
     vault.clone().file("jwt", service_account() + UNKNOWN).is_refused(refused);

@@ -7,8 +7,9 @@ use crate::support::api::{Api, text};
 use crate::support::openbao::ROOT;
 use crate::support::vault::{DOUBTED, TestVault};
 
-const REFUSED: &str = "vault-exec: log in at auth/approle: the server refused the credential (400)\n\
-                       hint: check role_id and secret_id: one that was used up or has expired is refused like a wrong one\n";
+const REFUSED: &str = "vault-exec: log in at auth/approle: the server rejected the credential (400)\n\
+                       hint: check role_id and secret_id: one that was used up or has expired is rejected like a \
+                       wrong one\n";
 
 #[test]
 fn role_id_and_secret_id_log_in() {
@@ -66,11 +67,10 @@ fn a_used_up_secret_id_is_refused_like_a_wrong_one() {
 #[test]
 fn a_damaged_or_missing_credential_is_never_sent() {
     let vault = TestVault::locked().args(["--role-id", "role"]);
-    let damaged = "hint: it was damaged on its way: write it anew, on one line\n";
-    let empty = "hint: write the credential into it, or choose another one\n";
-    let unprintable = |from: &str| {
-        format!("vault-exec: log in at auth/approle: {from}: it holds an unprintable character\n{damaged}")
-    };
+    let damaged = "hint: probably corrupted on its way: write it again, on one line\n";
+    let empty = "hint: set the credential, or use another source\n";
+    let unprintable =
+        |from: &str| format!("vault-exec: log in at auth/approle: {from}: unprintable character\n{damaged}");
     vault.clone().env("VAULT_SECRET_ID", "canary\nX-Evil: 1").is_refused(&unprintable("VAULT_SECRET_ID"));
     vault
         .clone()
@@ -80,9 +80,10 @@ fn a_damaged_or_missing_credential_is_never_sent() {
     vault
         .clone()
         .env("VAULT_SECRET_ID", " \n")
-        .is_refused(&format!("vault-exec: log in at auth/approle: VAULT_SECRET_ID: it is empty\n{empty}"));
+        .is_refused(&format!("vault-exec: log in at auth/approle: VAULT_SECRET_ID: empty\n{empty}"));
     vault.clone().args(["--secret-id-file", "{home}/none"]).is_refused(
-        "vault-exec: log in at auth/approle: --secret-id-file: {home}/none: No such file or directory\nhint: check that it is there, and that the user vault-exec runs as may read it\n",
+        "vault-exec: log in at auth/approle: --secret-id-file: {home}/none: No such file or directory\nhint: check \
+         that it exists and that the user of vault-exec can read it\n",
     );
     vault.clone().args(["--auth", "approle"]).env("VAULT_EXEC_ROLE_ID", "").is_refused(REFUSED);
     let sent = vault.requests().len();
@@ -104,9 +105,9 @@ fn an_auth_method_may_have_another_mount() {
     }
     vault.clone().env("VAULT_EXEC_AUTH_MOUNT", "corp/{kv}").enters_silently();
     vault.clone().args(["--auth-mount", "nowhere"]).is_refused(
-        "vault-exec: log in at auth/nowhere: the server refused the credential (403)\n\
-         hint: check that the method is mounted there (--auth-mount) and, if it is, \
-         check role_id and secret_id: one that was used up or has expired is refused like a wrong one\n",
+        "vault-exec: log in at auth/nowhere: the server rejected the credential (403)\n\
+         hint: check that the method is mounted there (--auth-mount); if it is, check role_id and secret_id: one \
+         that was used up or has expired is rejected like a wrong one\n",
     );
     vault.is_refused(REFUSED);
 }
@@ -125,8 +126,8 @@ fn a_login_that_requires_mfa_fails() {
     let vault = vault.env("VAULT_ROLE_ID", "app-{kv}").env("VAULT_SECRET_ID", secret_id);
     let vault = vault.args(["--auth-mount", "mfa-{kv}"]);
     vault.is_refused(
-        "vault-exec: log in at auth/mfa-{kv}: the server wants a second factor, which nobody is here to give\n\
-         hint: exempt this method from login MFA, or choose another one\n",
+        "vault-exec: log in at auth/mfa-{kv}: the login requires MFA, which vault-exec does not support\n\
+         hint: exempt this method from login MFA, or use another one\n",
     );
     // Without a token there is nothing to read or to revoke.
     assert_eq!(vault.requests(), [vault.fill("POST auth/mfa-{kv}/login"), vault.fill("POST auth/mfa-{kv}/login")]);
@@ -157,16 +158,18 @@ fn the_first_of_several_credentials_is_used() {
 fn a_named_auth_method_is_not_replaced() {
     let vault = TestVault::locked().with_approle(&json!({}));
     vault.clone().args(["--auth", "token"]).is_refused(
-        "vault-exec: no token: VAULT_TOKEN is not set, --token-file is not given and there is no {home}/.vault-token\n\
-         hint: set VAULT_TOKEN, name a --token-file, choose an --auth method, or log in with `bao login` or `vault login`\n",
+        "vault-exec: no token: VAULT_TOKEN is not set, --token-file is not given and {home}/.vault-token does not \
+         exist\n\
+         hint: set VAULT_TOKEN, give a --token-file, choose an --auth method, or log in with `bao login` or `vault \
+         login`\n",
     );
     vault
         .clone()
         .env("VAULT_TOKEN", ROOT)
         .without("VAULT_ROLE_ID")
         .args(["--auth", "approle"])
-        .is_refused("vault-exec: --auth approle: it needs --role-id or VAULT_ROLE_ID\n");
+        .is_refused("vault-exec: --auth approle requires --role-id or VAULT_ROLE_ID\n");
     vault
         .args(["--auth", "oidc"])
-        .is_refused("vault-exec: --auth: `oidc` is not token, approle, kubernetes, jwt, userpass, ldap or cert\n");
+        .is_refused("vault-exec: --auth: `oidc`: expected token, approle, kubernetes, jwt, userpass, ldap or cert\n");
 }

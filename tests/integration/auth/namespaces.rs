@@ -42,7 +42,7 @@ fn the_auth_method_may_be_in_a_parent_namespace() {
     // Policies are written where the token is from.
     login(&["reader"]).args(["--namespace", "above/below", "--auth-namespace", "above"]).is_refused(
         "vault-exec: read secret/a: permission denied (403)\n\
-         hint: a policy of the token must hold\n\
+         hint: a policy of the token must contain\n\
          path \"below/secret/a\" {\n  capabilities = [\"read\"]\n}\n",
     );
     assert_eq!(parent.token_count(), before);
@@ -66,8 +66,8 @@ fn a_token_of_a_child_namespace_reads_nothing_in_its_parent() {
     let before = child.token_count();
     vault.args(["--namespace", "upper", "--auth-namespace", "upper/lower"]).is_refused(
         "vault-exec: read secret/a: permission denied (403): \
-         the token is of namespace `upper/lower`, and the secret is outside of it\n\
-         hint: log in in the namespace of the secret, or in one above it, with --auth-namespace\n",
+         the token belongs to namespace `upper/lower`, and the secret is outside it\n\
+         hint: log in to the namespace of the secret, or one above it, with --auth-namespace\n",
     );
     assert_eq!(child.token_count(), before);
 }

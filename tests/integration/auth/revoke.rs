@@ -118,7 +118,7 @@ fn the_token_is_revoked_after_a_failed_read() {
     let vault = with_approle(&json!({}));
     vault.clone().args(["--path", "{kv}/b"]).is_refused(
         "vault-exec: read {kv}/b: permission denied (403)\n\
-         hint: a policy of the token must hold\n\
+         hint: a policy of the token must contain\n\
          path \"{kv}/b\" {\n  capabilities = [\"read\"]\n}\n",
     );
     assert_eq!(vault.requests().last().unwrap(), REVOKE);
@@ -186,7 +186,7 @@ fn a_token_with_too_few_uses_is_reported() {
     vault.post("sys/policies/acl/{kv}", &policy("{kv}/b"));
     vault.is_refused(
         "vault-exec: read {kv}/a: permission denied (403)\n\
-         hint: a policy of the token must hold\n\
+         hint: a policy of the token must contain\n\
          path \"{kv}/a\" {\n  capabilities = [\"read\"]\n}\n",
     );
     let requests = vault.requests();
@@ -198,7 +198,7 @@ fn a_token_with_too_few_uses_is_reported() {
 #[track_caller]
 fn does_not_suffice(vault: &TestVault) {
     let outcome = vault.run(["echo", "the program was started"]).exits(125).stdout_is("");
-    let end = ": permission denied (403): the token of the login was good for fewer requests than this takes\n\
+    let end = ": permission denied (403): the login token allows fewer requests than are needed\n\
                hint: raise token_num_uses of the role, or save requests with --kv and --mount\n";
     assert!(outcome.stderr.ends_with(end), "{outcome}");
     assert_no_secrets(vault, &outcome);
@@ -211,7 +211,7 @@ fn a_failed_revocation_is_a_warning() {
     let forever = r#"path "auth/token/revoke-self" { capabilities = ["deny"] }"#;
     vault.post("sys/policies/acl/forever-{kv}", &json!({"policy": forever}));
     let warning = |why: &str| {
-        format!("vault-exec: the token of the login could not be revoked and lives on until it expires: {why}\n")
+        format!("vault-exec: the login token could not be revoked and stays valid until it expires: {why}\n")
     };
     vault.environ().has("K", VALUE).stderr_is(&warning("403"));
     vault.enters();

@@ -15,9 +15,10 @@ fn works(vault: &TestVault) {
     vault.environ().has("K", "v");
 }
 
-const NONE: &str = "vault-exec: no token: VAULT_TOKEN is not set, --token-file is not given and \
-                    there is no {home}/.vault-token\n\
-                    hint: set VAULT_TOKEN, name a --token-file, choose an --auth method, or log in with `bao login` or `vault login`\n";
+const NONE: &str = "vault-exec: no token: VAULT_TOKEN is not set, --token-file is not given and {home}/.vault-token \
+    does not exist\n\
+                    hint: set VAULT_TOKEN, give a --token-file, choose an --auth method, or log in with `bao login` \
+                    or `vault login`\n";
 
 #[test]
 fn the_token_comes_from_a_variable() {
@@ -70,11 +71,11 @@ fn a_token_with_an_unprintable_character_is_never_sent() {
     let vault = without_token().recorded();
     for inner in ["\n", "\r\nX-Evil: 1\r\n", "\t", "\x07", "\x7f", "ü"] {
         let damaged = format!("bed-{inner}-token");
-        let what = if inner == "ü" { "a character that no token has" } else { "an unprintable character" };
+        let what = if inner == "ü" { "a character is not allowed in a token" } else { "unprintable character" };
         let message = |from: &str| {
             format!(
-                "vault-exec: {from}: it holds {what}\n\
-                 hint: it was damaged on its way: write it anew, on one line\n"
+                "vault-exec: {from}: {what}\n\
+                 hint: probably corrupted on its way: write it again, on one line\n"
             )
         };
         vault.clone().env("VAULT_TOKEN", &damaged).fails(&message("VAULT_TOKEN")).asked([]);
@@ -91,9 +92,7 @@ fn a_token_with_an_unprintable_character_is_never_sent() {
 
 #[test]
 fn an_empty_token_is_an_error() {
-    let message = |from: &str| {
-        format!("vault-exec: {from}: it is empty\nhint: write the credential into it, or choose another one\n")
-    };
+    let message = |from: &str| format!("vault-exec: {from}: empty\nhint: set the credential, or use another source\n");
     let vault = without_token().recorded();
     for empty in ["", " \n"] {
         let vault = vault.clone().file("token", empty).file(".vault-token", empty);
@@ -106,7 +105,7 @@ fn an_empty_token_is_an_error() {
 #[test]
 fn an_unreadable_token_file_is_an_error() {
     let vault = without_token().recorded();
-    let hint = "hint: check that it is there, and that the user vault-exec runs as may read it\n";
+    let hint = "hint: check that it exists and that the user of vault-exec can read it\n";
     let missing = format!("No such file or directory\n{hint}");
     vault
         .clone()
@@ -134,8 +133,8 @@ fn an_unreadable_token_file_is_an_error() {
 fn a_secret_in_place_of_a_file_name_is_not_printed() {
     let message = |from: &str| {
         format!(
-            "vault-exec: {from}: it wants the name of a file, and there is none of this name\n\
-             hint: check the name, which is not repeated here: it may be the secret itself\n"
+            "vault-exec: {from}: the value must be the name of a file, and no such file exists\n\
+             hint: check the name, which is not shown because it may be the secret itself\n"
         )
     };
     let vault = without_token().recorded();
@@ -153,5 +152,5 @@ fn without_a_token_the_message_names_its_sources() {
     vault.fails(NONE).asked([]);
     vault.clone().env("VAULT_TOKEN", "").fails(NONE).asked([]);
     vault.clone().env("HOME", "/dev/null").fails(&NONE.replace("{home}", "/dev/null")).asked([]);
-    vault.without("HOME").fails(&NONE.replace("there is no {home}/.vault-token", "HOME is not set")).asked([]);
+    vault.without("HOME").fails(&NONE.replace("{home}/.vault-token does not exist", "HOME is not set")).asked([]);
 }

@@ -7,7 +7,8 @@ use crate::support::canary::assert_no_secrets;
 use crate::support::openbao::ROOT;
 use crate::support::vault::TestVault;
 
-const UNWRAP_HINT: &str = "hint: get a new one; if nobody should have used this one, treat what it held as stolen\n";
+const UNWRAP_HINT: &str = "hint: get a new one; if this one should not have been used before, treat its content as \
+    stolen\n";
 
 #[test]
 fn a_wrapped_secret_id_is_unwrapped_once() {
@@ -31,7 +32,10 @@ fn a_wrapping_token_without_a_secret_id_is_an_error() {
     let vault = vault.clone().env("VAULT_ROLE_ID", vault.approle(&json!({}))).args(["--secret-id-wrapped"]);
     let wrapped = || Api::shared().wrapped("sys/wrapping/wrap", &json!({"password": "canary"}));
     let outcome = vault.clone().env("VAULT_SECRET_ID", wrapped());
-    outcome.fails("vault-exec: log in at auth/approle: unwrap the secret_id: no secret_id was wrapped in it\n");
+    outcome.fails(
+        "vault-exec: log in at auth/approle: unwrap the secret_id: the wrapping token contains no \
+        secret_id\n",
+    );
 }
 
 #[test]
@@ -55,7 +59,7 @@ fn a_wrapped_token_is_unwrapped_once() {
     vault
         .clone()
         .env("VAULT_TOKEN", other)
-        .fails("vault-exec: unwrap the token (VAULT_TOKEN): no token was wrapped in it\n");
+        .fails("vault-exec: unwrap the token (VAULT_TOKEN): the wrapping token contains no token\n");
     vault.env("VAULT_TOKEN", ROOT).is_refused(&format!(
         "vault-exec: unwrap the token (VAULT_TOKEN): \
          the wrapping token is used up, expired or unknown to this server\n{UNWRAP_HINT}"

@@ -53,7 +53,7 @@ fn text_of(outcome: &Outcome) -> String {
 /// The lines after the variables with a root token.
 const REST: &str = "\
 server    {addr}
-trust     anybody, over plain HTTP
+trust     any server, over plain HTTP
 login     token from VAULT_TOKEN
 token     does not expire; policies root
 memory    locked
@@ -168,13 +168,13 @@ fn a_check_reports_all_problems() {
         .args(["--set", "A={user}:{pasword}", "--file", "B={user}", "--require", "NEEDED", "--require", "A"]);
     let problems = "\
 \nread {kv}/closed: permission denied (403)
-hint: a policy of the token must hold
+hint: a policy of the token must contain
 path \"{kv}/data/closed\" {
   capabilities = [\"read\"]
 }
 
 read {kv}/absent: no such secret
-hint: `bao kv list {kv}` shows what is there; --optional-path lets it be absent
+hint: `bao kv list {kv}` lists the secrets; --optional-path allows it to be missing
 
 --set A: column 8: unknown key `pasword`
 hint: did you mean `password`?
@@ -232,7 +232,7 @@ fn the_json_report_has_these_fields() {
     assert!(rest["program"].as_str().unwrap().ends_with("/sh"));
     rest.remove("program");
     let expected = json!({
-        "ok": true, "server": vault.fill("{addr}"), "trust": "anybody, over plain HTTP",
+        "ok": true, "server": vault.fill("{addr}"), "trust": "any server, over plain HTTP",
         "login": "token from VAULT_TOKEN", "token": {"ttl": null, "policies": ["root"]}, "problems": []
     });
     assert_eq!(Value::from(rest), expected);
@@ -265,12 +265,12 @@ fn a_check_reports_an_unreachable_server() {
     let outcome = vault.clone().args(["--check"]).alone().exits(125);
     let table = "\
 server    http://127.0.0.1:1
-trust     anybody, over plain HTTP
+trust     any server, over plain HTTP
 login     token from VAULT_TOKEN
 ";
     let shown = text_of(&outcome);
     assert!(shown.starts_with(table), "{outcome}");
-    let problem = "\nread secret/app: http://127.0.0.1:1: connection refused; gave up after 1 try (--attempts)\n\
+    let problem = "\nread secret/app: http://127.0.0.1:1: connection refused; gave up after 1 attempt (--attempts)\n\
                    hint: check that the server runs and is reachable; the address is from VAULT_ADDR\n";
     assert!(shown.contains(problem), "{outcome}");
     let told = vault.json(125);
@@ -280,8 +280,8 @@ login     token from VAULT_TOKEN
 
 #[test]
 fn format_needs_check() {
-    app().args(["--format", "json"]).fails("vault-exec: --format: it needs --check as well\n");
-    app().args(["--check", "--format", "xml"]).alone_fails("vault-exec: --format: `xml` is not text or json\n");
+    app().args(["--format", "json"]).fails("vault-exec: --format requires --check\n");
+    app().args(["--check", "--format", "xml"]).alone_fails("vault-exec: --format: `xml`: expected text or json\n");
     let vault = app().env("VAULT_EXEC_CHECK", "true").env("VAULT_EXEC_FORMAT", "json");
     let outcome = vault.run(["echo", "the program was started"]).exits(0).stderr_is("");
     assert!(outcome.stdout.starts_with(b"{\n"), "{outcome}");
@@ -295,7 +295,7 @@ fn a_check_reports_its_login_and_revokes_the_token() {
 K         {kv}/a#k
 
 server    {addr}
-trust     anybody, over plain HTTP
+trust     any server, over plain HTTP
 login     login at auth/approle
 token     expires in 1h; policies default, {kv}
 memory    locked
@@ -387,5 +387,5 @@ fn warnings_go_to_standard_error() {
     let vault = with_database("warns", &json!({"token_ttl": "3h"}));
     let outcome = vault.args(["--check", "--format", "json", "-v"]).alone().exits(0);
     serde_json::from_slice::<Value>(&outcome.stdout).unwrap_or_else(|error| panic!("{error}: {outcome}"));
-    assert!(outcome.stderr.contains("the server takes these values back"), "{outcome}");
+    assert!(outcome.stderr.contains("the server revokes these values"), "{outcome}");
 }

@@ -35,7 +35,7 @@ fn verbose_logs_each_step() {
         "read {kv}/a version 1, keys: 2",
         "read {kv}/b version 1, keys: 1",
         "{kv}/c is in {kv}/ of type kv",
-        "read {kv}/c: absent, which is allowed",
+        "read {kv}/c: missing, but optional",
         "BOTH from {kv}/a#both @1, replaces the inherited variable",
         "K from {kv}/b#k @1",
         "K from {kv}/a#k @1, not used: overridden by {kv}/b#k @1",
@@ -90,7 +90,7 @@ fn a_usage_error_is_json_too() {
     assert_eq!(told(&outcome, "error"), ["unexpected argument '--nonsense' found"]);
     let outcome =
         TestVault::bare().args(["--log-format", "json", "--kv", "3", "--path", "a/b"]).run(["true"]).exits(125);
-    assert_eq!(told(&outcome, "error"), ["--kv: `3` is not auto, 1 or 2"]);
+    assert_eq!(told(&outcome, "error"), ["--kv: `3`: expected auto, 1 or 2"]);
 }
 
 #[test]
@@ -140,9 +140,9 @@ fn an_unreachable_server_is_named_with_the_source_of_its_address() {
              hint: check that the server runs and is reachable; the address is from VAULT_ADDR\n"
         )
     };
-    vault.clone().args(["--attempts", "1"]).fails(&message("1 try"));
+    vault.clone().args(["--attempts", "1"]).fails(&message("1 attempt"));
     let waiting = "vault-exec: waiting for http://127.0.0.1:1: connection refused (for 1m at most)\n";
-    vault.clone().args(["--attempts", "2"]).fails(&(waiting.to_owned() + &message("2 tries")));
+    vault.clone().args(["--attempts", "2"]).fails(&(waiting.to_owned() + &message("2 attempts")));
     vault.args(["--timeout", "1500ms"]).fails(
         "vault-exec: waiting for http://127.0.0.1:1: connection refused (for 1s 500ms at most)\n\
          vault-exec: read a/b: http://127.0.0.1:1: connection refused; gave up after 1s 500ms (--timeout)\n\

@@ -3,7 +3,7 @@
 use crate::support::openbao::ROOT;
 use crate::support::vault::TestVault;
 
-const USAGE: &str = "hint: vault-exec --help lists the options; a program's own stand behind --\n";
+const USAGE: &str = "hint: vault-exec --help lists the options; those of the program come after --\n";
 
 /// A call without a server.
 fn typed<const N: usize>(args: [&str; N]) -> TestVault {
@@ -14,10 +14,10 @@ fn typed<const N: usize>(args: [&str; N]) -> TestVault {
 fn an_unknown_option_is_an_error_without_its_value() {
     let unknown = |option: &str| format!("vault-exec: unexpected argument '{option}' found\n");
     typed(["--pth", "a/b", "--", "true"])
-        .alone_fails(&(unknown("--pth") + "hint: did you mean --path? A program's own options stand behind --\n"));
+        .alone_fails(&(unknown("--pth") + "hint: did you mean --path? Options of the program come after --\n"));
     typed(["-x"]).alone_fails(&(unknown("-x") + USAGE));
     for token in [&["--token", ROOT][..], &["--token=bed-root-token"]] {
-        let hint = "hint: did you mean --token-file? A program's own options stand behind --\n";
+        let hint = "hint: did you mean --token-file? Options of the program come after --\n";
         typed([]).args(token.iter().copied()).fails(&(unknown("--token") + hint));
     }
     typed(["--path"]).alone_fails(&format!(
@@ -40,19 +40,19 @@ fn a_program_and_a_path_are_required() {
 #[test]
 fn an_invalid_value_is_an_error() {
     for (option, value, message) in [
-        ("--kv", "3", "`3` is not auto, 1 or 2\n"),
-        ("--case", "lower", "`lower` is not upper or keep\n"),
-        ("--on-conflict", "both", "`both` is not vault, env or error\n"),
-        ("--log-format", "xml", "`xml` is not text or json\n"),
-        ("--attempts", "few", "`few` is not a number from 1\n"),
-        ("--timeout", "soon", "`soon` is not a duration\nhint: for example 60s, 1m30s or 500ms\n"),
-        ("--timeout", "0", "`0` is not a duration\nhint: for example 60s, 1m30s or 500ms\n"),
-        ("--path", "a/b@0", "`a/b@0` is not a path: a version is a number from 1 behind the @\n"),
-        ("--path", "a//b", "`a//b` is not a path: it has an empty, `.` or `..` segment\n"),
-        ("--path", "a/../b", "`a/../b` is not a path: it has an empty, `.` or `..` segment\n"),
-        ("--path", "a/b\nc", "`a/b\\nc` is not a path: it has an unprintable character\n"),
-        ("--mount", "/", "`/` is not a path: it names nothing\n"),
-        ("--allow-name", "1A", "`1A` is a name that starts with a digit\n"),
+        ("--kv", "3", "`3`: expected auto, 1 or 2\n"),
+        ("--case", "lower", "`lower`: expected upper or keep\n"),
+        ("--on-conflict", "both", "`both`: expected vault, env or error\n"),
+        ("--log-format", "xml", "`xml`: expected text or json\n"),
+        ("--attempts", "few", "`few`: expected a number from 1\n"),
+        ("--timeout", "soon", "`soon`: expected a duration such as 60s, 1m30s or 500ms\n"),
+        ("--timeout", "0", "`0`: expected a duration such as 60s, 1m30s or 500ms\n"),
+        ("--path", "a/b@0", "`a/b@0`: expected a version number from 1 after the `@`\n"),
+        ("--path", "a//b", "`a//b`: expected a path without empty, `.` or `..` segments\n"),
+        ("--path", "a/../b", "`a/../b`: expected a path without empty, `.` or `..` segments\n"),
+        ("--path", "a/b\nc", "`a/b\\nc`: expected a path without control characters\n"),
+        ("--mount", "/", "`/`: expected a path\n"),
+        ("--allow-name", "1A", "`1A`: expected a variable name: letters, digits and `_`, no digit first\n"),
     ] {
         typed(["--path", "a/b", option, value]).fails(&format!("vault-exec: {option}: {message}"));
         let variable = format!("VAULT_EXEC_{}", option.trim_start_matches('-').replace('-', "_").to_uppercase());
@@ -60,26 +60,19 @@ fn an_invalid_value_is_an_error() {
             typed(["--path", "a/b"]).env(&variable, value).fails(&format!("vault-exec: {variable}: {message}"));
         }
     }
-    typed(["--path", "secret"]).fails(
-        "vault-exec: --path: `secret` is a mount, but no secret in it\n\
-         hint: name a secret below it, for example secret/app\n",
-    );
+    typed(["--path", "secret"])
+        .fails("vault-exec: --path: `secret`: expected a mount and a secret in it, such as secret/app\n");
 }
 
 #[test]
 fn an_invalid_address_is_an_error() {
-    for (address, shown, fault) in [
-        ("localhost:8200", "localhost:8200", "it starts with none of https://, http:// and unix:///"),
-        ("vault.example.com", "vault.example.com", "it is no URL"),
-        ("http://127.0.0.1/?x", "http://127.0.0.1/…", "it has a `?` or a `#`"),
-        ("https://me:hunter2@vault", "https://…@vault", "it holds a user name"),
+    for (address, shown, expected) in [
+        ("localhost:8200", "localhost:8200", "an address that starts with https://, http:// or unix:///"),
+        ("vault.example.com", "vault.example.com", "a URL such as https://vault.example.com:8200"),
+        ("http://127.0.0.1/?x", "http://127.0.0.1/…", "an address without `?` and `#`"),
+        ("https://me:hunter2@vault", "https://…@vault", "an address without a user name"),
     ] {
-        let message = |from: &str| {
-            format!(
-                "vault-exec: {from}: `{shown}` is not an address: {fault}\n\
-                 hint: for example https://vault.example.com:8200\n"
-            )
-        };
+        let message = |source: &str| format!("vault-exec: {source}: `{shown}`: expected {expected}\n");
         typed(["--path", "a/b", "--address", address]).fails(&message("--address"));
         typed(["--path", "a/b"]).env("VAULT_ADDR", address).fails(&message("VAULT_ADDR"));
     }
@@ -102,10 +95,10 @@ fn a_password_in_an_address_is_not_printed() {
 
 #[test]
 fn a_secret_in_place_of_a_flag_or_a_name_is_not_printed() {
-    let hint = "hint: vault-exec --help lists the options; a program's own stand behind --\n";
+    let hint = "hint: vault-exec --help lists the options; those of the program come after --\n";
     for switch in ["--unwrap-token", "--keep-token", "--secret-id-wrapped"] {
         typed(["--path", "a/b", &format!("{switch}=hunter2")])
-            .fails(&format!("vault-exec: {switch}: it takes no value\n{hint}"));
+            .fails(&format!("vault-exec: {switch} takes no value\n{hint}"));
         let variable = format!("VAULT_EXEC_{}", switch.trim_start_matches("--").replace('-', "_").to_uppercase());
         let vault = typed(["--path", "a/b", "--auth", "approle", "--role-id", "me"]);
         let stderr = vault.env(variable, "hunter2").run(["true"]).exits(125).stderr;
@@ -113,7 +106,7 @@ fn a_secret_in_place_of_a_flag_or_a_name_is_not_printed() {
     }
     for option in ["--set", "--file"] {
         typed(["--path", "a/b", option, "postgres://me:hunter2@db/x?a=b"]).fails(&format!(
-            "vault-exec: {option}: in front of the = stands a name with a character outside A-Z, a-z, 0-9 and _\n"
+            "vault-exec: {option}: expected a variable name before the `=`: letters, digits and `_`, no digit first\n"
         ));
     }
 }
@@ -128,10 +121,10 @@ fn flags_in_variables_follow_go() {
         vault.clone().env("VAULT_EXEC_PRISTINE", no).environ().has("A", "1");
     }
     for wrong in ["yes", "on", "tRUE", " 1"] {
-        vault.clone().env("VAULT_SKIP_VERIFY", wrong).fails(
-            "vault-exec: VAULT_SKIP_VERIFY: it is neither true nor false\n\
-             hint: 1, t, true or 0, f, false; empty is false\n",
-        );
+        vault
+            .clone()
+            .env("VAULT_SKIP_VERIFY", wrong)
+            .fails("vault-exec: VAULT_SKIP_VERIFY: expected true, t, 1, false, f or 0\n");
     }
 }
 
@@ -147,7 +140,7 @@ fn the_sources_of_the_address_have_an_order() {
     works(vault.clone().env("VAULT_EXEC_ADDRESS", "").args(["--address", ""]));
     works(vault.clone().args(["--address", &format!("{right}/")]));
     vault.env("BAO_ADDR", "").fails(
-        "vault-exec: read {kv}/a: https://127.0.0.1:8200: connection refused; gave up after 1 try (--attempts)\n\
+        "vault-exec: read {kv}/a: https://127.0.0.1:8200: connection refused; gave up after 1 attempt (--attempts)\n\
          hint: check that the server runs and is reachable; the address is from the default\n",
     );
 }

@@ -47,12 +47,12 @@ fn a_found_project_file_cannot_set_where_credentials_go() {
         vault.project_fails(
             ":2:1",
             &format!(
-                "`{key}` is refused in a file that was found, not named\n\
-                 hint: if you trust the file, name it with --config; else give the option yourself, or --no-config"
+                "`{key}` is refused in a project file that --config did not name\n\
+                 hint: if you trust the file, name it with --config; otherwise give the option yourself, or --no-config"
             ),
         );
         let named = vault.args(["--config", NAME]).run(["true"]);
-        assert!(!named.stderr.contains("refused in a file"), "{named}");
+        assert!(!named.stderr.contains("refused in a project file"), "{named}");
     }
 }
 
@@ -75,9 +75,11 @@ fn a_named_project_file_may_set_everything() {
 
 #[test]
 fn a_found_project_file_sets_no_dangerous_name() {
-    let hint = "hint: if you trust the file, name it with --config; else give the option yourself, or --no-config";
+    let hint = "hint: if you trust the file, name it with --config; otherwise give the option yourself, or --no-config";
     let message = |name: &str| {
-        format!("{name} can make a program run code, which a file that was found, not named, must not\n{hint}")
+        format!(
+            "{name}, which can make a program run code, is refused in a project file that --config did not name\n{hint}"
+        )
     };
     for (text, place, name) in [
         ("[set]\nA = \"x\"\nLD_PRELOAD = \"./evil.so\"", ":3:1", "LD_PRELOAD"),
@@ -102,7 +104,7 @@ fn a_project_file_that_others_may_write_is_refused() {
     let hint = ", or name it with --config if you trust it";
     for open in [0o664, 0o646, 0o666, 0o620] {
         mode(open);
-        vault.project_fails("", &format!("others may write to it\nhint: chmod go-w it{hint}"));
+        vault.project_fails("", &format!("writable by other users\nhint: chmod go-w it{hint}"));
         vault.clone().args(["--config", NAME]).environ().has("USER", "me");
     }
     mode(0o644);
@@ -117,16 +119,14 @@ fn a_project_file_of_another_user_is_refused() {
     let path = vault.fill("{home}/.vault-exec.toml");
     let hint = ", or name it with --config if you trust it";
     chown(&path, Some(65534), None).unwrap();
-    vault.project_fails("", &format!("it belongs to somebody else\nhint: chown it{hint}"));
-    vault.clone().at("{home}/below").project_fails("", &format!("it belongs to somebody else\nhint: chown it{hint}"));
+    vault.project_fails("", &format!("owned by another user\nhint: chown it{hint}"));
+    vault.clone().at("{home}/below").project_fails("", &format!("owned by another user\nhint: chown it{hint}"));
     vault.clone().args(["--config", NAME]).environ().has("USER", "me");
     // A link is as good as what it leads to.
     let link = vault.clone().at("{home}/linked");
     fs::create_dir_all(vault.fill("{home}/linked")).unwrap();
     symlink(&path, vault.fill("{home}/linked/.vault-exec.toml")).unwrap();
-    link.fails(&format!(
-        "vault-exec: {{home}}/linked/.vault-exec.toml: it belongs to somebody else\nhint: chown it{hint}\n"
-    ));
+    link.fails(&format!("vault-exec: {{home}}/linked/.vault-exec.toml: owned by another user\nhint: chown it{hint}\n"));
 }
 
 /// Starts a copy of vault-exec as another user, in a directory of the home.
@@ -148,10 +148,11 @@ fn a_project_file_may_be_owned_by_root_or_the_user() {
     chown(&path, Some(65534), None).unwrap();
     as_somebody(vault.clone(), 65534, ".").environ().has("USER", "me");
     let hint = "hint: chown it, or name it with --config if you trust it";
-    as_somebody(vault.clone(), 65533, ".").project_fails("", &format!("it belongs to somebody else\n{hint}"));
+    as_somebody(vault.clone(), 65533, ".").project_fails("", &format!("owned by another user\n{hint}"));
 
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-    let readable = "hint: it must be there and readable text; --config names another file, --no-config does without";
+    let readable =
+        "hint: it must exist and be readable UTF-8 text; --config names another file, --no-config reads none";
     as_somebody(vault.clone(), 65533, ".").project_fails("", &format!("Permission denied\n{readable}"));
     as_somebody(vault.args(["--no-config"]), 65533, ".").fails(NO_PATH);
 }

@@ -111,44 +111,30 @@ pub(crate) fn refuses(name: &str, host: &str, stderr: &str) {
 }
 
 /// The hint about an unknown authority.
-pub(crate) const UNKNOWN: &str = "hint: give the authority that signed it with --ca-cert or VAULT_CACERT\n";
+pub(crate) const UNKNOWN: &str = "hint: give the CA certificate with --ca-cert or VAULT_CACERT\n";
 
 /// The hint about a certificate that is not valid now.
-pub(crate) const CLOCK: &str = "hint: renew the server's certificate, or set the clock of this machine\n";
+pub(crate) const CLOCK: &str = "hint: renew the server's certificate, or correct the clock of this machine\n";
 
 /// The hint about a certificate for another name.
-pub(crate) const NAME: &str = "hint: write an address that the certificate is for (this one is from VAULT_ADDR), \
-                    or say with --tls-server-name what it is for\n";
+pub(crate) const NAME: &str = "hint: use an address that the certificate names (this one is from VAULT_ADDR), \
+                    or give its name with --tls-server-name\n";
 
-const VERSION: &str = "hint: TLS 1.2 or 1.3 is needed, and the server may want a --client-cert and --client-key\n";
+const VERSION: &str = "hint: the server must support TLS 1.2 or 1.3, and may require --client-cert and --client-key\n";
 
-const UNCHECKED: &str = "vault-exec: the server's certificate is not checked: anyone in between can read the secrets\n";
-
-/// Standard error without the times of `-v`.
-fn untimed(outcome: &Outcome) -> String {
-    let line = |line: &str| match line.strip_prefix("vault-exec: [").and_then(|rest| rest.split_once(" ms] ")) {
-        Some((_, message)) => format!(
-            "vault-exec: {message}
-"
-        ),
-        None => format!(
-            "{line}
-"
-        ),
-    };
-    outcome.stderr.lines().map(line).collect()
-}
+const UNCHECKED: &str = "vault-exec: the server's certificate is not verified: anyone on the network path can read \
+    the secrets\n";
 
 fn unknown() -> String {
-    let why = "the server's certificate is from an unknown authority";
+    let why = "the server's certificate is signed by an unknown authority";
     format!("vault-exec: read secret/a: {{addr}}: {why}\n{UNKNOWN}")
 }
 
 #[test]
 fn a_self_signed_certificate_can_be_a_trust_anchor_unless_it_is_a_ca() {
     works(&vault("leaf").args(["--ca-cert", &path_of("leaf.pem")]));
-    let stderr = "vault-exec: read secret/a: {addr}: the server's certificate is that of an authority (CA:TRUE)\n\
-                  hint: sign another one for the server with it, or make it anew with basicConstraints=CA:FALSE\n";
+    let stderr = "vault-exec: read secret/a: {addr}: the server's certificate is a CA certificate (CA:TRUE)\n\
+                  hint: issue a server certificate with it, or recreate it with basicConstraints=CA:FALSE\n";
     vault("self").args(["--ca-cert", &path_of("self.pem")]).fails(stderr);
     vault("self").fails(stderr);
 }
@@ -167,7 +153,7 @@ fn the_certificate_must_match_the_address() {
 fn tls_1_2_and_1_3_are_accepted_and_older_versions_refused() {
     works(&trusting("tls12"));
     works(&trusting("tls13"));
-    refuses("tls10", "127.0.0.1", &format!("the server refused the TLS handshake (ProtocolVersion)\n{VERSION}"));
+    refuses("tls10", "127.0.0.1", &format!("the server rejected the TLS handshake (ProtocolVersion)\n{VERSION}"));
 }
 
 #[test]
@@ -213,7 +199,7 @@ fn a_given_ca_is_the_only_trust_anchor() {
 #[ignore = "root: makes a mount namespace"]
 fn without_a_system_store_the_bundled_one_is_used() {
     let bundled = format!(
-        "trust {} authorities, the bundled ones, since the system has none\n",
+        "trust {} bundled CA certificates, because the system has none\n",
         webpki_roots::TLS_SERVER_ROOTS.len()
     );
     let hide = "for dir in /etc/ssl /etc/pki; do [ ! -d $dir ] || mount -t tmpfs none $dir; done; true";
@@ -224,13 +210,13 @@ fn without_a_system_store_the_bundled_one_is_used() {
     {
         let vault = vault.args(["-vv"]);
         let outcome = vault.run(["echo", "the program was started"]).exits(125).stdout_is("");
-        let told = untimed(&outcome);
+        let told = outcome.untimed_stderr();
         assert!(told.contains(&format!("vault-exec: {bundled}")), "{outcome}");
         assert!(told.ends_with(&vault.fill(&unknown())), "{outcome}");
     }
     let outcome = trusting("good").args(["-vv"]).environ();
-    let only = format!("vault-exec: trust 1 authority, from --ca-cert: {} and no others\n", path_of("ca"));
-    assert!(untimed(&outcome).contains(&only), "{outcome}");
+    let only = format!("vault-exec: trust 1 CA certificate from --ca-cert: {}\n", path_of("ca"));
+    assert!(outcome.untimed_stderr().contains(&only), "{outcome}");
 }
 
 #[test]
@@ -248,8 +234,9 @@ fn a_client_certificate_is_sent_if_the_server_requests_it() {
 
 #[test]
 fn a_missing_or_untrusted_client_certificate_is_not_retried() {
-    let wanted = "hint: it wants a certificate that it believes: give one with --client-cert and --client-key\n";
-    let alert = |alert: &str, hint: &str| format!("the server refused the TLS handshake ({alert})\n{hint}");
+    let wanted = "hint: the server requires a trusted client certificate: give one with --client-cert and \
+        --client-key\n";
+    let alert = |alert: &str, hint: &str| format!("the server rejected the TLS handshake ({alert})\n{hint}");
     refuses("mutual", "127.0.0.1", &alert("CertificateRequired", wanted));
     refuses("mutual12", "127.0.0.1", &alert("HandshakeFailure", VERSION));
     // In TLS 1.3 the server hangs up on a request that is already on its way.
@@ -275,24 +262,23 @@ fn an_invalid_client_certificate_is_an_error_before_any_request() {
     let with =
         |certificate: &str, key: &str| vault.clone().args(["--client-cert", certificate]).env("VAULT_CLIENT_KEY", key);
     with(&me, &path_of("stranger.key")).fails(&format!(
-        "vault-exec: --client-cert: {me}: the certificate and the key do not belong together\n\
+        "vault-exec: --client-cert: {me}: the certificate and the key do not match\n\
          hint: the key is from VAULT_CLIENT_KEY: {}\n",
         path_of("stranger.key")
     ));
-    let certificate =
-        "it holds no certificate\nhint: it must hold PEM text that starts with -----BEGIN CERTIFICATE-----\n";
+    let certificate = "no certificate found\nhint: expected PEM text that starts with -----BEGIN CERTIFICATE-----\n";
     with("garbage", &key).fails(&format!("vault-exec: --client-cert: garbage: {certificate}"));
     with(&key, &key).fails(&format!("vault-exec: --client-cert: {key}: {certificate}"));
-    let private = "it holds no private key\n\
-                   hint: it must hold PEM text such as -----BEGIN PRIVATE KEY-----, not encrypted\n";
+    let private = "no private key found\n\
+                   hint: expected PEM text such as -----BEGIN PRIVATE KEY-----, not encrypted\n";
     with(&me, "garbage").fails(&format!("vault-exec: VAULT_CLIENT_KEY: garbage: {private}"));
     with(&me, &me).fails(&format!("vault-exec: VAULT_CLIENT_KEY: {me}: {private}"));
     let missing = "No such file or directory\n\
-                   hint: check that it is there, and that the user vault-exec runs as may read it\n";
+                   hint: check that it exists and that the user of vault-exec can read it\n";
     with("none.pem", &key).fails(&format!("vault-exec: --client-cert: none.pem: {missing}"));
     with(&me, "/none.key").fails(&format!("vault-exec: VAULT_CLIENT_KEY: /none.key: {missing}"));
-    vault.clone().args(["--client-cert", &me]).fails("vault-exec: --client-cert: it needs --client-key as well\n");
-    vault.env("VAULT_CLIENT_KEY", &key).fails("vault-exec: VAULT_CLIENT_KEY: it needs --client-cert as well\n");
+    vault.clone().args(["--client-cert", &me]).fails("vault-exec: --client-cert requires --client-key\n");
+    vault.env("VAULT_CLIENT_KEY", &key).fails("vault-exec: VAULT_CLIENT_KEY requires --client-cert\n");
     assert_eq!(tap.names(), []);
 }
 
@@ -321,7 +307,7 @@ fn a_server_name_must_be_a_host_name() {
         vault
             .clone()
             .args(["--tls-server-name", odd])
-            .fails(&format!("vault-exec: --tls-server-name: `{odd}` is not a host name\n"));
+            .fails(&format!("vault-exec: --tls-server-name: `{odd}`: expected a host name\n"));
     }
     assert_eq!(tap.names(), []);
 }
@@ -374,10 +360,9 @@ fn skip_verify_follows_the_false_values_of_go_and_empty_is_false() {
         ("BAO_SKIP_VERIFY", "on"),
         ("VAULT_EXEC_TLS_SKIP_VERIFY", "y"),
     ] {
-        vault("theirs").env(variable, odd).fails(&format!(
-            "vault-exec: {variable}: it is neither true nor false\n\
-             hint: 1, t, true or 0, f, false; empty is false\n"
-        ));
+        vault("theirs")
+            .env(variable, odd)
+            .fails(&format!("vault-exec: {variable}: expected true, t, 1, false, f or 0\n"));
     }
 }
 
@@ -397,6 +382,6 @@ fn a_wrong_scheme_is_not_retried() {
     let port = SITE.server.authority.rsplit_once(':').unwrap().1.parse().unwrap();
     at("127.0.0.1", port).fails(
         "vault-exec: read secret/a: {addr}: the server does not speak TLS\n\
-         hint: if it is meant to speak plain HTTP, write http:// (the address is from VAULT_ADDR)\n",
+         hint: if the server uses plain HTTP, write http:// (the address is from VAULT_ADDR)\n",
     );
 }

@@ -159,7 +159,7 @@ fn starts_succeed_while_the_leader_is_killed() {
     );
     io::stderr().write_all(told.as_bytes()).unwrap();
     // A token that the leader issued just before its death cannot be revoked, which is a warning.
-    let unrevoked = "vault-exec: the token of the login could not be revoked and lives on until it expires: ";
+    let unrevoked = "vault-exec: the login token could not be revoked and stays valid until it expires: ";
     for line in reasons.iter().flat_map(|reason| reason.lines()) {
         let waiting = line.starts_with("vault-exec: waiting for https://vault.test:");
         assert!(waiting || line.starts_with(unrevoked), "{line}");

@@ -242,8 +242,9 @@ fn the_password_of_a_proxy_is_sent_and_not_printed() {
     works(&vault().args(["--proxy", &right]));
     works(&vault().env("HTTPS_PROXY", &right));
     let loud = vault().env("HTTPS_PROXY", &right).args(["-vv"]).environ().has("K", "v");
-    let refused = "vault-exec: read secret/a: {addr}: the proxy wants a user name and a password that it knows\n\
-                   hint: write them into its address, http://user:password@host:port, which is from HTTPS_PROXY\n";
+    let refused = "vault-exec: read secret/a: {addr}: proxy authentication required (407)\n\
+                   hint: put the user name and password into the proxy's address, http://user:password@host:port, \
+                   which is from HTTPS_PROXY\n";
     vault().env("HTTPS_PROXY", proxy.url()).fails(refused);
     // tinyproxy responds with 401 to a wrong password.
     let wrong = vault().env("HTTPS_PROXY", with("somebody:wr0ng-of-the-proxy"));
@@ -266,8 +267,8 @@ fn a_refusal_of_the_proxy_is_not_retried() {
 
 fn refusal(status: u16) -> String {
     format!(
-        "vault-exec: read secret/a: {{addr}}: the proxy does not connect us to the server ({status})\n\
-         hint: have the proxy let us through to the server, or do without it; it is from HTTPS_PROXY\n"
+        "vault-exec: read secret/a: {{addr}}: the proxy refused the connection to the server ({status})\n\
+         hint: allow the server's address in the proxy, or connect without it; the proxy is from HTTPS_PROXY\n"
     )
 }
 
@@ -276,7 +277,7 @@ fn refusal(status: u16) -> String {
 fn an_unreachable_server_behind_a_proxy_is_retried() {
     let proxy = Proxy::open();
     let vault = at("https://10.99.0.1:8299").args(["--proxy", &proxy.url(), "--timeout", "1s"]);
-    let why = "{addr}: the proxy does not connect us to the server (500)";
+    let why = "{addr}: the proxy refused the connection to the server (500)";
     vault.fails(&format!(
         "vault-exec: waiting for {why} (for 1s at most)\n\
          vault-exec: read secret/a: {why}; gave up after 1s (--timeout)\n{}",
@@ -309,8 +310,7 @@ fn hint(proxy: &str) -> String {
 fn an_invalid_proxy_is_an_error_without_its_value() {
     for odd in ["socks5://somebody:s3cr3t@10.99.0.2:1080", "http://", "http://somebody:s3cr3t@:1", "ftp://x", "a b"] {
         vault().env("HTTPS_PROXY", odd).fails(
-            "vault-exec: HTTPS_PROXY: not the address of an HTTP proxy\n\
-             hint: for example http://proxy.example.com:3128\n",
+            "vault-exec: HTTPS_PROXY: expected the address of an HTTP proxy such as http://proxy.example.com:3128\n",
         );
     }
 }

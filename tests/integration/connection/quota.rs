@@ -53,14 +53,14 @@ fn retry_after_of_a_rate_limit_is_honoured() {
 fn a_rate_limit_beyond_the_timeout_is_an_error() {
     let (_server, vault) = limited(1, 3600, false);
     works(&vault, "");
-    let hint = "hint: `bao status` and the server's log tell more; the address is from VAULT_ADDR\n";
+    let hint = "hint: see `bao status` and the server's log; the address is from VAULT_ADDR\n";
     vault.clone().args(["--timeout", "1s"]).fails(&format!(
         "vault-exec: waiting for {WHY} (for 1s at most)\n\
          vault-exec: read secret/a: {WHY}; gave up after 1s (--timeout)\n{hint}"
     ));
     vault.args(["--attempts", "2"]).fails(&format!(
         "vault-exec: waiting for {WHY} (for 1m at most)\n\
-         vault-exec: read secret/a: {WHY}; gave up after 2 tries (--attempts)\n{hint}"
+         vault-exec: read secret/a: {WHY}; gave up after 2 attempts (--attempts)\n{hint}"
     ));
 }
 
@@ -71,10 +71,10 @@ fn a_retry_after_beyond_the_timeout_is_an_error_at_once() {
     let start = Instant::now();
     let outcome = vault.run(["echo", "the program was started"]).exits(125).stdout_is("");
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
-    let (start, rest) = outcome.stderr.split_once("; it asks to wait ").expect(&outcome.stderr);
+    let (start, rest) = outcome.stderr.split_once("; the server asks to wait ").expect(&outcome.stderr);
     assert_eq!(start, vault.fill(&format!("vault-exec: read secret/a: {WHY}")));
     let (asked, end) = rest.split_once(", --timeout is ").expect(rest);
     // A second or two of the hour have passed.
     assert!(asked == "1h" || asked.starts_with("59m"), "{outcome}");
-    assert_eq!(end, "1m\nhint: `bao status` and the server's log tell more; the address is from VAULT_ADDR\n");
+    assert_eq!(end, "1m\nhint: see `bao status` and the server's log; the address is from VAULT_ADDR\n");
 }

@@ -8,7 +8,7 @@ use crate::support::fake_server::{FakeServer, Reply, UNREACHABLE};
 use crate::support::tls::LoopbackTls;
 use crate::support::vault::TestVault;
 const NOT_HTTP: &str = "the server does not speak HTTP\nhint: is this Vault's port? The address is from VAULT_ADDR\n";
-const CUT: &str = "the connection was closed before the answer was complete";
+const CUT: &str = "the connection was closed before the response was complete";
 
 fn secret() -> Reply {
     Reply::secret(&[("a", CANARY)])
@@ -36,7 +36,7 @@ fn a_server_that_is_not_http_is_an_error() {
     // What comes before the request has left is taken for a connection that went bad.
     let address = fake.url();
     let early =
-        format!("vault-exec: read secret/app: {address}: {CUT}; gave up after 1 try (--attempts)\n{UNREACHABLE}");
+        format!("vault-exec: read secret/app: {address}: {CUT}; gave up after 1 attempt (--attempts)\n{UNREACHABLE}");
     let late = format!("vault-exec: read secret/app: {address}: {NOT_HTTP}");
     assert!([early, late].contains(&outcome.stderr), "{outcome}");
 }
@@ -91,7 +91,7 @@ fn a_redirect_to_an_unreachable_server_is_retried() {
     let why = format!("redirected to {gone}: connection refused");
     let stderr = format!(
         "vault-exec: waiting for {{addr}}: {why} (for 1m at most)\n\
-         vault-exec: read secret/app: {{addr}}: {why}; gave up after 2 tries (--attempts)\n{UNREACHABLE}"
+         vault-exec: read secret/app: {{addr}}: {why}; gave up after 2 attempts (--attempts)\n{UNREACHABLE}"
     );
     fails(&fake.vault().args(["--attempts", "2"]), &stderr);
 }
@@ -103,7 +103,7 @@ fn a_redirect_never_leads_out_of_tls() {
     let target = format!("{}/v1/{CANARY}", active.url());
     let standby = FakeServer::answering_over_tls(tls.config.clone(), [Reply::redirect(307, &target)]);
     let stderr = format!(
-        "vault-exec: read secret/app: {{addr}}: redirected to {}, but it does not protect what is sent there\n\
+        "vault-exec: read secret/app: {{addr}}: redirected to {}, but that address is not encrypted\n\
          hint: give the address of the active server\n",
         active.url()
     );

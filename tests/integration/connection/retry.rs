@@ -55,7 +55,7 @@ fn retry_after_is_honoured() {
 fn a_retry_after_beyond_the_timeout_is_not_waited_for() {
     for (asked, shown) in [("100", "1m 40s"), ("3600", "1h")] {
         let fake = FakeServer::answering([Reply::status(429).header("Retry-After", asked), secret()]);
-        let why = format!("too many requests, or a standby (429); it asks to wait {shown}, --timeout is 5s");
+        let why = format!("too many requests, or a standby (429); the server asks to wait {shown}, --timeout is 5s");
         let stderr = format!("vault-exec: read secret/app: {{addr}}: {why}\n{NOT_READY}");
         fails_soon(&fake.vault().args(["--timeout", "5s"]), &stderr);
         assert_eq!(fake.asked(), [APP]);
@@ -66,7 +66,7 @@ fn a_retry_after_beyond_the_timeout_is_not_waited_for() {
 fn an_invalid_retry_after_is_ignored() {
     let fake = FakeServer::answering([Reply::status(503).header("Retry-After", &u64::MAX.to_string()), secret()]);
     let outcome = fake.vault().run(["echo", "the program was started"]).exits(125).stdout_is("").assert_no_canary();
-    assert!(outcome.stderr.contains("; it asks to wait "), "{outcome}");
+    assert!(outcome.stderr.contains("; the server asks to wait "), "{outcome}");
 
     for odd in ["99999999999999999999", "-1", "1.5", "soon", "Fri, 31 Dec 1999 23:59:59 GMT", ""] {
         let fake = FakeServer::answering([Reply::status(503).header("Retry-After", odd), secret()]);
@@ -81,7 +81,7 @@ fn attempts_limits_the_attempts() {
     let why = "{addr}: sealed or not ready (503)";
     let stderr = format!(
         "vault-exec: waiting for {why} (for 1m at most)\n\
-         vault-exec: read secret/app: {why}; gave up after 3 tries (--attempts)\n{NOT_READY}"
+         vault-exec: read secret/app: {why}; gave up after 3 attempts (--attempts)\n{NOT_READY}"
     );
     fails_soon(&fake.vault().args(["--attempts", "3"]), &stderr);
     assert_eq!(fake.asked(), [APP; 3]);
@@ -92,7 +92,7 @@ fn one_deadline_bounds_all_requests() {
     let paths = ["--path", "secret/b", "--path", "secret/c", "--timeout", "1s"];
     // One request uses the time up.
     let fake = FakeServer::answering([Reply::silence()]);
-    let stderr = format!("{{addr}}: no answer in time; gave up after 1s (--timeout)\n{UNREACHABLE}");
+    let stderr = format!("{{addr}}: no response in time; gave up after 1s (--timeout)\n{UNREACHABLE}");
     let outcome =
         fails_soon(&fake.vault().args(["--timeout", "1s"]), &format!("vault-exec: read secret/app: {stderr}"));
     drop(outcome);
@@ -113,7 +113,7 @@ fn the_program_never_starts_with_a_part_of_its_secrets() {
         let why = "{addr}: sealed or not ready (503)";
         let stderr = format!(
             "vault-exec: waiting for {why} (for 1m at most)\n\
-             vault-exec: read secret/{failing}: {why}; gave up after 2 tries (--attempts)\n{NOT_READY}"
+             vault-exec: read secret/{failing}: {why}; gave up after 2 attempts (--attempts)\n{NOT_READY}"
         );
         fails_soon(&fake.vault().args([option, "secret/b", "--attempts", "2"]), &stderr);
     }
@@ -127,7 +127,7 @@ fn an_optional_path_hides_only_absence() {
     let fake = FakeServer::answering([secret()])
         .and_at("secret/data/b", [Reply::status(403)])
         .and_at("auth/token/lookup-self", [Reply::answer(200, "{}")]);
-    let stanza = "hint: a policy of the token must hold\npath \"secret/data/b\" {\n  capabilities = [\"read\"]\n}\n";
+    let stanza = "hint: a policy of the token must contain\npath \"secret/data/b\" {\n  capabilities = [\"read\"]\n}\n";
     let vault = fake.vault().args(["--optional-path", "secret/b", "--kv", "2"]);
     fails_soon(&vault, &format!("vault-exec: read secret/b: permission denied (403)\n{stanza}"));
 }

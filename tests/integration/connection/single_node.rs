@@ -69,7 +69,7 @@ pub(crate) fn a_sealed_server_is_waited_for() {
     let vault = TestVault::bare().env("VAULT_ADDR", origin).args(["--path", "secret/a"]);
     let why = "{addr}: sealed or not ready (503)";
     let end = "gave up after 1s (--timeout)\n\
-               hint: `bao status` and the server's log tell more; the address is from VAULT_ADDR\n";
+               hint: see `bao status` and the server's log; the address is from VAULT_ADDR\n";
     let fails = |vault: &TestVault| {
         vault
             .clone()
@@ -111,7 +111,7 @@ pub(crate) fn a_server_that_is_killed_in_an_answer_is_waited_for() {
     let vault = TestVault::bare().env("VAULT_ADDR", format!("http://127.0.0.1:{relay}")).env("VAULT_TOKEN", &root);
     let vault = vault.args(["--path", "secret/a", "--kv", "1"]);
     let running = RunningProcess::start(vault.command(["printenv", "K"]));
-    let cut = "the connection was closed before the answer was complete";
+    let cut = "the connection was closed before the response was complete";
     let waiting = vault.fill(&format!("vault-exec: waiting for {{addr}}: {cut} (for 1m at most)\n"));
     running.await_stderr(&waiting);
     process = {

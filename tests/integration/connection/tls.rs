@@ -47,8 +47,8 @@ fn works(vault: &TestVault) {
     vault.environ().has("K", "v").stderr_is("");
 }
 
-const UNKNOWN: &str = "vault-exec: read secret/a: {addr}: the server's certificate is from an unknown authority\n\
-                       hint: give the authority that signed it with --ca-cert or VAULT_CACERT\n";
+const UNKNOWN: &str = "vault-exec: read secret/a: {addr}: the server's certificate is signed by an unknown authority\n\
+                       hint: give the CA certificate with --ca-cert or VAULT_CACERT\n";
 
 #[test]
 fn a_ca_can_be_given() {
@@ -98,8 +98,8 @@ fn the_certificate_must_name_the_host() {
     assert!(
         end.ends_with(
             ", not for 127.0.0.2\n\
-             hint: write an address that the certificate is for (this one is from VAULT_ADDR), or say with \
-             --tls-server-name what it is for\n"
+             hint: use an address that the certificate names (this one is from VAULT_ADDR), or give its name with \
+             --tls-server-name\n"
         ),
         "{outcome}"
     );
@@ -107,7 +107,8 @@ fn the_certificate_must_name_the_host() {
 
 #[test]
 fn skip_verify_warns() {
-    let warning = "vault-exec: the server's certificate is not checked: anyone in between can read the secrets\n";
+    let warning = "vault-exec: the server's certificate is not verified: anyone on the network path can read the \
+        secrets\n";
     vault().args(["--tls-skip-verify"]).environ().has("K", "v").stderr_is(warning);
     vault().env("VAULT_SKIP_VERIFY", "true").environ().has("K", "v").stderr_is(warning);
     vault().env("VAULT_SKIP_VERIFY", "").fails(UNKNOWN);
@@ -124,13 +125,13 @@ fn a_wrong_scheme_is_named() {
     let address = plain.fill("{addr}").replace("http:", "https:");
     plain.env("VAULT_ADDR", address).fails(
         "vault-exec: read {kv}/a: {addr}: the server does not speak TLS\n\
-         hint: if it is meant to speak plain HTTP, write http:// (the address is from VAULT_ADDR)\n",
+         hint: if the server uses plain HTTP, write http:// (the address is from VAULT_ADDR)\n",
     );
 }
 
 #[test]
 fn an_invalid_ca_is_an_error() {
-    let nothing = format!("it holds no certificate\n{PEM}");
+    let nothing = format!("no certificate found\n{PEM}");
     for text in ["", "garbage", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
         let vault = vault().file("ca.pem", text);
         vault.clone().args(["--ca-cert", "ca.pem"]).fails(&format!("vault-exec: --ca-cert: ca.pem: {nothing}"));
@@ -140,7 +141,7 @@ fn an_invalid_ca_is_an_error() {
         }
     }
     let missing = "No such file or directory\n\
-                   hint: check that it is there, and that the user vault-exec runs as may read it";
+                   hint: check that it exists and that the user of vault-exec can read it";
     vault().env("VAULT_CACERT", "/none").fails(&format!("vault-exec: VAULT_CACERT: /none: {missing}\n"));
     vault().args(["--ca-path", "/none"]).fails(&format!("vault-exec: --ca-path: /none: {missing}\n"));
     vault().args(["--ca-cert", "/"]).fails(&format!(
@@ -149,10 +150,10 @@ fn an_invalid_ca_is_an_error() {
     ));
 }
 
-const PEM: &str = "hint: it must hold PEM text that starts with -----BEGIN CERTIFICATE-----\n";
+const PEM: &str = "hint: expected PEM text that starts with -----BEGIN CERTIFICATE-----\n";
 
 #[test]
 fn a_damaged_ca_is_an_error_with_a_hint() {
     let damaged = vault().env("VAULT_CACERT_BYTES", "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n");
-    damaged.fails(&format!("vault-exec: VAULT_CACERT_BYTES: it is no PEM text\n{PEM}"));
+    damaged.fails(&format!("vault-exec: VAULT_CACERT_BYTES: not PEM text\n{PEM}"));
 }

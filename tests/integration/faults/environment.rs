@@ -178,7 +178,7 @@ pub(super) fn limits() -> Section {
     }
 }
 
-const NO_THREAD: &str = "vault-exec: read {kv}/a: {addr}: no thread is left to look the name up\n\
+const NO_THREAD: &str = "vault-exec: read {kv}/a: {addr}: cannot start a thread for the name lookup\n\
                          hint: raise the limit on processes (ulimit -u, docker run --pids-limit)\n";
 const UNLOCKED: &str = "vault-exec: --require-mlock: memory cannot be locked\n\
                         hint: raise the limit (ulimit -l unlimited, docker run --ulimit memlock=-1) or grant CAP_IPC_LOCK\n";
@@ -314,10 +314,11 @@ const DIR_FULL: &str = "vault-exec: --file F: /mnt/F: No space left on device\n\
 const DIR_READ_ONLY: &str = "vault-exec: --file F: /mnt/F: Read-only file system\n\
                              hint: the user of vault-exec must have write permission there\n";
 const HOMELESS: &str = "vault-exec: no token: VAULT_TOKEN is not set, --token-file is not given and HOME is not set\n\
-                        hint: set VAULT_TOKEN, name a --token-file, choose an --auth method, or log in with `bao login` or \
+                        hint: set VAULT_TOKEN, give a --token-file, choose an --auth method, or log in with `bao \
+                        login` or \
                         `vault login`\n";
 const HOME_CLOSED: &str = "vault-exec: /dev/shm/closed/.vault-token: Permission denied\n\
-                           hint: check that it is there, and that the user vault-exec runs as may read it\n";
+                           hint: check that it exists and that the user of vault-exec can read it\n";
 
 fn process() -> Vec<Row> {
     vec![

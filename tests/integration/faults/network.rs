@@ -152,7 +152,7 @@ fn names() -> Vec<Row> {
     ]
 }
 
-const LATE: &str = "vault-exec: waiting for {addr}: no answer in time (for 1m at most)";
+const LATE: &str = "vault-exec: waiting for {addr}: no response in time (for 1m at most)";
 
 /// The port of a server that reads once and then runs this function.
 fn peer(then: fn(TcpStream)) -> u16 {
@@ -174,11 +174,11 @@ fn tls(name: &str, effect: &Effect, then: fn(TcpStream)) -> Row {
 fn handshakes() -> Vec<Row> {
     let not_tls = at_once(
         "the server does not speak TLS",
-        "if it is meant to speak plain HTTP, write http:// (the address is from VAULT_ADDR)",
+        "if the server uses plain HTTP, write http:// (the address is from VAULT_ADDR)",
     );
     let alert = at_once(
-        "the server refused the TLS handshake (HandshakeFailure)",
-        "TLS 1.2 or 1.3 is needed, and the server may want a --client-cert and --client-key",
+        "the server rejected the TLS handshake (HandshakeFailure)",
+        "the server must support TLS 1.2 or 1.3, and may require --client-cert and --client-key",
     );
     vec![
         tls("closed instead of a handshake", &cut(), |client| drop(client.shutdown(Shutdown::Both))),
@@ -253,7 +253,7 @@ pub(super) fn section() -> Section {
         single_node::a_sealed_server_is_waited_for();
     }));
     let killed =
-        "vault-exec: waiting for {addr}: the connection was closed before the answer was complete (for 1m at most)";
+        "vault-exec: waiting for {addr}: the connection was closed before the response was complete (for 1m at most)";
     rows.push(single("a real server is killed in an answer, and started again", "retried", killed, true, || {
         single_node::a_server_that_is_killed_in_an_answer_is_waited_for();
     }));
@@ -268,7 +268,8 @@ pub(super) fn section() -> Section {
     }
 }
 
-const PATIENCE_OVER: &str = "vault-exec: read secret/app: {addr}: no answer in time; gave up after 1 try (--attempts)";
+const PATIENCE_OVER: &str = "vault-exec: read secret/app: {addr}: no response in time; gave up after 1 attempt \
+    (--attempts)";
 
 /// An invalid certificate ends the start at once, after one connection to a real server.
 fn certificate(name: &str, listener: &'static str, host: &'static str, why: &str, hint: &str) -> Row {
@@ -279,7 +280,7 @@ fn certificate(name: &str, listener: &'static str, host: &'static str, why: &str
 
 pub(super) fn certificates() -> Section {
     let other = |names: &str, host: &str| format!("the server's certificate is for {names}, not for {host}");
-    let unknown = "the server's certificate is from an unknown authority";
+    let unknown = "the server's certificate is signed by an unknown authority";
     Section {
         title: "The certificate",
         about: "Of a real server; one connection is made. A certificate that has expired or is not valid yet stands for a \
@@ -293,7 +294,7 @@ pub(super) fn certificates() -> Section {
             certificate("for another name", "other", "127.0.0.1", &other("other.test", "127.0.0.1"), NAME),
             certificate("for another name than a name", "other", "localhost", &other("other.test", "localhost"), NAME),
             certificate("for an address", "address", "localhost", &other("127.0.0.1", "localhost"), NAME),
-            certificate("for no name", "nameless", "localhost", &other("no name at all", "localhost"), NAME),
+            certificate("for no name", "nameless", "localhost", &other("no name", "localhost"), NAME),
         ],
     }
 }

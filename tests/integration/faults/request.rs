@@ -134,7 +134,7 @@ pub(super) fn again(why: &str) -> Effect {
 }
 
 pub(super) fn cut() -> Effect {
-    again("the connection was closed before the answer was complete")
+    again("the connection was closed before the response was complete")
 }
 
 pub(super) fn reset() -> Effect {
@@ -153,10 +153,10 @@ impl Effect {
             }
             Self::NotFromVault(status) => {
                 let hint = "hint: is this Vault's address? It is from VAULT_ADDR\n";
-                ("at once", format!("the server answered {status}, but not as Vault does\n{hint}"))
+                ("at once", format!("the response ({status}) is not in Vault's format\n{hint}"))
             }
             Self::Retried { why, hint } => ("retried", format!("{why}\n{hint}")),
-            Self::TimesOut => ("timeout", format!("no answer in time\n{UNREACHABLE}")),
+            Self::TimesOut => ("timeout", format!("no response in time\n{UNREACHABLE}")),
         }
     }
 
@@ -176,14 +176,14 @@ impl Effect {
 }
 
 /// The message if the lookup of the token does not fail with 403.
-const DENIED: &str = "vault-exec: read secret/app: permission denied (403)\nhint: a policy of the token must hold\n\
+const DENIED: &str = "vault-exec: read secret/app: permission denied (403)\nhint: a policy of the token must contain\n\
                       path \"secret/data/app\" {\n  capabilities = [\"read\"]\n}\n";
 
 /// The message about a missing secret if the lookup of the mount succeeds, and if it fails.
 const ABSENT: &str = "vault-exec: read secret/app: no such secret\n\
-                      hint: `bao kv list secret` shows what is there; --optional-path lets it be absent\n";
+                      hint: `bao kv list secret` lists the secrets; --optional-path allows it to be missing\n";
 const UNSURE: &str = "vault-exec: read secret/app: no such secret\n\
-                      hint: check --kv and --mount: the server did not say which engine holds the path\n";
+                      hint: check --kv and --mount: the server did not report the engine of this path\n";
 
 /// The expected result of a call.
 pub(super) struct Expected {
@@ -196,7 +196,7 @@ pub(super) struct Expected {
 
 /// The warning about a failed revocation.
 fn unrevoked(why: &str) -> String {
-    format!("vault-exec: the token of the login could not be revoked and lives on until it expires: {why}\n")
+    format!("vault-exec: the login token could not be revoked and stays valid until it expires: {why}\n")
 }
 
 impl Expected {
@@ -248,7 +248,7 @@ pub(super) fn expected(step: Step, effect: &Effect, one_try: bool) -> Expected {
         }
         (_, Effect::Retried { .. } | Effect::TimesOut) => {
             let (hint, stage) = (&text[why.len()..], step.stage());
-            let given_up = if one_try { "1 try (--attempts)" } else { "2s (--timeout)" };
+            let given_up = if one_try { "1 attempt (--attempts)" } else { "2s (--timeout)" };
             let text = format!("vault-exec: {stage}: {{addr}}: {why}; gave up after {given_up}{hint}");
             let waiting = format!("vault-exec: waiting for {{addr}}: {why} (for 2s at most)\n");
             match (slow, one_try) {

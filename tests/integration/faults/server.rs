@@ -93,7 +93,7 @@ impl Fault {
             && why == "connection reset"
             && !tls
         {
-            *hint = format!("{}; if it speaks TLS, write https://\n", hint.trim_end());
+            *hint = format!("{}; if the server uses TLS, write https://\n", hint.trim_end());
         }
         let mut expected = expected(step, &effect, one_try);
         if fault.requests > 1 {
@@ -202,10 +202,10 @@ of a refused token; the revocation of the login token. Faults that end the start
 two with `--timeout 2s`, unless the first takes all of the time.
 
 The message is `vault-exec: read secret/app: {addr}: REASON` (or `log in at auth/approle`), followed by `; gave up after 1
-try (--attempts)` or `; gave up after 2s (--timeout)` unless the start ends at once. Before the second attempt,
+attempt (--attempts)` or `; gave up after 2s (--timeout)` unless the start ends at once. Before the second attempt,
 `vault-exec: waiting for {addr}: REASON (for 2s at most)` is printed, once. Faults of two requests fail no start: if the
 lookup of a refused token fails, the refusal is reported; if the revocation fails, the program starts after the warning `the
-token of the login could not be revoked and lives on until it expires: REASON`.";
+login token could not be revoked and stays valid until it expires: REASON`.";
 
 /// The answer is complete, but not one that Vault would give.
 #[allow(clippy::too_many_lines, reason = "a table")]
@@ -285,7 +285,7 @@ pub(super) fn answers() -> Section {
         fault("304", Effect::NotFromVault(304), |_| Reply::raw("HTTP/1.1 304 Not Modified\r\n\r\n")),
         fault(
             "a redirect to the same place",
-            redirected("{addr}", "one redirect was followed already"),
+            redirected("{addr}", "only one redirect is followed"),
             redirect(307, "?"),
         )
         .behind_a_redirect(),
@@ -311,7 +311,7 @@ pub(super) fn answers() -> Section {
         ]
         .map(|(scheme, to)| {
             let name = format!("a redirect to {scheme}").leak();
-            fault(name, redirected(scheme, "that is neither https:// nor http://"), redirect(307, to))
+            fault(name, redirected(scheme, "only https and http are supported"), redirect(307, to))
         }),
     );
     for (name, body) in [
@@ -349,5 +349,5 @@ fn not_http() -> Effect {
 }
 
 fn too_large() -> Effect {
-    at_once("the answer is larger than 8 MiB", "spread the secret over several paths")
+    at_once("the response is larger than 8 MiB", "split the secret into several")
 }

@@ -34,32 +34,32 @@ impl Status {
     /// The server refuses the credential.
     fn refused(self) -> Self {
         let mounted =
-            if self.code == 403 { "check that the method is mounted there (--auth-mount) and, if it is, " } else { "" };
+            if self.code == 403 { "check that the method is mounted there (--auth-mount); if it is, " } else { "" };
         let text = format!(
-            "the server refused the credential ({})\nhint: {mounted}check role_id and secret_id: one that was used up \
-             or has expired is refused like a wrong one\n",
+            "the server rejected the credential ({})\nhint: {mounted}check role_id and secret_id: one that was used \
+             up or has expired is rejected like a wrong one\n",
             self.code
         );
         Self { login: Effect::StageMessage(text), ..self }
     }
 }
 
-const ABSENT: &str = "no such secret\nhint: `bao kv list secret` shows what is there; --optional-path lets it be \
-                      absent; --kv auto finds out which engine it is\n";
+const ABSENT: &str = "no such secret\nhint: `bao kv list secret` lists the secrets; --optional-path allows it to be \
+    missing; --kv auto detects the engine\n";
 
 fn denied(secret: &str) -> String {
     let stanza = format!("path \"secret/data/{secret}\" {{\n  capabilities = [\"read\"]\n}}\n");
-    format!("permission denied (403)\nhint: a policy of the token must hold\n{stanza}")
+    format!("permission denied (403)\nhint: a policy of the token must contain\n{stanza}")
 }
 
 /// The message if the server does not know the token.
-const DOUBTED: &str = "vault-exec: read secret/app: permission denied (403): the token may not read it, or is expired, \
-                       revoked or unknown to this server\n\
-                       hint: log in again if it should be valid; else a policy of the token must hold\n\
+const DOUBTED: &str = "vault-exec: read secret/app: permission denied (403): the token lacks the permission, or is \
+    expired, revoked or unknown to this server\n\
+                       hint: log in again if it should be valid; otherwise, a policy of the token must contain\n\
                        path \"secret/data/app\" {\n  capabilities = [\"read\"]\n}\n";
 
 fn statuses() -> Vec<Status> {
-    let nameless = "a status of its own";
+    let nameless = "unknown status";
     vec![
         odd(201, "created"),
         odd(202, "accepted"),
@@ -85,12 +85,12 @@ fn statuses() -> Vec<Status> {
         passing(472, "a disaster-recovery standby"),
         passing(473, "a performance standby"),
         odd(499, nameless),
-        passing(500, "the server has a problem"),
+        passing(500, "server error"),
         odd(501, "not implemented"),
-        passing(502, "the server has a problem"),
+        passing(502, "server error"),
         passing(503, "sealed or not ready"),
-        passing(504, "the server has a problem"),
-        passing(599, "the server has a problem"),
+        passing(504, "server error"),
+        passing(599, "server error"),
         odd(600, nameless),
         odd(999, nameless),
     ]

@@ -41,13 +41,13 @@ const LOG_MODES: [&[(&str, &str)]; 6] = [
 ];
 
 /// Literals of the source that no output can contain, and why.
-const UNREACHABLE: [(&[&str], &str); 9] = [
+const UNREACHABLE: [(&[&str], &str); 10] = [
     (
         &["an argument contains a NUL byte", "a variable contains a NUL byte"],
         "no C string holds one, and nothing else comes so far",
     ),
     (&["prepare TLS"], "what it is given is a part of the program"),
-    (&["the look-up ended without an answer"], "a thread that panics ends the process"),
+    (&["the lookup was cancelled"], "a thread that panics ends the process"),
     (&["the server's certificate is for another name"], "rustls always says for which one"),
     (&["keys and values", "a string is not valid JSON text"], "no error of serde leaves the function that parses"),
     (
@@ -63,7 +63,11 @@ const UNREACHABLE: [(&[&str], &str); 9] = [
         ],
         "others say it, and it is recognized",
     ),
-    (&["Program to start, looked up in PATH, and its arguments"], "completions say it, which are made while we build"),
+    (&["Program to run, looked up in PATH, and its arguments"], "completions say it, which are made while we build"),
+    (
+        &["a name with a character outside A-Z, a-z, 0-9 and _"],
+        "such a character of a key becomes `_`, and the message about an option does not say which rule its name breaks",
+    ),
     (&["Bearer ", "Basic {}"], "they are sent"),
     (
         &[
@@ -90,7 +94,7 @@ const UNREACHABLE: [(&[&str], &str); 9] = [
 const COMPOSED: [&str; 33] = [
     "--set A: column ",
     "no program to start",
-    "--client-cert: it needs --client-key as well",
+    "--client-cert requires --client-key",
     "--require: not set or empty: ",
     "/usr cannot be executed",
     "no path to read",
@@ -99,28 +103,28 @@ const COMPOSED: [&str; 33] = [
     "/none: No such file or directory",
     "--file F: ",
     "the secret has no keys",
-    ": it belongs to somebody else",
+    ": owned by another user",
     "--config: none.toml: ",
-    "/.vault-exec.toml: it belongs to somebody else",
+    "/.vault-exec.toml: owned by another user",
     "--set A: column {}: unknown key",
     ": connection refused; gave up after",
     ": the server does not speak HTTP",
-    "but not as Vault does",
-    "VAULT_TOKEN: it is empty",
+    "is not in Vault's format",
+    "VAULT_TOKEN: empty",
     "--token-file: {}/token: No such file or directory",
-    "no version 7 of it",
+    "version 7 does not exist",
     "--client-cert: cert: the certificate and the key",
     "--ca-path: none: ",
-    "vault-exec: ca: it is no PEM text",
-    "vault-exec: --ca-cert: ca: it is no PEM text",
-    "vault-exec: VAULT_CACERT_BYTES: it is no PEM text",
+    "vault-exec: ca: not PEM text",
+    "vault-exec: --ca-cert: ca: not PEM text",
+    "vault-exec: VAULT_CACERT_BYTES: not PEM text",
     "connection refused",
     ": too many open files",
     "Name or service not known",
-    "read secret/app: http{}: --ca-cert: ca: it holds no certificate",
+    "read secret/app: http{}: --ca-cert: ca: no certificate found",
     "--file F: {}/F: File exists",
-    "--token-file: token: Is a directory",
-    "/.vault-exec.toml: Is a directory",
+    "--token-file: {}/token: Is a directory",
+    "/.vault-exec.toml: stream did not contain valid UTF-8",
 ];
 
 /// Calls of vault-exec.

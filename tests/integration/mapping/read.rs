@@ -34,8 +34,8 @@ fn a_version_can_be_pinned() {
     vault.clone().path("a@2").environ().has("K", "two");
     vault.clone().path("a@2").path("a@1").environ().has("K", "one");
     vault.path("a@3").fails(
-        "vault-exec: read {kv}/a: no version 3 of it\n\
-         hint: `bao kv metadata get {kv}/a` shows which there are\n",
+        "vault-exec: read {kv}/a: version 3 does not exist\n\
+         hint: `bao kv metadata get {kv}/a` lists the versions\n",
     );
 }
 
@@ -43,13 +43,12 @@ fn a_version_can_be_pinned() {
 fn kv_v1_has_no_versions_to_pin() {
     let vault = TestVault::kv1().secret("a", [("k", "v")]).path("a@1");
     vault.fails(
-        "vault-exec: read {kv}/a: a version is pinned, but its engine (kv) has none\n\
-         hint: leave the @ and the version out\n",
+        "vault-exec: read {kv}/a: a version is pinned, but the engine (kv) has no versions\n\
+         hint: leave out the @ and the version\n",
     );
-    vault.args(["--kv", "1"]).fails(
-        "vault-exec: --path: `{kv}/a` pins a version, but --kv 1 has none\n\
-         hint: leave the @ and the version out, or --kv 1\n",
-    );
+    vault
+        .args(["--kv", "1"])
+        .fails("vault-exec: --path: `{kv}/a@1`: expected a path without a version, which --kv 1 excludes\n");
 }
 
 #[test]
@@ -57,7 +56,7 @@ fn an_absent_secret_is_an_error() {
     for vault in TestVault::each() {
         vault.secret("present", [("k", "v")]).path("present").path("team/absent").fails(
             "vault-exec: read {kv}/team/absent: no such secret\n\
-             hint: `bao kv list {kv}/team` shows what is there; --optional-path lets it be absent\n",
+             hint: `bao kv list {kv}/team` lists the secrets; --optional-path allows it to be missing\n",
         );
     }
 }
@@ -68,7 +67,7 @@ fn a_deleted_version_is_told_from_an_absent_one() {
     let vault = vault.posted("{kv}/delete/a", &json!({"versions": [2]}));
     vault.clone().path("a").fails(
         "vault-exec: read {kv}/a: version 2 is deleted\n\
-         hint: `bao kv undelete -versions=2 {kv}/a` brings it back; @N pins another version\n",
+         hint: `bao kv undelete -versions=2 {kv}/a` restores it; @N pins another version\n",
     );
     vault.clone().path("a@1").environ().has("K", "one");
     vault.posted("{kv}/undelete/a", &json!({"versions": [2]})).path("a").environ().has("K", "two");
@@ -105,7 +104,7 @@ fn a_mount_that_does_not_exist_is_an_error_even_if_optional() {
     for option in ["--path", "--optional-path"] {
         TestVault::kv2().args([option, "nothing/a"]).fails(
             "vault-exec: read nothing/a: nothing is mounted there\n\
-             hint: `bao secrets list` shows the mounts\n",
+             hint: `bao secrets list` lists the mounts\n",
         );
     }
 }
@@ -132,7 +131,7 @@ fn a_mount_of_several_segments_is_detected_or_given() {
         vault.clone().args(["--mount", "/{kv}/"]).path("deep/a").environ().has("K", "v");
         vault.path("absent").fails(
             "vault-exec: read {kv}/absent: no such secret\n\
-             hint: `bao kv list {kv}` shows what is there; --optional-path lets it be absent\n",
+             hint: `bao kv list {kv}` lists the secrets; --optional-path allows it to be missing\n",
         );
     }
 }
@@ -187,8 +186,8 @@ fn kv_sets_the_version_of_the_engine() {
         vault.clone().args(["--kv", "auto"]).environ().has("K", "v");
         vault.args(["--kv", other]).fails(
             "vault-exec: read {kv}/a: no such secret\n\
-             hint: `bao kv list {kv}` shows what is there; --optional-path lets it be absent; \
-             --kv auto finds out which engine it is\n",
+             hint: `bao kv list {kv}` lists the secrets; --optional-path allows it to be missing; \
+             --kv auto detects the engine\n",
         );
     }
 }
@@ -235,7 +234,7 @@ fn permission_denied_without_the_type_of_the_mount_gets_a_hint() {
             .path("a")
             .fails(&format!(
                 "vault-exec: read {{kv}}/a: permission denied (403)\n{}\
-                 check --kv and --mount: the server did not say which engine holds the path\n",
+                 check --kv and --mount: the server did not report the engine of this path\n",
                 stanza("{kv}/data/a")
             ));
     }
@@ -263,7 +262,7 @@ fn secrets_of_a_namespace_are_read() {
     );
     vault
         .args(["--namespace", "team\na"])
-        .fails("vault-exec: --namespace: a namespace has only visible ASCII characters\n");
+        .fails("vault-exec: --namespace: expected a namespace of visible ASCII characters\n");
 }
 
 #[test]
@@ -286,5 +285,5 @@ fn other_engines_take_two_requests_more() {
 const READ_A: &str = r#"path "{kv}/data/a" {capabilities=["read"]}"#;
 
 fn stanza(path: &str) -> String {
-    format!("hint: a policy of the token must hold\npath \"{path}\" {{\n  capabilities = [\"read\"]\n}}\n")
+    format!("hint: a policy of the token must contain\npath \"{path}\" {{\n  capabilities = [\"read\"]\n}}\n")
 }

@@ -29,11 +29,10 @@ pub(crate) const UNREACHABLE: &str =
     "hint: check that the server runs and is reachable; the address is from VAULT_ADDR\n";
 
 /// The hint if the server responds, but is not ready.
-pub(crate) const NOT_READY: &str =
-    "hint: `bao status` and the server's log tell more; the address is from VAULT_ADDR\n";
+pub(crate) const NOT_READY: &str = "hint: see `bao status` and the server's log; the address is from VAULT_ADDR\n";
 
 /// The hint after a response with a status that vault-exec does not expect.
-pub(crate) const ODD: &str = "hint: check the path, --kv and --mount, and look into the server's log\n";
+pub(crate) const ODD: &str = "hint: check the path, --kv and --mount, and see the server's log\n";
 
 /// How long a call of a fake server may take before it is killed, in seconds.
 const KILL_AFTER: &str = "30";

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::process::{SupervisedProcess, requires_root};
+use super::scratch::unique;
 use super::vault::TestVault;
 use super::wait::wait_until;
 
@@ -32,7 +33,8 @@ impl NetworkNamespace {
 
     /// The same with this text as `/etc/hosts`.
     pub(crate) fn enter_with_hosts(&self, hosts: &str) -> Vec<String> {
-        let file = self.dir.join(format!("hosts-{}", hosts.len()));
+        // A file of its own, because another process may read an earlier one.
+        let file = self.dir.join(format!("hosts-{}", unique()));
         fs::write(&file, hosts).unwrap();
         let script = format!("mount --bind {} /etc/hosts && exec \"$@\"", file.display());
         let line = ["nsenter", &self.enter, "unshare", "--mount", "sh", "-c", &script, "sh"];

@@ -31,11 +31,11 @@ pub(crate) use super::outcome::Outcome;
 
 /// The message about `{kv}/a` if the token is invalid or lacks even the default policy.
 pub(crate) const DOUBTED: &str = "\
-    vault-exec: read {kv}/a: permission denied (403): the token may not read it, or is expired, revoked or unknown to \
-    this server\n\
-    hint: log in again if it should be valid; else a policy of the token must hold\n\
+    vault-exec: read {kv}/a: permission denied (403): the token lacks the permission, or is expired, revoked or \
+    unknown to this server\n\
+    hint: log in again if it should be valid; otherwise, a policy of the token must contain\n\
     path \"{kv}/data/a\" {\n  capabilities = [\"read\"]\n}\n\
-    check --kv and --mount: the server did not say which engine holds the path\n";
+    check --kv and --mount: the server did not report the engine of this path\n";
 
 /// A mount with one engine, and how vault-exec is called with it: by default with nothing but `PATH`, `HOME`,
 /// `VAULT_ADDR` and the root token in `VAULT_TOKEN`.
