@@ -114,7 +114,7 @@ fn a_check_looks_the_program_up_and_does_not_start_it() {
     let absent = format!("{table}{}\n`psql` was not found\nhint: PATH is /nowhere:/none\n", rest("1"));
     path.checks_with(&["psql", "-c", "select 1"], 125, &absent).stderr_is("");
     let refused = "{home}/.file cannot be executed: permission denied\n\
-                   hint: make it executable (chmod +x); its file system must not be mounted noexec\n";
+                   hint: chmod +x it; its file system must not be mounted noexec\n";
     let path = path.file(".file", "x");
     path.checks_with(&["{home}/.file"], 125, &format!("{table}{}\n{refused}", rest("1"))).stderr_is("");
 }

@@ -1,13 +1,12 @@
 //! `[pure]` Builds the environment of the program from the inherited one and the mapped variables.
 
-use std::fmt;
+mod decision;
 
-use serde::ser::{Serialize, SerializeStruct, Serializer};
+pub use decision::{Decision, Outcome};
 
 use crate::env_block::{EnvEntry, InheritedEnv, is_withheld};
-use crate::env_name::EnvName;
 use crate::error::CliError;
-use crate::mapping::{MappedVariables, Source};
+use crate::mapping::MappedVariables;
 use crate::secret::Secret;
 
 /// How to combine the variables of the secrets with the inherited environment.
@@ -40,68 +39,6 @@ pub struct Environment {
     pub entries: Vec<EnvEntry>,
     /// The outcome for each mapped variable, for `-v` and `--check`.
     pub decisions: Vec<Decision>,
-}
-
-/// Whether a mapped variable was set, and what it replaced.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Decision {
-    /// The variable.
-    pub name: EnvName,
-    /// What its value was made from.
-    pub source: Source,
-    /// Which of the sources with this name was used.
-    pub outcome: Outcome,
-}
-
-/// See [`Decision::outcome`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// No other source had the name.
-    Set,
-    /// The value replaces an inherited variable.
-    ReplacesInherited,
-    /// The inherited variable was kept instead.
-    KeptInherited,
-    /// This later source has the same name.
-    Overridden(Source),
-}
-
-/// Follows the source of a value in messages.
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Set => Ok(()),
-            Self::ReplacesInherited => f.write_str(", replaces the inherited variable"),
-            Self::KeptInherited => f.write_str(", not used: the inherited variable is kept"),
-            Self::Overridden(winner) => write!(f, ", not used: overridden by {winner}"),
-        }
-    }
-}
-
-/// The format of `--check --format json`: all fields are present, `null` if they do not apply.
-impl Serialize for Decision {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (source, origin) = match &self.source {
-            Source::Key(origin) => ("key", Some(origin)),
-            Source::Set => ("set", None),
-            Source::File => ("file", None),
-        };
-        let (outcome, by) = match &self.outcome {
-            Outcome::Set => ("set", None),
-            Outcome::ReplacesInherited => ("replaces_inherited", None),
-            Outcome::KeptInherited => ("kept_inherited", None),
-            Outcome::Overridden(winner) => ("overridden", Some(winner.to_string())),
-        };
-        let mut json = serializer.serialize_struct("Decision", 7)?;
-        json.serialize_field("name", self.name.as_str())?;
-        json.serialize_field("source", source)?;
-        json.serialize_field("path", &origin.map(|origin| &origin.path))?;
-        json.serialize_field("key", &origin.map(|origin| &origin.key))?;
-        json.serialize_field("version", &origin.and_then(|origin| origin.version))?;
-        json.serialize_field("outcome", outcome)?;
-        json.serialize_field("by", &by)?;
-        json.end()
-    }
 }
 
 /// Why the program cannot be started with this environment. Sizes are in bytes.
@@ -244,7 +181,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::mapping::Variable;
+    use crate::env_name::EnvName;
+    use crate::mapping::{Source, Variable};
 
     fn checked(
         inherited: InheritedEnv,
