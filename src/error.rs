@@ -6,6 +6,8 @@ use std::io;
 use nix::errno::Errno;
 use serde::Serialize;
 
+use crate::escape::shorten;
+
 /// vault-exec's own exit codes, those of `env(1)`, `timeout(1)` and `docker run`.
 ///
 /// | code | meaning |
@@ -97,8 +99,8 @@ impl From<&anyhow::Error> for Diagnostic {
     fn from(error: &anyhow::Error) -> Self {
         let cli = error.chain().find_map(|cause| cause.downcast_ref::<CliError>());
         Self {
-            message: format!("{error:#}"),
-            hint: cli.and_then(|cli| cli.hint.clone()),
+            message: shorten(&format!("{error:#}")).into_owned(),
+            hint: cli.and_then(|cli| Some(shorten(cli.hint.as_deref()?).into_owned())),
             exit: cli.map_or(ExitCode::Failed, |cli| cli.exit),
         }
     }

@@ -175,12 +175,12 @@ fn map_secret(
             continue;
         }
         // The value of the key is not used if a template sets the same name.
-        let dangerous = name.is_dangerous() && !naming.allowed_names.contains(&name) && !template_names.contains(&name);
-        match value {
-            _ if dangerous => errors.push(Error::Dangerous { path, key, name }),
-            None => errors.push(Error::Null { path, key }),
-            Some(value) if value.expose().contains(&0) => errors.push(Error::NulByte { path, key }),
-            Some(value) => variables.push(Variable { name, value, source: Source::Key(origin) }),
+        let is_permitted = naming.allowed_names.contains(&name) || template_names.contains(&name);
+        match (value, name.danger().filter(|_| !is_permitted)) {
+            (_, Some(danger)) => errors.push(Error::Dangerous { path, key, name, danger }),
+            (None, None) => errors.push(Error::Null { path, key }),
+            (Some(value), None) if value.expose().contains(&0) => errors.push(Error::NulByte { path, key }),
+            (Some(value), None) => variables.push(Variable { name, value, source: Source::Key(origin) }),
         }
     }
 }
@@ -190,6 +190,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::dangerous::Danger;
     use crate::env_name::NameError;
 
     fn secret(path: &str, data: &[(&str, Option<&str>)]) -> KvSecret {
@@ -264,7 +265,7 @@ mod tests {
         );
         assert_eq!(
             error(&[("ld_preload", Some("/x.so"))]),
-            Error::Dangerous { path: path(), key: key("ld_preload"), name: name("LD_PRELOAD") }
+            Error::Dangerous { path: path(), key: key("ld_preload"), name: name("LD_PRELOAD"), danger: Danger::Code }
         );
     }
 
