@@ -1,5 +1,6 @@
 //! `[os]` The logger. All messages go to standard error: standard output belongs to the program.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::Write;
 use std::time::Instant;
@@ -9,7 +10,7 @@ use nix::unistd::write;
 use serde::Serialize;
 
 use crate::error::{CliError, Diagnostic};
-use crate::escape::{escape_line, escape_text};
+use crate::escape::{escape_json, escape_line, escape_text, shorten};
 use crate::output_format::OutputFormat;
 
 /// Writes messages of the requested levels in the requested format.
@@ -35,9 +36,9 @@ struct JsonRecord<'a> {
     level: Level,
     /// Microseconds since the logger was made.
     elapsed_us: u128,
-    message: &'a str,
+    message: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<&'a str>,
+    hint: Option<Cow<'a, str>>,
 }
 
 impl Logger {
@@ -83,7 +84,9 @@ impl Logger {
         let elapsed_us = self.start.elapsed().as_micros();
         let text = match self.format {
             OutputFormat::Json => {
-                serde_json::to_string(&JsonRecord { level, elapsed_us, message, hint }).unwrap_or_default() + "\n"
+                let (message, hint) = (shorten(message), hint.map(shorten));
+                let record = serde_json::to_string(&JsonRecord { level, elapsed_us, message, hint });
+                escape_json(&record.unwrap_or_default()) + "\n"
             }
             OutputFormat::Text => {
                 let time = match level {

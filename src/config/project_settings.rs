@@ -87,9 +87,9 @@ impl Reader<'_> {
     /// The setting, unless it is an assignment to a dangerous name in a discovered file.
     fn setting(&self, offset: usize, option: &OptionSpec, text: &str) -> Result<Setting, Error> {
         if let (Arity::Lines(_), Some((name, _)), true) = (option.arity, text.split_once('='), self.discovered)
-            && EnvName::parse(name).is_ok_and(|name| name.is_dangerous())
+            && let Some(danger) = EnvName::parse(name).ok().and_then(|name| name.danger())
         {
-            let what = format!("{name}, which can make a program run code,");
+            let what = format!("{name}, {danger},");
             return Err(Error::Refused { source: self.location(offset), what });
         }
         let (line, _) = self.line_and_column(offset);
