@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::address::Address;
 use super::error::Error;
-use super::proxy::Proxy;
+use super::proxy::Proxies;
 use super::setting::{FromSetting, Setting};
 use super::sources::Sources;
 use super::tls::Tls;
@@ -20,8 +20,8 @@ pub struct Connection {
     pub namespace: Option<String>,
     /// Whom to trust.
     pub tls: Tls,
-    /// The proxy, if one is used for this address.
-    pub proxy: Option<Proxy>,
+    /// The proxies, one of which may be used for the address or the target of a redirect.
+    pub proxies: Proxies,
     /// Whether to follow the one redirect that a standby server may send.
     pub follow_redirects: bool,
     /// The limit for everything until the program starts.
@@ -37,7 +37,7 @@ impl Connection {
         Ok(Self {
             namespace: sources.get(options::NAMESPACE)?.map(namespace).transpose()?,
             tls: Tls::resolve(sources)?,
-            proxy: Proxy::resolve(sources, &address)?,
+            proxies: Proxies::resolve(sources, &address)?,
             follow_redirects: !sources.get_flag(options::DISABLE_REDIRECTS)?,
             timeout: sources.get(options::TIMEOUT)?.unwrap_or(Duration::from_secs(60)),
             max_attempts: sources.get(options::ATTEMPTS)?.map(NonZeroU32::get),
@@ -51,7 +51,7 @@ impl Connection {
         Ok(Self {
             namespace: None,
             tls: Tls::system(sources)?,
-            proxy: Proxy::from_https_proxy(sources, &address)?,
+            proxies: Proxies::from_https_proxy(sources, &address)?,
             // The bearer token is meant for this service alone.
             follow_redirects: false,
             timeout: Duration::ZERO,

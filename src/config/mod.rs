@@ -21,7 +21,7 @@ pub use connection::Connection;
 pub use credential::{Credential, JwtSource, Login, LoginMethod, OutsideLoginNamespace};
 pub use error::Error;
 pub use project_settings::ProjectSettings;
-pub use proxy::Proxy;
+pub use proxy::{Proxies, Proxy};
 pub use secret_path::{PathError, SecretPath};
 pub use secret_requests::{KvVersion, SecretRequest};
 pub use setting::{CredentialSource, Setting};

@@ -224,7 +224,8 @@ fn policies_are_relative_to_the_login_namespace() {
 fn proxies_follow_the_rules_of_vaults_own_client() {
     let proxy = |variables: &[&str], line: &[&str]| {
         let config = resolve_with(variables, &[line, &["--path", "a/b", "x"]].concat())?;
-        Ok(config.connection.proxy.map(|proxy| format!("{} {}", proxy.url, proxy.source)))
+        let proxy = config.connection.proxies.for_url(&config.connection.address.url);
+        Ok(proxy.map(|proxy| format!("{} {}", proxy.url, proxy.source)))
     };
     let shared = ["VAULT_ADDR=https://vault", "HTTPS_PROXY=http://p:1", "no_proxy=a,b"];
     assert_eq!(proxy(&shared, &[]), Ok(Some("http://p:1/ HTTPS_PROXY".into())));
@@ -234,8 +235,10 @@ fn proxies_follow_the_rules_of_vaults_own_client() {
         Ok(Some("http://v:3/ VAULT_PROXY_ADDR".into()))
     );
     assert_eq!(proxy(&shared, &["--address", "http://vault"]), Ok(None));
-    for loopback in ["https://127.0.0.2", "https://[::1]", "https://localhost", "unix:///run/agent.sock"] {
-        assert_eq!(proxy(&shared, &["--address", loopback, "--proxy", "q:2"]), Ok(None), "{loopback}");
+    for host in ["localhostess", "my-localhost", "localhost.test", "1.0.0.0", "[::2]", "[::ffff:1.0.0.0]", "ip6-local"]
+    {
+        let address = format!("https://{host}");
+        assert_eq!(proxy(&shared, &["--address", &address, "--proxy", "q:2"]), Ok(Some("http://q:2/ --proxy".into())));
     }
     for (host, except, direct) in [
         ("vault.example.com", "example.com", true),

@@ -67,7 +67,8 @@ impl<'a> Client<'a> {
     pub(super) fn new(connection: &'a Connection, retry: RetryPolicy, logger: &'a Logger) -> anyhow::Result<Self> {
         let transport = Transport::new(connection, retry.deadline, logger)?;
         let address = &connection.address;
-        let sources = (address.source.as_str(), connection.proxy.as_ref().map_or("", |proxy| &proxy.source));
+        let sources =
+            (address.source.as_str(), connection.proxies.for_url(&address.url).map_or("", |proxy| &proxy.source));
         let (warned, permits) = (Cell::new(false), Semaphore::new(MAX_IN_FLIGHT));
         Ok(Self { transport, retry, address, sources, logger, warned, permits })
     }

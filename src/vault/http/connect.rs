@@ -82,14 +82,14 @@ impl<'a> Connector<'a> {
 
     /// The proxy that forwards requests for this URL; for `https` it tunnels them instead.
     pub(super) fn forwarding_proxy(&self, url: &Url) -> Option<&Proxy> {
-        self.connection.proxy.as_ref().filter(|_| url.scheme() == "http")
+        self.connection.proxies.for_url(url).filter(|_| url.scheme() == "http")
     }
 
     /// Connects to the server of a URL, trying the address with this index, modulo their number, first.
     /// [`CONNECT_TIMEOUT`] does not cover the look-up of the name.
     pub(super) async fn connect(&self, url: &Url, address_index: usize) -> Result<HttpConnection> {
-        let Connection { address, proxy, .. } = self.connection;
-        let mut addresses = match (&address.socket, proxy) {
+        let Connection { address, proxies, .. } = self.connection;
+        let mut addresses = match (&address.socket, proxies.for_url(url)) {
             (Some(_), _) => Vec::new(),
             (None, Some(proxy)) => self.resolver.addresses(&proxy.url).await.map_err(TransportError::of_proxy)?,
             (None, None) => self.resolver.addresses(url).await?,
@@ -105,7 +105,7 @@ impl<'a> Connector<'a> {
     }
 
     async fn open_stream(&self, url: &Url, addresses: Vec<SocketAddr>) -> Result<BoxedStream> {
-        let stream = match (&self.connection.address.socket, &self.connection.proxy) {
+        let stream = match (&self.connection.address.socket, self.connection.proxies.for_url(url)) {
             (Some(socket), _) => Box::new(UnixStream::connect(socket).await?),
             (None, Some(proxy)) => self.connect_proxy(proxy, url, addresses).await.map_err(TransportError::of_proxy)?,
             (None, None) => connect_tcp(addresses).await?,
