@@ -26,8 +26,10 @@ pub fn escape_text(text: &str) -> String {
 /// Escapes a JSON document as JSON does, in UTF-16. It contains line ends only between its strings.
 #[must_use]
 pub fn escape_json(json: &str) -> String {
-    let escaped =
-        |character: char| character.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect();
+    let escaped = |character: char| {
+        let units = character.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<Vec<_>>();
+        units.concat()
+    };
     escape(json, |character| character != '\n' && is_unsafe_to_print(character), escaped)
 }
 

@@ -10,6 +10,8 @@ use nix::libc::O_NONBLOCK;
 use nix::unistd::geteuid;
 
 use crate::config::{ProjectFile, ProjectSettings};
+use crate::credential_file;
+use crate::deadline::Deadline;
 use crate::error::CliError;
 
 /// The name of the file.
@@ -22,11 +24,12 @@ const MAX_BYTES: u64 = 1024 * 1024;
 ///
 /// # Errors
 /// If it cannot be read or parsed, or if it was discovered and another user could have written it.
-pub fn read(project_file: ProjectFile, home: Option<&Path>) -> anyhow::Result<ProjectSettings> {
+pub fn read(project_file: ProjectFile, home: Option<&Path>, deadline: Deadline) -> anyhow::Result<ProjectSettings> {
     match project_file {
         ProjectFile::None => Ok(ProjectSettings::default()),
         ProjectFile::Named(setting) => {
-            let text = File::open(&setting.value).and_then(read_limited);
+            let bytes = credential_file::read_file(&setting.value, deadline);
+            let text = bytes.and_then(|bytes| std::io::read_to_string(bytes.expose()));
             let text =
                 text.map_err(|error| unreadable(&setting.value, &error)).with_context(|| setting.source.clone())?;
             parse(&text, &setting.value, false)

@@ -8,6 +8,9 @@ use url::{Host, Position, Url};
 use super::error::Error;
 use super::setting::{FromSetting, Setting};
 
+/// The source of the default address.
+pub(super) const DEFAULT_SOURCE: &str = "the default";
+
 /// The address of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
@@ -30,6 +33,12 @@ impl Address {
             return Err(invalid(setting, "the URL that GitHub Actions sets"));
         }
         Ok(Self { url, socket: None, source: setting.source })
+    }
+
+    /// Whether nobody gave an address.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        self.source == DEFAULT_SOURCE
     }
 
     /// Whether an agent that adds a token of its own may listen there.

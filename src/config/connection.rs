@@ -3,13 +3,16 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::address::Address;
+use super::address::{self, Address};
 use super::error::Error;
 use super::proxy::Proxies;
 use super::setting::{FromSetting, Setting};
 use super::sources::Sources;
 use super::tls::Tls;
 use crate::args::options;
+
+/// `--timeout`
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How to reach the server.
 #[derive(Debug)]
@@ -32,14 +35,14 @@ pub struct Connection {
 
 impl Connection {
     pub(super) fn resolve(sources: Sources) -> Result<Self, Error> {
-        let default = || Setting::new("https://127.0.0.1:8200", "the default");
+        let default = || Setting::new("https://127.0.0.1:8200", address::DEFAULT_SOURCE);
         let address = Address::from_setting(sources.get(options::ADDRESS)?.unwrap_or_else(default))?;
         Ok(Self {
             namespace: sources.get(options::NAMESPACE)?.map(namespace).transpose()?,
             tls: Tls::resolve(sources)?,
             proxies: Proxies::resolve(sources, &address)?,
             follow_redirects: !sources.get_flag(options::DISABLE_REDIRECTS)?,
-            timeout: sources.get(options::TIMEOUT)?.unwrap_or(Duration::from_secs(60)),
+            timeout: sources.get(options::TIMEOUT)?.unwrap_or(DEFAULT_TIMEOUT),
             max_attempts: sources.get(options::ATTEMPTS)?.map(NonZeroU32::get),
             address,
         })

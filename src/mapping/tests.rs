@@ -37,11 +37,7 @@ fn a_later_path_overrides_an_earlier_one_and_both_sources_are_kept() {
     let mapped = first(map(secrets, Vec::new(), &KeyMapping::default())).unwrap();
     assert_eq!(shown(&mapped), ["K=3", "X=2"]);
     assert_eq!(
-        mapped
-            .overridden
-            .iter()
-            .map(|(name, loser, winner)| format!("{name} {loser} {winner}"))
-            .collect::<Vec<_>>(),
+        mapped.overridden.iter().map(|(name, loser, winner)| format!("{name} {loser} {winner}")).collect::<Vec<_>>(),
         ["K s/a#k @1 s/b#K @1"]
     );
 }
@@ -103,8 +99,7 @@ fn no_hint_contains_shell_syntax_or_control_characters_of_a_key() {
 fn mapping_takes_linear_time() {
     let keys: Vec<String> = (0..100_000).map(|number| format!("k{number}")).collect();
     let data: Vec<_> = keys.iter().map(|key| (key.as_str(), Some(""))).collect();
-    let (mapped, errors) =
-        map(vec![secret("s/a", &data), secret("s/b", &data)], Vec::new(), &KeyMapping::default());
+    let (mapped, errors) = map(vec![secret("s/a", &data), secret("s/b", &data)], Vec::new(), &KeyMapping::default());
     assert_eq!((mapped.variables.len(), mapped.overridden.len(), errors.len()), (100_000, 100_000, 0));
 }
 
@@ -130,8 +125,7 @@ fn every_error_is_reported() {
 fn templates_override_keys_and_may_set_any_name() {
     let from_templates = |names: &[&str]| -> Vec<Variable> {
         let variable = |name: &&str| {
-            Variable::from_template(EnvName::parse(name).unwrap(), Secret::new(b"set".to_vec()), Source::Set)
-                .unwrap()
+            Variable::from_template(EnvName::parse(name).unwrap(), Secret::new(b"set".to_vec()), Source::Set).unwrap()
         };
         names.iter().map(variable).collect()
     };
@@ -141,9 +135,7 @@ fn templates_override_keys_and_may_set_any_name() {
     assert_eq!(mapped.overridden.len(), 1);
     let explicit = KeyMapping { explicit: true, ..KeyMapping::default() };
     assert_eq!(shown(&first(map(secrets(), from_templates(&["B"]), &explicit)).unwrap()), ["B=set"]);
-    assert!(
-        Variable::from_template(EnvName::parse("A").unwrap(), Secret::new(b"\0".to_vec()), Source::Set).is_err()
-    );
+    assert!(Variable::from_template(EnvName::parse("A").unwrap(), Secret::new(b"\0".to_vec()), Source::Set).is_err());
 }
 
 proptest! {

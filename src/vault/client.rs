@@ -118,6 +118,12 @@ impl<'a> Client<'a> {
                         (Attempt { reason, responded: true }, retry_after(&response))
                     }
                 },
+                Err(TransportError::Connection(reason))
+                    if self.address.is_default() && reason == "connection refused" =>
+                {
+                    return Err(CliError::new(format!("{}: {reason}, and no address was given", self.address))
+                        .hint("give the server's address with VAULT_ADDR or --address"));
+                }
                 Err(error) if error.is_transient() => {
                     (Attempt { reason: self.message(&error), responded: false }, None)
                 }
