@@ -12,7 +12,7 @@ use super::tls::Tls;
 use crate::args::options;
 
 /// `--timeout`
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How to reach the server.
 #[derive(Debug)]
