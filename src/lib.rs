@@ -27,8 +27,9 @@ pub mod environment;
 
 pub mod args;
 pub mod config;
-pub mod project_file;
 pub mod log;
+pub mod project_trust;
+pub mod project_file;
 
 pub mod deadline;
 pub mod process;
@@ -41,9 +42,7 @@ pub mod check;
 pub mod secret_files;
 pub mod exec;
 
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::ffi::OsString;
 
 use anyhow::Context;
 
@@ -92,15 +91,20 @@ fn print_help(text: &str) -> Result<i32, CliError> {
     log::write_stdout(text).map(|()| 0)
 }
 
-/// The whole pipeline. Returns the exit code of a check, or the error that kept the program from starting.
+/// The whole pipeline. Returns the exit code of a check or of `--trust`, or the error that kept the program from starting.
 ///
 /// # Errors
 /// Any error of a step, with the step as its context.
 pub fn run(args: Args, inherited: InheritedEnv, hardened: &Hardened, logger: &Logger) -> anyhow::Result<i32> {
     process::signals::install_handlers(logger.format());
+    if let Some(change) = config::trust_change(&args).map_err(CliError::from)? {
+        return project_file::change_trust(change, &inherited).map(|()| 0);
+    }
     let project_file = config::project_file(&args, &inherited).map_err(CliError::from)?;
-    let home = inherited.get("HOME").map(|home| Path::new(OsStr::from_bytes(home)));
-    let project = project_file::read(project_file, home)?;
+    let project = project_file::read(project_file, &inherited)?;
+    if let Some(file) = &project.file {
+        logger.info(format_args!("project file {file}"));
+    }
     let mut config = Config::resolve(args, &inherited, &project).map_err(CliError::from)?;
     let mut diagnostics = Diagnostics::new(config.mode());
     let command = std::mem::take(&mut config.command);
@@ -139,6 +143,7 @@ pub fn run(args: Args, inherited: InheritedEnv, hardened: &Hardened, logger: &Lo
             program: program.map(|program| program.path().display().to_string()),
             connection,
             memory_locked: hardened.locked,
+            project_file: project.file,
             problems: diagnostics.collected.iter().map(Diagnostic::from).collect(),
         };
         log::write_stdout(&report.render(format))?;

@@ -112,6 +112,10 @@ impl FromSetting for Assignment {
                 setting.invalid_unshown("a variable name before the `=`: letters, digits and `_`, no digit first")
             );
         };
+        if setting.discovered && name.is_dangerous() {
+            let what = format!("{name}, which can make a program run code or trust another server,");
+            return Err(Error::Refused { source: setting.source, what });
+        }
         match Template::parse(template) {
             Ok(template) => Ok(Self { name, template, source: setting.source }),
             Err(fault) => Err(Error::Template { source: setting.source, name, fault }),
