@@ -22,6 +22,8 @@ pub struct CheckReport {
     /// The connection, if there was one.
     #[serde(flatten, serialize_with = "fields_or_null")]
     pub connection: Option<ConnectionReport>,
+    /// The name of the project file, if one is in use.
+    pub project_file: Option<String>,
     /// Whether memory is locked against swapping.
     pub memory_locked: bool,
     /// The errors that keep the program from being started.
@@ -75,6 +77,9 @@ impl fmt::Display for CheckReport {
         }
         if let Some(program) = &self.program {
             writeln!(f, "program   {}", escape_line(program))?;
+        }
+        if let Some(file) = &self.project_file {
+            writeln!(f, "project   {}", escape_line(file))?;
         }
         if let Some(ConnectionReport { server, trust, login, token }) = &self.connection {
             writeln!(f, "server    {}", escape_line(server))?;

@@ -56,7 +56,7 @@ pub(crate) fn validate(secret: &Secret, source: &str) -> anyhow::Result<Secret> 
 ///
 /// # Errors
 /// See [`read_file`].
-pub(crate) fn read_public(Setting { value, source }: &Setting, deadline: Deadline) -> anyhow::Result<Secret> {
+pub(crate) fn read_public(Setting { value, source, .. }: &Setting, deadline: Deadline) -> anyhow::Result<Secret> {
     read_file(value, deadline).map_err(|error| unreadable(value, &error)).with_context(|| source.clone())
 }
 
@@ -65,7 +65,7 @@ pub(crate) fn read_public(Setting { value, source }: &Setting, deadline: Deadlin
 ///
 /// # Errors
 /// See [`read_file`].
-pub(crate) fn read_private(Setting { value, source }: &Setting, deadline: Deadline) -> anyhow::Result<Secret> {
+pub(crate) fn read_private(Setting { value, source, .. }: &Setting, deadline: Deadline) -> anyhow::Result<Secret> {
     let is_path = ["/", "./", "../"].iter().any(|start| value.starts_with(start));
     let explain = |error: io::Error| match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename if !is_path => {

@@ -32,6 +32,7 @@ pub mod deadline;
 pub mod process;
 pub mod log;
 pub mod credential_file;
+pub mod project_trust;
 pub mod project_file;
 
 pub mod vault;
@@ -41,9 +42,7 @@ pub mod check;
 pub mod secret_files;
 pub mod exec;
 
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::ffi::OsString;
 
 use anyhow::Context;
 
@@ -95,8 +94,8 @@ fn print_help(text: &str) -> Result<i32, CliError> {
     log::write_stdout(text).map(|()| 0)
 }
 
-/// The whole pipeline. Returns the exit code of a check, or the error that kept the program from starting. `deadline` is
-/// adjusted to the settings.
+/// The whole pipeline. Returns the exit code of a check or of `--trust`, or the error that kept the program from starting.
+/// `deadline` is adjusted to the settings.
 ///
 /// # Errors
 /// Any error of a step, with the step as its context.
@@ -109,9 +108,14 @@ pub fn run(
 ) -> anyhow::Result<i32> {
     process::signals::install_handlers(logger.format());
     deadline.set_total(config::timeout(&args, &inherited).map_err(CliError::from)?);
+    if let Some(change) = config::trust_change(&args).map_err(CliError::from)? {
+        return project_file::change_trust(change, &inherited).map(|()| 0);
+    }
     let project_file = config::project_file(&args, &inherited).map_err(CliError::from)?;
-    let home = inherited.get("HOME").map(|home| Path::new(OsStr::from_bytes(home)));
-    let project = project_file::read(project_file, home, *deadline)?;
+    let project = project_file::read(project_file, &inherited, *deadline)?;
+    if let Some(file) = &project.file {
+        logger.info(format_args!("project file {file}"));
+    }
     let mut config = Config::resolve(args, &inherited, &project).map_err(CliError::from)?;
     deadline.set_total(config.connection.timeout);
     let mut diagnostics = Diagnostics::new(config.mode());
@@ -151,6 +155,7 @@ pub fn run(
             program: program.map(|program| program.path().display().to_string()),
             connection,
             memory_locked: hardened.locked,
+            project_file: project.file,
             problems: diagnostics.collected.iter().map(Diagnostic::from).collect(),
         };
         log::write_stdout(&report.render(format))?;

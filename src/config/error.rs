@@ -28,6 +28,10 @@ pub enum Error {
         what: &'static str,
     },
     ConfigConflict,
+    /// An option that stands for the whole command line.
+    NotAlone {
+        source: &'static str,
+    },
     DuplicateName {
         name: EnvName,
     },
@@ -71,6 +75,10 @@ impl Error {
             Self::ConfigConflict => {
                 hinted("--config and --no-config exclude each other".into(), "leave one of them out")
             }
+            Self::NotAlone { source } => hinted(
+                format!("{source} takes no program and no other option"),
+                "run it alone, in the directory of the project file",
+            ),
             Self::DuplicateName { name } => {
                 hinted(format!("{name} is given twice by --set and --file"), "leave one of them out")
             }

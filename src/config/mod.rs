@@ -133,6 +133,30 @@ pub fn project_file(args: &Args, inherited: &InheritedEnv) -> Result<ProjectFile
     }
 }
 
+/// What to do about the trust in the nearest project file, instead of starting a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrustChange {
+    /// `--trust`
+    Add,
+    /// `--untrust`
+    Remove,
+}
+
+/// The wish to change the trust in the nearest project file, which no variable can express.
+///
+/// # Errors
+/// [`Error::NotAlone`]
+pub fn trust_change(args: &Args) -> Result<Option<TrustChange>, Error> {
+    let changes = [(options::TRUST, TrustChange::Add), (options::UNTRUST, TrustChange::Remove)];
+    let Some((option, change)) = changes.into_iter().find(|(option, _)| args.value_of(option).is_some()) else {
+        return Ok(None);
+    };
+    if !args.command.is_empty() || !args.has_only(&[option, options::VERBOSE, options::LOG_FORMAT]) {
+        return Err(Error::NotAlone { source: option.name });
+    }
+    Ok(Some(change))
+}
+
 /// The verbosity and the format of messages, which no project file can choose. They are resolved first, so that every
 /// other error is logged as they say.
 ///
@@ -164,7 +188,7 @@ pub fn timeout(args: &Args, inherited: &InheritedEnv) -> Result<Duration, Error>
 
 fn check(sources: Sources) -> Result<Option<OutputFormat>, Error> {
     let format = sources.get::<Setting>(options::FORMAT)?;
-    if sources.get_flag(options::CHECK)? {
+    if sources.args.value_of(options::CHECK).is_some() {
         return format.map_or(Ok(OutputFormat::Text), OutputFormat::from_setting).map(Some);
     }
     match format {

@@ -13,6 +13,8 @@ pub struct SecretRequest {
     pub path: SecretPath,
     /// Whether the secret may be missing.
     pub optional: bool,
+    /// Whether a project file that the user did not name chose the path or its mount.
+    pub discovered: bool,
 }
 
 /// The engine to expect.
@@ -56,6 +58,7 @@ pub(super) fn secret_requests(
     let typed = typed.map(|(option, value)| (option == options::OPTIONAL_PATH, Setting::new(value, option.name)));
     let required = sources.get_untyped(options::PATH)?.into_iter().map(|setting| (false, setting));
     let optional = sources.get_untyped(options::OPTIONAL_PATH)?.into_iter().map(|setting| (true, setting));
+    let mount_setting = sources.get::<Setting>(options::MOUNT)?;
     let request = |(optional, setting): (bool, Setting)| {
         let path = SecretPath::from_setting(setting.clone())?;
         let path = if let Some(mount) = mount { path.under_mount(mount) } else { path };
@@ -65,7 +68,9 @@ pub(super) fn secret_requests(
         if path.segment_count() < 2 {
             return Err(setting.invalid("a mount and a secret in it, such as secret/app"));
         }
-        Ok(SecretRequest { path, optional })
+        let discovered =
+            [Some(&setting), mount_setting.as_ref()].into_iter().flatten().any(|setting| setting.discovered);
+        Ok(SecretRequest { path, optional, discovered })
     };
     let requests: Vec<_> = required.chain(typed).chain(optional).map(request).collect::<Result<_, _>>()?;
     if requests.is_empty() { Err(Error::NoPath) } else { Ok(requests) }

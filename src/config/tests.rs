@@ -107,7 +107,7 @@ fn a_given_authority_is_the_only_trust_anchor() {
     let anchors = |variables: &[&str], line: &[&str]| {
         resolve_with(variables, &[line, &["--path", "a/b", "x"]].concat()).unwrap().connection.tls.trust_anchors
     };
-    let setting = |from: &str| Setting { source: from.into(), value: "v".into() };
+    let setting = |from: &str| Setting::new("v", from);
     let all = ["VAULT_CAPATH=v", "VAULT_CACERT_BYTES=v", "VAULT_CACERT=v", "SSL_CERT_FILE=v"];
     assert_eq!(anchors(&all, &["--ca-cert", "v"]), TrustAnchors::File(setting("--ca-cert")));
     assert_eq!(anchors(&all, &[]), TrustAnchors::File(setting("VAULT_CACERT")));

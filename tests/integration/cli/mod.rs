@@ -7,3 +7,4 @@ mod project;
 pub(crate) mod project_trust;
 pub(crate) mod signals;
 mod start;
+mod trust;
