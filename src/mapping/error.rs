@@ -16,7 +16,8 @@ pub enum Error {
     Null { path: String, key: String },
     NulByte { path: String, key: String },
     Dangerous { path: String, key: String, name: EnvName },
-    Missing { keys: Vec<String> },
+    Duplicate { names: Vec<String> },
+    Missing { keys: Vec<String>, hint: String },
     NoKeySelected,
 }
 
@@ -57,10 +58,13 @@ impl From<Error> for CliError {
                     skip(key)
                 ),
             ),
-            Error::Missing { keys } => (
-                format!("--only {}: not found in any secret", keys.join(", ")),
-                "write keys as in the secret, not as variable names".to_owned(),
+            Error::Duplicate { names } => (
+                format!("--on-duplicate error: {}", names.join(", ")),
+                "give the names of one path a prefix: --path DB_=secret/db".to_owned(),
             ),
+            Error::Missing { keys, hint } => {
+                (format!("--only {}: not found in any secret", keys.join(", ")), hint.clone())
+            }
             Error::NoKeySelected => (
                 "--only and --skip exclude every key".to_owned(),
                 "select at least one key, or set variables with --set".to_owned(),
