@@ -65,7 +65,7 @@ use crate::secret_files::SecretFiles;
 use crate::template::Assignment;
 use crate::vault::FetchOptions;
 
-/// Runs vault-exec and returns the exit code. Returns only if no program was started. `command_line` starts with the program name.
+/// Runs vault-exec. Returns the exit code, and only if no program was started. `command_line` starts with the program name.
 #[must_use]
 pub fn run_cli(command_line: &[OsString], inherited: InheritedEnv, hardened: &Hardened) -> i32 {
     let (args, parsed) = Args::parse(command_line);

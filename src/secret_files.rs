@@ -20,7 +20,7 @@ use crate::secret::Secret;
 /// The lowest descriptor of an in-memory file. Scripts use low ones for their redirections (`exec 3<file`).
 const MIN_FD: i32 = 64;
 
-/// The files made so far. Those in a directory are removed on drop, so unless the program starts.
+/// The files made so far. Those in a directory are removed on drop, which happens only if the program does not start.
 #[derive(Debug)]
 pub struct SecretFiles {
     directory: Option<PathBuf>,

@@ -1,13 +1,12 @@
 //! `[pure]` Builds the environment of the program from the inherited one and the mapped variables.
 
-use std::fmt;
+mod decision;
 
-use serde::ser::{Serialize, SerializeStruct, Serializer};
+pub use decision::{Decision, Outcome};
 
 use crate::env_block::{EnvEntry, InheritedEnv, is_withheld};
-use crate::env_name::EnvName;
 use crate::error::CliError;
-use crate::mapping::{MappedVariables, Source};
+use crate::mapping::MappedVariables;
 use crate::secret::Secret;
 
 /// How to combine the variables of the secrets with the inherited environment.
@@ -40,68 +39,6 @@ pub struct Environment {
     pub entries: Vec<EnvEntry>,
     /// The outcome for each mapped variable, for `-v` and `--check`.
     pub decisions: Vec<Decision>,
-}
-
-/// Whether a mapped variable was set, and what it replaced.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Decision {
-    /// The variable.
-    pub name: EnvName,
-    /// What its value was made from.
-    pub source: Source,
-    /// Which of the sources with this name was used.
-    pub outcome: Outcome,
-}
-
-/// See [`Decision::outcome`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// No other source had the name.
-    Set,
-    /// The value replaces an inherited variable.
-    ReplacesInherited,
-    /// The inherited variable was kept instead.
-    KeptInherited,
-    /// This later source has the same name.
-    Overridden(Source),
-}
-
-/// Follows the source of a value in messages.
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Set => Ok(()),
-            Self::ReplacesInherited => f.write_str(", replaces the inherited variable"),
-            Self::KeptInherited => f.write_str(", not used: the inherited variable is kept"),
-            Self::Overridden(winner) => write!(f, ", not used: overridden by {winner}"),
-        }
-    }
-}
-
-/// The format of `--check --format json`: all fields are present, `null` if they do not apply.
-impl Serialize for Decision {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (source, origin) = match &self.source {
-            Source::Key(origin) => ("key", Some(origin)),
-            Source::Set => ("set", None),
-            Source::File => ("file", None),
-        };
-        let (outcome, by) = match &self.outcome {
-            Outcome::Set => ("set", None),
-            Outcome::ReplacesInherited => ("replaces_inherited", None),
-            Outcome::KeptInherited => ("kept_inherited", None),
-            Outcome::Overridden(winner) => ("overridden", Some(winner.to_string())),
-        };
-        let mut json = serializer.serialize_struct("Decision", 7)?;
-        json.serialize_field("name", self.name.as_str())?;
-        json.serialize_field("source", source)?;
-        json.serialize_field("path", &origin.map(|origin| &origin.path))?;
-        json.serialize_field("key", &origin.map(|origin| &origin.key))?;
-        json.serialize_field("version", &origin.and_then(|origin| origin.version))?;
-        json.serialize_field("outcome", outcome)?;
-        json.serialize_field("by", &by)?;
-        json.end()
-    }
 }
 
 /// Why the program cannot be started with this environment. Sizes are in bytes.
@@ -238,4 +175,135 @@ impl From<Error> for CliError {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use std::collections::BTreeMap;
+    use std::rc::Rc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::env_name::EnvName;
+    use crate::mapping::{Source, Variable};
+
+    fn checked(
+        inherited: InheritedEnv,
+        mapped: MappedVariables,
+        token: Option<&Secret>,
+        policy: &EnvPolicy,
+    ) -> Result<Environment, Error> {
+        let (environment, errors) = Environment::build(inherited, mapped, token, policy);
+        errors.into_iter().next().map_or(Ok(environment), Err)
+    }
+
+    fn inherited(variables: &[(&str, &str)]) -> InheritedEnv {
+        InheritedEnv::new(
+            variables.iter().map(|(name, value)| EnvEntry::new(name.as_bytes(), value.as_bytes())).collect(),
+        )
+    }
+
+    fn mapped(variables: &[(&str, &str)]) -> MappedVariables {
+        let variable = |(name, value): &(&str, &str)| Variable {
+            name: EnvName::parse(name).unwrap(),
+            value: Rc::new(Secret::new(value.as_bytes().to_vec())),
+            source: Source::Set,
+        };
+        variables.iter().map(variable).collect()
+    }
+
+    fn shown(environment: &Environment) -> Vec<String> {
+        let text = |entry: &EnvEntry| String::from_utf8_lossy(entry.with_nul()).trim_end_matches('\0').to_owned();
+        environment.entries.iter().map(text).collect()
+    }
+
+    #[test]
+    fn on_conflict_decides_between_secret_and_inherited_variable() {
+        let build = |on_conflict| {
+            let policy = EnvPolicy { on_conflict, ..EnvPolicy::default() };
+            checked(inherited(&[("A", "env"), ("B", "env")]), mapped(&[("A", "vault")]), None, &policy)
+        };
+        assert_eq!(shown(&build(OnConflict::Vault).unwrap()), ["A=vault", "B=env"]);
+        assert_eq!(shown(&build(OnConflict::Env).unwrap()), ["A=env", "B=env"]);
+        assert_eq!(build(OnConflict::Error).unwrap_err(), Error::Conflict { names: vec!["A".into()] });
+    }
+
+    #[test]
+    fn own_credentials_are_withheld() {
+        let before = [("VAULT_TOKEN", "t"), ("BAO_SECRET_ID", "s"), ("VAULT_EXEC_PATH", "p"), ("VAULT_ADDR", "a")];
+        let policy = EnvPolicy::default();
+        let build = |mapped, token| shown(&checked(inherited(&before), mapped, token, &policy).unwrap());
+        assert_eq!(build(MappedVariables::default(), None), ["VAULT_ADDR=a"]);
+        assert_eq!(build(mapped(&[("VAULT_TOKEN", "own")]), None), ["VAULT_ADDR=a", "VAULT_TOKEN=own"]);
+        let token = Secret::new(b"kept".to_vec());
+        assert_eq!(build(MappedVariables::default(), Some(&token)), ["VAULT_ADDR=a", "VAULT_TOKEN=kept"]);
+    }
+
+    #[test]
+    fn pristine_keeps_only_named_variables() {
+        let policy = EnvPolicy { keep_only: Some(vec!["B".into()]), ..EnvPolicy::default() };
+        let before = inherited(&[("A", "1"), ("B", "2")]);
+        assert_eq!(shown(&checked(before, mapped(&[("C", "3")]), None, &policy).unwrap()), ["B=2", "C=3"]);
+    }
+
+    #[test]
+    fn all_missing_names_are_reported_at_once() {
+        let policy = EnvPolicy { require: ["A", "B", "C", "D"].map(String::from).to_vec(), ..EnvPolicy::default() };
+        let before = inherited(&[("A", "1"), ("B", "")]);
+        let error = checked(before, mapped(&[("C", "3")]), None, &policy).unwrap_err();
+        assert_eq!(error, Error::Missing { names: vec!["B".into(), "D".into()] });
+    }
+
+    #[test]
+    fn a_required_name_with_an_equals_sign_is_missing() {
+        let policy = EnvPolicy { require: vec!["A=B".into()], ..EnvPolicy::default() };
+        let error = checked(inherited(&[("A", "B=C")]), MappedVariables::default(), None, &policy).unwrap_err();
+        assert_eq!(error, Error::Missing { names: vec!["A=B".into()] });
+    }
+
+    #[test]
+    fn sizes_are_checked_to_the_byte() {
+        let value = "x".repeat(MAX_ENTRY_BYTES - "A=\0".len());
+        let build = |value: &str| {
+            checked(inherited(&[("A", value)]), MappedVariables::default(), None, &EnvPolicy::default()).unwrap()
+        };
+        let fits = build(&value);
+        assert_eq!(fits.check_size(10, 10 + MAX_ENTRY_BYTES + 8), Ok(()));
+        assert_eq!(
+            fits.check_size(11, 10 + MAX_ENTRY_BYTES + 8),
+            Err(Error::BlockTooLarge {
+                total: MAX_ENTRY_BYTES + 19,
+                limit: MAX_ENTRY_BYTES + 18,
+                largest: vec![("A".into(), MAX_ENTRY_BYTES)]
+            })
+        );
+        let too_long = Err(Error::EntryTooLong { offenders: vec![("A".into(), MAX_ENTRY_BYTES + 1)] });
+        assert_eq!(build(&(value + "x")).check_size(0, usize::MAX), too_long);
+    }
+
+    proptest! {
+        /// Each name occurs once, replaced variables have the secret's value, and all others pass byte for byte.
+        #[test]
+        fn every_variable_is_accounted_for(
+            before in prop::collection::vec(("[A-D]{1,2}|VAULT_TOKEN", prop::collection::vec(1_u8.., 0..9)), 0..9),
+            after in prop::collection::btree_map("[A-D]{1,2}", prop::collection::vec(1_u8.., 0..9), 0..9),
+        ) {
+            let inherited = InheritedEnv::new(before.iter().map(|(name, value)| EnvEntry::new(name.as_bytes(), value)).collect());
+            let variables = after.iter().map(|(name, value)| Variable {
+                name: EnvName::parse(name).unwrap(),
+                value: Rc::new(Secret::new(value.clone())),
+                source: Source::Set,
+            });
+            let mapped: MappedVariables = variables.collect();
+            let environment = checked(inherited, mapped, None, &EnvPolicy::default()).unwrap();
+
+            let mut expected = BTreeMap::new();
+            for (name, value) in before.iter().filter(|(name, _)| name != "VAULT_TOKEN") {
+                expected.entry(name.clone()).or_insert_with(|| value.clone());
+            }
+            expected.extend(after);
+            let own = |entry: &EnvEntry| (String::from_utf8(entry.name().to_vec()).unwrap(), entry.value().to_vec());
+            let mut got: Vec<_> = environment.entries.iter().map(own).collect();
+            got.sort();
+            prop_assert_eq!(got, expected.into_iter().collect::<Vec<_>>());
+        }
+    }
+}
