@@ -52,15 +52,9 @@ impl Program {
                 Err(errno) => first_denied = first_denied.or(Some((candidate, errno))),
             }
         }
-        let shown = String::from_utf8_lossy(name);
         Err(match first_denied {
             Some((path, errno)) => cannot_execute(&String::from_utf8_lossy(&path), errno),
-            None if name.contains(&b'/') => CliError::new(format!("{shown}: no such file"))
-                .hint("the path must exist where vault-exec runs")
-                .exit(ExitCode::NotFound),
-            None => CliError::new(format!("`{shown}` was not found"))
-                .hint(format!("PATH is {}", String::from_utf8_lossy(search_path)))
-                .exit(ExitCode::NotFound),
+            None => not_found(&String::from_utf8_lossy(name), search_path),
         })
     }
 
@@ -115,6 +109,18 @@ fn executable(path: &[u8]) -> Result<CString, Errno> {
         Ok(_) => CString::new(path).map_err(|_| Errno::EINVAL),
         Err(_) => Err(Errno::EACCES),
     }
+}
+
+fn not_found(name: &str, search_path: &[u8]) -> CliError {
+    let reason = if name.contains('/') { format!("{name}: no such file") } else { format!("`{name}` was not found") };
+    let hint = if name.contains(char::is_whitespace) {
+        "no shell splits it: give its arguments as words of their own, or a shell as the program: sh -c '...'".into()
+    } else if name.contains('/') {
+        "the path must exist where vault-exec runs".into()
+    } else {
+        format!("PATH is {}", String::from_utf8_lossy(search_path))
+    };
+    CliError::new(reason).hint(hint).exit(ExitCode::NotFound)
 }
 
 fn cannot_execute(path: &str, errno: Errno) -> CliError {

@@ -1,19 +1,21 @@
 //! `[pure]` Secrets as the server returned them.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::escape::truncate;
 use crate::secret::Secret;
+use crate::secret_path::SecretPath;
 
 /// The secret at one path.
 #[derive(Debug)]
 pub struct KvSecret {
-    /// The path as the user named it, without the version.
-    pub path: String,
+    /// The path as the user named it.
+    pub path: SecretPath,
     /// The version that was read (KV v2).
     pub version: Option<u64>,
-    /// Keys and values in the order of the response; `None` is a JSON `null`.
-    pub data: Vec<(String, Option<Secret>)>,
+    /// Keys and values in the order of the response; `None` is a JSON `null`. Several variables can share a value.
+    pub data: Vec<(String, Option<Rc<Secret>>)>,
     /// The lease, if the server can revoke the values (`database/creds/app`).
     pub lease_duration: Option<Duration>,
 }
@@ -21,7 +23,7 @@ pub struct KvSecret {
 /// The key that a value was read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// See [`KvSecret::path`].
+    /// See [`KvSecret::path`], without the pinned version.
     pub path: String,
     /// The name of the key in that secret.
     pub key: String,

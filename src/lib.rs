@@ -16,6 +16,7 @@ pub mod secret;
 pub mod env_block;
 pub mod dangerous;
 pub mod env_name;
+pub mod secret_path;
 pub mod kv;
 pub mod suggest;
 pub mod error;
@@ -128,7 +129,6 @@ pub fn run(
         credential: &config.credential,
         secret_requests: &config.secret_requests,
         kv: config.kv,
-        mount_depth: config.mount_depth,
         revoke: config.revoke,
     };
     let fetched = vault::fetch(&options, *deadline, logger, &mut diagnostics);
@@ -138,7 +138,7 @@ pub fn run(
         SecretFiles::new(config.templates.file_dir.as_deref(), config.templates.file_mode, diagnostics.mode);
     if let Some(fetched) = diagnostics.capture(fetched)? {
         let rendered = render_templates(&config.templates, &fetched.secrets, &mut files, &mut diagnostics)?;
-        let (mapped, errors) = mapping::map(fetched.secrets, rendered, &config.key_mapping);
+        let (mapped, errors) = mapping::map(&fetched.secrets, rendered, &config.key_mapping);
         diagnostics.capture_all(errors)?;
         let token = fetched.token.as_ref().filter(|_| config.keep_token);
         let (built, errors) = Environment::build(inherited, mapped, token, &config.env_policy);
@@ -157,6 +157,7 @@ pub fn run(
             memory_locked: hardened.locked,
             project_file: project.file,
             problems: diagnostics.collected.iter().map(Diagnostic::from).collect(),
+            warnings: config.templates.assignments().flat_map(Assignment::warnings).map(Diagnostic::from).collect(),
         };
         log::write_stdout(&report.render(format))?;
         return Ok(report.exit());

@@ -24,8 +24,8 @@ pub fn unescape(text: &str) -> String {
 /// An inherited environment, one `NAME=value` per line.
 pub fn inherited<'a>(lines: impl IntoIterator<Item = &'a str>) -> InheritedEnv {
     // The kernel ends an entry at a NUL.
-    let entry = |line| EnvEntry::parse(unescape(line).split('\0').next()?.as_bytes());
-    InheritedEnv::new(lines.into_iter().filter_map(entry).collect())
+    let entry = |line| EnvEntry::parse(unescape(line).split('\0').next().unwrap_or_default().as_bytes());
+    InheritedEnv::new(lines.into_iter().map(entry).collect())
 }
 
 /// The configuration for this environment and project file, without command-line options.
@@ -42,7 +42,6 @@ pub fn fetch(config: &Config, diagnostics: &mut Diagnostics) -> anyhow::Result<F
         credential: &config.credential,
         secret_requests: &config.secret_requests,
         kv: config.kv,
-        mount_depth: config.mount_depth,
         revoke: config.revoke,
     };
     let logger = Logger::new(0, OutputFormat::Text);

@@ -91,10 +91,12 @@ macro_rules! options {
 
 options! {
     "What to read" {
-        PATH = "--path", List("PATH[@N]"), Any, "Secret to read, written as for `vault kv get`; @N pins a version";
-        OPTIONAL_PATH = "--optional-path", List("PATH[@N]"), Any, "The same, but the secret may be missing";
+        PATH = "--path", List("[PREFIX=]PATH[@N]"), Any,
+            "Secret to read, written as for `vault kv get`; @N pins a version, PREFIX replaces --prefix";
+        OPTIONAL_PATH = "--optional-path", List("[PREFIX=]PATH[@N]"), Any, "The same, but the secret may be missing";
         KV = "--kv", Value("VERSION"), Any, "Version of the KV engine: auto, 1 or 2 [default: auto]";
-        MOUNT = "--mount", Value("MOUNT"), Any, "Mount of the paths, if it is not their first segment";
+        MOUNT = "--mount", Value("MOUNT"), Any,
+            "Mount of the paths, if it is not their first segment; they are then literal";
         ONLY = "--only", List("KEY"), Any, "Take only this key";
         SKIP = "--skip", List("KEY"), Any, "Leave this key out";
     }
@@ -113,6 +115,8 @@ options! {
         EXPLICIT = "--explicit", Flag, Any, "Export only what --set and --file name";
         ON_CONFLICT = "--on-conflict", Value("WHO"), Any,
             "Who wins if a variable is inherited too: vault, env or error [default: vault]";
+        ON_DUPLICATE = "--on-duplicate", Value("WHO"), Any,
+            "Who wins if two paths produce the same name: last or error [default: last]";
         PRISTINE = "--pristine", Flag, Any, "Start from an empty environment";
         KEEP_ENV = "--keep-env", List("NAME"), Any, "Inherited variable to keep with --pristine";
         REQUIRE = "--require", List("NAME"), Any, "Stop unless this variable is set and not empty at the end";

@@ -2,11 +2,11 @@
 
 use super::connection::{Connection, namespace};
 use super::error::Error;
-use super::secret_path::SecretPath;
 use super::setting::{CredentialSource, FromSetting, Setting};
 use super::sources::Sources;
 use crate::args::options;
 use crate::secret::Secret;
+use crate::secret_path::SecretPath;
 
 /// How to authenticate.
 #[derive(Debug)]

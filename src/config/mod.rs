@@ -6,7 +6,6 @@ mod credential;
 mod error;
 mod project_settings;
 mod proxy;
-mod secret_path;
 mod secret_requests;
 mod setting;
 mod sources;
@@ -23,7 +22,6 @@ pub use credential::{Credential, JwtSource, Login, LoginMethod, OutsideLoginName
 pub use error::Error;
 pub use project_settings::ProjectSettings;
 pub use proxy::{Proxies, Proxy};
-pub use secret_path::{PathError, SecretPath};
 pub use secret_requests::{KvVersion, SecretRequest};
 pub use setting::{CredentialSource, Setting};
 pub use tls::{Tls, TrustAnchors};
@@ -43,12 +41,10 @@ use sources::Sources;
 pub struct Config {
     /// The program and its arguments; empty only for a check.
     pub command: Vec<OsString>,
-    /// The secrets to read, at least one; later ones win.
+    /// The secrets to read, at least one, each once; later ones win in templates.
     pub secret_requests: Vec<SecretRequest>,
     /// The engine they are in.
     pub kv: KvVersion,
-    /// How many leading segments of the paths are their mount; `None` if the user did not name it.
-    pub mount_depth: Option<usize>,
     /// How keys become names.
     pub key_mapping: KeyMapping,
     /// What to make from templates.
@@ -84,13 +80,14 @@ impl Config {
         let mount = secret_requests::mount(sources)?;
         let keep_token = sources.get_flag(options::KEEP_TOKEN)?;
         let connection = Connection::resolve(sources)?;
+        let credential = Credential::resolve(sources, &connection)?;
+        let (secret_requests, exports) = secret_requests::secret_requests(sources, kv, mount.as_ref())?;
         Ok(Self {
-            credential: Credential::resolve(sources, &connection)?,
-            secret_requests: secret_requests::secret_requests(sources, kv, mount.as_ref())?,
+            credential,
+            secret_requests,
             kv,
-            mount_depth: mount.map(|mount| mount.segment_count()),
-            key_mapping: variables::key_mapping(sources)?,
-            templates: variables::templates(sources)?,
+            key_mapping: variables::key_mapping(sources, exports)?,
+            templates: variables::templates(sources, mount.as_ref())?,
             env_policy: variables::env_policy(sources)?,
             keep_token,
             revoke: !keep_token && !sources.get_flag(options::NO_REVOKE)?,

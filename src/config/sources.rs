@@ -130,7 +130,7 @@ mod tests {
     /// Looks something up for a command line, an environment and a project file.
     fn look<T>(typed: &[&str], variables: &[&str], project: &str, up: impl FnOnce(Sources) -> T) -> T {
         let line: Vec<_> = ["vault-exec"].iter().chain(typed).map(OsString::from).collect();
-        let variables = variables.iter().filter_map(|text| EnvEntry::parse(text.as_bytes())).collect();
+        let variables = variables.iter().map(|text| EnvEntry::parse(text.as_bytes())).collect();
         up(Sources {
             args: &Args::parse(&line).0,
             inherited: &InheritedEnv::new(variables),

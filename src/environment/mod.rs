@@ -174,6 +174,7 @@ impl From<Error> for CliError {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::rc::Rc;
 
     use proptest::prelude::*;
 
@@ -200,7 +201,7 @@ mod tests {
     fn mapped(variables: &[(&str, &str)]) -> MappedVariables {
         let variable = |(name, value): &(&str, &str)| Variable {
             name: EnvName::parse(name).unwrap(),
-            value: Secret::new(value.as_bytes().to_vec()),
+            value: Rc::new(Secret::new(value.as_bytes().to_vec())),
             source: Source::Set,
         };
         variables.iter().map(variable).collect()
@@ -281,7 +282,7 @@ mod tests {
             let inherited = InheritedEnv::new(before.iter().map(|(name, value)| EnvEntry::new(name.as_bytes(), value)).collect());
             let variables = after.iter().map(|(name, value)| Variable {
                 name: EnvName::parse(name).unwrap(),
-                value: Secret::new(value.clone()),
+                value: Rc::new(Secret::new(value.clone())),
                 source: Source::Set,
             });
             let mapped: MappedVariables = variables.collect();

@@ -17,7 +17,8 @@ pub enum Error {
     Null { path: String, key: String },
     NulByte { path: String, key: String },
     Dangerous { path: String, key: String, name: EnvName, danger: Danger },
-    Missing { keys: Vec<String> },
+    Duplicate { names: Vec<String> },
+    Missing { keys: Vec<String>, hint: String },
     NoKeySelected,
 }
 
@@ -55,10 +56,13 @@ impl From<Error> for CliError {
                 about(path, key, format_args!("would become {name}, {danger}")),
                 format!("leave it out with {}, or permit it: --allow-name, or --set on the command line", skip(key)),
             ),
-            Error::Missing { keys } => (
-                format!("--only {}: not found in any secret", keys.join(", ")),
-                "write keys as in the secret, not as variable names".to_owned(),
+            Error::Duplicate { names } => (
+                format!("--on-duplicate error: {}", names.join(", ")),
+                "give the names of one path a prefix: --path DB_=secret/db".to_owned(),
             ),
+            Error::Missing { keys, hint } => {
+                (format!("--only {}: not found in any secret", keys.join(", ")), hint.clone())
+            }
             Error::NoKeySelected => (
                 "--only and --skip exclude every key".to_owned(),
                 "select at least one key, or set variables with --set".to_owned(),

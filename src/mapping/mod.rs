@@ -4,6 +4,7 @@ mod error;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::rc::Rc;
 
 pub use error::Error;
 
@@ -11,22 +12,45 @@ use crate::env_name::{Case, EnvName};
 use crate::error::CliError;
 use crate::kv::{KvSecret, Origin};
 use crate::secret::Secret;
+use crate::secret_path::SecretPath;
+use crate::suggest::hint_for_unknown;
 
 /// How keys become names.
 #[derive(Debug, Default)]
 pub struct KeyMapping {
+    /// The secrets to make variables of; later ones win.
+    pub exports: Vec<Export>,
+    /// What to do if two secrets have a key of the same name.
+    pub on_duplicate: OnDuplicate,
     /// The only keys to take; empty for all.
     pub only: Vec<String>,
     /// Keys to leave out.
     pub skip: Vec<String>,
     /// What to do with letters.
     pub case: Case,
-    /// Prepended to every name: the start of a name, or empty.
-    pub prefix: String,
     /// Dangerous names to accept.
     pub allowed_names: Vec<EnvName>,
     /// Whether no key becomes a variable by itself.
     pub explicit: bool,
+}
+
+/// A secret whose keys become variables.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Export {
+    /// The secret, which may be missing.
+    pub path: SecretPath,
+    /// Prepended to every name: the start of a name, or empty.
+    pub prefix: String,
+}
+
+/// Which of two keys with the same name to take, if they are in different secrets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnDuplicate {
+    /// The later one.
+    #[default]
+    Last,
+    /// Neither: stop.
+    Error,
 }
 
 /// A variable with a value from a secret.
@@ -35,7 +59,7 @@ pub struct Variable {
     /// The name of the variable.
     pub name: EnvName,
     /// Contains no NUL byte.
-    pub value: Secret,
+    pub value: Rc<Secret>,
     /// What the value was made from.
     pub source: Source,
 }
@@ -62,33 +86,37 @@ pub struct MappedVariables {
     indices: BTreeMap<EnvName, usize>,
 }
 
-/// Maps the keys of all secrets; later ones override earlier ones, and `from_templates` overrides them all. A key that
-/// cannot become a variable is left out and reported as an error; no other key is dropped unless `naming` says so.
+/// Maps the keys of the secrets in the order of `naming.exports`; later ones override earlier ones, and `from_templates`
+/// overrides them all. A key that cannot become a variable is left out and reported as an error; no other key is dropped
+/// unless `naming` says so.
 #[must_use]
-pub fn map(
-    secrets: Vec<KvSecret>,
-    from_templates: Vec<Variable>,
-    naming: &KeyMapping,
-) -> (MappedVariables, Vec<Error>) {
-    let exists = |key: &String| secrets.iter().any(|secret| secret.data.iter().any(|(name, _)| name == key));
-    let missing: Vec<_> = naming.only.iter().filter(|key| !exists(key)).cloned().collect();
+pub fn map(secrets: &[KvSecret], from_templates: Vec<Variable>, naming: &KeyMapping) -> (MappedVariables, Vec<Error>) {
+    let keys = || secrets.iter().flat_map(|secret| &secret.data).map(|(key, _)| key.as_str());
+    let missing: Vec<_> = naming.only.iter().filter(|only| !keys().any(|key| key == *only)).cloned().collect();
     let mut errors = Vec::new();
     if !missing.is_empty() {
-        errors.push(Error::Missing { keys: missing });
+        let hint = hint_for_unknown(missing.iter().map(String::as_str), "keys", keys());
+        errors.push(Error::Missing { keys: missing, hint });
     }
     let mut variables = Vec::new();
     if !naming.explicit {
-        let any_secret = !secrets.is_empty();
         let template_names = from_templates.iter().map(|variable| variable.name.clone()).collect();
-        for secret in secrets {
-            map_secret(secret, naming, &template_names, &mut variables, &mut errors);
+        for Export { path, prefix } in &naming.exports {
+            if let Some(secret) = secrets.iter().find(|secret| secret.path == *path) {
+                map_secret(secret, prefix, naming, &template_names, &mut variables, &mut errors);
+            }
         }
-        if any_secret && variables.is_empty() && from_templates.is_empty() && errors.is_empty() {
+        if !secrets.is_empty() && variables.is_empty() && from_templates.is_empty() && errors.is_empty() {
             errors.push(Error::NoKeySelected);
         }
     }
     variables.extend(from_templates);
-    (variables.into_iter().collect(), errors)
+    let mapped: MappedVariables = variables.into_iter().collect();
+    let duplicates = mapped.duplicates();
+    if naming.on_duplicate == OnDuplicate::Error && !duplicates.is_empty() {
+        errors.push(Error::Duplicate { names: duplicates });
+    }
+    (mapped, errors)
 }
 
 impl FromIterator<Variable> for MappedVariables {
@@ -104,6 +132,15 @@ impl MappedVariables {
     #[must_use]
     pub fn index(&self, name: &[u8]) -> Option<usize> {
         str::from_utf8(name).ok().and_then(|name| self.indices.get(name)).copied()
+    }
+
+    /// The names that several secrets have and no template decides, with their sources.
+    fn duplicates(&self) -> Vec<String> {
+        let is_key = |source: &Source| matches!(source, Source::Key(_));
+        let is_undecided =
+            |name: &EnvName| self.indices.get(name).is_some_and(|&index| is_key(&self.variables[index].source));
+        let overridden = self.overridden.iter().filter(|(name, ..)| is_undecided(name));
+        overridden.map(|(name, loser, winner)| format!("{name} ({loser}, {winner})")).collect()
     }
 
     fn insert(&mut self, variable: Variable) {
@@ -130,7 +167,7 @@ impl Variable {
             ))
             .hint("pass it as a file with --file"));
         }
-        Ok(Self { name, value, source })
+        Ok(Self { name, value: Rc::new(value), source })
     }
 }
 
@@ -146,24 +183,26 @@ impl fmt::Display for Source {
 }
 
 fn map_secret(
-    secret: KvSecret,
+    secret: &KvSecret,
+    prefix: &str,
     naming: &KeyMapping,
     template_names: &BTreeSet<EnvName>,
     variables: &mut Vec<Variable>,
     errors: &mut Vec<Error>,
 ) {
     let KvSecret { path, version, data, .. } = secret;
+    let path = path.api_path();
     if data.is_empty() {
         errors.push(Error::NoKeys { path: path.clone() });
     }
     let mut keys: BTreeMap<EnvName, String> = BTreeMap::new();
     for (key, value) in data {
-        let is_selected = naming.only.is_empty() || naming.only.contains(&key);
-        if !is_selected || naming.skip.contains(&key) {
+        let is_selected = naming.only.is_empty() || naming.only.contains(key);
+        if !is_selected || naming.skip.contains(key) {
             continue;
         }
-        let (path, origin) = (path.clone(), Origin { path: path.clone(), key: key.clone(), version });
-        let name = match EnvName::from_key(&key, &naming.prefix, naming.case) {
+        let (path, key) = (path.clone(), key.clone());
+        let name = match EnvName::from_key(&key, prefix, naming.case) {
             Ok(name) => name,
             Err(error) => {
                 errors.push(Error::NotAName { path, key, error });
@@ -180,7 +219,10 @@ fn map_secret(
             (_, Some(danger)) => errors.push(Error::Dangerous { path, key, name, danger }),
             (None, None) => errors.push(Error::Null { path, key }),
             (Some(value), None) if value.expose().contains(&0) => errors.push(Error::NulByte { path, key }),
-            (Some(value), None) => variables.push(Variable { name, value, source: Source::Key(origin) }),
+            (Some(value), None) => {
+                let source = Source::Key(Origin { path, key, version: *version });
+                variables.push(Variable { name, value: Rc::clone(value), source });
+            }
         }
     }
 }

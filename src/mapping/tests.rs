@@ -6,9 +6,22 @@ use crate::env_name::NameError;
 
 fn secret(path: &str, data: &[(&str, Option<&str>)]) -> KvSecret {
     let own = |(key, value): &(&str, Option<&str>)| {
-        (key.to_string(), value.map(|value| Secret::new(value.as_bytes().to_vec())))
+        (key.to_string(), value.map(|value| Rc::new(Secret::new(value.as_bytes().to_vec()))))
     };
-    KvSecret { path: path.into(), version: Some(1), data: data.iter().map(own).collect(), lease_duration: None }
+    let path = SecretPath::parse(path).unwrap();
+    KvSecret { path, version: Some(1), data: data.iter().map(own).collect(), lease_duration: None }
+}
+
+fn export(path: &str, prefix: &str) -> Export {
+    Export { path: SecretPath::parse(path).unwrap(), prefix: prefix.into() }
+}
+
+/// Maps all secrets in their order, unless `naming` says which.
+fn map_all(secrets: &[KvSecret], from_templates: Vec<Variable>, naming: &KeyMapping) -> (MappedVariables, Vec<Error>) {
+    let export = |secret: &KvSecret| export(&secret.path.as_typed(), "");
+    let exports = if naming.exports.is_empty() { secrets.iter().map(export).collect() } else { naming.exports.clone() };
+    let (only, skip, allowed_names) = (naming.only.clone(), naming.skip.clone(), naming.allowed_names.clone());
+    map(secrets, from_templates, &KeyMapping { exports, only, skip, allowed_names, ..*naming })
 }
 
 fn first(outcome: (MappedVariables, Vec<Error>)) -> Result<MappedVariables, Error> {
@@ -17,7 +30,7 @@ fn first(outcome: (MappedVariables, Vec<Error>)) -> Result<MappedVariables, Erro
 }
 
 fn map_one(data: &[(&str, Option<&str>)], naming: &KeyMapping) -> Result<MappedVariables, Error> {
-    first(map(vec![secret("s/a", data)], Vec::new(), naming))
+    first(map_all(&[secret("s/a", data)], Vec::new(), naming))
 }
 
 fn shown(mapped: &MappedVariables) -> Vec<String> {
@@ -34,12 +47,35 @@ fn keys_become_variables_in_their_order() {
 #[test]
 fn a_later_path_overrides_an_earlier_one_and_both_sources_are_kept() {
     let secrets = vec![secret("s/a", &[("k", Some("1")), ("x", Some("2"))]), secret("s/b", &[("K", Some("3"))])];
-    let mapped = first(map(secrets, Vec::new(), &KeyMapping::default())).unwrap();
+    let mapped = first(map_all(&secrets, Vec::new(), &KeyMapping::default())).unwrap();
     assert_eq!(shown(&mapped), ["K=3", "X=2"]);
     assert_eq!(
         mapped.overridden.iter().map(|(name, loser, winner)| format!("{name} {loser} {winner}")).collect::<Vec<_>>(),
         ["K s/a#k @1 s/b#K @1"]
     );
+}
+
+#[test]
+fn a_secret_can_be_exported_twice_and_a_prefix_belongs_to_its_path() {
+    let secrets = [secret("s/b", &[("k", Some("b"))]), secret("s/a@1", &[("k", Some("a"))])];
+    let exports = vec![export("s/a@1", ""), export("s/b", "B_"), export("s/a@1", "A_"), export("s/none", "")];
+    let mapped = first(map(&secrets, Vec::new(), &KeyMapping { exports, ..KeyMapping::default() })).unwrap();
+    assert_eq!(shown(&mapped), ["K=a", "B_K=b", "A_K=a"]);
+    assert!(mapped.overridden.is_empty());
+}
+
+#[test]
+fn a_name_of_two_secrets_can_be_an_error_unless_a_template_decides() {
+    let secrets = [secret("s/a", &[("k", Some("1")), ("x", Some("2"))]), secret("s/b", &[("K", Some("3"))])];
+    let naming = KeyMapping { on_duplicate: OnDuplicate::Error, ..KeyMapping::default() };
+    let error = first(map_all(&secrets, Vec::new(), &naming)).unwrap_err();
+    assert_eq!(error, Error::Duplicate { names: vec!["K (s/a#k @1, s/b#K @1)".into()] });
+    let set = |name: &str| {
+        let name = EnvName::parse(name).unwrap();
+        vec![Variable::from_template(name, Secret::new(b"set".to_vec()), Source::Set).unwrap()]
+    };
+    assert_eq!(shown(&first(map_all(&secrets, set("K"), &naming)).unwrap()), ["K=set", "X=2"]);
+    assert!(first(map_all(&secrets, set("X"), &naming)).is_err());
 }
 
 #[test]
@@ -50,7 +86,10 @@ fn only_and_skip_apply_before_keys_are_checked() {
     let only = KeyMapping { only: vec!["a".into()], ..KeyMapping::default() };
     assert_eq!(shown(&map_one(&data, &only).unwrap()), ["A=1"]);
     let missing = KeyMapping { only: vec!["A".into(), "a".into(), "z".into()], ..KeyMapping::default() };
-    assert_eq!(map_one(&data, &missing).unwrap_err(), Error::Missing { keys: vec!["A".into(), "z".into()] });
+    assert_eq!(
+        map_one(&data, &missing).unwrap_err(),
+        Error::Missing { keys: vec!["A".into(), "z".into()], hint: "did you mean `a`?".into() }
+    );
 }
 
 #[test]
@@ -81,7 +120,7 @@ fn a_dangerous_name_can_be_allowed_and_only_that_one() {
     let naming = KeyMapping { allowed_names: vec![EnvName::parse("PATH").unwrap()], ..KeyMapping::default() };
     assert_eq!(shown(&map_one(&[("path", Some("/x"))], &naming).unwrap()), ["PATH=/x"]);
     assert!(map_one(&[("home", Some("/x"))], &naming).is_err());
-    let prefix = KeyMapping { prefix: "APP_".into(), ..KeyMapping::default() };
+    let prefix = KeyMapping { exports: vec![export("s/a", "APP_")], ..KeyMapping::default() };
     assert_eq!(shown(&map_one(&[("path", Some("/x"))], &prefix).unwrap()), ["APP_PATH=/x"]);
 }
 
@@ -99,7 +138,7 @@ fn no_hint_contains_shell_syntax_or_control_characters_of_a_key() {
 fn mapping_takes_linear_time() {
     let keys: Vec<String> = (0..100_000).map(|number| format!("k{number}")).collect();
     let data: Vec<_> = keys.iter().map(|key| (key.as_str(), Some(""))).collect();
-    let (mapped, errors) = map(vec![secret("s/a", &data), secret("s/b", &data)], Vec::new(), &KeyMapping::default());
+    let (mapped, errors) = map_all(&[secret("s/a", &data), secret("s/b", &data)], Vec::new(), &KeyMapping::default());
     assert_eq!((mapped.variables.len(), mapped.overridden.len(), errors.len()), (100_000, 100_000, 0));
 }
 
@@ -107,13 +146,13 @@ fn mapping_takes_linear_time() {
 fn selecting_no_key_is_an_error() {
     let naming = KeyMapping { skip: vec!["a".into()], ..KeyMapping::default() };
     assert_eq!(map_one(&[("a", Some("1"))], &naming).unwrap_err(), Error::NoKeySelected);
-    assert!(map(Vec::new(), Vec::new(), &KeyMapping::default()).1.is_empty(), "all paths may be optional");
+    assert!(map_all(&[], Vec::new(), &KeyMapping::default()).1.is_empty(), "all paths may be optional");
 }
 
 #[test]
 fn every_error_is_reported() {
-    let (mapped, errors) = map(
-        vec![secret("s/a", &[("1", Some("x")), ("a", Some("x")), ("b", None)]), secret("s/b", &[])],
+    let (mapped, errors) = map_all(
+        &[secret("s/a", &[("1", Some("x")), ("a", Some("x")), ("b", None)]), secret("s/b", &[])],
         Vec::new(),
         &KeyMapping::default(),
     );
@@ -130,11 +169,11 @@ fn templates_override_keys_and_may_set_any_name() {
         names.iter().map(variable).collect()
     };
     let secrets = || vec![secret("s/a", &[("a", Some("1")), ("path", Some("2"))])];
-    let mapped = first(map(secrets(), from_templates(&["PATH", "B"]), &KeyMapping::default())).unwrap();
+    let mapped = first(map_all(&secrets(), from_templates(&["PATH", "B"]), &KeyMapping::default())).unwrap();
     assert_eq!(shown(&mapped), ["A=1", "PATH=set", "B=set"]);
     assert_eq!(mapped.overridden.len(), 1);
     let explicit = KeyMapping { explicit: true, ..KeyMapping::default() };
-    assert_eq!(shown(&first(map(secrets(), from_templates(&["B"]), &explicit)).unwrap()), ["B=set"]);
+    assert_eq!(shown(&first(map_all(&secrets(), from_templates(&["B"]), &explicit)).unwrap()), ["B=set"]);
     assert!(Variable::from_template(EnvName::parse("A").unwrap(), Secret::new(b"\0".to_vec()), Source::Set).is_err());
 }
 

@@ -30,13 +30,12 @@ pub(super) fn take() -> InheritedEnv {
                 *kept = *next;
                 kept = kept.add(1);
             }
-            if let Some(entry) = EnvEntry::parse(text) {
-                if is_withheld(entry.name()) {
-                    let value = (*next).add(entry.name().len() + 1).cast::<u8>();
-                    std::slice::from_raw_parts_mut(value, entry.value().len()).zeroize();
-                }
-                entries.push(entry);
+            let entry = EnvEntry::parse(text);
+            if is_withheld(entry.name()) {
+                let value = (*next).add(entry.name().len() + 1).cast::<u8>();
+                std::slice::from_raw_parts_mut(value, entry.value().len()).zeroize();
             }
+            entries.push(entry);
             next = next.add(1);
         }
         if !kept.is_null() {

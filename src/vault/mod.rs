@@ -15,6 +15,8 @@ mod retry;
 mod token;
 mod wrapping;
 
+use std::cell::RefCell;
+
 use anyhow::Result;
 use futures_util::stream::{self, StreamExt};
 
@@ -43,8 +45,6 @@ pub struct FetchOptions<'a> {
     pub secret_requests: &'a [SecretRequest],
     /// The type of their engines.
     pub kv: KvVersion,
-    /// How many leading segments of a path are its mount, if that was given.
-    pub mount_depth: Option<usize>,
     /// Whether to revoke the token of a login if no secret has a lease.
     pub revoke: bool,
 }
@@ -118,7 +118,7 @@ async fn read_all(
     let reader = &Reader {
         session,
         kv: options.kv,
-        mount_depth: options.mount_depth,
+        mounts: RefCell::default(),
         policy_prefix: options.credential.policy_prefix(options.connection.namespace.as_deref()),
     };
     let secret_requests =

@@ -1,13 +1,19 @@
 //! `[net]` Reads one path, whatever the type and the mount of its engine.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
 use anyhow::Context;
 use http::StatusCode;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
+use tokio::sync::Mutex;
 
-use crate::config::{KvVersion, OutsideLoginNamespace, SecretPath, SecretRequest};
+use crate::config::{KvVersion, OutsideLoginNamespace, SecretRequest};
 use crate::error::CliError;
 use crate::kv::KvSecret;
+use crate::secret_path::SecretPath;
 use crate::vault::client::Session;
 use crate::vault::read_error::{Absence, ReadError};
 use crate::vault::request;
@@ -18,10 +24,10 @@ const RESERVED_SEGMENTS: [&str; 4] = ["auth", "sys", "identity", "cubbyhole"];
 
 /// Reads paths with one token.
 pub(super) struct Reader<'a> {
+    /// The mounts that were looked up, by the first segment of their paths: while one is looked up, other paths wait for it.
+    pub(super) mounts: RefCell<BTreeMap<String, Rc<Mutex<Vec<(String, Mount)>>>>>,
     pub(super) session: &'a Session<'a>,
     pub(super) kv: KvVersion,
-    /// How many leading segments of a path are its mount, if that was given.
-    pub(super) mount_depth: Option<usize>,
     /// See [`Credential::policy_prefix`](crate::config::Credential::policy_prefix).
     pub(super) policy_prefix: Result<String, OutsideLoginNamespace>,
 }
@@ -36,7 +42,8 @@ enum Reply {
 }
 
 /// What the server answers for the mount of a path.
-enum Mount {
+#[derive(Clone)]
+pub(super) enum Mount {
     /// KV v2, and the number of segments of the mount.
     Kv2(usize),
     /// KV v1 or any other engine, by its type.
@@ -71,7 +78,7 @@ impl Reader<'_> {
 
     async fn read_one(&self, request: &SecretRequest) -> Result<Option<KvSecret>, CliError> {
         let SecretRequest { path, optional, .. } = request;
-        let mount_depth = self.mount_depth.unwrap_or(1);
+        let mount_depth = path.mount_depth();
         let (reply, mount_unknown) = match self.kv {
             KvVersion::V1 => (self.read_logical(request).await?, false),
             KvVersion::V2 => (self.read_kv2(request, mount_depth).await?, false),
@@ -105,7 +112,7 @@ impl Reader<'_> {
         {
             return Ok((first, false));
         }
-        let reply = match self.lookup_mount(path).await? {
+        let reply = match self.mount(path).await? {
             Mount::Kv2(depth) if depth == mount_depth => first,
             Mount::Kv2(depth) => self.read_kv2(request, depth).await?,
             Mount::Logical(engine) if path.version.is_some() => return Err(ReadError::no_versions(&engine)),
@@ -124,7 +131,7 @@ impl Reader<'_> {
         let data = response.body.data.take().filter(|_| response.body.lease_duration == 0);
         Ok(match (response.status, data) {
             (StatusCode::OK, Some(Kv2 { data: Some(data), metadata })) => Reply::Found(KvSecret {
-                path: path.api_path(),
+                path: path.clone(),
                 version: Some(metadata.version),
                 data: data.0,
                 lease_duration: None,
@@ -140,15 +147,15 @@ impl Reader<'_> {
 
     /// KV v1, `cubbyhole`, `database/creds/app` and the like.
     async fn read_logical(&self, request: &SecretRequest) -> Result<Reply, CliError> {
-        let path = request.path.api_path();
-        require_permitted(request, &path)?;
-        let mut response: Response<Fields> = self.session.send(request::read(&path)).await?;
+        let path = &request.path;
+        require_permitted(request, &path.api_path())?;
+        let mut response: Response<Fields> = self.session.send(request::read(&path.api_path())).await?;
         let lease_duration = response.lease();
         Ok(match (response.status, response.body.data.take()) {
             (StatusCode::OK, Some(Fields(data))) => {
-                Reply::Found(KvSecret { path, version: None, data, lease_duration })
+                Reply::Found(KvSecret { path: path.clone(), version: None, data, lease_duration })
             }
-            _ => self.classify(&response, path),
+            _ => self.classify(&response, path.api_path()),
         })
     }
 
@@ -165,9 +172,27 @@ impl Reader<'_> {
         }
     }
 
-    /// The request with which the Vault CLI tells KV v1 from v2. The server denies it if no policy of the token names
+    /// Looks a mount up once for all paths in it. One that the server does not tell is looked up once for each directory.
+    async fn mount(&self, path: &SecretPath) -> Result<Mount, CliError> {
+        let (text, parent) = (path.api_path(), path.parent());
+        let first = text.split('/').next().unwrap_or_default().to_owned();
+        let mounts = Rc::clone(self.mounts.borrow_mut().entry(first).or_default());
+        let mut mounts = mounts.lock().await;
+        let is_of_path = |(of, mount): &&(String, Mount)| match mount {
+            Mount::Unknown => *of == parent,
+            _ => text.starts_with(of),
+        };
+        if let Some((_, mount)) = mounts.iter().find(is_of_path) {
+            return Ok(mount.clone());
+        }
+        let (of, mount) = self.lookup_mount(path).await?.unwrap_or((parent, Mount::Unknown));
+        mounts.push((of, mount.clone()));
+        Ok(mount)
+    }
+
+    /// The request with which the Vault CLI tells KV v1 from v2. Returns the path of the mount, with a slash at its end. The server denies it if no policy of the token names
     /// anything in the mount, and if the mount does not exist.
-    async fn lookup_mount(&self, path: &SecretPath) -> Result<Mount, CliError> {
+    async fn lookup_mount(&self, path: &SecretPath) -> Result<Option<(String, Mount)>, CliError> {
         #[derive(Default, Deserialize)]
         struct Info {
             path: String,
@@ -180,13 +205,14 @@ impl Reader<'_> {
         }
         let response: Response<Info> =
             self.session.send(request::read(&format!("sys/internal/ui/mounts/{path}"))).await?;
-        let Some(info) = response.body.data else { return Ok(Mount::Unknown) };
+        let Some(info) = response.body.data else { return Ok(None) };
         self.session.client.logger.info(format_args!("{path} is in {} of type {}", info.path, info.r#type));
         let version = info.options.and_then(|options| options.version);
-        Ok(match (info.r#type.as_str(), version.as_deref()) {
+        let mount = match (info.r#type.as_str(), version.as_deref()) {
             ("kv", Some("2")) => Mount::Kv2(info.path.trim_matches('/').split('/').count()),
             _ => Mount::Logical(info.r#type),
-        })
+        };
+        Ok(Some((info.path, mount)))
     }
 }
 

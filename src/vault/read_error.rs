@@ -3,8 +3,9 @@
 use http::StatusCode;
 use serde::de::IgnoredAny;
 
-use crate::config::{KvVersion, OutsideLoginNamespace, SecretPath};
+use crate::config::{KvVersion, OutsideLoginNamespace};
 use crate::error::CliError;
+use crate::secret_path::SecretPath;
 use crate::vault::client::Session;
 use crate::vault::request;
 

@@ -1,6 +1,7 @@
 //! `[net]` The responses of the API, each parsed once.
 
 use std::fmt;
+use std::rc::Rc;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -59,7 +60,7 @@ pub(super) struct Auth {
 
 /// Keys and values in the order they were sent; `None` is a JSON `null`. A map would silently lose one of two equal keys.
 #[derive(Default)]
-pub(super) struct Fields(pub(super) Vec<(String, Option<Secret>)>);
+pub(super) struct Fields(pub(super) Vec<(String, Option<Rc<Secret>>)>);
 
 /// What a path lacks on the server.
 #[derive(Clone, Copy)]
@@ -141,8 +142,8 @@ impl<'de> Deserialize<'de> for Fields {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
                 let mut fields = Vec::new();
-                while let Some(field) = map.next_entry()? {
-                    fields.push(field);
+                while let Some((key, value)) = map.next_entry::<_, Option<_>>()? {
+                    fields.push((key, value.map(Rc::new)));
                 }
                 Ok(Fields(fields))
             }
