@@ -37,6 +37,12 @@ impl Address {
         self.socket.is_some() || self.source.ends_with("_AGENT_ADDR")
     }
 
+    /// The CLI whose variable gave the address, for the commands in hints.
+    #[must_use]
+    pub fn cli(&self) -> &'static str {
+        if self.source.starts_with("BAO_") { "bao" } else { "vault" }
+    }
+
     /// Whether it is on this machine.
     pub(super) fn is_loopback(&self) -> bool {
         match self.url.host() {
