@@ -27,20 +27,23 @@ impl fmt::Display for Danger {
     }
 }
 
-/// The patterns of one class, separated by spaces, and the index of the first byte of each.
-///
-/// A position in one text needs no relocation when the program is loaded, as a `&str` for each pattern would.
+/// The patterns of one class, separated by spaces.
 struct Table {
     danger: Danger,
     patterns: &'static str,
-    starts: &'static [u16],
+    /// For each pattern the first letter, in upper case, or `*`, and its position. A position needs no relocation when the
+    /// program is loaded, as a `&str` would.
+    index: &'static [(u8, u16)],
 }
 
 /// What a variable of this name could do.
 #[must_use]
 pub fn classify(name: &str) -> Option<Danger> {
+    let name = name.as_bytes();
+    let first = name.first()?.to_ascii_uppercase();
     let is_listed = |table: &&Table| {
-        table.starts.iter().any(|&start| matches(&table.patterns.as_bytes()[usize::from(start)..], name.as_bytes()))
+        let mut candidates = table.index.iter().filter(|(letter, _)| *letter == first || *letter == b'*');
+        candidates.any(|(_, start)| matches(&table.patterns.as_bytes()[usize::from(*start)..], name))
     };
     TABLES.iter().find(is_listed).map(|table| table.danger)
 }
@@ -54,12 +57,14 @@ fn matches(pattern: &[u8], name: &[u8]) -> bool {
     }
 }
 
-fn matches_with(mut pattern: &[u8], mut name: &[u8], is_same: fn(u8, u8) -> bool) -> bool {
+fn matches_with(mut pattern: &[u8], mut name: &[u8], is_same: impl Fn(u8, u8) -> bool + Copy) -> bool {
     loop {
         (pattern, name) = match (pattern, name) {
             ([] | [b' ', ..], _) => return name.is_empty(),
-            ([b'*', rest @ ..], _) => {
-                return (0..=name.len()).any(|skipped| matches_with(rest, &name[skipped..], is_same));
+            ([b'*'] | [b'*', b' ', ..], _) => return true,
+            ([b'*', next, ..], _) => {
+                let mut positions = (0..name.len()).filter(|&position| is_same(*next, name[position]));
+                return positions.any(|position| matches_with(&pattern[1..], &name[position..], is_same));
             }
             ([expected, pattern @ ..], [byte, name @ ..]) if is_same(*expected, *byte) => (pattern, name),
             _ => return false,
@@ -81,24 +86,25 @@ const fn count(text: &[u8]) -> usize {
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "evaluated by the compiler, which stops if a text is too long")]
-const fn starts<const N: usize>(text: &[u8]) -> [u16; N] {
+const fn index<const N: usize>(text: &[u8]) -> [(u8, u16); N] {
     assert!(text.len() <= u16::MAX as usize);
-    let (mut starts, mut count, mut index) = ([0; N], 0, 0);
-    while index < text.len() {
-        if is_start(text, index) {
-            starts[count] = index as u16;
+    let (mut entries, mut count, mut start) = ([(0, 0); N], 0, 0);
+    while start < text.len() {
+        if is_start(text, start) {
+            let first = if text[start] == b'~' { text[start + 1] } else { text[start] };
+            entries[count] = (first.to_ascii_uppercase(), start as u16);
             count += 1;
         }
-        index += 1;
+        start += 1;
     }
-    starts
+    entries
 }
 
 macro_rules! table {
     ($danger:ident: $($group:literal)*) => {{
         const PATTERNS: &str = concat!($($group, " "),*);
-        const STARTS: [u16; count(PATTERNS.as_bytes())] = starts(PATTERNS.as_bytes());
-        Table { danger: Danger::$danger, patterns: PATTERNS, starts: &STARTS }
+        const INDEX: [(u8, u16); count(PATTERNS.as_bytes())] = index(PATTERNS.as_bytes());
+        Table { danger: Danger::$danger, patterns: PATTERNS, index: &INDEX }
     }};
 }
 

@@ -46,6 +46,12 @@ impl Address {
     pub fn is_agent(&self) -> bool {
         self.socket.is_some() || self.source.ends_with("_AGENT_ADDR")
     }
+
+    /// The CLI whose variable gave the address, for the commands in hints.
+    #[must_use]
+    pub fn cli(&self) -> &'static str {
+        if self.source.starts_with("BAO_") { "bao" } else { "vault" }
+    }
 }
 
 /// Whether the host is this machine. Linux connects an unspecified address to the loopback.

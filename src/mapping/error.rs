@@ -54,7 +54,10 @@ impl From<Error> for CliError {
             ),
             Error::Dangerous { path, key, name, danger } => (
                 about(path, key, format_args!("would become {name}, {danger}")),
-                format!("leave it out with {}, or permit it: --allow-name, or --set on the command line", skip(key)),
+                format!(
+                    "leave it out with {}; --allow-name {name}, or --set on the command line, permits it",
+                    skip(key)
+                ),
             ),
             Error::Duplicate { names } => (
                 format!("--on-duplicate error: {}", names.join(", ")),

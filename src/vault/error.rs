@@ -9,6 +9,7 @@ use nix::errno::Errno;
 use rustls::{AlertDescription, CertificateError};
 
 use crate::error::{Diagnostic, RAISE_NOFILE_HINT};
+use crate::escape::truncate;
 use crate::vault::http::limit::MAX_RESPONSE_BYTES;
 
 /// Why an exchange returned no response.
@@ -170,6 +171,7 @@ fn describe_certificate(error: &CertificateError, source: &str) -> (String, Opti
         CertificateError::NotValidForNameContext { expected, presented } => {
             let names: Vec<_> = presented.iter().map(|name| bare_name(name)).collect();
             let names = if names.is_empty() { "no name".into() } else { names.join(", ") };
+            let names = truncate(&names);
             hinted(format!("the server's certificate is for {names}, not for {}", expected.to_str()), name_hint)
         }
         // A certificate made by `openssl req -x509`. Other clients accept it if it is trusted; rustls never does, and has

@@ -72,9 +72,10 @@ fn given_token(
         return Ok(None);
     }
     Err(CliError::new(format!("no token: VAULT_TOKEN is not set, --token-file is not given and {reason}"))
-        .hint(
-            "set VAULT_TOKEN, give a --token-file, choose an --auth method, or log in with `bao login` or `vault login`",
-        )
+        .hint(format_args!(
+            "set VAULT_TOKEN, give a --token-file, choose an --auth method, or log in with `{} login`",
+            client.address.cli()
+        ))
         .into())
 }
 
@@ -149,6 +150,7 @@ pub(super) async fn lookup_self(session: &Session<'_>) -> Option<TokenInfo> {
     let limit = session.client.retry.request_timeout();
     let response = session.send_once(limit, request::lookup_self()).await.ok()?;
     let Data { ttl, policies } = response.body.data?;
+    let policies = policies.iter().map(|policy| session.quote(policy)).collect();
     Some(TokenInfo { ttl: (ttl > 0).then(|| Duration::from_secs(ttl)), policies })
 }
 

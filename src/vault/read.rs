@@ -84,7 +84,7 @@ impl Reader<'_> {
             KvVersion::V2 => (self.read_kv2(request, mount_depth).await?, false),
             KvVersion::Auto => self.detect(request, mount_depth).await?,
         };
-        let error = ReadError { path, kv: self.kv, mount_unknown };
+        let error = ReadError { path, kv: self.kv, mount_unknown, cli: self.session.client.address.cli() };
         match reply {
             Reply::Found(secret) => {
                 let version = secret.version.map_or(String::new(), |version| format!(" version {version}"));
@@ -206,11 +206,12 @@ impl Reader<'_> {
         let response: Response<Info> =
             self.session.send(request::read(&format!("sys/internal/ui/mounts/{path}"))).await?;
         let Some(info) = response.body.data else { return Ok(None) };
-        self.session.client.logger.info(format_args!("{path} is in {} of type {}", info.path, info.r#type));
+        let [mount_path, engine] = [&info.path, &info.r#type].map(|text| self.session.quote(text));
+        self.session.client.logger.info(format_args!("{path} is in {mount_path} of type {engine}"));
         let version = info.options.and_then(|options| options.version);
         let mount = match (info.r#type.as_str(), version.as_deref()) {
             ("kv", Some("2")) => Mount::Kv2(info.path.trim_matches('/').split('/').count()),
-            _ => Mount::Logical(info.r#type),
+            _ => Mount::Logical(engine),
         };
         Ok(Some((info.path, mount)))
     }

@@ -174,7 +174,7 @@ path \"{kv}/data/closed\" {
 }
 
 read {kv}/absent: no such secret
-hint: `bao kv list {kv}` lists the secrets; --optional-path allows it to be missing
+hint: `vault kv list {kv}` lists the secrets; --optional-path allows it to be missing
 
 --set A: column 8: unknown key `pasword`
 hint: did you mean `password`?

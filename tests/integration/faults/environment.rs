@@ -187,12 +187,12 @@ const FILE_SIZE: &str = "vault-exec: --file F: in-memory file: File too large\n\
 const DIR_SIZE: &str = "vault-exec: --file F: /dev/shm/none/../F: File too large\n\
                         hint: raise the limit on file sizes (ulimit -f)\n";
 const SMALL_STACK: &str = "vault-exec: the stack is too small\nhint: raise the limit (ulimit -s 8192)\n";
-const LONG_STRING: &str = "vault-exec: longer than the kernel limit of 128 KiB: BIG (129 KiB)\n\
+const LONG_STRING: &str = "vault-exec: longer than the kernel limit of 128 KiB: BIG\n\
                            hint: leave it out with --skip, or make it a file with --file\n";
-const LONG_STRINGS: &str = "vault-exec: longer than the kernel limit of 128 KiB: LARGE (200 KiB), MIDDLE (150 KiB)\n\
+const LONG_STRINGS: &str = "vault-exec: longer than the kernel limit of 128 KiB: LARGE, MIDDLE\n\
                             hint: leave it out with --skip, or make it a file with --file\n";
-const LARGE_BLOCK: &str = "vault-exec: 257 KiB in all, the kernel limit is 256 KiB; the largest: A (98 KiB), B (88 KiB), C \
-                           (71 KiB)\nhint: leave keys out with --skip, or start from --pristine\n";
+const LARGE_BLOCK: &str = "vault-exec: arguments and environment exceed the kernel limit of 256 KiB; the largest: A, B, C\n\
+                           hint: leave keys out with --skip, or start from --pristine\n";
 
 pub(super) fn surroundings() -> Section {
     let mut rows = streams();

@@ -181,7 +181,7 @@ const DENIED: &str = "vault-exec: read secret/app: permission denied (403)\nhint
 
 /// The message about a missing secret if the lookup of the mount succeeds, and if it fails.
 const ABSENT: &str = "vault-exec: read secret/app: no such secret\n\
-                      hint: `bao kv list secret` lists the secrets; --optional-path allows it to be missing\n";
+                      hint: `vault kv list secret` lists the secrets; --optional-path allows it to be missing\n";
 const UNSURE: &str = "vault-exec: read secret/app: no such secret\n\
                       hint: check --kv and --mount: the server did not report the engine of this path\n";
 
