@@ -7,5 +7,6 @@ mod options;
 mod project;
 pub(crate) mod project_trust;
 pub(crate) mod signals;
+mod stalled_stderr;
 mod start;
 mod trust;
