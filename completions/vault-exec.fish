@@ -48,6 +48,8 @@ complete -c vault-exec -l tls-skip-verify -d 'Trust any certificate, and so anyo
 complete -c vault-exec -l disable-redirects -d 'Do not follow the redirect of a standby server [VAULT_DISABLE_REDIRECTS]'
 complete -c vault-exec -l check -d 'Do everything except start the program, and report its variables and every problem'
 complete -c vault-exec -l no-config -d 'Read no project file'
+complete -c vault-exec -l trust -d 'Show what the nearest .vault-exec.toml sets, and use it until it changes'
+complete -c vault-exec -l untrust -d 'Do not use it any more'
 complete -c vault-exec -l require-mlock -d 'Stop if memory cannot be locked against swapping'
 complete -c vault-exec -s v -l verbose -d 'Log each step, twice each request; never a value'
 complete -c vault-exec -s h -l help -d 'Print help'

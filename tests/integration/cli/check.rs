@@ -234,7 +234,8 @@ fn the_json_report_has_these_fields() {
     rest.remove("program");
     let expected = json!({
         "ok": true, "server": vault.fill("{addr}"), "trust": "any server, over plain HTTP",
-        "login": "token from VAULT_TOKEN", "token": {"ttl": null, "policies": ["root"]}, "problems": []
+        "login": "token from VAULT_TOKEN", "token": {"ttl": null, "policies": ["root"]}, "problems": [],
+        "project_file": null
     });
     assert_eq!(Value::from(rest), expected);
 }
@@ -280,10 +281,15 @@ login     token from VAULT_TOKEN
 }
 
 #[test]
+fn check_has_no_variable() {
+    app().env("VAULT_EXEC_CHECK", "true").run(["echo", "started"]).exits(0).stdout_is("started\n");
+}
+
+#[test]
 fn format_needs_check() {
     app().args(["--format", "json"]).fails("vault-exec: --format requires --check\n");
     app().args(["--check", "--format", "xml"]).alone_fails("vault-exec: --format: `xml`: expected text or json\n");
-    let vault = app().env("VAULT_EXEC_CHECK", "true").env("VAULT_EXEC_FORMAT", "json");
+    let vault = app().args(["--check"]).env("VAULT_EXEC_FORMAT", "json");
     let outcome = vault.run(["echo", "the program was started"]).exits(0).stderr_is("");
     assert!(outcome.stdout.starts_with(b"{\n"), "{outcome}");
 }

@@ -242,6 +242,12 @@ impl TestVault {
         self
     }
 
+    /// Puts `--check` before all options.
+    pub(crate) fn checking(mut self) -> Self {
+        self.options.insert(0, "--check".into());
+        self
+    }
+
     /// With this option alone.
     pub(crate) fn with_only(&self, option: &str) -> Self {
         Self { options: vec![option.into()], stdin: None, ..self.clone() }
