@@ -233,7 +233,8 @@ fn the_json_report_has_these_fields() {
     rest.remove("program");
     let expected = json!({
         "ok": true, "server": vault.fill("{addr}"), "trust": "any server, over plain HTTP",
-        "login": "token from VAULT_TOKEN", "token": {"ttl": null, "policies": ["root"]}, "problems": []
+        "login": "token from VAULT_TOKEN", "token": {"ttl": null, "policies": ["root"]}, "problems": [],
+        "warnings": []
     });
     assert_eq!(Value::from(rest), expected);
 }

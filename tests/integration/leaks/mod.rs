@@ -91,7 +91,7 @@ const UNREACHABLE: [(&[&str], &str); 10] = [
 
 /// Messages composed of parts that also occur in other messages. Each constructor of an error without a word in the
 /// source needs one of them: identified by what is printed, so that moving code does not change this list.
-const COMPOSED: [&str; 33] = [
+const COMPOSED: [&str; 34] = [
     "--set A: column ",
     "no program to start",
     "--client-cert requires --client-key",
@@ -99,6 +99,7 @@ const COMPOSED: [&str; 33] = [
     "/usr cannot be executed",
     "no path to read",
     "`nope` was not found",
+    "--client-cert: cert: not PEM text",
     "/token: No such file or directory",
     "/none: No such file or directory",
     "--file F: ",
