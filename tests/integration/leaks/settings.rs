@@ -184,9 +184,7 @@ fn mistaken(cases: &mut Cases) {
 
 fn templates(cases: &mut Cases) {
     let literal = canary("literal");
-    for template in
-        ["A={{x}{L}", "A=L{x", "A=Lx}", "A=L{}", "A=L{x|uri}L", "A=L{a//b#x}", "L", "=L", "1=L", "A-B=L", "L=", "LA=L"]
-    {
+    for template in ["A={{x}{L}", "A=L{x", "A=Lx}", "A=L{}", "A=L{x|uri}L", "A=L{a//b#x}", "L", "=L", "1=L", "A-B=L"] {
         for option in ["--set", "--file"] {
             cases.call(move || with(&[option, &template.replace('L', literal)]));
         }
@@ -203,7 +201,7 @@ fn templates(cases: &mut Cases) {
     ] {
         cases.fake([null()], move |vault| vault.args(["--set", &template.replace('L', literal)]));
     }
-    let keys: String = (0..12).map(|key| format!(r#""key{key}": 1, "#)).collect();
+    let keys = ('a'..'m').fold(String::new(), |keys, key| keys + &format!(r#""{key}": 1, "#));
     let many = super::reply(200, super::secret_text().replacen(r#""text""#, &(keys + r#""text""#), 1));
     cases.fake([many], |vault| vault.args(["--only", "unlike", "--only", "unlike it"]));
     let absent = super::reply(404, r#"{"request_id": "1", "errors": []}"#);
