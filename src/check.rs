@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use crate::environment::Decision;
 use crate::error::{Diagnostic, ExitCode};
-use crate::escape::{escape_json, escape_line, escape_text};
+use crate::escape::{MAX_SHOWN_CHARS, escape_json, escape_line, escape_text};
 use crate::output_format::OutputFormat;
 use crate::vault::report::{ConnectionReport, TokenInfo};
 
@@ -22,6 +22,8 @@ pub struct CheckReport {
     /// The connection, if there was one.
     #[serde(flatten, serialize_with = "fields_or_null")]
     pub connection: Option<ConnectionReport>,
+    /// The name of the project file, if one is in use.
+    pub project_file: Option<String>,
     /// Whether memory is locked against swapping.
     pub memory_locked: bool,
     /// The errors that keep the program from being started.
@@ -68,7 +70,7 @@ impl CheckReport {
 impl fmt::Display for CheckReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<String> = self.variables.iter().map(|decision| escape_line(&decision.name)).collect();
-        let width = names.iter().map(String::len).max().unwrap_or(0).max(8);
+        let width = names.iter().map(String::len).max().unwrap_or(0).clamp(8, MAX_SHOWN_CHARS);
         for (name, Decision { source, outcome, .. }) in names.iter().zip(&self.variables) {
             writeln!(f, "{name:width$}  {}{}", escape_line(source), escape_line(outcome))?;
         }
@@ -77,6 +79,9 @@ impl fmt::Display for CheckReport {
         }
         if let Some(program) = &self.program {
             writeln!(f, "program   {}", escape_line(program))?;
+        }
+        if let Some(file) = &self.project_file {
+            writeln!(f, "project   {}", escape_line(file))?;
         }
         if let Some(ConnectionReport { server, trust, login, token }) = &self.connection {
             writeln!(f, "server    {}", escape_line(server))?;

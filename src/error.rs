@@ -6,6 +6,8 @@ use std::io;
 use nix::errno::Errno;
 use serde::Serialize;
 
+use crate::escape::shorten;
+
 /// vault-exec's own exit codes, those of `env(1)`, `timeout(1)` and `docker run`.
 ///
 /// | code | meaning |
@@ -91,7 +93,8 @@ impl From<&anyhow::Error> for Diagnostic {
     fn from(error: &anyhow::Error) -> Self {
         let cause = error.chain().find_map(|cause| cause.downcast_ref::<CliError>());
         let cause = cause.map_or_else(|| CliError::new("").into(), |CliError(diagnostic)| diagnostic.clone());
-        Self { message: format!("{error:#}"), ..cause }
+        let hint = cause.hint.map(|hint| shorten(&hint).into_owned());
+        Self { message: shorten(&format!("{error:#}")).into_owned(), hint, ..cause }
     }
 }
 

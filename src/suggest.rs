@@ -1,20 +1,20 @@
 //! `[pure]` Suggestions for mistyped names.
 
-use crate::escape::escape_line;
-use crate::kv::{MAX_SHOWN_KEY, truncate_key};
+use crate::escape::{MAX_SHOWN_CHARS, escape_line, is_pastable, truncate};
 
 /// Names in a list of those that exist.
 const MAX_LISTED: usize = 10;
 
 /// The known name that was probably meant: at most a third of its letters differ, ignoring case.
 ///
-/// Names of more than [`MAX_SHOWN_KEY`] characters are never compared, because a comparison takes memory in proportion to
-/// the product of the lengths, and those who write secrets control the length of keys.
+/// Names of more than [`MAX_SHOWN_CHARS`] characters are never compared, because a comparison takes memory in proportion to
+/// the product of the lengths, and those who write secrets control the length of keys. Names that a shell would interpret
+/// are not suggested, because a suggestion is pasted.
 #[must_use]
 pub fn suggest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
-    let is_short = |text: &str| text.chars().nth(MAX_SHOWN_KEY).is_none();
+    let is_short = |text: &str| text.chars().nth(MAX_SHOWN_CHARS).is_none();
     known
-        .filter(|known| is_short(typed) && is_short(known))
+        .filter(|known| is_short(typed) && is_short(known) && is_pastable(known))
         .map(|known| (strsim::damerau_levenshtein(&typed.to_lowercase(), &known.to_lowercase()), known))
         .filter(|(distance, known)| *distance * 3 <= known.len().max(3) && *distance < known.len())
         .min()
@@ -29,12 +29,13 @@ pub fn hint_for_unknown<'a>(
     known: impl Iterator<Item = &'a str> + Clone,
 ) -> String {
     let list = |names: Vec<String>| names.join(", ");
-    let quoted = |name: String| format!("`{}`", escape_line(name));
-    let similar: Vec<_> = typed.into_iter().filter_map(|typed| suggest(typed, known.clone())).map(quoted).collect();
+    let quoted = |name: &str| format!("`{}`", escape_line(truncate(name)));
+    let similar: Vec<_> =
+        typed.into_iter().filter_map(|typed| suggest(typed, known.clone())).map(|name| quoted(&name)).collect();
     if !similar.is_empty() {
         return format!("did you mean {}?", list(similar));
     }
-    let mut names: Vec<_> = known.map(truncate_key).map(quoted).collect();
+    let mut names: Vec<_> = known.map(quoted).collect();
     names.sort_unstable();
     names.dedup();
     match names.len() {
@@ -66,6 +67,11 @@ mod tests {
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         let first = "`k10`, `k11`, `k12`, `k13`, `k14`, `k15`, `k16`, `k17`, `k18`, `k19`";
         assert_eq!(hint(&["zzz"], &many), format!("the first keys are {first}"));
+    }
+
+    #[test]
+    fn no_name_is_suggested_that_a_shell_interprets() {
+        assert_eq!(suggest("password", ["pass`x`word", "pa$(x)word"].into_iter()), None);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use crate::env_name::EnvName;
 use crate::error::CliError;
+use crate::escape::truncate;
 use crate::kv::KvSecret;
 use crate::secret::Secret;
 use crate::secret_path::{PathError, SecretPath};
@@ -243,10 +244,10 @@ impl fmt::Display for TemplateError {
             TemplateErrorKind::Unopened => f.write_str("unmatched }"),
             TemplateErrorKind::NoKey => f.write_str("no key between the braces"),
             TemplateErrorKind::Path(error) => write!(f, "before the #: expected {}", error.expected()),
-            TemplateErrorKind::UnknownFilter { filter } => write!(f, "unknown filter `{filter}`"),
+            TemplateErrorKind::UnknownFilter { filter } => write!(f, "unknown filter `{}`", truncate(filter)),
             TemplateErrorKind::UnknownPath { path, .. } => write!(f, "no secret was read at `{path}`"),
-            TemplateErrorKind::UnknownKey { key, .. } => write!(f, "unknown key `{key}`"),
-            TemplateErrorKind::Null { key } => write!(f, "key `{key}` is null"),
+            TemplateErrorKind::UnknownKey { key, .. } => write!(f, "unknown key `{}`", truncate(key)),
+            TemplateErrorKind::Null { key } => write!(f, "key `{}` is null", truncate(key)),
         }
     }
 }

@@ -172,6 +172,8 @@ options! {
         FORMAT = "--format", Value("FORMAT"), "Format of the report of --check: text or json [default: text]";
         CONFIG = "--config", Value("FILE"), "Project file [default: the nearest .vault-exec.toml]";
         NO_CONFIG = "--no-config", Flag, "Read no project file";
+        TRUST = "--trust", Flag, "Show what the nearest .vault-exec.toml sets, and use it until it changes";
+        UNTRUST = "--untrust", Flag, "Do not use it any more";
         REQUIRE_MLOCK = "--require-mlock", Flag, Any, "Stop if memory cannot be locked against swapping";
         VERBOSE = "--verbose", Counter, "Log each step, twice each request; never a value";
         LOG_FORMAT = "--log-format", Value("FORMAT"), "Format of the messages: text or json [default: text]";

@@ -14,13 +14,14 @@ mod variables;
 
 use std::ffi::OsString;
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 pub use address::Address;
-pub use connection::Connection;
+pub use connection::{Connection, DEFAULT_TIMEOUT};
 pub use credential::{Credential, JwtSource, Login, LoginMethod, OutsideLoginNamespace};
 pub use error::Error;
 pub use project_settings::ProjectSettings;
-pub use proxy::Proxy;
+pub use proxy::{Proxies, Proxy};
 pub use secret_requests::{KvVersion, SecretRequest};
 pub use setting::{CredentialSource, Setting};
 pub use tls::{Tls, TrustAnchors};
@@ -129,6 +130,30 @@ pub fn project_file(args: &Args, inherited: &InheritedEnv) -> Result<ProjectFile
     }
 }
 
+/// What to do about the trust in the nearest project file, instead of starting a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrustChange {
+    /// `--trust`
+    Add,
+    /// `--untrust`
+    Remove,
+}
+
+/// The wish to change the trust in the nearest project file, which no variable can express.
+///
+/// # Errors
+/// [`Error::NotAlone`]
+pub fn trust_change(args: &Args) -> Result<Option<TrustChange>, Error> {
+    let changes = [(options::TRUST, TrustChange::Add), (options::UNTRUST, TrustChange::Remove)];
+    let Some((option, change)) = changes.into_iter().find(|(option, _)| args.value_of(option).is_some()) else {
+        return Ok(None);
+    };
+    if !args.command.is_empty() || !args.has_only(&[option, options::VERBOSE, options::LOG_FORMAT]) {
+        return Err(Error::NotAlone { source: option.name });
+    }
+    Ok(Some(change))
+}
+
 /// The verbosity and the format of messages, which no project file can choose. They are resolved first, so that every
 /// other error is logged as they say.
 ///
@@ -149,9 +174,18 @@ pub fn log_options(args: &Args, inherited: &InheritedEnv) -> Result<(u8, OutputF
     Ok((verbosity, format))
 }
 
+/// The limit that applies until the project file was read.
+///
+/// # Errors
+/// If it is malformed.
+pub fn timeout(args: &Args, inherited: &InheritedEnv) -> Result<Duration, Error> {
+    let sources = Sources { args, inherited, project: &ProjectSettings::default() };
+    Ok(sources.get(options::TIMEOUT)?.unwrap_or(DEFAULT_TIMEOUT))
+}
+
 fn check(sources: Sources) -> Result<Option<OutputFormat>, Error> {
     let format = sources.get::<Setting>(options::FORMAT)?;
-    if sources.get_flag(options::CHECK)? {
+    if sources.args.value_of(options::CHECK).is_some() {
         return format.map_or(Ok(OutputFormat::Text), OutputFormat::from_setting).map(Some);
     }
     match format {

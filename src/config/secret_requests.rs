@@ -18,6 +18,8 @@ pub struct SecretRequest {
     pub path: SecretPath,
     /// Whether the secret may be missing.
     pub optional: bool,
+    /// Whether a project file that the user did not name chose the path or its mount.
+    pub discovered: bool,
 }
 
 /// The engine to expect.
@@ -84,6 +86,8 @@ pub(super) fn secret_requests(
     let typed = typed.map(|(option, value)| (option == options::OPTIONAL_PATH, Setting::new(value, option.name)));
     let required = sources.get_untyped(options::PATH)?.into_iter().map(|setting| (false, setting));
     let optional = sources.get_untyped(options::OPTIONAL_PATH)?.into_iter().map(|setting| (true, setting));
+    let mount_setting = sources.get::<Setting>(options::MOUNT)?;
+    let mount_discovered = mount_setting.is_some_and(|setting| setting.discovered);
     let default_prefix = default_prefix(sources)?;
     let (mut requests, mut exports) = (Vec::<SecretRequest>::new(), Vec::new());
     for (mut optional, setting) in required.chain(typed).chain(optional) {
@@ -104,10 +108,12 @@ pub(super) fn secret_requests(
         if path.segment_count() < 2 {
             return Err(setting.invalid("a mount and a secret in it, such as secret/app"));
         }
+        let mut discovered = setting.discovered || mount_discovered;
         if let Some(index) = requests.iter().position(|request| request.path == path) {
-            optional &= requests.remove(index).optional;
+            let same = requests.remove(index);
+            (optional, discovered) = (optional && same.optional, discovered && same.discovered);
         }
-        requests.push(SecretRequest { path: path.clone(), optional });
+        requests.push(SecretRequest { path: path.clone(), optional, discovered });
         let export = Export { path, prefix };
         exports.retain(|earlier| *earlier != export);
         exports.push(export);

@@ -136,7 +136,7 @@ fn a_given_authority_is_the_only_trust_anchor() {
     let anchors = |variables: &[&str], line: &[&str]| {
         resolve_with(variables, &[line, &["--path", "a/b", "x"]].concat()).unwrap().connection.tls.trust_anchors
     };
-    let setting = |from: &str| Setting { source: from.into(), value: "v".into() };
+    let setting = |from: &str| Setting::new("v", from);
     let all = ["VAULT_CAPATH=v", "VAULT_CACERT_BYTES=v", "VAULT_CACERT=v", "SSL_CERT_FILE=v"];
     assert_eq!(anchors(&all, &["--ca-cert", "v"]), TrustAnchors::File(setting("--ca-cert")));
     assert_eq!(anchors(&all, &[]), TrustAnchors::File(setting("VAULT_CACERT")));
@@ -252,7 +252,8 @@ fn policies_are_relative_to_the_login_namespace() {
 fn proxies_follow_the_rules_of_vaults_own_client() {
     let proxy = |variables: &[&str], line: &[&str]| {
         let config = resolve_with(variables, &[line, &["--path", "a/b", "x"]].concat())?;
-        Ok(config.connection.proxy.map(|proxy| format!("{} {}", proxy.url, proxy.source)))
+        let proxy = config.connection.proxies.for_url(&config.connection.address.url);
+        Ok(proxy.map(|proxy| format!("{} {}", proxy.url, proxy.source)))
     };
     let shared = ["VAULT_ADDR=https://vault", "HTTPS_PROXY=http://p:1", "no_proxy=a,b"];
     assert_eq!(proxy(&shared, &[]), Ok(Some("http://p:1/ HTTPS_PROXY".into())));
@@ -262,8 +263,10 @@ fn proxies_follow_the_rules_of_vaults_own_client() {
         Ok(Some("http://v:3/ VAULT_PROXY_ADDR".into()))
     );
     assert_eq!(proxy(&shared, &["--address", "http://vault"]), Ok(None));
-    for loopback in ["https://127.0.0.2", "https://[::1]", "https://localhost", "unix:///run/agent.sock"] {
-        assert_eq!(proxy(&shared, &["--address", loopback, "--proxy", "q:2"]), Ok(None), "{loopback}");
+    for host in ["localhostess", "my-localhost", "localhost.test", "1.0.0.0", "[::2]", "[::ffff:1.0.0.0]", "ip6-local"]
+    {
+        let address = format!("https://{host}");
+        assert_eq!(proxy(&shared, &["--address", &address, "--proxy", "q:2"]), Ok(Some("http://q:2/ --proxy".into())));
     }
     for (host, except, direct) in [
         ("vault.example.com", "example.com", true),
@@ -300,8 +303,9 @@ fn every_option_has_its_variable() {
         ("jwt", ["ACTIONS_ID_TOKEN_REQUEST_URL=https://g/?a=b", "ACTIONS_ID_TOKEN_REQUEST_TOKEN=t", "A=b", "A=b"]),
         ("userpass", ["VAULT_USERNAME=u", "A=b", "A=b", "VAULT_PASSWORD_FILE=f"]),
     ];
-    // The last one says how something is told, and only where it was asked for.
-    let silent = ["--verbose", "--log-format", "--config", "--no-config", "--format"];
+    // These have no variable, or change no setting of a start by themselves.
+    let silent =
+        ["--verbose", "--log-format", "--config", "--no-config", "--format", "--check", "--trust", "--untrust"];
     let mut count = 0;
     for opt in options::all().filter(|option| !silent.contains(&option.name)) {
         let option = opt.key();

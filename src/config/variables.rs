@@ -131,6 +131,10 @@ impl FromSetting for Assignment {
         let Ok(name) = EnvName::parse_any(name) else {
             return Err(setting.invalid_unshown("a variable name before the `=`"));
         };
+        if let (true, Some(danger)) = (setting.discovered, name.danger()) {
+            let what = format!("{name}, {danger},");
+            return Err(Error::Refused { source: setting.source, what });
+        }
         match Template::parse(template) {
             Ok(template) => Ok(Self { name, template, source: setting.source }),
             Err(fault) => Err(Error::Template { source: setting.source, name, fault }),

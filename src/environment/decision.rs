@@ -5,6 +5,7 @@ use std::fmt;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::env_name::EnvName;
+use crate::escape::{shorten, truncate};
 use crate::mapping::Source;
 
 /// Whether a mapped variable was set, and what it replaced.
@@ -58,10 +59,10 @@ impl Serialize for Decision {
             Outcome::Overridden(winner) => ("overridden", Some(winner.to_string())),
         };
         let mut json = serializer.serialize_struct("Decision", 7)?;
-        json.serialize_field("name", self.name.as_str())?;
+        json.serialize_field("name", &truncate(self.name.as_str()))?;
         json.serialize_field("source", source)?;
-        json.serialize_field("path", &origin.map(|origin| &origin.path))?;
-        json.serialize_field("key", &origin.map(|origin| &origin.key))?;
+        json.serialize_field("path", &origin.map(|origin| shorten(&origin.path)))?;
+        json.serialize_field("key", &origin.map(|origin| truncate(&origin.key)))?;
         json.serialize_field("version", &origin.and_then(|origin| origin.version))?;
         json.serialize_field("outcome", outcome)?;
         json.serialize_field("by", &by)?;

@@ -6,6 +6,7 @@ pub use decision::{Decision, Outcome};
 
 use crate::env_block::{EnvEntry, InheritedEnv, is_withheld};
 use crate::error::CliError;
+use crate::escape::truncate;
 use crate::mapping::MappedVariables;
 use crate::secret::Secret;
 
@@ -41,14 +42,14 @@ pub struct Environment {
     pub decisions: Vec<Decision>,
 }
 
-/// Why the program cannot be started with this environment. Sizes are in bytes.
+/// Why the program cannot be started with this environment. Contains no length of a value: `--check` prints none.
 #[derive(Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "see the messages below")]
 pub enum Error {
     Conflict { names: Vec<String> },
     Missing { names: Vec<String> },
-    EntryTooLong { offenders: Vec<(String, usize)> },
-    BlockTooLarge { total: usize, limit: usize, largest: Vec<(String, usize)> },
+    EntryTooLong { names: Vec<String> },
+    BlockTooLarge { limit: usize, largest: Vec<String> },
 }
 
 /// The longest entry that Linux accepts, including its NUL: `MAX_ARG_STRLEN`, 32 pages, see `execve(2)`.
@@ -127,14 +128,12 @@ impl Environment {
         let total = argv_bytes + self.entries.iter().map(|entry| length(&entry) + size_of::<usize>()).sum::<usize>();
         let mut largest: Vec<&EnvEntry> = self.entries.iter().collect();
         largest.sort_by_key(|entry| std::cmp::Reverse(length(entry)));
-        let top = |entries: &[&EnvEntry]| {
-            let name = |entry: &EnvEntry| String::from_utf8_lossy(entry.name()).into_owned();
-            entries.iter().take(3).map(|entry| (name(entry), length(entry))).collect()
-        };
+        let name = |entry: &&EnvEntry| truncate(&String::from_utf8_lossy(entry.name())).into_owned();
+        let top = |entries: &[&EnvEntry]| entries.iter().take(3).map(name).collect();
         match largest.partition_point(|entry| length(entry) > MAX_ENTRY_BYTES) {
             0 if total <= limit => Ok(()),
-            0 => Err(Error::BlockTooLarge { total, limit, largest: top(&largest) }),
-            too_long => Err(Error::EntryTooLong { offenders: top(&largest[..too_long]) }),
+            0 => Err(Error::BlockTooLarge { limit, largest: top(&largest) }),
+            too_long => Err(Error::EntryTooLong { names: top(&largest[..too_long]) }),
         }
     }
 }
@@ -146,9 +145,6 @@ fn is_kept(policy: &EnvPolicy, name: &[u8]) -> bool {
 impl From<Error> for CliError {
     fn from(error: Error) -> Self {
         let kib = |bytes: usize| bytes.div_ceil(1024);
-        let list = |sizes: &[(String, usize)]| {
-            sizes.iter().map(|(name, size)| format!("{name} ({} KiB)", kib(*size))).collect::<Vec<_>>().join(", ")
-        };
         let (reason, hint) = match &error {
             Error::Conflict { names } => (
                 format!("--on-conflict error: {} already in the environment", names.join(", ")),
@@ -158,17 +154,18 @@ impl From<Error> for CliError {
                 format!("--require: not set or empty: {}", names.join(", ")),
                 "add the keys to a secret that --path names, or set the variables",
             ),
-            Error::EntryTooLong { offenders } => (
-                format!("longer than the kernel limit of {} KiB: {}", kib(MAX_ENTRY_BYTES), list(offenders)),
+            Error::EntryTooLong { names } => (
+                format!("longer than the kernel limit of {} KiB: {}", kib(MAX_ENTRY_BYTES), names.join(", ")),
                 "leave it out with --skip, or make it a file with --file",
             ),
-            Error::BlockTooLarge { total, limit, largest } => {
-                let (total, limit, largest) = (kib(*total), kib(*limit), list(largest));
-                (
-                    format!("{total} KiB in all, the kernel limit is {limit} KiB; the largest: {largest}"),
-                    "leave keys out with --skip, or start from --pristine",
-                )
-            }
+            Error::BlockTooLarge { limit, largest } => (
+                format!(
+                    "arguments and environment exceed the kernel limit of {} KiB; the largest: {}",
+                    kib(*limit),
+                    largest.join(", ")
+                ),
+                "leave keys out with --skip, or start from --pristine",
+            ),
         };
         Self::new(reason).hint(hint)
     }
@@ -269,13 +266,9 @@ mod tests {
         assert_eq!(fits.check_size(10, 10 + MAX_ENTRY_BYTES + 8), Ok(()));
         assert_eq!(
             fits.check_size(11, 10 + MAX_ENTRY_BYTES + 8),
-            Err(Error::BlockTooLarge {
-                total: MAX_ENTRY_BYTES + 19,
-                limit: MAX_ENTRY_BYTES + 18,
-                largest: vec![("A".into(), MAX_ENTRY_BYTES)]
-            })
+            Err(Error::BlockTooLarge { limit: MAX_ENTRY_BYTES + 18, largest: vec!["A".into()] })
         );
-        let too_long = Err(Error::EntryTooLong { offenders: vec![("A".into(), MAX_ENTRY_BYTES + 1)] });
+        let too_long = Err(Error::EntryTooLong { names: vec!["A".into()] });
         assert_eq!(build(&(value + "x")).check_size(0, usize::MAX), too_long);
     }
 

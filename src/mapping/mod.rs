@@ -214,12 +214,12 @@ fn map_secret(
             continue;
         }
         // The value of the key is not used if a template sets the same name.
-        let dangerous = name.is_dangerous() && !naming.allowed_names.contains(&name) && !template_names.contains(&name);
-        match value {
-            _ if dangerous => errors.push(Error::Dangerous { path, key, name }),
-            None => errors.push(Error::Null { path, key }),
-            Some(value) if value.expose().contains(&0) => errors.push(Error::NulByte { path, key }),
-            Some(value) => {
+        let is_permitted = naming.allowed_names.contains(&name) || template_names.contains(&name);
+        match (value, name.danger().filter(|_| !is_permitted)) {
+            (_, Some(danger)) => errors.push(Error::Dangerous { path, key, name, danger }),
+            (None, None) => errors.push(Error::Null { path, key }),
+            (Some(value), None) if value.expose().contains(&0) => errors.push(Error::NulByte { path, key }),
+            (Some(value), None) => {
                 let source = Source::Key(Origin { path, key, version: *version });
                 variables.push(Variable { name, value: Rc::clone(value), source });
             }

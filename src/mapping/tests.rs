@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::dangerous::Danger;
 use crate::env_name::NameError;
 
 fn secret(path: &str, data: &[(&str, Option<&str>)]) -> KvSecret {
@@ -110,7 +111,7 @@ fn ambiguous_and_dangerous_keys_are_rejected() {
     );
     assert_eq!(
         error(&[("ld_preload", Some("/x.so"))]),
-        Error::Dangerous { path: path(), key: key("ld_preload"), name: name("LD_PRELOAD") }
+        Error::Dangerous { path: path(), key: key("ld_preload"), name: name("LD_PRELOAD"), danger: Danger::Code }
     );
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, RETRY_AFTER};
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -17,7 +17,8 @@ use crate::secret::Secret;
 use crate::vault::error::{self, Sources, TransportError};
 use crate::vault::http::exchange::Transport;
 use crate::vault::http::{HttpRequest, HttpResponse};
-use crate::vault::request::{ApiRequest, PreparedRequest};
+use crate::vault::quote::quote;
+use crate::vault::request::{ApiRequest, PreparedRequest, X_VAULT_TOKEN};
 use crate::vault::response::{Data, Response};
 use crate::vault::retry::RetryPolicy;
 
@@ -30,8 +31,6 @@ const MAX_IN_FLIGHT: usize = 4;
 
 /// Soft limit: after waiting this long, a request proceeds without a permit.
 const PERMIT_WAIT: Duration = Duration::from_millis(200);
-
-const X_VAULT_TOKEN: HeaderName = HeaderName::from_static("x-vault-token");
 
 /// A server, and the limits for reaching it.
 pub(super) struct Client<'a> {
@@ -67,7 +66,8 @@ impl<'a> Client<'a> {
     pub(super) fn new(connection: &'a Connection, retry: RetryPolicy, logger: &'a Logger) -> anyhow::Result<Self> {
         let transport = Transport::new(connection, retry.deadline, logger)?;
         let address = &connection.address;
-        let sources = (address.source.as_str(), connection.proxy.as_ref().map_or("", |proxy| &proxy.source));
+        let sources =
+            (address.source.as_str(), connection.proxies.for_url(&address.url).map_or("", |proxy| &proxy.source));
         let (warned, permits) = (Cell::new(false), Semaphore::new(MAX_IN_FLIGHT));
         Ok(Self { transport, retry, address, sources, logger, warned, permits })
     }
@@ -117,6 +117,12 @@ impl<'a> Client<'a> {
                         (Attempt { reason, responded: true }, retry_after(&response))
                     }
                 },
+                Err(TransportError::Connection(reason))
+                    if self.address.is_default() && reason == "connection refused" =>
+                {
+                    return Err(CliError::new(format!("{}: {reason}, and no address was given", self.address))
+                        .hint("give the server's address with VAULT_ADDR or --address"));
+                }
                 Err(error) if error.is_transient() => {
                     (Attempt { reason: self.message(&error), responded: false }, None)
                 }
@@ -154,9 +160,9 @@ impl<'a> Client<'a> {
 
     fn given_up(&self, Attempt { reason, responded }: &Attempt, give_up: &str) -> CliError {
         let advice = if *responded {
-            "see `bao status` and the server's log"
+            format!("see `{} status` and the server's log", self.address.cli())
         } else {
-            "check that the server runs and is reachable"
+            "check that the server runs and is reachable".to_owned()
         };
         let mut hint = match self.sources {
             (source, "") => format!("{advice}; the address is from {source}"),
@@ -212,6 +218,11 @@ impl Session<'_> {
             self.sent.set(self.sent.get() + 1);
         }
         self.client.transport.send(&request.url, request.http.clone()).await
+    }
+
+    /// Text of the server for a message, without the token.
+    pub(super) fn quote(&self, text: &str) -> String {
+        quote(text, self.token.map(HeaderValue::as_bytes))
     }
 
     /// With a token that can be used `limit` times; `None` is unlimited.

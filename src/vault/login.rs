@@ -19,9 +19,6 @@ use crate::vault::response::{Missing, Response};
 use crate::vault::token::{LoginToken, Token};
 use crate::vault::{request, wrapping};
 
-/// The limit of the revocation if the deadline is over: a token that stays valid is worse than a second.
-const REVOKE_TIMEOUT: Duration = Duration::from_secs(1);
-
 /// Finds a token or logs in; `None` if an agent adds its own. `namespace` is the one of the secrets.
 ///
 /// # Errors
@@ -75,9 +72,10 @@ fn given_token(
         return Ok(None);
     }
     Err(CliError::new(format!("no token: VAULT_TOKEN is not set, --token-file is not given and {reason}"))
-        .hint(
-            "set VAULT_TOKEN, give a --token-file, choose an --auth method, or log in with `bao login` or `vault login`",
-        )
+        .hint(format_args!(
+            "set VAULT_TOKEN, give a --token-file, choose an --auth method, or log in with `{} login`",
+            client.address.cli()
+        ))
         .into())
 }
 
@@ -152,13 +150,14 @@ pub(super) async fn lookup_self(session: &Session<'_>) -> Option<TokenInfo> {
     let limit = session.client.retry.request_timeout();
     let response = session.send_once(limit, request::lookup_self()).await.ok()?;
     let Data { ttl, policies } = response.body.data?;
+    let policies = policies.iter().map(|policy| session.quote(policy)).collect();
     Some(TokenInfo { ttl: (ttl > 0).then(|| Duration::from_secs(ttl)), policies })
 }
 
 /// Revokes the token of a login, in one attempt. A failure is a warning.
 pub(super) async fn revoke(client: &Client<'_>, token: &Token, login: &LoginToken) {
     let session = client.session(Some(&token.header), login.namespace.as_deref());
-    let limit = client.retry.request_timeout().max(REVOKE_TIMEOUT);
+    let limit = client.retry.request_timeout();
     let request = request::write("auth/token/revoke-self", &[]);
     let reason = match session.send_once::<IgnoredAny>(limit, request).await {
         Ok(response) if response.status.is_success() => {

@@ -6,6 +6,7 @@ mod github;
 mod http;
 mod login;
 mod login_request;
+mod quote;
 mod read;
 mod read_error;
 pub mod report;

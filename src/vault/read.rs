@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use anyhow::Context;
 use http::StatusCode;
+use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
@@ -17,6 +18,9 @@ use crate::vault::client::Session;
 use crate::vault::read_error::{Absence, ReadError};
 use crate::vault::request;
 use crate::vault::response::{Fields, Missing, Response};
+
+/// See [`require_permitted`].
+const RESERVED_SEGMENTS: [&str; 4] = ["auth", "sys", "identity", "cubbyhole"];
 
 /// Reads paths with one token.
 pub(super) struct Reader<'a> {
@@ -75,14 +79,15 @@ impl Reader<'_> {
         self.read_one(read).await.with_context(|| format!("read {}", read.path))
     }
 
-    async fn read_one(&self, SecretRequest { path, optional }: &SecretRequest) -> Result<Option<KvSecret>, CliError> {
+    async fn read_one(&self, request: &SecretRequest) -> Result<Option<KvSecret>, CliError> {
+        let SecretRequest { path, optional, .. } = request;
         let mount_depth = path.mount_depth();
         let (reply, mount_unknown) = match self.kv {
-            KvVersion::V1 => (self.read_logical(path).await?, false),
-            KvVersion::V2 => (self.read_kv2(path, mount_depth).await?, false),
-            KvVersion::Auto => self.detect(path, mount_depth).await?,
+            KvVersion::V1 => (self.read_logical(request).await?, false),
+            KvVersion::V2 => (self.read_kv2(request, mount_depth).await?, false),
+            KvVersion::Auto => self.detect(request, mount_depth).await?,
         };
-        let error = ReadError { path, kv: self.kv, mount_unknown };
+        let error = ReadError { path, kv: self.kv, mount_unknown, cli: self.session.client.address.cli() };
         match reply {
             Reply::Found(secret) => {
                 let version = secret.version.map_or(String::new(), |version| format!(" version {version}"));
@@ -103,24 +108,27 @@ impl Reader<'_> {
 
     /// Asks for KV v2 and, if that returns no secret, for the mount. Also returns whether the reply is a guess because
     /// the server does not tell the mount.
-    async fn detect(&self, path: &SecretPath, mount_depth: usize) -> Result<(Reply, bool), CliError> {
-        let first = self.read_kv2(path, mount_depth).await?;
+    async fn detect(&self, request: &SecretRequest, mount_depth: usize) -> Result<(Reply, bool), CliError> {
+        let path = &request.path;
+        let first = self.read_kv2(request, mount_depth).await?;
         if let Reply::Found(_) | Reply::Absent(Absence::Deleted(_) | Absence::Destroyed(_) | Absence::Namespace) = first
         {
             return Ok((first, false));
         }
         let reply = match self.mount(path).await? {
             Mount::Kv2(depth) if depth == mount_depth => first,
-            Mount::Kv2(depth) => self.read_kv2(path, depth).await?,
+            Mount::Kv2(depth) => self.read_kv2(request, depth).await?,
             Mount::Logical(engine) if path.version.is_some() => return Err(ReadError::no_versions(&engine)),
-            Mount::Logical(_) => self.read_logical(path).await?,
+            Mount::Logical(_) => self.read_logical(request).await?,
             Mount::Unknown => return Ok((first, true)),
         };
         Ok((reply, false))
     }
 
-    async fn read_kv2(&self, path: &SecretPath, mount_depth: usize) -> Result<Reply, CliError> {
+    async fn read_kv2(&self, request: &SecretRequest, mount_depth: usize) -> Result<Reply, CliError> {
+        let path = &request.path;
         let Some((mount, secret)) = path.split_kv2(mount_depth) else { return Ok(Reply::Absent(Absence::Secret)) };
+        require_permitted(request, &mount)?;
         let policy_path = format!("{mount}/data/{secret}");
         let mut response: Response<Kv2> = self.session.send(request::read_kv2(mount, secret, path.version)).await?;
         let data = response.body.data.take().filter(|_| response.body.lease_duration == 0);
@@ -141,7 +149,9 @@ impl Reader<'_> {
     }
 
     /// KV v1, `cubbyhole`, `database/creds/app` and the like.
-    async fn read_logical(&self, path: &SecretPath) -> Result<Reply, CliError> {
+    async fn read_logical(&self, request: &SecretRequest) -> Result<Reply, CliError> {
+        let path = &request.path;
+        require_permitted(request, &path.api_path())?;
         let mut response: Response<Fields> = self.session.send(request::read(&path.api_path())).await?;
         let lease_duration = response.lease();
         Ok(match (response.status, response.body.data.take()) {
@@ -199,12 +209,30 @@ impl Reader<'_> {
         let response: Response<Info> =
             self.session.send(request::read(&format!("sys/internal/ui/mounts/{path}"))).await?;
         let Some(info) = response.body.data else { return Ok(None) };
-        self.session.client.logger.info(format_args!("{path} is in {} of type {}", info.path, info.r#type));
+        let [mount_path, engine] = [&info.path, &info.r#type].map(|text| self.session.quote(text));
+        self.session.client.logger.info(format_args!("{path} is in {mount_path} of type {engine}"));
         let version = info.options.and_then(|options| options.version);
         let mount = match (info.r#type.as_str(), version.as_deref()) {
             ("kv", Some("2")) => Mount::Kv2(info.path.trim_matches('/').split('/').count()),
-            _ => Mount::Logical(info.r#type),
+            _ => Mount::Logical(engine),
         };
         Ok(Some((info.path, mount)))
+    }
+}
+
+/// Refuses a request that a discovered project file chose if `path`, its API path up to the `data/` of KV v2, may belong to
+/// something else than secrets: tokens, identities, the server's configuration. Namespaces can precede such a segment. It
+/// is compared decoded, for a proxy that decodes what the server would not.
+fn require_permitted(request: &SecretRequest, path: &str) -> Result<(), CliError> {
+    let decoded = percent_decode_str(path).decode_utf8_lossy();
+    let reserved = decoded.split(['/', '\\']).find(|segment| RESERVED_SEGMENTS.contains(segment));
+    match reserved {
+        Some(segment) if request.discovered => {
+            let reason =
+                format!("`{segment}` is refused in a path or mount of a project file that --config did not name");
+            Err(CliError::new(reason)
+                .hint("if you trust the file, name it with --config; otherwise give --path yourself"))
+        }
+        _ => Ok(()),
     }
 }

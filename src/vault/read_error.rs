@@ -5,6 +5,7 @@ use serde::de::IgnoredAny;
 
 use crate::config::{KvVersion, OutsideLoginNamespace};
 use crate::error::CliError;
+use crate::escape::is_pastable;
 use crate::secret_path::SecretPath;
 use crate::vault::client::Session;
 use crate::vault::request;
@@ -15,6 +16,8 @@ pub(super) struct ReadError<'a> {
     pub(super) kv: KvVersion,
     /// Whether the form of the request is a guess, because the server does not tell the mount.
     pub(super) mount_unknown: bool,
+    /// See [`Address::cli`](crate::config::Address::cli).
+    pub(super) cli: &'static str,
 }
 
 /// What does not exist on the server.
@@ -39,28 +42,33 @@ impl ReadError<'_> {
         let kv_hint = if self.kv == KvVersion::Auto { "" } else { "; --kv auto detects the engine" };
         let (message, hint) = match (absence, path.version) {
             (Absence::Secret, _) if self.mount_unknown => ("no such secret".into(), MOUNT_UNKNOWN_HINT.into()),
-            (Absence::Secret, Some(version)) => (
-                format!("version {version} does not exist"),
-                format!("`bao kv metadata get {path}` lists the versions{kv_hint}"),
-            ),
-            (Absence::Secret, None) => (
-                "no such secret".into(),
-                format!(
-                    "`bao kv list {}` lists the secrets; --optional-path allows it to be missing{kv_hint}",
-                    path.parent()
-                ),
-            ),
-            (Absence::Deleted(version), _) => (
-                format!("version {version} is deleted"),
-                format!("`bao kv undelete -versions={version} {path}` restores it; @N pins another version"),
-            ),
+            (Absence::Secret, Some(version)) => {
+                let hint = self.command("metadata get", &path.api_path(), " lists the versions", "pin another version");
+                (format!("version {version} does not exist"), hint + kv_hint)
+            }
+            (Absence::Secret, None) => {
+                let hint = self.command("list", &path.parent(), " lists the secrets", "check the path");
+                ("no such secret".into(), format!("{hint}; --optional-path allows it to be missing{kv_hint}"))
+            }
+            (Absence::Deleted(version), _) => {
+                let undelete = format!("undelete -versions={version}");
+                let hint = self.command(&undelete, &path.api_path(), " restores it", "restore it");
+                (format!("version {version} is deleted"), hint + "; @N pins another version")
+            }
             (Absence::Destroyed(version), _) => {
                 (format!("version {version} is destroyed"), "write a new version, or pin another one with @N".into())
             }
-            (Absence::Mount, _) => ("nothing is mounted there".into(), "`bao secrets list` lists the mounts".into()),
+            (Absence::Mount, _) => {
+                ("nothing is mounted there".into(), format!("`{} secrets list` lists the mounts", self.cli))
+            }
             (Absence::Namespace, _) => ("no such namespace".into(), "check --namespace or VAULT_NAMESPACE".into()),
         };
         CliError::new(message).hint(hint)
+    }
+
+    /// A command of the CLI and what it does; `otherwise` if the path may be more than a path to a shell.
+    fn command(&self, subcommand: &str, path: &str, effect: &str, otherwise: &str) -> String {
+        if is_pastable(path) { format!("`{} kv {subcommand} {path}`{effect}", self.cli) } else { otherwise.to_owned() }
     }
 
     /// A version is pinned, but the engine of this type has none.
@@ -95,9 +103,12 @@ impl ReadError<'_> {
                     .hint("log in to the namespace of the secret, or one above it, with --auth-namespace");
             }
         };
-        let stanza = format!(
-            "a policy of the token must contain\npath \"{prefix}{policy_path}\" {{\n  capabilities = [\"read\"]\n}}"
-        );
+        let policy_path = format!("{prefix}{policy_path}");
+        let stanza = if is_pastable(&policy_path) {
+            format!("a policy of the token must contain\npath \"{policy_path}\" {{\n  capabilities = [\"read\"]\n}}")
+        } else {
+            "a policy of the token must allow to read this path".to_owned()
+        };
         let (message, mut hint) = if may_be_invalid {
             (
                 "permission denied (403): the token lacks the permission, or is expired, revoked or unknown to this \

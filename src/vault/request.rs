@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use http::HeaderName;
 use http_body_util::Full;
 use rustify::Endpoint;
 use url::Url;
@@ -12,6 +13,9 @@ use vaultrs::api::kv2::requests::ReadSecretRequest;
 use crate::secret::Secret;
 use crate::vault::error::{Result, TransportError};
 use crate::vault::http::HttpRequest;
+
+/// The header that carries the token.
+pub(super) const X_VAULT_TOKEN: HeaderName = HeaderName::from_static("x-vault-token");
 
 /// A request that can be sent any number of times.
 pub(super) struct PreparedRequest {

@@ -146,6 +146,9 @@ fn system_store(
 fn add_directory(store: &mut RootCertStore, directory: &str, deadline: Deadline) -> Result<(), CliError> {
     let unreadable = |error: io::Error| credential_file::unreadable(directory, &error);
     for entry in fs::read_dir(directory).map_err(unreadable)? {
+        if deadline.remaining().is_zero() {
+            return Err(unreadable(credential_file::timed_out()));
+        }
         let path = entry.map_err(unreadable)?.path();
         let path = path.to_str().filter(|path| Path::new(path).is_file());
         if let Some(pem) = path.and_then(|path| credential_file::read_file(path, deadline).ok()) {

@@ -156,7 +156,7 @@ fn a_github_job_without_a_role_requests_no_id_token() {
     vault.is_refused(
         "vault-exec: no token: VAULT_TOKEN is not set, --token-file is not given and {home}/.vault-token does not \
          exist\n\
-         hint: set VAULT_TOKEN, give a --token-file, choose an --auth method, or log in with `bao login` or `vault \
+         hint: set VAULT_TOKEN, give a --token-file, choose an --auth method, or log in with `vault \
          login`\n",
     );
 }

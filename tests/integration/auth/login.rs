@@ -160,7 +160,7 @@ fn a_named_auth_method_is_not_replaced() {
     vault.clone().args(["--auth", "token"]).is_refused(
         "vault-exec: no token: VAULT_TOKEN is not set, --token-file is not given and {home}/.vault-token does not \
          exist\n\
-         hint: set VAULT_TOKEN, give a --token-file, choose an --auth method, or log in with `bao login` or `vault \
+         hint: set VAULT_TOKEN, give a --token-file, choose an --auth method, or log in with `vault \
          login`\n",
     );
     vault

@@ -17,8 +17,8 @@ fn works(vault: &TestVault) {
 
 const NONE: &str = "vault-exec: no token: VAULT_TOKEN is not set, --token-file is not given and {home}/.vault-token \
     does not exist\n\
-                    hint: set VAULT_TOKEN, give a --token-file, choose an --auth method, or log in with `bao login` \
-                    or `vault login`\n";
+                    hint: set VAULT_TOKEN, give a --token-file, choose an --auth method, or log in with `vault \
+                    login`\n";
 
 #[test]
 fn the_token_comes_from_a_variable() {

@@ -1,6 +1,7 @@
 //! The report of `--check`.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use serde_json::{Value, json};
 
@@ -174,7 +175,7 @@ path \"{kv}/data/closed\" {
 }
 
 read {kv}/absent: no such secret
-hint: `bao kv list {kv}` lists the secrets; --optional-path allows it to be missing
+hint: `vault kv list {kv}` lists the secrets; --optional-path allows it to be missing
 
 --set A: column 8: unknown key `pasword`
 hint: did you mean `password`?
@@ -338,7 +339,7 @@ fn a_check_writes_no_file_and_reports_an_existing_one() {
     vault.checks(0, &format!("A         --file\nB         --file\n\n{}", rest("none")));
     assert_eq!(memory.names(), [""; 0]);
 
-    fs::write(format!("{}/B", memory.path()), "theirs").unwrap();
+    symlink("theirs", format!("{}/B", memory.path())).unwrap();
     let told = vault.json(125);
     let message = format!("--file B: {}/B: File exists", memory.path());
     assert_eq!(told["problems"][0]["message"], json!(message), "{told}");

@@ -78,12 +78,13 @@ fn files(cases: &mut Cases) {
     let without_proc = r#"mount -t tmpfs none /proc && exec "$@""#;
     cases.fake([secret()], move |vault| file(vault).under(["unshare", "--mount", "sh", "-c", without_proc, "sh"]));
     cases.fake([secret()], move |vault| file(vault).under_sh(r#"trap "" XFSZ; exec prlimit --fsize=4 "$@""#));
-    for directory in [".", "/dev/null", "/none", "/proc"] {
+    for directory in [".", "/dev/null", "/none", "/proc", "/dev/shm"] {
         cases.fake([secret()], move |vault| file(vault).args(["--file-dir", directory]));
     }
     for (script, fault) in [
-        (r#": > "$0"/F; exec "$@""#, None),
-        (r#"exec "$@""#, Some("openat:error=EACCES")),
+        (r#"ln -s /none "$0"/F; exec "$@""#, None),
+        (r#"chown 65534 "$0"; exec "$@""#, None),
+        (r#"exec "$@""#, Some("renameat,renameat2:error=EACCES")),
         (r#"exec "$@""#, Some("getcwd:error=ENOENT")),
     ] {
         cases.with(&["true"], move || {
@@ -123,6 +124,9 @@ fn process(cases: &mut Cases) {
     cases.fake([secret()], |vault| vault.under(injected("mlockall:error=EPERM")));
     cases.fake([secret()], |vault| vault.args(["--require-mlock"]).under(injected("mlockall:error=EPERM")));
     cases.fake([secret()], |vault| vault.args(["--check"]).under_sh(r#"exec "$@" >/dev/full"#));
+    cases.fake([secret()], |vault| vault.under(injected("prctl:error=EPERM")));
+    cases.fake([secret()], |vault| vault.args(["--require-mlock"]).under(injected("prctl:error=EPERM")));
+    cases.fake([secret()], |vault| vault.under(injected("geteuid:retval=1")));
     let large = format!(r#""a": "{}", "#, canary("token").repeat(180_000));
     // One of these limits is enough to start with and too low for the value.
     for limit in ["8000000", "12000000", "16000000", "20000000", "24000000", "28000000"] {

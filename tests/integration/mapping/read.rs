@@ -35,7 +35,7 @@ fn a_version_can_be_pinned() {
     vault.clone().path("a@2").path("a@1").environ().has("K", "one");
     vault.path("a@3").fails(
         "vault-exec: read {kv}/a: version 3 does not exist\n\
-         hint: `bao kv metadata get {kv}/a` lists the versions\n",
+         hint: `vault kv metadata get {kv}/a` lists the versions\n",
     );
 }
 
@@ -106,7 +106,7 @@ fn an_absent_secret_is_an_error() {
     for vault in TestVault::each() {
         vault.secret("present", [("k", "v")]).path("present").path("team/absent").fails(
             "vault-exec: read {kv}/team/absent: no such secret\n\
-             hint: `bao kv list {kv}/team` lists the secrets; --optional-path allows it to be missing\n",
+             hint: `vault kv list {kv}/team` lists the secrets; --optional-path allows it to be missing\n",
         );
     }
 }
@@ -117,7 +117,7 @@ fn a_deleted_version_is_told_from_an_absent_one() {
     let vault = vault.posted("{kv}/delete/a", &json!({"versions": [2]}));
     vault.clone().path("a").fails(
         "vault-exec: read {kv}/a: version 2 is deleted\n\
-         hint: `bao kv undelete -versions=2 {kv}/a` restores it; @N pins another version\n",
+         hint: `vault kv undelete -versions=2 {kv}/a` restores it; @N pins another version\n",
     );
     vault.clone().path("a@1").environ().has("K", "one");
     vault.posted("{kv}/undelete/a", &json!({"versions": [2]})).path("a").environ().has("K", "two");
@@ -154,7 +154,7 @@ fn a_mount_that_does_not_exist_is_an_error_even_if_optional() {
     for option in ["--path", "--optional-path"] {
         TestVault::kv2().args([option, "nothing/a"]).fails(
             "vault-exec: read nothing/a: nothing is mounted there\n\
-             hint: `bao secrets list` lists the mounts\n",
+             hint: `vault secrets list` lists the mounts\n",
         );
     }
 }
@@ -181,7 +181,7 @@ fn a_mount_of_several_segments_is_detected_or_given() {
         vault.clone().args(["--mount", "/{kv}/", "--path", "deep/a"]).environ().has("K", "v");
         vault.path("absent").fails(
             "vault-exec: read {kv}/absent: no such secret\n\
-             hint: `bao kv list {kv}` lists the secrets; --optional-path allows it to be missing\n",
+             hint: `vault kv list {kv}` lists the secrets; --optional-path allows it to be missing\n",
         );
     }
 }
@@ -261,7 +261,7 @@ fn kv_sets_the_version_of_the_engine() {
         vault.clone().args(["--kv", "auto"]).environ().has("K", "v");
         vault.args(["--kv", other]).fails(
             "vault-exec: read {kv}/a: no such secret\n\
-             hint: `bao kv list {kv}` lists the secrets; --optional-path allows it to be missing; \
+             hint: `vault kv list {kv}` lists the secrets; --optional-path allows it to be missing; \
              --kv auto detects the engine\n",
         );
     }
