@@ -1,7 +1,7 @@
-complete -c vault-exec -l path -d 'Secret to read, written as for `vault kv get`; @N pins a version' -r
+complete -c vault-exec -l path -d 'Secret to read, as for `vault kv get`; @N pins a version, PREFIX=PATH prefixes its names' -r
 complete -c vault-exec -l optional-path -d 'The same, but the secret may be missing' -r
 complete -c vault-exec -l kv -d 'Version of the KV engine: auto, 1 or 2 [default: auto]' -r
-complete -c vault-exec -l mount -d 'Mount of the paths, if it is not their first segment' -r
+complete -c vault-exec -l mount -d 'Mount of the paths, if it is not their first segment; makes them literal' -r
 complete -c vault-exec -l only -d 'Take only this key' -r
 complete -c vault-exec -l skip -d 'Leave this key out' -r
 complete -c vault-exec -l case -d 'Case of the names: upper or keep [default: upper]' -r
@@ -12,6 +12,7 @@ complete -c vault-exec -l file -d 'The same in an in-memory file; the variable h
 complete -c vault-exec -l file-dir -d 'Directory on a tmpfs for these files, for programs that close inherited descriptors' -r
 complete -c vault-exec -l file-mode -d 'Permissions of these files [default: 0400; with --file-dir 0600]' -r
 complete -c vault-exec -l on-conflict -d 'Who wins if a variable is inherited too: vault, env or error [default: vault]' -r
+complete -c vault-exec -l on-duplicate -d 'Who wins if two paths produce the same name: last or error [default: last]' -r
 complete -c vault-exec -l keep-env -d 'Inherited variable to keep with --pristine' -r
 complete -c vault-exec -l require -d 'Stop unless this variable is set and not empty at the end' -r
 complete -c vault-exec -l auth -d 'token, approle, kubernetes, jwt, userpass, ldap or cert [default: by credential]' -r

@@ -91,12 +91,12 @@ macro_rules! options {
 
 options! {
     "What to read" {
-        PATH = "--path", List("[PREFIX=]PATH[@N]"), Any,
-            "Secret to read, written as for `vault kv get`; @N pins a version, PREFIX replaces --prefix";
-        OPTIONAL_PATH = "--optional-path", List("[PREFIX=]PATH[@N]"), Any, "The same, but the secret may be missing";
+        PATH = "--path", List("PATH[@N]"), Any,
+            "Secret to read, as for `vault kv get`; @N pins a version, PREFIX=PATH prefixes its names";
+        OPTIONAL_PATH = "--optional-path", List("PATH[@N]"), Any, "The same, but the secret may be missing";
         KV = "--kv", Value("VERSION"), Any, "Version of the KV engine: auto, 1 or 2 [default: auto]";
         MOUNT = "--mount", Value("MOUNT"), Any,
-            "Mount of the paths, if it is not their first segment; they are then literal";
+            "Mount of the paths, if it is not their first segment; makes them literal";
         ONLY = "--only", List("KEY"), Any, "Take only this key";
         SKIP = "--skip", List("KEY"), Any, "Leave this key out";
     }

@@ -24,8 +24,8 @@ const RESERVED_SEGMENTS: [&str; 4] = ["auth", "sys", "identity", "cubbyhole"];
 
 /// Reads paths with one token.
 pub(super) struct Reader<'a> {
-    /// The mounts that were looked up, by the first segment of their paths: while one is looked up, other paths wait for it.
-    pub(super) mounts: RefCell<BTreeMap<String, Rc<Mutex<Vec<(String, Mount)>>>>>,
+    /// By the first segment of their paths. While a mount is looked up, other paths of that segment wait for it.
+    pub(super) mounts: RefCell<BTreeMap<String, Rc<Mutex<KnownMounts>>>>,
     pub(super) session: &'a Session<'a>,
     pub(super) kv: KvVersion,
     /// See [`Credential::policy_prefix`](crate::config::Credential::policy_prefix).
@@ -40,6 +40,9 @@ enum Reply {
     Denied(String),
     Unexpected(CliError),
 }
+
+/// The mounts that were looked up, by their paths.
+type KnownMounts = Vec<(String, Mount)>;
 
 /// What the server answers for the mount of a path.
 #[derive(Clone)]

@@ -10,7 +10,7 @@ use anyhow::Context;
 use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{self, CryptoProvider};
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
@@ -71,13 +71,16 @@ fn client_identity(
     key: &Setting,
     deadline: Deadline,
 ) -> anyhow::Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
-    let chain = CertificateDer::pem_slice_iter(credential_file::read_public(certificate, deadline)?.expose())
-        .collect::<Result<Vec<_>, _>>();
-    let chain = chain.ok().filter(|chain| !chain.is_empty()).ok_or_else(|| no_certificate(certificate))?;
-    let key = PrivateKeyDer::from_pem_slice(credential_file::read_private(key, deadline)?.expose()).map_err(|_| {
-        CliError::new(format!("{key}: no private key found"))
-            .hint("expected PEM text such as -----BEGIN PRIVATE KEY-----, not encrypted")
-    })?;
+    let chain = certificates(credential_file::read_public(certificate, deadline)?.expose());
+    let chain = chain.with_context(|| certificate.to_string())?;
+    if chain.is_empty() {
+        return Err(no_certificate(certificate));
+    }
+    let key =
+        PrivateKeyDer::from_pem_slice(credential_file::read_private(key, deadline)?.expose()).map_err(|error| {
+            let expected = "expected PEM text such as -----BEGIN PRIVATE KEY-----, not encrypted";
+            CliError::new(format!("{key}: no private key found")).hint(pem_hint(&error, expected))
+        })?;
     Ok((chain, key))
 }
 
@@ -158,10 +161,20 @@ fn add_directory(store: &mut RootCertStore, directory: &str, deadline: Deadline)
 /// Adds every certificate in a PEM text. One that rustls cannot parse is skipped, as other clients do: some old ones have
 /// invalid encodings.
 fn add_pem(store: &mut RootCertStore, pem: &[u8]) -> Result<(), CliError> {
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let certificates = certificates.map_err(|_| CliError::new("not PEM text").hint(PEM_HINT))?;
-    store.add_parsable_certificates(certificates);
+    store.add_parsable_certificates(certificates(pem)?);
     Ok(())
+}
+
+fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, CliError> {
+    let certificates: Result<_, _> = CertificateDer::pem_slice_iter(pem).collect();
+    certificates.map_err(|error| CliError::new("not PEM text").hint(pem_hint(&error, PEM_HINT)))
+}
+
+fn pem_hint(error: &pem::Error, expected: &'static str) -> &'static str {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => "it is cut off: a BEGIN line has no END line",
+        _ => expected,
+    }
 }
 
 fn no_certificate(source: impl fmt::Display) -> anyhow::Error {

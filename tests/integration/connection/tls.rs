@@ -10,6 +10,7 @@ use std::thread;
 
 use crate::support::openbao::{OpenBao, ROOT, bao};
 use crate::support::scratch::new_dir;
+use crate::support::tls::Authority;
 use crate::support::vault::TestVault;
 
 /// A server that speaks TLS, and the directory of its certificates.
@@ -156,4 +157,17 @@ const PEM: &str = "hint: expected PEM text that starts with -----BEGIN CERTIFICA
 fn a_damaged_ca_is_an_error_with_a_hint() {
     let damaged = vault().env("VAULT_CACERT_BYTES", "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n");
     damaged.fails(&format!("vault-exec: VAULT_CACERT_BYTES: not PEM text\n{PEM}"));
+}
+
+#[test]
+fn a_cut_off_pem_is_an_error_with_a_hint() {
+    let cut = |label: &str| format!("-----BEGIN {label}-----\nAAAA\n");
+    let vault = vault().file("ca", cut("CERTIFICATE")).file("key", cut("PRIVATE KEY"));
+    let hint = "hint: it is cut off: a BEGIN line has no END line\n";
+    vault.clone().args(["--ca-cert", "ca"]).fails(&format!("vault-exec: --ca-cert: ca: not PEM text\n{hint}"));
+    let with_key = |certificate: &str| vault.clone().args(["--client-key", "key", "--client-cert", certificate]);
+    with_key("ca").fails(&format!("vault-exec: --client-cert: ca: not PEM text\n{hint}"));
+    let (whole, _) = Authority::new("CA").issue(&["me"]);
+    let vault = vault.clone().file("me", whole).args(["--client-key", "key", "--client-cert", "me"]);
+    vault.fails(&format!("vault-exec: --client-key: key: no private key found\n{hint}"));
 }

@@ -102,6 +102,7 @@ const COMPOSED: [&str; 34] = [
     "/usr cannot be executed",
     "no path to read",
     "`nope` was not found",
+    "--client-cert: cert: not PEM text",
     "/token: No such file or directory",
     "/none: No such file or directory",
     "--file F: ",

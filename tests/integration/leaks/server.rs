@@ -281,6 +281,9 @@ fn trust(cases: &mut Cases) {
     cases.call(move || vault().args(["--ca-cert", "none"]));
     cases.call(move || vault().env("VAULT_CACERT_BYTES", broken()));
     cases.call(move || vault().env("VAULT_CACERT_BYTES", canary("value")));
+    let cut_off = || format!("-----BEGIN CERTIFICATE-----\n{}\n", canary("value"));
+    cases.call(move || vault().file("ca", cut_off()).args(["--ca-cert", "ca"]));
+    cases.call(move || vault().file("cert", cut_off()).args(["--client-cert", "cert", "--client-key", "cert"]));
     cases.call(move || vault().file("ca", canary("value")).args(["--ca-path", "."]));
     cases.call(move || vault().args(["--ca-path", "none"]));
     cases.call(move || vault().env("SSL_CERT_FILE", "/none").env("SSL_CERT_DIR", "/none"));

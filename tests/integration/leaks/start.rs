@@ -54,6 +54,7 @@ fn mapped(cases: &mut Cases) {
     cases.fake([only(r#""text": ~"#)], |vault| vault.args(["--skip", "text"]));
     cases.fake([secret()], |vault| vault.args(["--on-conflict", "error"]));
     cases.fake([secret()], |vault| vault.args(["--on-conflict", "env"]));
+    cases.fake([secret()], |vault| vault.args(["--on-duplicate", "error", "--path", "secret/other"]));
     cases.fake([secret()], |vault| vault.args(["--require", "NOTHING", "--require", "TEXT"]));
     let long = format!(r#""long": "{}", "#, canary("token").repeat(4000));
     cases.fake([keys(&long)], |vault| vault);
@@ -108,6 +109,7 @@ fn programs(cases: &mut Cases) {
     };
     starting(&["nope"], |vault| vault);
     starting(&["./nope"], |vault| vault);
+    starting(&["nope nope"], |vault| vault);
     starting(&["/usr"], |vault| vault);
     starting(&["./text"], |vault| vault.file("text", canary("value")));
     starting(&["./text"], |vault| vault.program("text", canary("value")));
