@@ -11,6 +11,9 @@ use super::sources::Sources;
 use super::tls::Tls;
 use crate::args::options;
 
+/// The limit of one request without `VAULT_CLIENT_TIMEOUT`.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// How to reach the server.
 #[derive(Debug)]
 pub struct Connection {
@@ -26,8 +29,10 @@ pub struct Connection {
     pub follow_redirects: bool,
     /// The limit for everything until the program starts.
     pub timeout: Duration,
-    /// The limit for the attempts of each request, at least 1.
-    pub max_attempts: Option<u32>,
+    /// The limit of one request, response included.
+    pub request_timeout: Duration,
+    /// The limit for the attempts of each request, at least 1, and its source.
+    pub max_attempts: Option<(u32, &'static str)>,
 }
 
 impl Connection {
@@ -40,7 +45,8 @@ impl Connection {
             proxies: Proxies::resolve(sources, &address)?,
             follow_redirects: !sources.get_flag(options::DISABLE_REDIRECTS)?,
             timeout: sources.get(options::TIMEOUT)?.unwrap_or(Duration::from_secs(60)),
-            max_attempts: sources.get(options::ATTEMPTS)?.map(NonZeroU32::get),
+            request_timeout: request_timeout(sources)?,
+            max_attempts: max_attempts(sources)?,
             address,
         })
     }
@@ -55,9 +61,32 @@ impl Connection {
             // The bearer token is meant for this service alone.
             follow_redirects: false,
             timeout: Duration::ZERO,
+            request_timeout: REQUEST_TIMEOUT,
             max_attempts: None,
             address,
         })
+    }
+}
+
+/// `VAULT_CLIENT_TIMEOUT`, in which 0 is no limit, as for the Vault CLI.
+fn request_timeout(sources: Sources) -> Result<Duration, Error> {
+    match sources.vault_env("VAULT_CLIENT_TIMEOUT")? {
+        None => Ok(REQUEST_TIMEOUT),
+        Some(Setting { value, .. }) if matches!(value.as_str(), "0" | "0s") => Ok(Duration::MAX),
+        Some(setting) => Duration::from_setting(setting),
+    }
+}
+
+/// `--attempts`, else one more than `VAULT_MAX_RETRIES`.
+fn max_attempts(sources: Sources) -> Result<Option<(u32, &'static str)>, Error> {
+    const RETRIES: &str = "VAULT_MAX_RETRIES";
+    if let Some(attempts) = sources.get::<NonZeroU32>(options::ATTEMPTS)? {
+        return Ok(Some((attempts.get(), options::ATTEMPTS.name)));
+    }
+    let Some(setting) = sources.vault_env(RETRIES)? else { return Ok(None) };
+    match setting.value.parse::<u32>() {
+        Ok(retries) => Ok(Some((retries.saturating_add(1), RETRIES))),
+        Err(_) => Err(setting.invalid("a number from 0")),
     }
 }
 

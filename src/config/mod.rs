@@ -18,7 +18,7 @@ use std::num::NonZeroU32;
 
 pub use address::Address;
 pub use connection::Connection;
-pub use credential::{Credential, JwtSource, Login, LoginMethod, OutsideLoginNamespace};
+pub use credential::{Credential, Incomplete, JwtSource, Login, LoginMethod, OutsideLoginNamespace};
 pub use error::Error;
 pub use project_settings::ProjectSettings;
 pub use proxy::{Proxies, Proxy};
@@ -83,14 +83,15 @@ impl Config {
         let mount = secret_requests::mount(sources)?;
         let keep_token = sources.get_flag(options::KEEP_TOKEN)?;
         let connection = Connection::resolve(sources)?;
+        let credential = Credential::resolve(sources, &connection)?;
         Ok(Self {
-            credential: Credential::resolve(sources, &connection)?,
             secret_requests: secret_requests::secret_requests(sources, kv, mount.as_ref())?,
             kv,
             mount_depth: mount.map(|mount| mount.segment_count()),
             key_mapping: variables::key_mapping(sources)?,
             templates: variables::templates(sources)?,
-            env_policy: variables::env_policy(sources)?,
+            env_policy: variables::env_policy(sources, &credential)?,
+            credential,
             keep_token,
             revoke: !keep_token && !sources.get_flag(options::NO_REVOKE)?,
             connection,

@@ -57,10 +57,12 @@ impl<'a> Transport<'a> {
         }
     }
 
-    /// Sends a request to the server of a URL, and again to the target of one redirect.
-    pub(crate) async fn send(&self, url: &Url, request: HttpRequest) -> Result<HttpResponse> {
-        let first = self.send_to(url, request.clone()).await?;
+    /// Sends a request to the server of a URL, and again to the target of one redirect. Sets `sent` when a server may
+    /// have received it; one that redirects does nothing else.
+    pub(crate) async fn send(&self, url: &Url, request: HttpRequest, sent: &Cell<bool>) -> Result<HttpResponse> {
+        let first = self.send_to(url, request.clone(), sent).await?;
         let Some(target) = redirect_target(&first, url) else { return Ok(first) };
+        sent.set(false);
         let refuse = |target: String, reason| Err(TransportError::Redirect(target, reason));
         let origin = target.origin().ascii_serialization();
         match (target.scheme(), url.scheme()) {
@@ -69,7 +71,7 @@ impl<'a> Transport<'a> {
             ("http" | "https", _) => {}
             (scheme, _) => return refuse(format!("{scheme}:"), "only https and http are supported"),
         }
-        let second = self.send_to(&target, request).await;
+        let second = self.send_to(&target, request, sent).await;
         let second = second.map_err(|error| TransportError::AfterRedirect(origin, error.into()))?;
         match redirect_target(&second, &target) {
             None => Ok(second),
@@ -77,9 +79,10 @@ impl<'a> Transport<'a> {
         }
     }
 
-    async fn send_to(&self, url: &Url, mut request: HttpRequest) -> Result<HttpResponse> {
+    async fn send_to(&self, url: &Url, mut request: HttpRequest, sent: &Cell<bool>) -> Result<HttpResponse> {
         self.connector.set_target(&mut request, url)?;
         let mut connection = self.open_connection(url).await?;
+        sent.set(true);
         let response = read_body(connection.send(request).await?).await?;
         if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED
             && let Some(proxy) = self.connector.forwarding_proxy(url)
