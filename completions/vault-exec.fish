@@ -20,8 +20,10 @@ complete -c vault-exec -l auth-mount -d 'Mount of the auth method [default: the 
 complete -c vault-exec -l auth-namespace -d 'Namespace of the auth method [default: --namespace]' -r
 complete -c vault-exec -l role -d 'Role to log in as, with kubernetes, jwt or cert' -r
 complete -c vault-exec -l token-file -d 'File with the token [default: ~/.vault-token] [BAO_TOKEN_PATH, VAULT_TOKEN_FILE]' -r
-complete -c vault-exec -l role-id -d 'role_id of an AppRole, or VAULT_ROLE_ID_FILE with its file [VAULT_ROLE_ID]' -r
+complete -c vault-exec -l role-id -d 'role_id of an AppRole [VAULT_ROLE_ID]' -r
+complete -c vault-exec -l role-id-file -d 'File with the role_id, if --role-id is not given [VAULT_ROLE_ID_FILE]' -r
 complete -c vault-exec -l secret-id-file -d 'File with the secret_id, if VAULT_SECRET_ID is not set [VAULT_SECRET_ID_FILE]' -r
+complete -c vault-exec -l wrapped-by -d 'Accept a wrapping token made by this request too, such as sys/wrapping/wrap' -r
 complete -c vault-exec -l jwt-file -d 'File with the JWT, if VAULT_JWT is not set [kubernetes: the pod\'s] [VAULT_JWT_FILE]' -r
 complete -c vault-exec -l jwt-audience -d 'Audience of the ID token to request from GitHub Actions' -r
 complete -c vault-exec -l username -d 'User name, with userpass or ldap [VAULT_USERNAME]' -r

@@ -214,9 +214,20 @@ fn the_first_method_with_a_credential_is_used() {
 
 #[test]
 fn a_missing_part_of_a_credential_is_named() {
-    assert_eq!(auth(&[], &["--auth", "approle"]), "--auth approle requires --role-id or VAULT_ROLE_ID");
+    assert_eq!(
+        auth(&[], &["--auth", "approle"]),
+        "--auth approle requires a role_id: --role-id, VAULT_ROLE_ID, --role-id-file or VAULT_ROLE_ID_FILE"
+    );
+    assert_eq!(
+        auth(&[], &["--auth", "jwt"]),
+        "--auth jwt requires a JWT: VAULT_JWT, VAULT_ID_TOKEN (on GitLab from `id_tokens`), --jwt-file or \
+         VAULT_JWT_FILE, or on GitHub Actions the permission `id-token: write`"
+    );
     assert_eq!(auth(&[], &["--auth", "kubernetes"]), "--auth kubernetes requires --role");
-    assert_eq!(auth(&[], &["--auth", "cert"]), "--auth cert requires --client-cert and --client-key");
+    assert_eq!(
+        auth(&[], &["--auth", "cert"]),
+        "--auth cert requires a client certificate: --client-cert and --client-key, or VAULT_CLIENT_CERT and VAULT_CLIENT_KEY"
+    );
     assert_eq!(auth(&[], &["--client-key", "k"]), "--client-key requires --client-cert");
     assert_eq!(
         auth(&[], &["--auth", "github"]),
@@ -299,7 +310,7 @@ fn every_option_has_its_variable() {
     // Each option must change something in one of these situations.
     let situations = [
         ("token", ["A=b", "VAULT_ADDR=https://vault", "VAULT_CLIENT_KEY=k", "VAULT_CLIENT_CERT=c"]),
-        ("approle", ["VAULT_ROLE_ID=r", "A=b", "A=b", "A=b"]),
+        ("approle", ["VAULT_ROLE_ID_FILE=r", "A=b", "A=b", "A=b"]),
         ("jwt", ["ACTIONS_ID_TOKEN_REQUEST_URL=https://g/?a=b", "ACTIONS_ID_TOKEN_REQUEST_TOKEN=t", "A=b", "A=b"]),
         ("userpass", ["VAULT_USERNAME=u", "A=b", "A=b", "VAULT_PASSWORD_FILE=f"]),
     ];

@@ -78,7 +78,7 @@ pub fn fetch(
     let runtime = runtime.enable_all().max_io_events_per_tick(4 * MAX_CONCURRENT_READS).build();
     let runtime = runtime.map_err(|error| CliError::file_error("start the network runtime", &error))?;
     let connection = options.connection;
-    let client = Client::new(connection, RetryPolicy::new(deadline, connection.max_attempts), logger)?;
+    let client = Client::new(connection, RetryPolicy::new(deadline, connection), logger)?;
     runtime.block_on(fetch_with(&client, options, diagnostics))
 }
 

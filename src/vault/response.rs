@@ -24,6 +24,8 @@ pub(super) struct Response<T> {
     pub(super) status: StatusCode,
     /// Empty unless the body is a JSON object with an envelope's fields.
     pub(super) body: Envelope<T>,
+    /// Whether the request was repeated, and the server may have acted on an earlier attempt.
+    pub(super) may_have_acted_before: bool,
     is_from_tls_port: bool,
 }
 
@@ -75,7 +77,8 @@ impl<T: Data> Response<T> {
         Self {
             status,
             // serde's errors quote what they reject, so none leaves this file.
-            body: serde_json::from_slice(text).unwrap_or_default(),
+            body: parse_object(text).unwrap_or_default(),
+            may_have_acted_before: false,
             is_from_tls_port: status == StatusCode::BAD_REQUEST
                 && text.starts_with(b"Client sent an HTTP request to an HTTPS server"),
         }
@@ -127,7 +130,12 @@ impl<T> Response<T> {
 /// A part of the body, or `None` if it has another form: the rest still tells whose response it is.
 fn if_fitting<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
     let text = <&RawValue>::deserialize(deserializer)?.get();
-    Ok(serde_json::from_str(text).ok())
+    Ok(parse_object(text.as_bytes()))
+}
+
+/// Parses a struct from a JSON object only: serde's own code also takes an array for one, as the values of its fields.
+pub(super) fn parse_object<T: DeserializeOwned>(text: &[u8]) -> Option<T> {
+    if text.trim_ascii_start().starts_with(b"{") { serde_json::from_slice(text).ok() } else { None }
 }
 
 impl<'de> Deserialize<'de> for Fields {
