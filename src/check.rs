@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use crate::environment::Decision;
 use crate::error::{Diagnostic, ExitCode};
-use crate::escape::{escape_json, escape_line, escape_text};
+use crate::escape::{MAX_SHOWN_CHARS, escape_json, escape_line, escape_text};
 use crate::output_format::OutputFormat;
 use crate::vault::report::{ConnectionReport, TokenInfo};
 
@@ -67,9 +67,10 @@ impl CheckReport {
 /// The format of `--format text`.
 impl fmt::Display for CheckReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self.variables.iter().map(|decision| decision.name.as_str().len()).max().unwrap_or(0).max(8);
+        let width = self.variables.iter().map(|decision| decision.name.as_str().len()).max().unwrap_or(0);
+        let width = width.clamp(8, MAX_SHOWN_CHARS);
         for Decision { name, source, outcome } in &self.variables {
-            writeln!(f, "{:width$}  {}{}", name.as_str(), escape_line(source), escape_line(outcome))?;
+            writeln!(f, "{:width$}  {}{}", escape_line(name), escape_line(source), escape_line(outcome))?;
         }
         if !self.variables.is_empty() {
             writeln!(f)?;

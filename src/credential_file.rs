@@ -52,7 +52,7 @@ pub(crate) fn validate(secret: &Secret, source: &str) -> anyhow::Result<Secret> 
     Err(CliError::new(format!("{source}: {reason}")).hint(hint).into())
 }
 
-/// Reads the file that a setting names, whose content may be printed to anyone.
+/// Reads the file that a setting names, whose content is public.
 ///
 /// # Errors
 /// See [`read_file`].
@@ -82,6 +82,11 @@ pub(crate) fn unreadable(path: &str, error: &io::Error) -> CliError {
     CliError::file_error(path, error).hint("check that it exists and that the user of vault-exec can read it")
 }
 
+/// The error if the deadline ends before everything is read.
+pub(crate) fn timed_out() -> io::Error {
+    io::Error::new(ErrorKind::TimedOut, "no data in time (--timeout)")
+}
+
 /// Reads a file of at most [`MAX_FILE_BYTES`], or a pipe until its writer closes it.
 ///
 /// # Errors
@@ -95,7 +100,7 @@ pub(crate) fn read_file(path: &str, deadline: Deadline) -> io::Result<Secret> {
     loop {
         let wait = PollTimeout::try_from(deadline.remaining()).unwrap_or(PollTimeout::MAX);
         if poll(&mut [PollFd::new(file.get_ref().as_fd(), PollFlags::POLLIN)], wait)? == 0 {
-            return Err(io::Error::new(ErrorKind::TimedOut, "no data in time (--timeout)"));
+            return Err(timed_out());
         }
         let read = file.read_to_end(&mut bytes);
         if read.as_ref().is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {

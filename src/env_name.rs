@@ -3,7 +3,8 @@
 use std::borrow::Borrow;
 use std::fmt;
 
-use crate::dangerous;
+use crate::dangerous::{self, Danger};
+use crate::escape::truncate;
 
 /// A name of the form `[A-Za-z_][A-Za-z0-9_]*`, which every shell and language accepts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,11 +68,10 @@ impl EnvName {
         &self.0
     }
 
-    /// Whether a variable of this name can make a program run code, see [`dangerous`]: permission to write a secret must not
-    /// imply permission to run code.
+    /// Why a key must not set a variable of this name, see [`dangerous`].
     #[must_use]
-    pub fn is_dangerous(&self) -> bool {
-        dangerous::is_dangerous(&self.0)
+    pub fn danger(&self) -> Option<Danger> {
+        dangerous::classify(&self.0)
     }
 }
 
@@ -82,9 +82,10 @@ impl Borrow<str> for EnvName {
     }
 }
 
+/// For messages: a long name is shortened, since those who write secrets control its length.
 impl fmt::Display for EnvName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.pad(&truncate(&self.0))
     }
 }
 

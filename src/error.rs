@@ -6,6 +6,8 @@ use std::io;
 use nix::errno::Errno;
 use serde::Serialize;
 
+use crate::escape::shorten;
+
 /// vault-exec's own exit codes, those of `env(1)`, `timeout(1)` and `docker run`.
 ///
 /// | code | meaning |
@@ -26,63 +28,8 @@ pub enum ExitCode {
 /// The hint for `EMFILE`.
 pub const RAISE_NOFILE_HINT: &str = "raise the limit on open files (ulimit -n, docker run --ulimit nofile=1024)";
 
-/// The reason why a step failed, and its remedy. Never contains a secret value, a token or a response body.
-///
-/// The step and its object are prepended with [`anyhow::Context`].
-#[derive(Debug)]
-pub struct CliError {
-    reason: String,
-    hint: Option<String>,
-    exit: ExitCode,
-}
-
-impl CliError {
-    /// An error without a hint, with exit code 125.
-    #[must_use]
-    pub fn new(reason: impl fmt::Display) -> Self {
-        Self { reason: reason.to_string(), hint: None, exit: ExitCode::Failed }
-    }
-
-    /// `path: reason`, with the C library's text for the reason. `EMFILE` has a hint, other errors have none.
-    #[must_use]
-    pub fn file_error(path: &str, error: &io::Error) -> Self {
-        let errno = error.raw_os_error().map(Errno::from_raw);
-        let reason = errno.map_or_else(|| error.to_string(), |errno| errno.desc().to_owned());
-        let hint = (errno == Some(Errno::EMFILE)).then(|| RAISE_NOFILE_HINT.to_owned());
-        Self { hint, ..Self::new(format!("{path}: {reason}")) }
-    }
-
-    /// Sets the hint.
-    #[must_use]
-    pub fn hint(mut self, hint: impl fmt::Display) -> Self {
-        self.hint = Some(hint.to_string());
-        self
-    }
-
-    /// Sets the hint, unless the error already has a more specific one.
-    #[must_use]
-    pub fn with_hint_if_none(self, hint: impl fmt::Display) -> Self {
-        if self.hint.is_none() { self.hint(hint) } else { self }
-    }
-
-    /// Sets the exit code.
-    #[must_use]
-    pub const fn exit(mut self, exit: ExitCode) -> Self {
-        self.exit = exit;
-        self
-    }
-}
-
-impl fmt::Display for CliError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.reason)
-    }
-}
-
-impl std::error::Error for CliError {}
-
-/// An error as it is printed: the parts a person reads, and the exit code.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+/// An error as it is printed. Never contains a secret value, a token or a response body.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
     /// `what: why`; not escaped yet.
     pub message: String,
@@ -93,20 +40,67 @@ pub struct Diagnostic {
     pub exit: ExitCode,
 }
 
+/// The reason why a step failed, and its remedy. The step and its object are prepended with [`anyhow::Context`].
+#[derive(Debug)]
+pub struct CliError(Diagnostic);
+
+impl CliError {
+    /// An error without a hint, with exit code 125.
+    #[must_use]
+    pub fn new(reason: impl fmt::Display) -> Self {
+        Self(Diagnostic { message: reason.to_string(), hint: None, exit: ExitCode::Failed })
+    }
+
+    /// `path: reason`, with the C library's text for the reason. `EMFILE` has a hint, other errors have none.
+    #[must_use]
+    pub fn file_error(path: &str, error: &io::Error) -> Self {
+        let errno = error.raw_os_error().map(Errno::from_raw);
+        let reason = errno.map_or_else(|| error.to_string(), |errno| errno.desc().to_owned());
+        let failed = Self::new(format!("{path}: {reason}"));
+        if errno == Some(Errno::EMFILE) { failed.hint(RAISE_NOFILE_HINT) } else { failed }
+    }
+
+    /// Sets the hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl fmt::Display) -> Self {
+        self.0.hint = Some(hint.to_string());
+        self
+    }
+
+    /// Sets the hint, unless the error already has a more specific one.
+    #[must_use]
+    pub fn with_hint_if_none(self, hint: impl fmt::Display) -> Self {
+        if self.0.hint.is_none() { self.hint(hint) } else { self }
+    }
+
+    /// Sets the exit code.
+    #[must_use]
+    pub const fn exit(mut self, exit: ExitCode) -> Self {
+        self.0.exit = exit;
+        self
+    }
+}
+
+impl fmt::Display for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl std::error::Error for CliError {}
+
 impl From<&anyhow::Error> for Diagnostic {
     fn from(error: &anyhow::Error) -> Self {
-        let cli = error.chain().find_map(|cause| cause.downcast_ref::<CliError>());
-        Self {
-            message: format!("{error:#}"),
-            hint: cli.and_then(|cli| cli.hint.clone()),
-            exit: cli.map_or(ExitCode::Failed, |cli| cli.exit),
-        }
+        let cause = error.chain().find_map(|cause| cause.downcast_ref::<CliError>());
+        let cause = cause.map_or_else(|| CliError::new("").into(), |CliError(diagnostic)| diagnostic.clone());
+        let hint = cause.hint.map(|hint| shorten(&hint).into_owned());
+        Self { message: shorten(&format!("{error:#}")).into_owned(), hint, ..cause }
     }
 }
 
 impl From<CliError> for Diagnostic {
-    fn from(CliError { reason, hint, exit }: CliError) -> Self {
-        Self { message: reason, hint, exit }
+    fn from(CliError(diagnostic): CliError) -> Self {
+        diagnostic
     }
 }
 

@@ -119,9 +119,7 @@ fn executable(path: &[u8]) -> Result<CString, Errno> {
 
 fn cannot_execute(path: &str, errno: Errno) -> CliError {
     let (why, hint) = match errno {
-        Errno::EACCES => {
-            ("permission denied", "make it executable (chmod +x); its file system must not be mounted noexec")
-        }
+        Errno::EACCES => ("permission denied", "chmod +x it; its file system must not be mounted noexec"),
         Errno::EISDIR => ("is a directory", "name the program in it"),
         Errno::ENOEXEC => ("not an executable format", "a script needs a first line such as #!/bin/sh"),
         Errno::ENOENT => {

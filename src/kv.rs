@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::escape::truncate;
 use crate::secret::Secret;
 
 /// The secret at one path.
@@ -28,22 +29,10 @@ pub struct Origin {
     pub version: Option<u64>,
 }
 
-/// Characters of a key in a message.
-pub const MAX_SHOWN_KEY: usize = 100;
-
-/// Shortens a key for a message. The length of keys is under the control of those who write secrets.
-#[must_use]
-pub fn truncate_key(key: &str) -> String {
-    match key.char_indices().nth(MAX_SHOWN_KEY) {
-        Some((end, _)) => format!("{}…", &key[..end]),
-        None => key.to_owned(),
-    }
-}
-
 /// `secret/airflow#postgres_user @3`
 impl std::fmt::Display for Origin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}#{}", self.path, truncate_key(&self.key))?;
+        write!(f, "{}#{}", self.path, truncate(&self.key))?;
         self.version.map_or(Ok(()), |version| write!(f, " @{version}"))
     }
 }

@@ -27,13 +27,13 @@ pub mod environment;
 
 pub mod args;
 pub mod config;
-pub mod log;
-pub mod project_trust;
-pub mod project_file;
 
 pub mod deadline;
 pub mod process;
+pub mod log;
 pub mod credential_file;
+pub mod project_trust;
+pub mod project_file;
 
 pub mod vault;
 
@@ -63,7 +63,7 @@ use crate::secret_files::SecretFiles;
 use crate::template::Assignment;
 use crate::vault::FetchOptions;
 
-/// Runs vault-exec and returns the exit code. Returns only if no program was started. `command_line` starts with the program name.
+/// Runs vault-exec. Returns the exit code, and only if no program was started. `command_line` starts with the program name.
 #[must_use]
 pub fn run_cli(command_line: &[OsString], inherited: InheritedEnv, hardened: &Hardened) -> i32 {
     let (args, parsed) = Args::parse(command_line);
@@ -73,14 +73,17 @@ pub fn run_cli(command_line: &[OsString], inherited: InheritedEnv, hardened: &Ha
     };
     let (verbosity, format) = *log_options.as_ref().unwrap_or(&(0, OutputFormat::Text));
     let logger = Logger::new(verbosity, format);
+    let mut deadline = Deadline::new(config::DEFAULT_TIMEOUT);
     let outcome = match (parsed, log_options) {
-        (Ok(()), Ok(_)) => run(args, inherited, hardened, &logger).map_err(|error| Diagnostic::from(&error)),
+        (Ok(()), Ok(_)) => {
+            run(args, inherited, hardened, &logger, &mut deadline).map_err(|error| Diagnostic::from(&error))
+        }
         (Ok(()), Err(error)) => Err(CliError::from(error).into()),
         (Err(error), _) if error.use_stderr() => Err(help::diagnostic(&error)),
         (Err(help), _) => print_help(&help.render().to_string()).map_err(Diagnostic::from),
     };
     outcome.unwrap_or_else(|diagnostic| {
-        logger.error(&diagnostic);
+        logger.error(&diagnostic, deadline);
         diagnostic.exit as i32
     })
 }
@@ -92,24 +95,33 @@ fn print_help(text: &str) -> Result<i32, CliError> {
 }
 
 /// The whole pipeline. Returns the exit code of a check or of `--trust`, or the error that kept the program from starting.
+/// `deadline` is adjusted to the settings.
 ///
 /// # Errors
 /// Any error of a step, with the step as its context.
-pub fn run(args: Args, inherited: InheritedEnv, hardened: &Hardened, logger: &Logger) -> anyhow::Result<i32> {
+pub fn run(
+    args: Args,
+    inherited: InheritedEnv,
+    hardened: &Hardened,
+    logger: &Logger,
+    deadline: &mut Deadline,
+) -> anyhow::Result<i32> {
     process::signals::install_handlers(logger.format());
+    deadline.set_total(config::timeout(&args, &inherited).map_err(CliError::from)?);
     if let Some(change) = config::trust_change(&args).map_err(CliError::from)? {
         return project_file::change_trust(change, &inherited).map(|()| 0);
     }
     let project_file = config::project_file(&args, &inherited).map_err(CliError::from)?;
-    let project = project_file::read(project_file, &inherited)?;
+    let project = project_file::read(project_file, &inherited, *deadline)?;
     if let Some(file) = &project.file {
         logger.info(format_args!("project file {file}"));
     }
     let mut config = Config::resolve(args, &inherited, &project).map_err(CliError::from)?;
+    deadline.set_total(config.connection.timeout);
     let mut diagnostics = Diagnostics::new(config.mode());
     let command = std::mem::take(&mut config.command);
     let program = diagnostics.capture(Program::find(command, inherited.get("PATH")))?.flatten();
-    diagnostics.capture(require_mlock(&config, hardened, logger))?;
+    diagnostics.capture(require_hardened(&config, hardened, logger))?;
 
     let options = FetchOptions {
         connection: &config.connection,
@@ -119,7 +131,7 @@ pub fn run(args: Args, inherited: InheritedEnv, hardened: &Hardened, logger: &Lo
         mount_depth: config.mount_depth,
         revoke: config.revoke,
     };
-    let fetched = vault::fetch(&options, Deadline::new(config.connection.timeout), logger, &mut diagnostics);
+    let fetched = vault::fetch(&options, *deadline, logger, &mut diagnostics);
     let mut connection = None;
     let mut environment = Environment::default();
     let mut files =
@@ -156,7 +168,15 @@ pub fn run(args: Args, inherited: InheritedEnv, hardened: &Hardened, logger: &Lo
     Err(program.exec(&environment, hardened).into())
 }
 
-fn require_mlock(config: &Config, hardened: &Hardened, logger: &Logger) -> Result<(), CliError> {
+fn require_hardened(config: &Config, hardened: &Hardened, logger: &Logger) -> Result<(), CliError> {
+    if !hardened.private {
+        let exposed = "other processes of this user can read the memory of vault-exec: prctl is not permitted";
+        if config.require_mlock {
+            return Err(CliError::new(format!("--require-mlock: {exposed}"))
+                .hint("permit prctl with PR_SET_DUMPABLE in the seccomp profile"));
+        }
+        logger.warn(format_args!("{exposed}"));
+    }
     if hardened.locked {
         logger.debug(format_args!("memory is locked against swapping"));
     } else if config.require_mlock {

@@ -11,6 +11,8 @@ use anyhow::Context;
 use nix::libc::O_NONBLOCK;
 
 use crate::config::{ProjectFile, ProjectSettings, TrustChange};
+use crate::credential_file;
+use crate::deadline::Deadline;
 use crate::env_block::InheritedEnv;
 use crate::error::CliError;
 use crate::escape::escape_line;
@@ -27,11 +29,16 @@ const MAX_BYTES: u64 = 1024 * 1024;
 ///
 /// # Errors
 /// If it cannot be read or parsed, or if it was discovered and the user does not trust it.
-pub fn read(project_file: ProjectFile, inherited: &InheritedEnv) -> anyhow::Result<ProjectSettings> {
+pub fn read(
+    project_file: ProjectFile,
+    inherited: &InheritedEnv,
+    deadline: Deadline,
+) -> anyhow::Result<ProjectSettings> {
     match project_file {
         ProjectFile::None => Ok(ProjectSettings::default()),
         ProjectFile::Named(setting) => {
-            let text = File::open(&setting.value).and_then(read_limited);
+            let bytes = credential_file::read_file(&setting.value, deadline);
+            let text = bytes.and_then(|bytes| std::io::read_to_string(bytes.expose()));
             let text =
                 text.map_err(|error| unreadable(&setting.value, &error)).with_context(|| setting.source.clone())?;
             parse(&text, &setting.value, false)

@@ -1,16 +1,17 @@
 //! `[pure]` Suggestions for mistyped names.
 
-use crate::kv::MAX_SHOWN_KEY;
+use crate::escape::{MAX_SHOWN_CHARS, is_pastable};
 
 /// The known name that was probably meant: at most a third of its letters differ, ignoring case.
 ///
-/// Names of more than [`MAX_SHOWN_KEY`] characters are never compared, because a comparison takes memory in proportion to
-/// the product of the lengths, and those who write secrets control the length of keys.
+/// Names of more than [`MAX_SHOWN_CHARS`] characters are never compared, because a comparison takes memory in proportion to
+/// the product of the lengths, and those who write secrets control the length of keys. Names that a shell would interpret
+/// are not suggested, because a suggestion is pasted.
 #[must_use]
 pub fn suggest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
-    let is_short = |text: &str| text.chars().nth(MAX_SHOWN_KEY).is_none();
+    let is_short = |text: &str| text.chars().nth(MAX_SHOWN_CHARS).is_none();
     known
-        .filter(|known| is_short(typed) && is_short(known))
+        .filter(|known| is_short(typed) && is_short(known) && is_pastable(known))
         .map(|known| (strsim::damerau_levenshtein(&typed.to_lowercase(), &known.to_lowercase()), known))
         .filter(|(distance, known)| *distance * 3 <= known.len().max(3))
         .min()
@@ -25,6 +26,11 @@ mod tests {
     fn the_nearest_name_is_suggested() {
         assert_eq!(suggest("PASWORD", ["user", "password"].into_iter()), Some("password".into()));
         assert_eq!(suggest("zzz", ["user", "password"].into_iter()), None);
+    }
+
+    #[test]
+    fn no_name_is_suggested_that_a_shell_interprets() {
+        assert_eq!(suggest("password", ["pass`x`word", "pa$(x)word"].into_iter()), None);
     }
 
     #[test]

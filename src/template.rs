@@ -8,7 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use crate::env_name::EnvName;
 use crate::error::CliError;
-use crate::escape::escape_line;
+use crate::escape::truncate;
 use crate::kv::KvSecret;
 use crate::secret::Secret;
 use crate::suggest::suggest;
@@ -209,10 +209,10 @@ impl fmt::Display for TemplateError {
             TemplateErrorKind::Unclosed => f.write_str("unclosed {"),
             TemplateErrorKind::Unopened => f.write_str("unmatched }"),
             TemplateErrorKind::NoKey => f.write_str("no key between the braces"),
-            TemplateErrorKind::UnknownFilter { filter } => write!(f, "unknown filter `{filter}`"),
+            TemplateErrorKind::UnknownFilter { filter } => write!(f, "unknown filter `{}`", truncate(filter)),
             TemplateErrorKind::UnknownPath { path, .. } => write!(f, "no secret was read at `{path}`"),
-            TemplateErrorKind::UnknownKey { key, .. } => write!(f, "unknown key `{key}`"),
-            TemplateErrorKind::Null { key } => write!(f, "key `{key}` is null"),
+            TemplateErrorKind::UnknownKey { key, .. } => write!(f, "unknown key `{}`", truncate(key)),
+            TemplateErrorKind::Null { key } => write!(f, "key `{}` is null", truncate(key)),
         }
     }
 }
@@ -227,7 +227,7 @@ impl TemplateErrorKind {
             }
             Self::UnknownFilter { .. } => "the filters are url and base64".into(),
             Self::UnknownPath { near: Some(near), .. } | Self::UnknownKey { near: Some(near), .. } => {
-                format!("did you mean `{}`?", escape_line(near))
+                format!("did you mean `{near}`?")
             }
             Self::UnknownPath { .. } => "write the path before the # as in --path".into(),
             Self::UnknownKey { .. } => "write keys as in the secret, not as variable names".into(),

@@ -3,13 +3,16 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::address::Address;
+use super::address::{self, Address};
 use super::error::Error;
-use super::proxy::Proxy;
+use super::proxy::Proxies;
 use super::setting::{FromSetting, Setting};
 use super::sources::Sources;
 use super::tls::Tls;
 use crate::args::options;
+
+/// `--timeout`
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How to reach the server.
 #[derive(Debug)]
@@ -20,8 +23,8 @@ pub struct Connection {
     pub namespace: Option<String>,
     /// Whom to trust.
     pub tls: Tls,
-    /// The proxy, if one is used for this address.
-    pub proxy: Option<Proxy>,
+    /// The proxies, one of which may be used for the address or the target of a redirect.
+    pub proxies: Proxies,
     /// Whether to follow the one redirect that a standby server may send.
     pub follow_redirects: bool,
     /// The limit for everything until the program starts.
@@ -32,14 +35,14 @@ pub struct Connection {
 
 impl Connection {
     pub(super) fn resolve(sources: Sources) -> Result<Self, Error> {
-        let default = || Setting::new("https://127.0.0.1:8200", "the default");
+        let default = || Setting::new("https://127.0.0.1:8200", address::DEFAULT_SOURCE);
         let address = Address::from_setting(sources.get(options::ADDRESS)?.unwrap_or_else(default))?;
         Ok(Self {
             namespace: sources.get(options::NAMESPACE)?.map(namespace).transpose()?,
             tls: Tls::resolve(sources)?,
-            proxy: Proxy::resolve(sources, &address)?,
+            proxies: Proxies::resolve(sources, &address)?,
             follow_redirects: !sources.get_flag(options::DISABLE_REDIRECTS)?,
-            timeout: sources.get(options::TIMEOUT)?.unwrap_or(Duration::from_secs(60)),
+            timeout: sources.get(options::TIMEOUT)?.unwrap_or(DEFAULT_TIMEOUT),
             max_attempts: sources.get(options::ATTEMPTS)?.map(NonZeroU32::get),
             address,
         })
@@ -51,7 +54,7 @@ impl Connection {
         Ok(Self {
             namespace: None,
             tls: Tls::system(sources)?,
-            proxy: Proxy::from_https_proxy(sources, &address)?,
+            proxies: Proxies::from_https_proxy(sources, &address)?,
             // The bearer token is meant for this service alone.
             follow_redirects: false,
             timeout: Duration::ZERO,

@@ -15,13 +15,14 @@ mod variables;
 
 use std::ffi::OsString;
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 pub use address::Address;
-pub use connection::Connection;
+pub use connection::{Connection, DEFAULT_TIMEOUT};
 pub use credential::{Credential, JwtSource, Login, LoginMethod, OutsideLoginNamespace};
 pub use error::Error;
 pub use project_settings::ProjectSettings;
-pub use proxy::Proxy;
+pub use proxy::{Proxies, Proxy};
 pub use secret_path::{PathError, SecretPath};
 pub use secret_requests::{KvVersion, SecretRequest};
 pub use setting::{CredentialSource, Setting};
@@ -174,6 +175,15 @@ pub fn log_options(args: &Args, inherited: &InheritedEnv) -> Result<(u8, OutputF
         (typed, _) => typed.try_into().unwrap_or(u8::MAX),
     };
     Ok((verbosity, format))
+}
+
+/// The limit that applies until the project file was read.
+///
+/// # Errors
+/// If it is malformed.
+pub fn timeout(args: &Args, inherited: &InheritedEnv) -> Result<Duration, Error> {
+    let sources = Sources { args, inherited, project: &ProjectSettings::default() };
+    Ok(sources.get(options::TIMEOUT)?.unwrap_or(DEFAULT_TIMEOUT))
 }
 
 fn check(sources: Sources) -> Result<Option<OutputFormat>, Error> {

@@ -122,7 +122,7 @@ impl FromSetting for Duration {
             Ok(seconds) => Some(Self::from_secs(seconds)),
             Err(_) => humantime::parse_duration(&setting.value).ok(),
         };
-        let sensible = Self::from_millis(1)..=Self::from_secs(365 * 24 * 60 * 60);
+        let sensible = Self::from_millis(1)..=Self::from_hours(365 * 24);
         parsed
             .filter(|duration| sensible.contains(duration))
             .ok_or_else(|| setting.invalid("a duration such as 60s, 1m30s or 500ms"))

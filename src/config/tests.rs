@@ -224,7 +224,8 @@ fn policies_are_relative_to_the_login_namespace() {
 fn proxies_follow_the_rules_of_vaults_own_client() {
     let proxy = |variables: &[&str], line: &[&str]| {
         let config = resolve_with(variables, &[line, &["--path", "a/b", "x"]].concat())?;
-        Ok(config.connection.proxy.map(|proxy| format!("{} {}", proxy.url, proxy.source)))
+        let proxy = config.connection.proxies.for_url(&config.connection.address.url);
+        Ok(proxy.map(|proxy| format!("{} {}", proxy.url, proxy.source)))
     };
     let shared = ["VAULT_ADDR=https://vault", "HTTPS_PROXY=http://p:1", "no_proxy=a,b"];
     assert_eq!(proxy(&shared, &[]), Ok(Some("http://p:1/ HTTPS_PROXY".into())));
@@ -234,8 +235,10 @@ fn proxies_follow_the_rules_of_vaults_own_client() {
         Ok(Some("http://v:3/ VAULT_PROXY_ADDR".into()))
     );
     assert_eq!(proxy(&shared, &["--address", "http://vault"]), Ok(None));
-    for loopback in ["https://127.0.0.2", "https://[::1]", "https://localhost", "unix:///run/agent.sock"] {
-        assert_eq!(proxy(&shared, &["--address", loopback, "--proxy", "q:2"]), Ok(None), "{loopback}");
+    for host in ["localhostess", "my-localhost", "localhost.test", "1.0.0.0", "[::2]", "[::ffff:1.0.0.0]", "ip6-local"]
+    {
+        let address = format!("https://{host}");
+        assert_eq!(proxy(&shared, &["--address", &address, "--proxy", "q:2"]), Ok(Some("http://q:2/ --proxy".into())));
     }
     for (host, except, direct) in [
         ("vault.example.com", "example.com", true),
@@ -262,7 +265,8 @@ fn proxies_follow_the_rules_of_vaults_own_client() {
     assert!(matches!(error, Error::Invalid { value: None, .. }), "{error}");
 }
 
-/// The contract: every option `--some-name` has the variable `VAULT_EXEC_SOME_NAME`, and it means the same.
+/// The contract: every option `--some-name` has the variable `VAULT_EXEC_SOME_NAME`, and it means the same, except those
+/// that replace a start by something else.
 #[test]
 fn every_option_has_its_variable() {
     // Each option must change something in one of these situations.
@@ -274,8 +278,15 @@ fn every_option_has_its_variable() {
     ];
     // The last one says how something is told, and only where it was asked for.
     let silent = ["--verbose", "--log-format", "--config", "--no-config", "--format"];
+    let without_variable = ["--check", "--trust", "--untrust"];
+    let none: [&str; 0] = [];
+    for option in without_variable {
+        let variable = format!("VAULT_EXEC_{}=true", option[2..].to_uppercase());
+        let outcome = |variables: &[&str]| format!("{:?}", resolve_with(variables, &["--path=x/y", "--", "true"]));
+        assert_eq!(outcome(&[&variable]), outcome(&none));
+    }
     let mut count = 0;
-    for opt in options::all().filter(|option| !silent.contains(&option.name)) {
+    for opt in options::all().filter(|option| ![&silent[..], &without_variable].concat().contains(&option.name)) {
         let option = opt.key();
         count += 1;
         let variable = format!("VAULT_EXEC_{}", option.to_uppercase().replace('-', "_"));

@@ -112,8 +112,8 @@ impl FromSetting for Assignment {
                 setting.invalid_unshown("a variable name before the `=`: letters, digits and `_`, no digit first")
             );
         };
-        if setting.discovered && name.is_dangerous() {
-            let what = format!("{name}, which can make a program run code or trust another server,");
+        if let (true, Some(danger)) = (setting.discovered, name.danger()) {
+            let what = format!("{name}, {danger},");
             return Err(Error::Refused { source: setting.source, what });
         }
         match Template::parse(template) {

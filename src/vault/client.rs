@@ -67,7 +67,8 @@ impl<'a> Client<'a> {
     pub(super) fn new(connection: &'a Connection, retry: RetryPolicy, logger: &'a Logger) -> anyhow::Result<Self> {
         let transport = Transport::new(connection, retry.deadline, logger)?;
         let address = &connection.address;
-        let sources = (address.source.as_str(), connection.proxy.as_ref().map_or("", |proxy| &proxy.source));
+        let sources =
+            (address.source.as_str(), connection.proxies.for_url(&address.url).map_or("", |proxy| &proxy.source));
         let (warned, permits) = (Cell::new(false), Semaphore::new(MAX_IN_FLIGHT));
         Ok(Self { transport, retry, address, sources, logger, warned, permits })
     }
@@ -117,6 +118,12 @@ impl<'a> Client<'a> {
                         (Attempt { reason, responded: true }, retry_after(&response))
                     }
                 },
+                Err(TransportError::Connection(reason))
+                    if self.address.is_default() && reason == "connection refused" =>
+                {
+                    return Err(CliError::new(format!("{}: {reason}, and no address was given", self.address))
+                        .hint("give the server's address with VAULT_ADDR or --address"));
+                }
                 Err(error) if error.is_transient() => {
                     (Attempt { reason: self.message(&error), responded: false }, None)
                 }

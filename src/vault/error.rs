@@ -28,10 +28,10 @@ pub(super) enum TransportError {
     Alert(AlertDescription),
     /// The server and rustls have no protocol version or cipher suite in common.
     Handshake,
-    /// The proxy answered 407.
-    ProxyAuth,
-    /// The proxy answered `CONNECT` with another status.
-    ProxyRefused(StatusCode),
+    /// The proxy of this option or variable answered 407.
+    ProxyAuth(String),
+    /// It answered `CONNECT` with another status.
+    ProxyRefused(StatusCode, String),
     /// The connection to the proxy failed.
     Proxy(Box<TransportError>),
     /// The server does not speak TLS.
@@ -63,7 +63,7 @@ impl TransportError {
     pub(super) fn is_transient(&self) -> bool {
         match self {
             Self::Dns(_) | Self::Connection(_) | Self::Incomplete | Self::Timeout => true,
-            Self::ProxyRefused(status) => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
+            Self::ProxyRefused(status, _) => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
             Self::Proxy(error) | Self::AfterRedirect(_, error) => error.is_transient(),
             _ => false,
         }
@@ -72,14 +72,14 @@ impl TransportError {
     /// The same error, on a connection to the proxy.
     pub(super) fn of_proxy(self) -> Self {
         match self {
-            Self::ProxyAuth | Self::ProxyRefused(_) => self,
+            Self::ProxyAuth(_) | Self::ProxyRefused(..) => self,
             error => Self::Proxy(Box::new(error)),
         }
     }
 
     /// The message, and the hint if there is a remedy.
     pub(super) fn describe(&self, sources: Sources) -> (String, Option<String>) {
-        let (address, proxy) = sources;
+        let (address, _) = sources;
         match self {
             Self::Dns(reason) | Self::Connection(reason) => (reason.clone(), None),
             Self::Incomplete => ("the connection was closed before the response was complete".into(), None),
@@ -89,14 +89,14 @@ impl TransportError {
                 hinted(format!("the server rejected the TLS handshake ({alert:?})"), alert_hint(*alert))
             }
             Self::Handshake => hinted("the TLS handshake failed", TLS_HINT),
-            Self::ProxyAuth => hinted(
+            Self::ProxyAuth(proxy) => hinted(
                 "proxy authentication required (407)",
                 format!(
                     "put the user name and password into the proxy's address, http://user:password@host:port, \
                     which is from {proxy}"
                 ),
             ),
-            Self::ProxyRefused(status) => hinted(
+            Self::ProxyRefused(status, proxy) => hinted(
                 format!("the proxy refused the connection to the server ({})", status.as_u16()),
                 format!("allow the server's address in the proxy, or connect without it; the proxy is from {proxy}"),
             ),

@@ -19,9 +19,6 @@ use crate::vault::response::{Missing, Response};
 use crate::vault::token::{LoginToken, Token};
 use crate::vault::{request, wrapping};
 
-/// The limit of the revocation if the deadline is over: a token that stays valid is worse than a second.
-const REVOKE_TIMEOUT: Duration = Duration::from_secs(1);
-
 /// Finds a token or logs in; `None` if an agent adds its own. `namespace` is the one of the secrets.
 ///
 /// # Errors
@@ -158,7 +155,7 @@ pub(super) async fn lookup_self(session: &Session<'_>) -> Option<TokenInfo> {
 /// Revokes the token of a login, in one attempt. A failure is a warning.
 pub(super) async fn revoke(client: &Client<'_>, token: &Token, login: &LoginToken) {
     let session = client.session(Some(&token.header), login.namespace.as_deref());
-    let limit = client.retry.request_timeout().max(REVOKE_TIMEOUT);
+    let limit = client.retry.request_timeout();
     let request = request::write("auth/token/revoke-self", &[]);
     let reason = match session.send_once::<IgnoredAny>(limit, request).await {
         Ok(response) if response.status.is_success() => {

@@ -81,9 +81,10 @@ impl<'a> Transport<'a> {
         self.connector.set_target(&mut request, url)?;
         let mut connection = self.open_connection(url).await?;
         let response = read_body(connection.send(request).await?).await?;
-        let is_from_proxy = response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED;
-        if is_from_proxy && self.connector.forwarding_proxy(url).is_some() {
-            return Err(TransportError::ProxyAuth);
+        if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED
+            && let Some(proxy) = self.connector.forwarding_proxy(url)
+        {
+            return Err(TransportError::ProxyAuth(proxy.source.clone()));
         }
         self.idle.borrow_mut().push((origin(url), connection));
         Ok(response)

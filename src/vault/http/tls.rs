@@ -1,4 +1,4 @@
-//! `[net]` TLS: which certificates are accepted from the server, and which one it is printed.
+//! `[net]` TLS: which certificates are accepted from the server, and which one it is shown.
 
 use std::fmt;
 use std::fs;
@@ -143,6 +143,9 @@ fn system_store(
 fn add_directory(store: &mut RootCertStore, directory: &str, deadline: Deadline) -> Result<(), CliError> {
     let unreadable = |error: io::Error| credential_file::unreadable(directory, &error);
     for entry in fs::read_dir(directory).map_err(unreadable)? {
+        if deadline.remaining().is_zero() {
+            return Err(unreadable(credential_file::timed_out()));
+        }
         let path = entry.map_err(unreadable)?.path();
         let path = path.to_str().filter(|path| Path::new(path).is_file());
         if let Some(pem) = path.and_then(|path| credential_file::read_file(path, deadline).ok()) {

@@ -74,8 +74,14 @@ const REFUSAL: &str = "refused in a project file that --config did not name\n\
 
 #[test]
 fn a_found_project_file_sets_no_dangerous_name() {
-    let message =
-        |name: &str| format!("{name}, which can make a program run code or trust another server, is {REFUSAL}");
+    let message = |name: &str| {
+        let danger = match name {
+            "VAULT_ADDR" => "which steers a Vault client",
+            "SSL_CERT_FILE" => "which can change whom a program trusts",
+            _ => "which can make a program run code",
+        };
+        format!("{name}, {danger}, is {REFUSAL}")
+    };
     for (text, place, name) in [
         ("[set]\nA = \"x\"\nLD_PRELOAD = \"./evil.so\"", ":3: set", "LD_PRELOAD"),
         ("[file]\nBASH_ENV = \"id\"", ":2: file", "BASH_ENV"),
@@ -85,6 +91,8 @@ fn a_found_project_file_sets_no_dangerous_name() {
         ("file = [\"BASH_ENV=id\"]", ":1: file", "BASH_ENV"),
         ("file = \"ENV=id\"", ":1: file", "ENV"),
         ("set = \"BASH_ENV=/tmp/$(id)=\"", ":1: set", "BASH_ENV"),
+        ("set.VAULT_ADDR = \"http://127.0.0.1:1\"", ":1: set", "VAULT_ADDR"),
+        ("set.SSL_CERT_FILE = \"ca\"", ":1: set", "SSL_CERT_FILE"),
     ] {
         vault().path("app").project(text).project_fails(place, &message(name));
     }

@@ -58,7 +58,7 @@ fn a_program_that_cannot_be_executed_is_126_before_any_request() {
         vault.run([program]).exits(126).stderr_is(stderr).stdout_is("").asked([]);
     };
     let mode = "cannot be executed: permission denied\n\
-                hint: make it executable (chmod +x); its file system must not be mounted noexec\n";
+                hint: chmod +x it; its file system must not be mounted noexec\n";
     refused("./text", &format!("vault-exec: ./text {mode}"));
     refused("text", &format!("vault-exec: {{home}}/text {mode}"));
     let directory = "cannot be executed: is a directory\nhint: name the program in it\n";

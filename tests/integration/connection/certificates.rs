@@ -125,21 +125,6 @@ const VERSION: &str = "hint: the server must support TLS 1.2 or 1.3, and may req
 const UNCHECKED: &str = "vault-exec: the server's certificate is not verified: anyone on the network path can read \
     the secrets\n";
 
-/// Standard error without the times of `-v`.
-fn untimed(outcome: &Outcome) -> String {
-    let line = |line: &str| match line.strip_prefix("vault-exec: [").and_then(|rest| rest.split_once(" ms] ")) {
-        Some((_, message)) => format!(
-            "vault-exec: {message}
-"
-        ),
-        None => format!(
-            "{line}
-"
-        ),
-    };
-    outcome.stderr.lines().map(line).collect()
-}
-
 fn unknown() -> String {
     let why = "the server's certificate is signed by an unknown authority";
     format!("vault-exec: read secret/a: {{addr}}: {why}\n{UNKNOWN}")
@@ -225,13 +210,13 @@ fn without_a_system_store_the_bundled_one_is_used() {
     {
         let vault = vault.args(["-vv"]);
         let outcome = vault.run(["echo", "the program was started"]).exits(125).stdout_is("");
-        let told = untimed(&outcome);
+        let told = outcome.untimed_stderr();
         assert!(told.contains(&format!("vault-exec: {bundled}")), "{outcome}");
         assert!(told.ends_with(&vault.fill(&unknown())), "{outcome}");
     }
     let outcome = trusting("good").args(["-vv"]).environ();
     let only = format!("vault-exec: trust 1 CA certificate from --ca-cert: {}\n", path_of("ca"));
-    assert!(untimed(&outcome).contains(&only), "{outcome}");
+    assert!(outcome.untimed_stderr().contains(&only), "{outcome}");
 }
 
 #[test]

@@ -123,7 +123,7 @@ static TLS: LazyLock<LoopbackTls> = LazyLock::new(LoopbackTls::new);
 const SHORT: Duration = Duration::from_secs(2);
 
 /// The timeout otherwise.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 pub(super) fn at_once(why: &str, hint: &str) -> Effect {
     Effect::Fatal { why: why.into(), hint: format!("hint: {hint}\n") }

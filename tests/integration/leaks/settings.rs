@@ -233,7 +233,10 @@ fn project(cases: &mut Cases) {
     cases.call(move || project().under(injected("statx,fstat,newfstatat:error=EIO")));
     cases.fake([secret()], |vault| trusting(&vault.file(".vault-exec.toml", "only = [\"text\", \"number\"]")));
     cases.fake([secret()], |vault| {
-        trusting(&vault.file(".vault-exec.toml", format!("optional-path = 'auth/x'\n[set]\nA = {}", toml(canary("literal")))))
+        trusting(
+            &vault
+                .file(".vault-exec.toml", format!("optional-path = 'auth/x'\n[set]\nA = {}", toml(canary("literal")))),
+        )
     });
 }
 
