@@ -304,7 +304,8 @@ fn proxies_follow_the_rules_of_vaults_own_client() {
     assert!(matches!(error, Error::Invalid { value: None, .. }), "{error}");
 }
 
-/// The contract: every option `--some-name` has the variable `VAULT_EXEC_SOME_NAME`, and it means the same.
+/// The contract: every option `--some-name` has the variable `VAULT_EXEC_SOME_NAME`, and it means the same, except those
+/// that replace a start by something else.
 #[test]
 fn every_option_has_its_variable() {
     // Each option must change something in one of these situations.
@@ -314,11 +315,17 @@ fn every_option_has_its_variable() {
         ("jwt", ["ACTIONS_ID_TOKEN_REQUEST_URL=https://g/?a=b", "ACTIONS_ID_TOKEN_REQUEST_TOKEN=t", "A=b", "A=b"]),
         ("userpass", ["VAULT_USERNAME=u", "A=b", "A=b", "VAULT_PASSWORD_FILE=f"]),
     ];
-    // These have no variable, or change no setting of a start by themselves.
-    let silent =
-        ["--verbose", "--log-format", "--config", "--no-config", "--format", "--check", "--trust", "--untrust"];
+    // The last one says how something is told, and only where it was asked for.
+    let silent = ["--verbose", "--log-format", "--config", "--no-config", "--format"];
+    let without_variable = ["--check", "--trust", "--untrust"];
+    let none: [&str; 0] = [];
+    for option in without_variable {
+        let variable = format!("VAULT_EXEC_{}=true", option[2..].to_uppercase());
+        let outcome = |variables: &[&str]| format!("{:?}", resolve_with(variables, &["--path=x/y", "--", "true"]));
+        assert_eq!(outcome(&[&variable]), outcome(&none));
+    }
     let mut count = 0;
-    for opt in options::all().filter(|option| !silent.contains(&option.name)) {
+    for opt in options::all().filter(|option| ![&silent[..], &without_variable].concat().contains(&option.name)) {
         let option = opt.key();
         count += 1;
         let variable = format!("VAULT_EXEC_{}", option.to_uppercase().replace('-', "_"));
