@@ -6,7 +6,7 @@ complete -c vault-exec -l only -d 'Take only this key' -r
 complete -c vault-exec -l skip -d 'Leave this key out' -r
 complete -c vault-exec -l case -d 'Case of the names: upper or keep [default: upper]' -r
 complete -c vault-exec -l prefix -d 'Text to prepend to every name' -r
-complete -c vault-exec -l allow-name -d 'Permit a name that can make programs run code, such as PATH' -r
+complete -c vault-exec -l allow-name -d 'Permit a name that is refused otherwise, such as PATH' -r
 complete -c vault-exec -l set -d 'Set one more variable; {key} or {path#key} inserts a value, {key|url} encodes it' -r
 complete -c vault-exec -l file -d 'The same in an in-memory file; the variable holds its path' -r
 complete -c vault-exec -l file-dir -d 'Directory on a tmpfs for these files, for programs that close inherited descriptors' -r

@@ -104,7 +104,7 @@ options! {
         CASE = "--case", Value("CASE"), Any, "Case of the names: upper or keep [default: upper]";
         PREFIX = "--prefix", Value("PREFIX"), Any, "Text to prepend to every name";
         ALLOW_NAME = "--allow-name", List("NAME"), NamedOnly,
-            "Permit a name that can make programs run code, such as PATH";
+            "Permit a name that is refused otherwise, such as PATH";
         SET = "--set", Lines("NAME=TEMPLATE"), Any,
             "Set one more variable; {key} or {path#key} inserts a value, {key|url} encodes it";
         FILE = "--file", Lines("NAME=TEMPLATE"), Any, "The same in an in-memory file; the variable holds its path";

@@ -84,7 +84,7 @@ mod tests {
     use proptest::sample::select;
 
     use super::*;
-    use crate::config::SecretPath;
+    use crate::secret_path::SecretPath;
 
     #[test]
     fn a_request_has_the_prefix_of_the_address_and_no_token() {

@@ -167,6 +167,11 @@ fn engines(cases: &mut Cases) {
         reply(404, json!({"data": {"data": null, "metadata": metadata}}).to_string())
     };
     cases.fake([gone(false)], |vault| vault);
+    cases.fake([gone(false)], |vault| vault.args(["--path", "secret/$(x)"]));
+    for path in ["secret/$(x)/a", "secret/$(x)@7"] {
+        cases.fake([refusal(404)], move |vault| vault.args(["--kv", "2", "--path", path]));
+    }
+    cases.fake([refusal(403)], |vault| vault.args(["--kv", "2", "--path", "secret/\"x"]));
     cases.fake([gone(true)], |vault| vault);
     cases.fake([refusal(404)], |vault| vault.args(["--kv", "2", "--path", "secret/app@7"]));
     cases.server(
@@ -206,6 +211,7 @@ fn redirects(cases: &mut Cases) {
     }
     cases.fake([refusal(307).header("Location", &format!("/v1/{query}?{query}"))], once);
     cases.fake([refusal(307).header("Location", &format!("http://[{query}"))], |vault| once(vault.args(["--kv", "2"])));
+    cases.fake([refusal(307).header("Location", &format!("http://{}", canary("token")))], once);
     cases.with(&["true"], || {
         let active = FakeServer::answering([secret()]);
         let target = format!("https://127.0.0.1:{}/{}", active.port(), canary("query"));
