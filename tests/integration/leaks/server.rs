@@ -51,6 +51,8 @@ fn statuses(cases: &mut Cases) {
     cases.fake([refusal(503)], |vault| vault.args(["--attempts", "2"]));
     cases.fake([refusal(503)], |vault| vault.args(["--timeout", "200ms"]));
     cases.fake([refusal(429).header("Retry-After", "3600")], |vault| vault);
+    cases.fake([secret()], |vault| vault.without("VAULT_ADDR"));
+    cases.fake([secret()], |vault| once(vault.without("VAULT_ADDR")).under(injected("connect:error=ENETUNREACH")));
     cases.fake([refusal(429).header("Retry-After", canary("header"))], once);
     cases.fake([reply(400, format!("Client sent an HTTP request to an HTTPS server. {}", canary("value")))], |vault| {
         vault
