@@ -17,7 +17,7 @@ use crate::secret_path::SecretPath;
 use crate::vault::client::Session;
 use crate::vault::read_error::{Absence, ReadError};
 use crate::vault::request;
-use crate::vault::response::{Fields, Missing, Response};
+use crate::vault::response::{Fields, Missing, Response, if_fitting};
 
 /// See [`require_permitted`].
 const RESERVED_SEGMENTS: [&str; 4] = ["auth", "sys", "identity", "cubbyhole"];
@@ -59,11 +59,12 @@ pub(super) enum Mount {
 #[derive(Default, Deserialize)]
 struct Kv2 {
     data: Option<Fields>,
-    metadata: Metadata,
+    #[serde(default, deserialize_with = "if_fitting")]
+    metadata: Option<Metadata>,
 }
 
 /// The version that was read. A secret of KV v1 can have the same form, but then has a lease duration as well.
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 struct Metadata {
     version: u64,
     #[serde(default)]
@@ -83,8 +84,8 @@ impl Reader<'_> {
         let SecretRequest { path, optional, .. } = request;
         let mount_depth = path.mount_depth();
         let (reply, mount_unknown) = match self.kv {
-            KvVersion::V1 => (self.read_logical(request).await?, false),
-            KvVersion::V2 => (self.read_kv2(request, mount_depth).await?, false),
+            KvVersion::V1 => (self.require_kv(path, self.read_logical(request).await?).await?, false),
+            KvVersion::V2 => (self.require_kv(path, self.read_kv2(request, mount_depth).await?).await?, false),
             KvVersion::Auto => self.detect(request, mount_depth).await?,
         };
         let error = ReadError { path, kv: self.kv, mount_unknown, cli: self.session.client.address.cli() };
@@ -125,6 +126,16 @@ impl Reader<'_> {
         Ok((reply, false))
     }
 
+    /// Has the mount confirm an absence that may only mean that the engine has another version than `--kv`.
+    async fn require_kv(&self, path: &SecretPath, reply: Reply) -> Result<Reply, CliError> {
+        let Reply::Absent(Absence::Secret) = reply else { return Ok(reply) };
+        match (self.kv, self.mount(path).await?) {
+            (KvVersion::V1, Mount::Kv2(_)) => Err(ReadError::wrong_kv("2")),
+            (KvVersion::V2, Mount::Logical(_)) => Err(ReadError::wrong_kv("1, or another engine")),
+            _ => Ok(reply),
+        }
+    }
+
     async fn read_kv2(&self, request: &SecretRequest, mount_depth: usize) -> Result<Reply, CliError> {
         let path = &request.path;
         let Some((mount, secret)) = path.split_kv2(mount_depth) else { return Ok(Reply::Absent(Absence::Secret)) };
@@ -133,17 +144,24 @@ impl Reader<'_> {
         let mut response: Response<Kv2> = self.session.send(request::read_kv2(mount, secret, path.version)).await?;
         let data = response.body.data.take().filter(|_| response.body.lease_duration == 0);
         Ok(match (response.status, data) {
-            (StatusCode::OK, Some(Kv2 { data: Some(data), metadata })) => Reply::Found(KvSecret {
+            (_, Some(Kv2 { metadata: Some(Metadata { version, .. }), .. }))
+                if path.version.unwrap_or(version) != version =>
+            {
+                return Err(ReadError::other_version(version));
+            }
+            (StatusCode::OK, Some(Kv2 { data: Some(data), metadata: Some(metadata) })) => Reply::Found(KvSecret {
                 path: path.clone(),
                 version: Some(metadata.version),
                 data: data.0,
                 lease_duration: None,
             }),
-            (StatusCode::NOT_FOUND, Some(Kv2 { data: None, metadata })) => Reply::Absent(if metadata.destroyed {
-                Absence::Destroyed(metadata.version)
-            } else {
-                Absence::Deleted(metadata.version)
-            }),
+            (StatusCode::NOT_FOUND, Some(Kv2 { data: None, metadata: Some(metadata) })) => {
+                Reply::Absent(if metadata.destroyed {
+                    Absence::Destroyed(metadata.version)
+                } else {
+                    Absence::Deleted(metadata.version)
+                })
+            }
             _ => self.classify(&response, policy_path),
         })
     }
@@ -155,9 +173,18 @@ impl Reader<'_> {
         let mut response: Response<Fields> = self.session.send(request::read(&path.api_path())).await?;
         let lease_duration = response.lease();
         Ok(match (response.status, response.body.data.take()) {
+            // The API path of a secret in KV v2. One of KV v1 with these keys has a lease duration.
+            (StatusCode::OK, Some(Fields(data)))
+                if self.kv == KvVersion::V1
+                    && response.body.lease_duration == 0
+                    && ["data", "metadata"].iter().all(|name| data.iter().any(|(key, _)| key == name)) =>
+            {
+                return Err(ReadError::wrong_kv("2"));
+            }
             (StatusCode::OK, Some(Fields(data))) => {
                 Reply::Found(KvSecret { path: path.clone(), version: None, data, lease_duration })
             }
+            _ if response.is_of_kv2_mount() => return Err(ReadError::wrong_kv("2")),
             _ => self.classify(&response, path.api_path()),
         })
     }
@@ -200,6 +227,7 @@ impl Reader<'_> {
         struct Info {
             path: String,
             r#type: String,
+            #[serde(default, deserialize_with = "if_fitting")]
             options: Option<Options>,
         }
         #[derive(Deserialize)]

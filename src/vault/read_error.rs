@@ -71,6 +71,18 @@ impl ReadError<'_> {
         if is_pastable(path) { format!("`{} kv {subcommand} {path}`{effect}", self.cli) } else { otherwise.to_owned() }
     }
 
+    /// The engine is not of the version that `--kv` gives.
+    pub(super) fn wrong_kv(found: &str) -> CliError {
+        CliError::new(format!("the mount is KV version {found}, which is not that of --kv"))
+            .hint("leave --kv out, so that it is detected, or give the other version")
+    }
+
+    /// Another version was returned than the pinned one.
+    pub(super) fn other_version(found: u64) -> CliError {
+        CliError::new(format!("the server returned version {found} instead of the pinned one"))
+            .hint("check the proxies and agents between vault-exec and the server, which may have a cache")
+    }
+
     /// A version is pinned, but the engine of this type has none.
     pub(super) fn no_versions(engine: &str) -> CliError {
         CliError::new(format!("a version is pinned, but the engine ({engine}) has no versions"))

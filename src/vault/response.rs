@@ -104,6 +104,11 @@ impl<T> Response<T> {
         self.has_message("namespace not found").then_some(Missing::Namespace)
     }
 
+    /// Whether a read without `data/` was answered by a mount of KV v2.
+    pub(super) fn is_of_kv2_mount(&self) -> bool {
+        self.has_message("Invalid path for a versioned K/V secrets engine")
+    }
+
     /// Whether an error or a warning contains this text.
     fn has_message(&self, text: &str) -> bool {
         let lists = [&self.body.errors, &self.body.warnings].into_iter().flatten();
@@ -128,7 +133,9 @@ impl<T> Response<T> {
 }
 
 /// A part of the body, or `None` if it has another form: the rest still tells whose response it is.
-fn if_fitting<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
+pub(super) fn if_fitting<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     let text = <&RawValue>::deserialize(deserializer)?.get();
     Ok(parse_object(text.as_bytes()))
 }

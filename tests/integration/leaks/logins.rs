@@ -121,7 +121,10 @@ fn credentials(cases: &mut Cases) {
         }
         cases.call(move || vault().env("VAULT_TOKEN", format!("{}{damage}", canary("token"))));
     }
-    let without = move || vault().without("VAULT_TOKEN").without("VAULT_JWT");
+    let incomplete = move || vault().without("VAULT_TOKEN").without("VAULT_JWT");
+    cases.call(incomplete);
+    cases.call(move || incomplete().without("VAULT_SECRET_ID"));
+    let without = move || incomplete().without("VAULT_SECRET_ID").without("VAULT_PASSWORD");
     cases.call(without);
     cases.call(move || without().without("HOME"));
     cases.call(move || vault().env("VAULT_TOKEN", " \n"));

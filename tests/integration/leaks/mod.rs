@@ -58,6 +58,7 @@ const UNREACHABLE: [(&[&str], &str); 10] = [
             "error: ",
             "Client sent an HTTP request to an HTTPS server",
             "no handler for route",
+            "Invalid path for a versioned K/V secrets engine",
             "namespace not found",
             "failed to lookup address information: ",
             "uncategorized error",

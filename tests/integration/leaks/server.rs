@@ -367,6 +367,13 @@ fn real(cases: &mut Cases) {
         .posted("{kv}/destroy/lost", &json!({"versions": [1]}));
     let wrapped = kv1.clone().args(["--unwrap-token", "--path", "{kv}/a"]);
     let of_others = r#"path "others/*" { capabilities = ["read"] }"#;
+    for kv in ["1", "2"] {
+        for vault in [&kv1, &kv2] {
+            let vault = vault.clone().args(["--kv", kv, "--optional-path", "{kv}/none"]);
+            cases.call(move || vault.clone());
+        }
+    }
+    cases.fake([reply(200, secret_text())], |vault| vault.args(["--path", "secret/app@7"]));
     for vault in [kv1, kv2] {
         for path in ["a", "none", "gone", "lost"] {
             let vault = vault.clone().path("a").path(path);

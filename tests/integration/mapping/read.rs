@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::support::fake_server::{FakeServer, Reply};
 use crate::support::vault::{DOUBTED, TestVault};
 
 #[test]
@@ -259,10 +260,57 @@ fn kv_sets_the_version_of_the_engine() {
         let vault = vault.secret("a", [("k", "v")]).path("a");
         vault.clone().args(["--kv", version]).environ().has("K", "v");
         vault.clone().args(["--kv", "auto"]).environ().has("K", "v");
-        vault.args(["--kv", other]).fails(
-            "vault-exec: read {kv}/a: no such secret\n\
-             hint: `vault kv list {kv}` lists the secrets; --optional-path allows it to be missing; \
-             --kv auto detects the engine\n",
+        let found = if version == "1" { "1, or another engine" } else { "2" };
+        vault.args(["--kv", other]).fails(&format!(
+            "vault-exec: read {{kv}}/a: the mount is KV version {found}, which is not that of --kv\n\
+             hint: leave --kv out, so that it is detected, or give the other version\n"
+        ));
+    }
+}
+
+#[test]
+fn a_wrong_kv_version_is_an_error_for_optional_paths_too() {
+    for (vault, version, other) in [(TestVault::kv1(), "1", "2"), (TestVault::kv2(), "2", "1")] {
+        let vault = vault.secret("a", [("k", "v")]);
+        for path in ["a", "none", "data/a", "data/none"] {
+            let vault = vault.clone().args(["--optional-path", &format!("{{kv}}/{path}")]);
+            vault.clone().args(["--kv", version]).environ();
+            let outcome = vault.args(["--kv", other]).run(["true"]).exits(125);
+            assert!(outcome.stderr.contains(", which is not that of --kv\nhint: leave --kv out"), "{outcome}");
+        }
+    }
+}
+
+#[test]
+fn another_version_than_the_pinned_one_is_an_error() {
+    let answer = |status, data: &str| {
+        let metadata = r#""metadata":{"version":2,"destroyed":false}"#;
+        Reply::answer(status, format!(r#"{{"request_id":"1","data":{{"data":{data},{metadata}}}}}"#))
+    };
+    for reply in [answer(200, r#"{"a":"1"}"#), answer(404, "null")] {
+        let fake = FakeServer::answering([Reply::secret(&[("b", "1")])]).and_at("secret/data/old", [reply]);
+        for option in ["--path", "--optional-path"] {
+            fake.vault().args([option, "secret/old@7"]).fails(
+                "vault-exec: read secret/old: the server returned version 2 instead of the pinned one\n\
+                 hint: check the proxies and agents between vault-exec and the server, which may have a cache\n",
+            );
+        }
+        fake.vault().args(["--optional-path", "secret/old@2"]).environ().has("B", "1");
+    }
+}
+
+#[test]
+fn a_json_array_is_not_taken_for_an_object() {
+    let secret = r#"{"a":"1"}"#;
+    for body in [
+        format!(r#"{{"request_id":"1","data":[{secret},{{"version":1}}]}}"#),
+        format!(r#"{{"request_id":"1","data":{{"data":{secret},"metadata":[1]}}}}"#),
+        format!(r#"["1",null,null,"",0,{{"data":{secret},"metadata":{{"version":1}}}},null]"#),
+    ] {
+        let fake = FakeServer::answering([Reply::answer(200, body)]);
+        fake.vault().args(["--kv", "2"]).fails(
+            "vault-exec: read secret/app: {addr}: the response (200) is not in Vault's format\n\
+             hint: is this Vault's address? It is from VAULT_ADDR\n",
         );
     }
 }
