@@ -1,6 +1,6 @@
 //! `[net]` Requests that are repeated until a final response arrives or the deadline is over.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
@@ -33,6 +33,9 @@ const MAX_IN_FLIGHT: usize = 4;
 /// Soft limit: after waiting this long, a request proceeds without a permit.
 const PERMIT_WAIT: Duration = Duration::from_millis(200);
 
+/// Attempts of a login that the server answers with 500: Vault does so to credentials that it cannot judge.
+const MAX_LOGIN_SERVER_ERRORS: u32 = 3;
+
 /// A server, and the limits for reaching it.
 pub(super) struct Client<'a> {
     pub(super) transport: Transport<'a>,
@@ -40,6 +43,8 @@ pub(super) struct Client<'a> {
     pub(super) address: &'a Address,
     sources: Sources<'a>,
     pub(super) logger: &'a Logger,
+    /// Credentials that requests were made with, to be left out of messages.
+    pub(super) used: RefCell<Vec<Secret>>,
     warned: Cell<bool>,
     permits: Semaphore,
 }
@@ -69,6 +74,7 @@ struct Attempt {
     responded: bool,
     /// Whether the server may have acted on the request.
     may_have_acted: bool,
+    server_reason: Option<Secret>,
 }
 
 impl<'a> Client<'a> {
@@ -80,7 +86,7 @@ impl<'a> Client<'a> {
         let sources =
             (address.source.as_str(), connection.proxies.for_url(&address.url).map_or("", |proxy| &proxy.source));
         let (warned, permits) = (Cell::new(false), Semaphore::new(MAX_IN_FLIGHT));
-        Ok(Self { transport, retry, address, sources, logger, warned, permits })
+        Ok(Self { transport, retry, address, sources, logger, used: RefCell::default(), warned, permits })
     }
 
     pub(super) fn session(&'a self, token: Option<&'a HeaderValue>, namespace: Option<&'a str>) -> Session<'a> {
@@ -111,7 +117,7 @@ impl<'a> Client<'a> {
         repeat: Repeat,
         exchange: impl AsyncFn(&Cell<bool>) -> error::Result<HttpResponse>,
     ) -> Result<(HttpResponse, bool), CliError> {
-        let (mut attempts, mut may_have_acted) = (0, false);
+        let (mut attempts, mut login_errors, mut may_have_acted) = (0, 0, false);
         let mut last_error = None;
         loop {
             attempts += 1;
@@ -129,8 +135,14 @@ impl<'a> Client<'a> {
                     None => return Ok((response, may_have_acted)),
                     Some(reason) => {
                         let reason = format!("{reason} ({})", response.status().as_u16());
-                        let may_have_acted = !is_refusal(&response);
-                        (Attempt { reason, responded: true, may_have_acted }, retry_after(&response))
+                        let (retry_after, response) =
+                            (retry_after(&response), Response::<IgnoredAny>::parse(&response));
+                        let is_login_error = path.starts_with("auth/")
+                            && response.status == StatusCode::INTERNAL_SERVER_ERROR
+                            && !response.has_no_active_node();
+                        login_errors += u32::from(is_login_error);
+                        let (may_have_acted, server_reason) = (!is_refusal(&response), response.reason());
+                        (Attempt { reason, responded: true, may_have_acted, server_reason }, retry_after)
                     }
                 },
                 Err(TransportError::Connection(reason))
@@ -140,24 +152,29 @@ impl<'a> Client<'a> {
                         .hint("give the server's address with VAULT_ADDR or --address"));
                 }
                 Err(error) if error.is_transient() || (sent.get() && matches!(repeat, Repeat::UnlessSent(..))) => {
-                    let reason = self.message(&error);
-                    (Attempt { reason, responded: false, may_have_acted: sent.get() }, None)
+                    let (reason, may_have_acted) = (self.message(&error), sent.get());
+                    (Attempt { reason, responded: false, may_have_acted, server_reason: None }, None)
                 }
                 Err(error) => return Err(self.explain(&error)),
             };
             may_have_acted |= attempt.may_have_acted;
             if let (true, Repeat::UnlessSent(effect, hint)) = (may_have_acted, repeat) {
-                return Err(CliError::new(format!("{}: {}; {effect}", self.address, attempt.reason)).hint(hint));
+                let error = CliError::new(format!("{}: {}; {effect}", self.address, attempt.reason)).hint(hint);
+                return Err(error.with_server_reason(attempt.server_reason));
             }
             let attempt = last_error.take().filter(|_| is_cut_off).unwrap_or(attempt);
-            match self.retry.backoff(attempts, retry_after) {
+            let next = match login_errors {
+                MAX_LOGIN_SERVER_ERRORS => Err(format!("gave up after {attempts} attempts")),
+                _ => self.retry.backoff(attempts, retry_after),
+            };
+            match next {
                 Ok(delay) => {
                     self.warn_retrying(&attempt.reason);
                     self.transport.rotate_address(address_index);
                     tokio::time::sleep(delay).await;
                     last_error = Some(attempt);
                 }
-                Err(give_up) => return Err(self.given_up(&attempt, &give_up)),
+                Err(give_up) => return Err(self.given_up(attempt, &give_up)),
             }
         }
     }
@@ -179,8 +196,8 @@ impl<'a> Client<'a> {
         }
     }
 
-    fn given_up(&self, Attempt { reason, responded, .. }: &Attempt, give_up: &str) -> CliError {
-        let advice = if *responded {
+    fn given_up(&self, Attempt { reason, responded, server_reason, .. }: Attempt, give_up: &str) -> CliError {
+        let advice = if responded {
             format!("see `{} status` and the server's log", self.address.cli())
         } else {
             "check that the server runs and is reachable".to_owned()
@@ -192,7 +209,7 @@ impl<'a> Client<'a> {
         if self.address.url.scheme() == "http" && reason == "connection reset" {
             hint.push_str("; if the server uses TLS, write https://");
         }
-        CliError::new(format!("{}: {reason}; {give_up}", self.address)).hint(hint)
+        CliError::new(format!("{}: {reason}; {give_up}", self.address)).hint(hint).with_server_reason(server_reason)
     }
 
     fn explain(&self, error: &TransportError) -> CliError {
@@ -298,9 +315,8 @@ fn retryable_reason(status: StatusCode) -> Option<&'static str> {
 }
 
 /// Whether the server itself, rather than a proxy, answers that it did not act on the request.
-fn is_refusal(response: &HttpResponse) -> bool {
-    matches!(response.status().as_u16(), 412 | 429 | 472 | 473 | 503)
-        && Response::<IgnoredAny>::parse(response).is_from_vault()
+fn is_refusal(response: &Response<IgnoredAny>) -> bool {
+    matches!(response.status.as_u16(), 412 | 429 | 472 | 473 | 503) && response.is_from_vault()
 }
 
 /// Seconds, the form that Vault sends; an HTTP date is ignored.

@@ -87,7 +87,10 @@ fn given_token(
 async fn log_in(client: &Client<'_>, login: &Login) -> anyhow::Result<Token> {
     let session = client.session(None, login.namespace.as_deref());
     let LoginRequest { path, fields } = LoginRequest::prepare(client, login).await?;
-    let mut response: Response<IgnoredAny> = session.send(request::write(&path, &fields)).await?;
+    let request = request::write(&path, &fields);
+    let secrets = fields.into_iter().filter(|(name, _)| !matches!(*name, "role" | "role_id" | "name"));
+    client.used.borrow_mut().extend(secrets.map(|(_, secret)| secret));
+    let mut response: Response<IgnoredAny> = session.send(request).await?;
     let Some(auth) = response.body.auth.take().filter(|_| response.status == StatusCode::OK) else {
         return Err(rejected(client, login, &response).into());
     };
@@ -136,6 +139,7 @@ fn rejected(client: &Client<'_>, login: &Login, response: &Response<IgnoredAny>)
         ""
     };
     let error = CliError::new(format!("the server rejected the credential ({status}){lost}"));
+    let error = error.with_server_reason(response.reason());
     if response.status == StatusCode::FORBIDDEN {
         // A server that does not tell unauthenticated clients what is mounted answers 403, and so do a few methods.
         return error.hint(format!("check that the method is mounted there (--auth-mount); if it is, {hint}"));

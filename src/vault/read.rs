@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use anyhow::Context;
 use http::StatusCode;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
@@ -15,7 +14,7 @@ use crate::error::CliError;
 use crate::kv::KvSecret;
 use crate::secret_path::SecretPath;
 use crate::vault::client::Session;
-use crate::vault::read_error::{Absence, ReadError};
+use crate::vault::read_error::{Absence, Denial, ReadError};
 use crate::vault::request;
 use crate::vault::response::{Fields, Missing, Response, if_fitting};
 
@@ -36,8 +35,7 @@ pub(super) struct Reader<'a> {
 enum Reply {
     Found(KvSecret),
     Absent(Absence),
-    /// 403, and the path that a policy would have to name.
-    Denied(String),
+    Denied(Denial),
     Unexpected(CliError),
 }
 
@@ -76,11 +74,7 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// If it is denied, unreachable, or absent without being optional.
-    pub(super) async fn read(&self, read: &SecretRequest) -> anyhow::Result<Option<KvSecret>> {
-        self.read_one(read).await.with_context(|| format!("read {}", read.path))
-    }
-
-    async fn read_one(&self, request: &SecretRequest) -> Result<Option<KvSecret>, CliError> {
+    pub(super) async fn read(&self, request: &SecretRequest) -> Result<Option<KvSecret>, CliError> {
         let SecretRequest { path, optional, .. } = request;
         let mount_depth = path.mount_depth();
         let (reply, mount_unknown) = match self.kv {
@@ -101,8 +95,9 @@ impl Reader<'_> {
                 self.session.client.logger.info(format_args!("read {path}: missing, but optional"));
                 Ok(None)
             }
+            Reply::Absent(Absence::Mount) if mount_unknown => Err(error.mount_not_found(&self.policy_prefix)),
             Reply::Absent(absence) => Err(error.not_found(&absence)),
-            Reply::Denied(path) => Err(error.permission_denied(self.session, &self.policy_prefix, &path).await),
+            Reply::Denied(denial) => Err(error.permission_denied(self.session, &self.policy_prefix, denial).await),
             Reply::Unexpected(error) => Err(error),
         }
     }
@@ -192,7 +187,11 @@ impl Reader<'_> {
     /// What a response without a secret means.
     fn classify<T>(&self, response: &Response<T>, policy_path: String) -> Reply {
         match (response.status, response.missing()) {
-            (StatusCode::FORBIDDEN, _) if response.is_from_vault() => Reply::Denied(policy_path),
+            (StatusCode::FORBIDDEN, _) if response.is_from_vault() => Reply::Denied(Denial {
+                policy_path,
+                is_token_invalid: response.is_token_invalid(),
+                server_reason: response.reason(),
+            }),
             (StatusCode::NOT_FOUND, missing) if response.is_from_vault() => Reply::Absent(match missing {
                 Some(Missing::Mount) => Absence::Mount,
                 Some(Missing::Namespace) => Absence::Namespace,
@@ -220,8 +219,8 @@ impl Reader<'_> {
         Ok(mount)
     }
 
-    /// The request with which the Vault CLI tells KV v1 from v2. Returns the path of the mount, with a slash at its end. The server denies it if no policy of the token names
-    /// anything in the mount, and if the mount does not exist.
+    /// The request with which the Vault CLI tells KV v1 from v2. Returns the path of the mount, with a slash at its end. The
+    /// server denies it if no policy of the token names anything in the mount, and if the mount does not exist.
     async fn lookup_mount(&self, path: &SecretPath) -> Result<Option<(String, Mount)>, CliError> {
         #[derive(Default, Deserialize)]
         struct Info {

@@ -13,6 +13,7 @@ use crate::config::Address;
 use crate::error::CliError;
 use crate::secret::Secret;
 use crate::vault::http::HttpResponse;
+use crate::vault::server_reason;
 
 /// What the data of a response can be parsed into.
 pub(super) trait Data: Default + DeserializeOwned {}
@@ -109,6 +110,21 @@ impl<T> Response<T> {
         self.has_message("Invalid path for a versioned K/V secrets engine")
     }
 
+    /// Whether the server rejects the token itself. `OpenBao` does not tell.
+    pub(super) fn is_token_invalid(&self) -> bool {
+        self.has_message("invalid token")
+    }
+
+    /// Whether a standby answers that no node is active.
+    pub(super) fn has_no_active_node(&self) -> bool {
+        self.has_message("active cluster node not found")
+    }
+
+    /// The server's reason for an error, if it adds to the status.
+    pub(super) fn reason(&self) -> Option<Secret> {
+        server_reason::join(self.body.errors.as_deref()?, self.status)
+    }
+
     /// Whether an error or a warning contains this text.
     fn has_message(&self, text: &str) -> bool {
         let lists = [&self.body.errors, &self.body.warnings].into_iter().flatten();
@@ -129,6 +145,7 @@ impl<T> Response<T> {
         let reason = self.status.canonical_reason().unwrap_or("unknown status").to_lowercase();
         CliError::new(format!("{address}: the server answered {status} ({reason})"))
             .hint("check the path, --kv and --mount, and see the server's log")
+            .with_server_reason(self.reason())
     }
 }
 

@@ -64,7 +64,9 @@ async fn unwrap(
     struct Info {
         creation_path: String,
     }
-    let lookup = request::write("sys/wrapping/lookup", &[("token", wrapping.secret)]);
+    let fields = [("token", wrapping.secret)];
+    let lookup = request::write("sys/wrapping/lookup", &fields);
+    client.used.borrow_mut().extend(fields.map(|(_, secret)| secret));
     let info: Envelope<Info> = accepted(client, client.session(None, namespace).send(lookup).await?)?;
     if !info.data.is_some_and(|info| is_permitted(info.creation_path.trim_matches('/'))) {
         return Err(CliError::new("the wrapping token was not made by a request that creates such a credential").hint(

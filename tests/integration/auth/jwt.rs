@@ -22,8 +22,19 @@ static SIGNER: LazyLock<Signer> = LazyLock::new(|| {
     signer
 });
 
-const REFUSED: &str = "vault-exec: log in at auth/jwt: the server rejected the credential (400)\n\
-                       hint: check --role, and that the token has its audience and subject and has not expired\n";
+/// The message with the server's reason.
+fn refused(reason: &str) -> String {
+    format!(
+        "vault-exec: log in at auth/jwt: the server rejected the credential (400); the server reports: {reason}\n\
+         hint: check --role, and that the token has its audience and subject and has not expired\n"
+    )
+}
+
+const NOT_A_JWT: &str = "error validating token: error verifying token signature: go-jose/go-jose: compact JWS format \
+                         must have three parts";
+
+const OTHER_AUDIENCE: &str =
+    "error validating token: invalid audience (aud) claim: audience claim does not match any expected audience";
 
 /// The time `from_now` seconds from now, in seconds since 1970.
 pub(crate) fn seconds(from_now: i64) -> i64 {
@@ -69,7 +80,7 @@ fn a_jwt_logs_in() {
     let file = vault.file("jwt", format!("{}\r\n", jwt("vault")));
     file.clone().args(["--jwt-file", "{home}/jwt"]).enters();
     file.clone().env("VAULT_JWT_FILE", "jwt").enters_silently();
-    file.env("VAULT_JWT", "wrong").args(["--auth", "jwt", "--jwt-file", "jwt"]).is_refused(REFUSED);
+    file.env("VAULT_JWT", "wrong").args(["--auth", "jwt", "--jwt-file", "jwt"]).is_refused(&refused(NOT_A_JWT));
 }
 
 #[test]
@@ -86,9 +97,9 @@ fn the_role_may_be_the_default_of_the_method() {
     vault
         .clone()
         .args(["--auth-mount", "jwt-{kv}", "--role", "none"])
-        .is_refused(&REFUSED.replace("/jwt", "/jwt-{kv}"));
+        .is_refused(&refused("role \"none\" could not be found").replace("/jwt", "/jwt-{kv}"));
     vault.is_refused(
-        "vault-exec: log in at auth/jwt: the server rejected the credential (400)\n\
+        "vault-exec: log in at auth/jwt: the server rejected the credential (400); the server reports: missing role\n\
          hint: give a role with --role, and check that the token is valid for it and has not expired\n",
     );
 }
@@ -96,13 +107,18 @@ fn the_role_may_be_the_default_of_the_method() {
 #[test]
 fn an_invalid_jwt_is_refused() {
     let vault = with_role();
-    let refused = |jwt: &str| vault.clone().env("VAULT_JWT", jwt).is_refused(REFUSED);
-    refused(&SIGNER.sign(&claims("repo:app", "vault", -300)));
-    refused(&jwt("pypi"));
-    refused(&SIGNER.sign(&claims("repo:other", "vault", 300)));
-    refused(&Signer::new().sign(&claims("repo:app", "vault", 300)));
-    refused("canary-that-is-no-jwt");
-    vault.clone().args(["--role", "none"]).env("VAULT_JWT", jwt("vault")).is_refused(REFUSED);
+    let rejects = |jwt: &str, reason: &str| vault.clone().env("VAULT_JWT", jwt).is_refused(&refused(reason));
+    let expired = "error validating token: invalid expiration time (exp) claim: token is expired";
+    rejects(&SIGNER.sign(&claims("repo:app", "vault", -300)), expired);
+    rejects(&jwt("pypi"), OTHER_AUDIENCE);
+    rejects(&SIGNER.sign(&claims("repo:other", "vault", 300)), "error validating token: invalid subject (sub) claim");
+    rejects(
+        &Signer::new().sign(&claims("repo:app", "vault", 300)),
+        "error validating token: error verifying token signature: no known key successfully validated the token signature",
+    );
+    rejects("canary-that-is-no-jwt", NOT_A_JWT);
+    let none = refused("role \"none\" could not be found");
+    vault.clone().args(["--role", "none"]).env("VAULT_JWT", jwt("vault")).is_refused(&none);
     vault.clone().args(["--auth", "jwt"]).is_refused(
         "vault-exec: --auth jwt requires a JWT: VAULT_JWT, VAULT_ID_TOKEN (on GitLab from `id_tokens`), --jwt-file or \
          VAULT_JWT_FILE, or on GitHub Actions the permission `id-token: write`\n",
@@ -155,8 +171,8 @@ fn a_github_job_requests_its_id_token() {
         .enters_silently()
         .has(REQUEST_TOKEN, "canary-of-the-job");
     // The default audience is GitHub's own.
-    vault.clone().is_refused(REFUSED);
-    vault.clone().args(["--jwt-audience", "https://vault.example/?a&b"]).is_refused(REFUSED);
+    vault.clone().is_refused(&refused(OTHER_AUDIENCE));
+    vault.clone().args(["--jwt-audience", "https://vault.example/?a&b"]).is_refused(&refused(OTHER_AUDIENCE));
 }
 
 #[test]

@@ -12,11 +12,13 @@ use crate::support::openbao::ROOT;
 use crate::support::vault::{DOUBTED, TestVault};
 
 /// Without a `secret_id`.
-const FORGOTTEN: &str = "vault-exec: log in at auth/approle: the server rejected the credential (400)\n\
+const FORGOTTEN: &str = "vault-exec: log in at auth/approle: the server rejected the credential (400); the server reports: \
+    missing secret_id\n\
     hint: no secret_id is given, which most roles require: VAULT_SECRET_ID, --secret-id-file or VAULT_SECRET_ID_FILE; \
     otherwise check the role_id\n";
 
-const REFUSED: &str = "vault-exec: log in at auth/approle: the server rejected the credential (400)\n\
+const REFUSED: &str = "vault-exec: log in at auth/approle: the server rejected the credential (400); the server reports: \
+                       invalid role or secret ID\n\
                        hint: check role_id and secret_id: one that was used up or has expired is rejected like a \
                        wrong one\n";
 
@@ -62,7 +64,7 @@ fn role_id_and_secret_id_come_from_variables_or_files_and_are_trimmed() {
 fn a_wrong_or_missing_role_id_or_secret_id_is_refused() {
     let vault = TestVault::locked();
     let (role_id, secret_id) = (vault.approle(&json!({})), vault.secret_id());
-    vault.clone().args(["--role-id", &role_id]).env("VAULT_SECRET_ID", "canary-of-the-secret-id").is_refused(REFUSED);
+    vault.clone().args(["--role-id", &role_id]).env("VAULT_SECRET_ID", "canary-of-the-credential").is_refused(REFUSED);
     vault.clone().args(["--role-id", "wrong"]).env("VAULT_SECRET_ID", &secret_id).is_refused(REFUSED);
     vault.args(["--role-id", &role_id]).is_refused(FORGOTTEN);
 }
@@ -105,7 +107,7 @@ fn a_refusal_after_a_lost_response_says_that_the_secret_id_may_be_used_up() {
     vault.fails(
         "vault-exec: waiting for {addr}: server error (502) (for 1m at most)\n\
          vault-exec: log in at auth/approle: the server rejected the credential (400); an earlier attempt, whose \
-         response was lost, may have used up the secret_id\n\
+         response was lost, may have used up the secret_id; the server reports: invalid role or secret ID\n\
          hint: check role_id and secret_id: one that was used up or has expired is rejected like a wrong one\n",
     );
 }

@@ -32,7 +32,8 @@ fn user_name_and_password_log_in() {
 #[test]
 fn a_wrong_password_or_user_is_refused() {
     let vault = userpass("me-{kv}").env("VAULT_USERNAME", "me-{kv}");
-    let refused = "vault-exec: log in at auth/userpass: the server rejected the credential (400)\n\
+    let refused = "vault-exec: log in at auth/userpass: the server rejected the credential (400); the server reports: \
+                   invalid username or password\n\
                    hint: check the user name and the password\n";
     vault.clone().env("VAULT_PASSWORD", "canary").is_refused(refused);
     vault.clone().env("VAULT_USERNAME", "nobody").env("VAULT_PASSWORD", "canary").is_refused(refused);
@@ -54,7 +55,7 @@ fn unusual_user_names_log_in() {
     }
     let vault = TestVault::locked().env("VAULT_PASSWORD", "canary-of-the-password");
     vault.env("VAULT_USERNAME", "me@example.com").is_refused(
-        "vault-exec: log in at auth/userpass: the server rejected the credential (404)\n\
+        "vault-exec: log in at auth/userpass: the server rejected the credential (404); the server reports: unsupported path\n\
          hint: check the user name and the password\n",
     );
 }

@@ -159,7 +159,8 @@ fn an_optional_path_hides_only_absence() {
     let fake = FakeServer::answering([secret()])
         .and_at("secret/data/b", [Reply::status(403)])
         .and_at("auth/token/lookup-self", [Reply::answer(200, "{}")]);
-    let stanza = "hint: a policy of the token must contain\npath \"secret/data/b\" {\n  capabilities = [\"read\"]\n}\n";
+    let stanza =
+        "hint: a policy of the token must contain\n\npath \"secret/data/b\" {\n  capabilities = [\"read\"]\n}\n";
     let vault = fake.vault().args(["--optional-path", "secret/b", "--kv", "2"]);
     fails_soon(&vault, &format!("vault-exec: read secret/b: permission denied (403)\n{stanza}"));
 }
@@ -203,7 +204,6 @@ fn a_check_requests_every_path() {
     let vault = fake.vault().args(["--kv=2", "--timeout=3s", "--check"]).args(OTHERS).args(healthy);
     let outcome = vault.alone().exits(125).assert_no_canary();
     let table = String::from_utf8_lossy(&outcome.stdout);
-    let told = |path: &str| table.contains(&format!("read secret/{path}:"));
-    assert!(["app", "b", "c", "d"].into_iter().all(told), "{outcome}");
-    assert!(!["e", "f", "g", "h"].into_iter().any(told), "{outcome}");
+    let problem = "read secret/app, secret/b, secret/c, secret/d: ";
+    assert!(table.contains("problems  1\n") && table.contains(problem), "{outcome}");
 }

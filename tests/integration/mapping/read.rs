@@ -154,8 +154,10 @@ fn an_optional_secret_may_be_absent_deleted_or_destroyed() {
 fn a_mount_that_does_not_exist_is_an_error_even_if_optional() {
     for option in ["--path", "--optional-path"] {
         TestVault::kv2().args([option, "nothing/a"]).fails(
-            "vault-exec: read nothing/a: nothing is mounted there\n\
-             hint: `vault secrets list` lists the mounts\n",
+            "vault-exec: read nothing/a: the mount does not exist, or the token lacks the permission (403)\n\
+             hint: `vault secrets list` lists the mounts; if it exists, a policy of the token must contain the stanza for \
+             the engine of this path; the server did not report it, so check --kv and --mount\n\n\
+             # KV v1 or another engine\npath \"nothing/a\" {\n  capabilities = [\"read\"]\n}\n",
         );
     }
 }
@@ -372,11 +374,65 @@ fn permission_denied_without_the_type_of_the_mount_gets_a_hint() {
             .token_with_policy(r#"path "elsewhere" {capabilities=["read"]}"#)
             .path("a")
             .fails(&format!(
-                "vault-exec: read {{kv}}/a: permission denied (403)\n{}\
-                 check --kv and --mount: the server did not report the engine of this path\n",
-                stanza("{kv}/data/a")
+                "vault-exec: read {{kv}}/a: permission denied (403)\n\
+                 hint: a policy of the token must contain the stanza for the engine of this path; the server did not \
+                 report it, so check --kv and --mount\n\n\
+                 # KV v2 at {{kv}}/\n{}\n# KV v1 or another engine\n{}",
+                policy("{kv}/data/a"),
+                policy("{kv}/a")
             ));
     }
+}
+
+/// Whatever the mount is and whatever was granted before, the stanzas of the message are a policy that suffices, and no
+/// message claims that nothing is mounted there.
+#[test]
+fn the_policies_for_an_unknown_mount_suffice_as_they_are_printed() {
+    for vault in TestVault::each_nested().into_iter().chain(TestVault::each()) {
+        let vault = vault.secret("deep/a", [("k", "v")]).path("deep/a");
+        let mut policy = String::from("path \"elsewhere\" { capabilities = [\"read\"] }");
+        for attempt in 0.. {
+            let outcome = vault.clone().token_with_policy(&policy).run(["true"]);
+            if outcome.stderr.is_empty() {
+                break;
+            }
+            assert!(attempt < 3 && !outcome.stderr.contains("nothing is mounted"), "{outcome}");
+            let (_, stanzas) = outcome.stderr.split_once("\n\n").unwrap_or_else(|| panic!("{outcome}"));
+            // Only the first stanza at first, as a user would who does not read on.
+            let end = if attempt == 0 { stanzas.find("\n\n").unwrap() } else { stanzas.len() };
+            policy = format!("{policy}\n{}", &stanzas[..end]);
+        }
+    }
+    let vault = TestVault::each_nested().into_iter().next().unwrap().token_with_policy(&policy("elsewhere"));
+    vault.clone().path("a").args(["--mount", "{kv}"]).fails(&format!(
+        "vault-exec: read {{kv}}/a: permission denied (403)\n\
+         hint: a policy of the token must contain the stanza for the engine of this path; the server did not report it, \
+         so check --kv and --mount\n\n# KV v2 at {{kv}}/\n{}\n# KV v1 or another engine\n{}",
+        policy("{kv}/data/a"),
+        policy("{kv}/a")
+    ));
+}
+
+#[test]
+fn every_failed_path_is_reported() {
+    let vault = TestVault::kv2().secret("a", [("k", "v")]).secret("b", [("k", "v")]);
+    let vault = vault
+        .token_with_policy(r#"path "{kv}/data/a" {capabilities=["read"]} path "{kv}/data/c" {capabilities=["read"]}"#);
+    let denied = |name: &str| {
+        format!("vault-exec: read {{kv}}/{name}: permission denied (403)\n{}", stanza(&format!("{{kv}}/data/{name}")))
+    };
+    let absent = "vault-exec: read {kv}/c: no such secret\n\
+                  hint: `bao kv list {kv}` lists the secrets; --optional-path allows it to be missing\n";
+    let all = vault.clone().path("a").path("b").path("c").path("d");
+    all.fails(&format!("{}\n{absent}{}", denied("b"), denied("d")));
+    let outcome = all.args(["--log-format", "json"]).run(["true"]).exits(125);
+    assert_eq!(outcome.stderr.lines().count(), 3, "{outcome}");
+
+    let down = TestVault::bare().env("VAULT_ADDR", "http://127.0.0.1:1").env("VAULT_TOKEN", "t").args(["--attempts=1"]);
+    down.args(["--path", "secret/a", "--path", "secret/b"]).fails(
+        "vault-exec: read secret/a, secret/b: http://127.0.0.1:1: connection refused; gave up after 1 attempt (--attempts)\n\
+         hint: check that the server runs and is reachable; the address is from VAULT_ADDR\n",
+    );
 }
 
 #[test]
@@ -424,5 +480,9 @@ fn other_engines_take_two_requests_more() {
 const READ_A: &str = r#"path "{kv}/data/a" {capabilities=["read"]}"#;
 
 fn stanza(path: &str) -> String {
-    format!("hint: a policy of the token must contain\npath \"{path}\" {{\n  capabilities = [\"read\"]\n}}\n")
+    format!("hint: a policy of the token must contain\n\n{}", policy(path))
+}
+
+fn policy(path: &str) -> String {
+    format!("path \"{path}\" {{\n  capabilities = [\"read\"]\n}}\n")
 }
