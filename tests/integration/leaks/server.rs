@@ -10,7 +10,7 @@ use crate::leaks::canary::canary;
 use crate::leaks::settings::injected;
 use crate::leaks::{Cases, refusal, reply, secret, secret_text, with_canaries};
 use crate::support::fake_server::{FakeServer, Reply};
-use crate::support::tls::{Authority, Pair, self_signed, server_config};
+use crate::support::tls::{Authority, Pair, UNSUPPORTED, openssl, openssl_issued_by, self_signed, server_config};
 use crate::support::vault::TestVault;
 
 static OURS: LazyLock<Authority> = LazyLock::new(|| Authority::new("ours"));
@@ -295,6 +295,17 @@ fn trust(cases: &mut Cases) {
             .file("cert", certificate)
             .file("key", key)
     };
+    for (_, options) in UNSUPPORTED {
+        let (certificate, key) = openssl(options, &[]);
+        let ca = certificate.clone();
+        cases.call(move || vault().file("ca", &ca).args(["--ca-cert", "ca"]));
+        let (several, pair) = (OURS.pem().to_owned() + &certificate, openssl_issued_by(&certificate, &key));
+        cases.server(
+            move || FakeServer::answering_over_tls(server_config(&pair, rustls::DEFAULT_VERSIONS, None), [secret()]),
+            move |fake| once(with_canaries(fake.vault())).env("VAULT_CACERT_BYTES", several.clone()),
+        );
+        cases.call(move || shows(certificate.clone(), key.clone()));
+    }
     let (certificate, key) = CLIENT.clone();
     let marked = |kind: &str, key: &str| format!("-----BEGIN {kind}-----\n{key}\n-----END {kind}-----\n");
     let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, canary("key"));
@@ -310,6 +321,8 @@ fn trust(cases: &mut Cases) {
         let certificate = certificate.clone();
         cases.call(move || shows(certificate.clone(), key.clone()));
     }
+    let damaged = (marked("CERTIFICATE", &encoded), key.clone());
+    cases.call(move || shows(damaged.0.clone(), damaged.1.clone()));
     cases.call(move || shows(canary("key").into(), key.clone()));
 }
 
