@@ -180,7 +180,8 @@ fn describe_certificate(error: &CertificateError, source: &str) -> (String, Opti
         }
         CertificateError::BadSignature => hinted(
             "a signature of the server's certificate is not valid, or made with RSA of less than 2048 bits",
-            SUPPORTED_KEYS,
+            "an authority of the same name may have another key: give its current certificate with --ca-cert or \
+             VAULT_CACERT",
         ),
         // A certificate made by `openssl req -x509`. Other clients accept it if it is trusted; rustls never does, and has
         // no variant for it.

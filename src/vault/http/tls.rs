@@ -145,7 +145,8 @@ fn system_store(
         paths.push(directory.to_owned());
     }
     if let (Some(directories), 0) = (directories, count) {
-        return Err(no_certificate(directories));
+        // Its value may be a secret by mistake, as no directory of it need exist.
+        return Err(no_certificate(&directories.source));
     }
     let trust = if store.is_empty() {
         store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());

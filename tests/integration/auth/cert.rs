@@ -124,7 +124,10 @@ fn a_key_in_place_of_a_file_name_is_not_printed() {
                 hint: check the name, which is not shown because it may be the secret itself\n";
     let vault = TestVault::bare().env("VAULT_ADDR", "https://127.0.0.1:1").args(["--path", "secret/a"]);
     for key in [pem, format!("/{base64}"), base64] {
-        for name in ["VAULT_CACERT", "VAULT_CAPATH", "SSL_CERT_FILE"] {
+        for name in ["VAULT_CACERT", "VAULT_CAPATH", "SSL_CERT_FILE", "SSL_CERT_DIR"] {
+            let nothing =
+                "no certificate found\nhint: expected PEM text that starts with -----BEGIN CERTIFICATE-----\n";
+            let hint = if name == "SSL_CERT_DIR" { nothing } else { hint };
             vault.clone().env(name, &key).fails(&format!("vault-exec: {name}: {hint}"));
         }
         let client = vault.clone().file("cert", Authority::new("test").issue(&["me"]).0);
