@@ -28,11 +28,12 @@ pub fn inherited<'a>(lines: impl IntoIterator<Item = &'a str>) -> InheritedEnv {
     InheritedEnv::new(lines.into_iter().map(entry).collect())
 }
 
-/// The configuration for this environment and project file, without command-line options.
+/// The configuration for this environment and project file. The variable `CHECK` stands for `--check`, which has none;
+/// there are no other command-line options.
 pub fn resolve(inherited: &InheritedEnv, project: &ProjectSettings) -> Result<Config, Error> {
-    let mut args = Args::default();
-    args.command.push(OsString::from("true"));
-    Config::resolve(args, inherited, project)
+    let check = inherited.get("CHECK").map(|_| "--check");
+    let line: Vec<OsString> = ["vault-exec"].into_iter().chain(check).chain(["--", "true"]).map(OsString::from).collect();
+    Config::resolve(Args::parse(&line).0, inherited, project)
 }
 
 /// Reads what a configuration names.

@@ -1,5 +1,6 @@
 //! `[pure]` Which variables the program gets: how keys are named, templates, and what is inherited.
 
+use super::credential::Credential;
 use super::error::Error;
 use super::setting::{FromSetting, Setting};
 use super::sources::Sources;
@@ -71,7 +72,7 @@ impl Templates {
     }
 }
 
-pub(super) fn env_policy(sources: Sources) -> Result<EnvPolicy, Error> {
+pub(super) fn env_policy(sources: Sources, credential: &Credential) -> Result<EnvPolicy, Error> {
     let pristine = sources.get_flag(options::PRISTINE)?;
     let keep: Vec<Setting> = sources.get_list(options::KEEP_ENV)?;
     if let Some(Setting { source, .. }) = keep.first().filter(|_| !pristine) {
@@ -84,6 +85,7 @@ pub(super) fn env_policy(sources: Sources) -> Result<EnvPolicy, Error> {
         return Err(name.clone().invalid("the name of one variable: patterns are not supported"));
     }
     Ok(EnvPolicy {
+        withhold_github_token: credential.uses_github_token(),
         on_conflict: sources.get(options::ON_CONFLICT)?.unwrap_or_default(),
         keep_only: pristine.then(|| keep.into_iter().map(|name| name.value).collect()),
         require: sources.get_list(options::REQUIRE)?,

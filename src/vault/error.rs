@@ -11,6 +11,7 @@ use rustls::{AlertDescription, CertificateError};
 use crate::error::{Diagnostic, RAISE_NOFILE_HINT};
 use crate::escape::truncate;
 use crate::vault::http::limit::MAX_RESPONSE_BYTES;
+use crate::vault::quote::HIDDEN;
 
 /// Why an exchange returned no response.
 #[derive(Debug)]
@@ -115,6 +116,10 @@ impl TransportError {
             ),
             Self::Redirect(target, reason) => {
                 hinted(format!("redirected to {target}, but {reason}"), "give the address of the active server")
+            }
+            // The error may name the host.
+            Self::AfterRedirect(target, _) if target == HIDDEN => {
+                (format!("redirected to {target}, which cannot be reached"), None)
             }
             Self::AfterRedirect(target, error) => {
                 let (message, hint) = error.describe(sources);

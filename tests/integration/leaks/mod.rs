@@ -24,12 +24,15 @@ use crate::support::vault::TestVault;
 use canary::{canary, found};
 use source::{Pattern, Source};
 
-/// Verbosity, format and `--check`, as variables, so that they apply even if the options are wrong. The last three also
+/// `--check`, which has no variable but precedes the other options.
+const CHECK: &str = "--check";
+
+/// Verbosity, format and [`CHECK`], as variables, so that they apply even if the options are wrong. The last three also
 /// ask the libraries for their most detailed output.
 const LOG_MODES: [&[(&str, &str)]; 6] = [
     &[],
     &[("VAULT_EXEC_VERBOSE", "1")],
-    &[("VAULT_EXEC_CHECK", "1"), ("VAULT_EXEC_FORMAT", "json")],
+    &[(CHECK, ""), ("VAULT_EXEC_FORMAT", "json")],
     &[("VAULT_EXEC_VERBOSE", "2"), ("RUST_LOG", "trace"), ("RUST_BACKTRACE", "full")],
     &[
         ("VAULT_EXEC_VERBOSE", "2"),
@@ -37,7 +40,7 @@ const LOG_MODES: [&[(&str, &str)]; 6] = [
         ("RUST_LOG", "trace"),
         ("RUST_BACKTRACE", "full"),
     ],
-    &[("VAULT_EXEC_VERBOSE", "3"), ("VAULT_EXEC_CHECK", "1"), ("RUST_LOG", "trace"), ("RUST_BACKTRACE", "full")],
+    &[("VAULT_EXEC_VERBOSE", "3"), (CHECK, ""), ("RUST_LOG", "trace"), ("RUST_BACKTRACE", "full")],
 ];
 
 /// Literals of the source that no output can contain, and why.
@@ -55,6 +58,7 @@ const UNREACHABLE: [(&[&str], &str); 10] = [
             "error: ",
             "Client sent an HTTP request to an HTTPS server",
             "no handler for route",
+            "Invalid path for a versioned K/V secrets engine",
             "namespace not found",
             "failed to lookup address information: ",
             "uncategorized error",
@@ -91,7 +95,7 @@ const UNREACHABLE: [(&[&str], &str); 10] = [
 
 /// Messages composed of parts that also occur in other messages. Each constructor of an error without a word in the
 /// source needs one of them: identified by what is printed, so that moving code does not change this list.
-const COMPOSED: [&str; 34] = [
+const COMPOSED: [&str; 35] = [
     "--set A: column ",
     "no program to start",
     "--client-cert requires --client-key",
@@ -106,7 +110,8 @@ const COMPOSED: [&str; 34] = [
     "the secret has no keys",
     ": owned by another user",
     "--config: none.toml: ",
-    "/.vault-exec.toml: owned by another user",
+    "/.vault-exec.toml: changed since it was trusted",
+    "/.vault-exec.toml: not trusted: {}/vault-exec/trusted: owned by another user",
     "--set A: column {}: unknown key",
     ": connection refused; gave up after",
     ": the server does not speak HTTP",
@@ -219,7 +224,11 @@ impl Cases {
 impl Case {
     fn run(&self, voice: &[(&str, &str)]) -> Output {
         let (vault, _alive) = (self.make)();
-        let vault = voice.iter().fold(vault, |vault, (name, value)| vault.env(name, value));
+        let set = |vault: TestVault, (name, value): &(&str, &str)| match *name {
+            CHECK => vault.checking(),
+            name => vault.env(name, *value),
+        };
+        let vault = voice.iter().fold(vault, set);
         let outcome = vault.run(self.program.iter().copied());
         let text = format!("{}{}", String::from_utf8_lossy(&outcome.stdout), outcome.stderr);
         Output { whose: format!("{}:{} {voice:?}", self.file, self.line), text }

@@ -51,6 +51,8 @@ fn statuses(cases: &mut Cases) {
     cases.fake([refusal(503)], |vault| vault.args(["--attempts", "2"]));
     cases.fake([refusal(503)], |vault| vault.args(["--timeout", "200ms"]));
     cases.fake([refusal(429).header("Retry-After", "3600")], |vault| vault);
+    cases.fake([secret()], |vault| vault.without("VAULT_ADDR"));
+    cases.fake([secret()], |vault| once(vault.without("VAULT_ADDR")).under(injected("connect:error=ENETUNREACH")));
     cases.fake([refusal(429).header("Retry-After", canary("header"))], once);
     cases.fake([reply(400, format!("Client sent an HTTP request to an HTTPS server. {}", canary("value")))], |vault| {
         vault
@@ -167,6 +169,11 @@ fn engines(cases: &mut Cases) {
         reply(404, json!({"data": {"data": null, "metadata": metadata}}).to_string())
     };
     cases.fake([gone(false)], |vault| vault);
+    cases.fake([gone(false)], |vault| vault.args(["--path", "secret/$(x)"]));
+    for path in ["secret/$(x)/a", "secret/$(x)@7"] {
+        cases.fake([refusal(404)], move |vault| vault.args(["--kv", "2", "--path", path]));
+    }
+    cases.fake([refusal(403)], |vault| vault.args(["--kv", "2", "--path", "secret/\"x"]));
     cases.fake([gone(true)], |vault| vault);
     cases.fake([refusal(404)], |vault| vault.args(["--kv", "2", "--path", "secret/app@7"]));
     cases.server(
@@ -206,6 +213,7 @@ fn redirects(cases: &mut Cases) {
     }
     cases.fake([refusal(307).header("Location", &format!("/v1/{query}?{query}"))], once);
     cases.fake([refusal(307).header("Location", &format!("http://[{query}"))], |vault| once(vault.args(["--kv", "2"])));
+    cases.fake([refusal(307).header("Location", &format!("http://{}", canary("token")))], once);
     cases.with(&["true"], || {
         let active = FakeServer::answering([secret()]);
         let target = format!("https://127.0.0.1:{}/{}", active.port(), canary("query"));
@@ -359,6 +367,13 @@ fn real(cases: &mut Cases) {
         .posted("{kv}/destroy/lost", &json!({"versions": [1]}));
     let wrapped = kv1.clone().args(["--unwrap-token", "--path", "{kv}/a"]);
     let of_others = r#"path "others/*" { capabilities = ["read"] }"#;
+    for kv in ["1", "2"] {
+        for vault in [&kv1, &kv2] {
+            let vault = vault.clone().args(["--kv", kv, "--optional-path", "{kv}/none"]);
+            cases.call(move || vault.clone());
+        }
+    }
+    cases.fake([reply(200, secret_text())], |vault| vault.args(["--path", "secret/app@7"]));
     for vault in [kv1, kv2] {
         for path in ["a", "none", "gone", "lost"] {
             let vault = vault.clone().path("a").path(path);

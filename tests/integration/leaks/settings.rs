@@ -28,6 +28,7 @@ pub(super) fn add(cases: &mut Cases) {
     mistaken(cases);
     templates(cases);
     project(cases);
+    trust(cases);
 }
 
 fn typed(cases: &mut Cases) {
@@ -82,6 +83,10 @@ fn typed(cases: &mut Cases) {
         cases.call(move || with(line));
     }
     cases.call(|| with(&["--auth", "jwt"]).without("VAULT_JWT"));
+    for retries in [canary("value"), "0"] {
+        let vault = || with_canaries(TestVault::bare()).args(["--path", "secret/app"]);
+        cases.call(move || vault().env("VAULT_ADDR", "http://127.0.0.1:1").env("VAULT_MAX_RETRIES", retries));
+    }
     cases.call(|| with(&["--auth", "ldap", "--username", "me"]).without("VAULT_PASSWORD"));
     cases.call(|| with(&["--help"]).under_sh(r#"exec "$@" >/dev/full"#));
 }
@@ -234,6 +239,7 @@ fn project(cases: &mut Cases) {
         format!("[set]\nPATH = {literal}"),
         format!("[set]\nA = {literal}x"),
         format!("[file]\nA-B = {literal}"),
+        format!("[set]\n\"A=B\" = {literal}"),
         format!("role-id = {value}\nrole-id = {value}"),
         format!("token = {}", canary("token")),
         canary("token").to_owned(),
@@ -245,18 +251,52 @@ fn project(cases: &mut Cases) {
         "\u{feff}= 1".into(),
     ] {
         let named = text.clone();
-        cases.call(move || vault().file(".vault-exec.toml", &text));
+        cases.call(move || trusting(&vault().file(".vault-exec.toml", &text)));
         cases.call(move || vault().file("p.toml", &named).args(["--config", "p.toml"]));
     }
     let project = || vault().file(".vault-exec.toml", format!("kv = {}", toml(canary("value"))));
-    cases.call(move || project().file(".vault-exec.toml", [canary("value").as_bytes(), b"\xff"].concat()));
+    cases.call(project);
+    cases.call(move || trusting(&project()).file(".vault-exec.toml", [canary("value").as_bytes(), b"\xff"].concat()));
     cases.call(move || project().file(".vault-exec.toml", canary("value").repeat(20_000)));
     cases.call(move || vault().under_sh(r#"mkdir .vault-exec.toml; exec "$@""#));
-    for change in ["chown 65534", "chmod o+w"] {
-        cases.call(move || project().under_sh(&format!(r#"{change} .vault-exec.toml; exec "$@""#)));
-    }
     cases.call(move || project().under(injected("statx,fstat,newfstatat:error=EIO")));
-    cases.fake([secret()], |vault| vault.file(".vault-exec.toml", "only = [\"text\", \"number\"]"));
+    cases.fake([secret()], |vault| trusting(&vault.file(".vault-exec.toml", "only = [\"text\", \"number\"]")));
+    cases.fake([secret()], |vault| {
+        trusting(
+            &vault
+                .file(".vault-exec.toml", format!("optional-path = 'auth/x'\n[set]\nA = {}", toml(canary("literal")))),
+        )
+    });
+}
+
+fn trust(cases: &mut Cases) {
+    let project = || vault().file(".vault-exec.toml", format!("token = {}", toml(canary("value"))));
+    for option in ["--trust", "--untrust"] {
+        cases.call(move || project().args([option]));
+        cases.starting(&[], move || project().with_only(option));
+        cases.starting(&[], move || project().with_only(option).under_sh(r#"cd /; exec "$@""#));
+    }
+    let trusted = || vault().file(".vault-exec.toml", "path = 'a/b'");
+    let store = ".local/state/vault-exec/trusted";
+    for change in [
+        "echo >>.vault-exec.toml".to_owned(),
+        "HOME=".into(),
+        format!("chown 65534 {store}"),
+        format!("chmod o+w {store}"),
+        format!("chmod 777 {store}/*"),
+        format!("rm -r {store}; touch {store}"),
+    ] {
+        cases.call(move || trusted().under_sh(&format!(r#""$1" --trust >/dev/null; {change}; exec "$@""#)));
+    }
+    let trust = move || trusted().with_only("--trust");
+    cases.starting(&[], move || trust().env("HOME", ""));
+    cases.starting(&[], move || trust().under_sh(r#"touch .local; exec "$@""#));
+    cases.starting(&[], move || trust().under(injected("write:error=ENOSPC:when=2")));
+}
+
+/// Trusts the project file, and prints only messages about that.
+fn trusting(vault: &TestVault) -> TestVault {
+    vault.clone().under_sh(r#""$1" --trust >/dev/null; exec "$@""#)
 }
 
 /// A string of a project file.

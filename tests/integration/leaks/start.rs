@@ -41,6 +41,7 @@ fn mapped(cases: &mut Cases) {
         r#""null": null, "#,
         r#""path": ~, "#,
         r#""ld_preload'": ~, "#,
+        r#""vault_addr": ~, "ssl_cert_file": ~, "#,
     ] {
         cases.fake([keys(odd)], |vault| vault);
     }

@@ -122,6 +122,7 @@ fn a_secret_may_set_a_withheld_name() {
     for vault in TestVault::each() {
         let vault =
             vault.secret("a", [("vault_token", "own"), ("bao_secret_id", "id"), ("vault_exec_path", "p")]).path("a");
+        let vault = vault.args(["--allow-name", "VAULT_EXEC_PATH"]);
         vault.environ().has("VAULT_TOKEN", "own").has("BAO_SECRET_ID", "id").has("VAULT_EXEC_PATH", "p");
         vault.args(["--on-conflict", "error"]).environ().has("VAULT_TOKEN", "own");
     }

@@ -67,6 +67,21 @@ fn template_errors_have_a_column() {
         "vault-exec: --set A: column 2: unknown key `pasword`\n\
          hint: did you mean `password`?\n",
     );
+    postgres().args(["--set", "A={key}"]).fails(
+        "vault-exec: --set A: column 1: unknown key `key`\n\
+         hint: the keys are `db`, `password`, `user`\n",
+    );
+    let keys: serde_json::Map<_, _> =
+        (0..12).map(|number| (format!("\u{1b}key-of-the-secret-{number:02}"), "v".into())).collect();
+    let outcome = TestVault::kv2()
+        .secret("many", serde_json::Value::from(keys))
+        .path("many")
+        .args(["--set", "A={user}"])
+        .run(["true"])
+        .exits(125);
+    let hint = outcome.stderr.lines().last().unwrap();
+    assert!(hint.starts_with("hint: the keys are `\\u{1b}key-of-the-secret-00`, "), "{outcome}");
+    assert!(hint.ends_with("-09` and 2 more"), "{outcome}");
     postgres().args(["--file", "A={secret/none#k}"]).fails(
         "vault-exec: --file A: column 1: no secret was read at `secret/none`\n\
          hint: the paths are `{kv}/db`\n",
