@@ -12,6 +12,9 @@ use crate::mapping::{Export, KeyMapping, OnDuplicate};
 use crate::secret_path::SecretPath;
 use crate::template::{Assignment, Template};
 
+/// What the name of a file must be, and in a project file that the user did not name, that of any variable.
+const PORTABLE_NAME: &str = "a variable name before the `=`: letters, digits and `_`, no digit first";
+
 /// The variables and files to make from templates.
 #[derive(Debug, Default)]
 pub struct Templates {
@@ -50,8 +53,7 @@ pub(super) fn templates(sources: Sources, mount: Option<&SecretPath>) -> Result<
         return Err(Error::Requires { source: options::EXPLICIT.name.into(), what: "--set or --file" });
     }
     if let Some(Assignment { source, .. }) = templates.files.iter().find(|file| !file.name.is_portable()) {
-        let expected = "a variable name before the `=`: letters, digits and `_`, no digit first";
-        return Err(Error::Invalid { source: source.clone(), value: None, expected });
+        return Err(Error::Invalid { source: source.clone(), value: None, expected: PORTABLE_NAME });
     }
     for assignment in templates.set.iter_mut().chain(&mut templates.files) {
         assignment.template.set_mount(mount);
@@ -130,8 +132,10 @@ impl FromSetting for Assignment {
         let Some((name, template)) = setting.value.split_once('=') else {
             return Err(setting.invalid_unshown("NAME=TEMPLATE such as PGPASSWORD={postgres_password}"));
         };
-        let Ok(name) = EnvName::parse_any(name) else {
-            return Err(setting.invalid_unshown("a variable name before the `=`"));
+        let name = match EnvName::parse_any(name) {
+            Ok(name) if setting.discovered && !name.is_portable() => return Err(setting.invalid_unshown(PORTABLE_NAME)),
+            Ok(name) => name,
+            Err(_) => return Err(setting.invalid_unshown("a variable name before the `=`")),
         };
         if setting.discovered && EnvName::parse(name.as_str()).is_err() {
             return Err(

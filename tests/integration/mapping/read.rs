@@ -203,7 +203,7 @@ fn a_path_in_a_named_mount_is_literal() {
         }
         vault.clone().args(["--path", "absent"]).fails(
             "vault-exec: read {kv}/absent: no such secret\n\
-             hint: `bao kv list {kv}` lists the secrets; --optional-path allows it to be missing\n",
+             hint: `vault kv list {kv}` lists the secrets; --optional-path allows it to be missing\n",
         );
         vault.args(["--path", "foo", "--set", "A={{kv}/foo#k}"]).fails(
             "vault-exec: --set A: column 1: no secret was read at `{kv}/foo`\n\
