@@ -6,7 +6,7 @@ use std::process::Command;
 /// The first glibc whose static start-up code supports packed relocations (`DT_RELR`).
 const FIRST_GLIBC: (u32, u32) = (2, 36);
 
-/// Linker script that discards the unwind tables. The release profile aborts on panic, and `process::take_environment`
+/// Linker script that discards the unwind tables. The release profile aborts on panic, and `process::prepare`
 /// hides `RUST_BACKTRACE`, so nothing reads them.
 const UNWIND_TABLES: &str = "SECTIONS { /DISCARD/ : { *(.eh_frame) } }\nINSERT AFTER .rodata;\n";
 

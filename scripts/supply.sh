@@ -18,4 +18,4 @@ if ! log=$("$deny" --locked fetch db 2>&1); then
     echo "supply: the database of known vulnerabilities cannot be fetched; SUPPLY_OFFLINE=1 leaves this check out" >&2
     exit 1
 fi
-"$deny" --locked check --disable-fetch -D warnings advisories
+"$deny" --locked check -D warnings advisories

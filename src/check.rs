@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::environment::Decision;
 use crate::error::{Diagnostic, ExitCode};
-use crate::escape::{escape_json, escape_line, escape_text};
+use crate::escape::{MAX_SHOWN_CHARS, escape_json, escape_line, escape_text};
 use crate::output_format::OutputFormat;
 use crate::vault::report::{ConnectionReport, TokenInfo};
 
@@ -28,6 +28,8 @@ pub struct CheckReport {
     pub memory_locked: bool,
     /// The errors that keep the program from being started.
     pub problems: Vec<Diagnostic>,
+    /// What is probably a mistake in templates, and does not keep the program from being started.
+    pub warnings: Vec<Diagnostic>,
 }
 
 impl CheckReport {
@@ -50,9 +52,10 @@ impl CheckReport {
 /// The format of `--format text`.
 impl fmt::Display for CheckReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self.variables.iter().map(|decision| decision.name.as_str().len()).max().unwrap_or(0).max(8);
-        for Decision { name, source, outcome } in &self.variables {
-            writeln!(f, "{:width$}  {}{}", name.as_str(), escape_line(source), escape_line(outcome))?;
+        let names: Vec<String> = self.variables.iter().map(|decision| escape_line(&decision.name)).collect();
+        let width = names.iter().map(String::len).max().unwrap_or(0).clamp(8, MAX_SHOWN_CHARS);
+        for (name, Decision { source, outcome, .. }) in names.iter().zip(&self.variables) {
+            writeln!(f, "{name:width$}  {}{}", escape_line(source), escape_line(outcome))?;
         }
         if !self.variables.is_empty() {
             writeln!(f)?;
@@ -83,7 +86,10 @@ impl fmt::Display for CheckReport {
         writeln!(f, "memory    {}", if self.memory_locked { "locked" } else { "not locked: the limit is too low" })?;
         let count = if self.ok { "none".into() } else { self.problems.len().to_string() };
         writeln!(f, "problems  {count}")?;
-        for Diagnostic { message, hint, .. } in &self.problems {
+        if !self.warnings.is_empty() {
+            writeln!(f, "warnings  {}", self.warnings.len())?;
+        }
+        for Diagnostic { message, hint, .. } in self.problems.iter().chain(&self.warnings) {
             writeln!(f, "\n{}", escape_line(message))?;
             if let Some(hint) = hint {
                 writeln!(f, "hint: {}", escape_text(hint))?;

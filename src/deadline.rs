@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 /// When the time is over, by the monotonic clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {
-    end: Instant,
+    start: Instant,
     total: Duration,
 }
 
@@ -13,7 +13,12 @@ impl Deadline {
     /// `total` from now on.
     #[must_use]
     pub fn new(total: Duration) -> Self {
-        Self { end: Instant::now() + total, total }
+        Self { start: Instant::now(), total }
+    }
+
+    /// Changes the whole time, counted from the same start.
+    pub const fn set_total(&mut self, total: Duration) {
+        self.total = total;
     }
 
     /// The whole time, for messages.
@@ -25,6 +30,6 @@ impl Deadline {
     /// The time that is left, zero once it is over.
     #[must_use]
     pub fn remaining(&self) -> Duration {
-        self.end.saturating_duration_since(Instant::now())
+        self.total.saturating_sub(self.start.elapsed())
     }
 }

@@ -8,6 +8,7 @@ use crate::secret::Secret;
 #[derive(Debug)]
 pub struct EnvEntry {
     text: Secret,
+    /// The index of the `=`; 0 in an entry without a name.
     name_len: usize,
 }
 
@@ -23,25 +24,27 @@ impl EnvEntry {
         Self { text: Secret::new(text), name_len: name.len() }
     }
 
-    /// Parses an entry of a block, without its NUL. `None` if it has no `=` after its first byte: glibc's `getenv` treats a
-    /// leading `=` as part of the name.
+    /// Parses an entry of a block, without its NUL. Without a `=` after its first byte it has no name: `getenv` cannot
+    /// reach it, and glibc's treats a leading `=` as part of the name.
     #[must_use]
-    pub fn parse(text: &[u8]) -> Option<Self> {
-        let name_len = text.iter().skip(1).position(|&byte| byte == b'=')? + 1;
-        Some(Self::new(&text[..name_len], &text[name_len + 1..]))
+    pub fn parse(text: &[u8]) -> Self {
+        let name_len = text.iter().skip(1).position(|&byte| byte == b'=').map_or(0, |index| index + 1);
+        Self { text: Secret::new([text, b"\0"].concat()), name_len }
     }
 
-    /// The bytes before the `=`.
+    /// The bytes before the `=`; empty without a name.
     #[must_use]
     pub fn name(&self) -> &[u8] {
         &self.text.expose()[..self.name_len]
     }
 
-    /// The bytes after the `=`, without the NUL.
+    /// The bytes after the `=`, without the NUL; empty without a name.
     #[must_use]
     pub fn value(&self) -> &[u8] {
-        let text = self.text.expose();
-        &text[self.name_len + 1..text.len() - 1]
+        match self.text.expose() {
+            [text @ .., _] if self.name_len > 0 => &text[self.name_len + 1..],
+            _ => &[],
+        }
     }
 
     /// The whole entry, including the NUL.
@@ -55,7 +58,7 @@ impl EnvEntry {
 const PREFIXES: [&[u8]; 2] = [b"VAULT_", b"BAO_"];
 
 /// The environment that vault-exec was started with. Each name occurs once; of duplicates the first is kept, which
-/// `getenv` returns.
+/// `getenv` returns. Entries without a name are all kept.
 #[derive(Debug, Default)]
 pub struct InheritedEnv {
     entries: Vec<EnvEntry>,
@@ -68,7 +71,8 @@ impl InheritedEnv {
     #[must_use]
     pub fn new(mut entries: Vec<EnvEntry>) -> Self {
         let mut seen = BTreeSet::new();
-        let first: Vec<bool> = entries.iter().map(|entry| seen.insert(entry.name())).collect();
+        let names = entries.iter().map(EnvEntry::name);
+        let first: Vec<bool> = names.map(|name| name.is_empty() || seen.insert(name)).collect();
         let mut first = first.into_iter();
         entries.retain(|_| first.next() == Some(true));
         let has_prefix = |entry: &EnvEntry| PREFIXES.iter().any(|prefix| entry.name().starts_with(prefix));
@@ -103,6 +107,9 @@ impl InheritedEnv {
     }
 }
 
+/// The credential of a job on GitHub Actions, which is withheld from the program only if it was used.
+pub const GITHUB_TOKEN: &[u8] = b"ACTIONS_ID_TOKEN_REQUEST_TOKEN";
+
 /// Whether a variable is a credential or a setting of vault-exec, which the program does not inherit.
 #[must_use]
 pub fn is_withheld(name: &[u8]) -> bool {
@@ -123,17 +130,25 @@ mod tests {
 
     #[test]
     fn entries_are_read_byte_for_byte() {
-        let entry = EnvEntry::parse(b"\xffA=\xfe=").unwrap();
+        let entry = EnvEntry::parse(b"\xffA=\xfe=");
         assert_eq!((entry.name(), entry.value()), (&b"\xffA"[..], &b"\xfe="[..]));
-        assert_eq!(EnvEntry::parse(b"=C:=x").unwrap().name(), b"=C:", "a leading = belongs to the name, as for getenv");
-        assert!(EnvEntry::parse(b"no value").is_none());
-        assert!(EnvEntry::parse(b"").is_none());
+        assert_eq!(EnvEntry::parse(b"=C:=x").name(), b"=C:", "a leading = belongs to the name, as for getenv");
+    }
+
+    #[test]
+    fn entries_without_a_name_are_kept() {
+        let texts = ["no value", "=x", "=", "", "no value"];
+        let inherited = InheritedEnv::new(texts.iter().map(|text| EnvEntry::parse(text.as_bytes())).collect());
+        for (entry, text) in inherited.into_entries().iter().zip(texts) {
+            assert_eq!((entry.name(), entry.value()), (&b""[..], &b""[..]), "{text}");
+            assert_eq!(entry.with_nul(), format!("{text}\0").as_bytes());
+        }
     }
 
     #[test]
     fn of_duplicates_the_first_is_kept() {
         let inherited =
-            InheritedEnv::new(["A=1", "B=2", "A=3"].iter().filter_map(|e| EnvEntry::parse(e.as_bytes())).collect());
+            InheritedEnv::new(["A=1", "B=2", "A=3"].iter().map(|text| EnvEntry::parse(text.as_bytes())).collect());
         assert_eq!(inherited.get("A"), Some(&b"1"[..]));
         assert_eq!(inherited.into_entries().len(), 2);
     }

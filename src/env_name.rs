@@ -3,9 +3,10 @@
 use std::borrow::Borrow;
 use std::fmt;
 
-use crate::dangerous;
+use crate::dangerous::{self, Danger};
+use crate::escape::truncate;
 
-/// A name of the form `[A-Za-z_][A-Za-z0-9_]*`, which every shell and language accepts.
+/// The name of a variable: not empty, without `=` and NUL.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EnvName(String);
 
@@ -16,7 +17,7 @@ pub enum NameError {
     Empty,
     /// The first byte is a digit.
     StartsWithDigit,
-    /// A byte is outside `[A-Za-z0-9_]`.
+    /// A byte is `=` or NUL or, in a portable name, outside `[A-Za-z0-9_]`.
     ForbiddenCharacter,
 }
 
@@ -31,15 +32,27 @@ pub enum Case {
 }
 
 impl EnvName {
-    /// Validates a name.
+    /// Validates a name of the form `[A-Za-z_][A-Za-z0-9_]*`, which every shell and language accepts.
     ///
     /// # Errors
-    /// [`NameError`] if it is not a valid name.
+    /// [`NameError`] if it is not such a name.
     pub fn parse(text: &str) -> Result<Self, NameError> {
         match text.as_bytes() {
             [] => Err(NameError::Empty),
             [b'0'..=b'9', ..] => Err(NameError::StartsWithDigit),
             bytes if !bytes.iter().all(|&byte| is_name_byte(byte)) => Err(NameError::ForbiddenCharacter),
+            _ => Ok(Self(text.to_owned())),
+        }
+    }
+
+    /// Validates a name that the kernel passes, such as `discovery.type`.
+    ///
+    /// # Errors
+    /// [`NameError::Empty`] or [`NameError::ForbiddenCharacter`].
+    pub fn parse_any(text: &str) -> Result<Self, NameError> {
+        match text {
+            "" => Err(NameError::Empty),
+            _ if text.contains(['=', '\0']) => Err(NameError::ForbiddenCharacter),
             _ => Ok(Self(text.to_owned())),
         }
     }
@@ -61,17 +74,22 @@ impl EnvName {
         Self::parse(&name)
     }
 
+    /// Whether every shell and language accepts the name, see [`EnvName::parse`].
+    #[must_use]
+    pub fn is_portable(&self) -> bool {
+        Self::parse(&self.0).is_ok()
+    }
+
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether a variable of this name can make a program run code, see [`dangerous`]: permission to write a secret must not
-    /// imply permission to run code.
+    /// Why a key must not set a variable of this name, see [`dangerous`].
     #[must_use]
-    pub fn is_dangerous(&self) -> bool {
-        dangerous::is_dangerous(&self.0)
+    pub fn danger(&self) -> Option<Danger> {
+        dangerous::classify(&self.0)
     }
 }
 
@@ -82,9 +100,10 @@ impl Borrow<str> for EnvName {
     }
 }
 
+/// For messages: a long name is shortened, since those who write secrets control its length.
 impl fmt::Display for EnvName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.pad(&truncate(&self.0))
     }
 }
 
@@ -98,7 +117,9 @@ impl fmt::Display for NameError {
     }
 }
 
-const fn is_name_byte(byte: u8) -> bool {
+/// Whether a byte can be part of a portable name.
+#[must_use]
+pub const fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
@@ -131,5 +152,20 @@ mod tests {
         assert_eq!(upper("1st"), Err(NameError::StartsWithDigit));
         assert_eq!(EnvName::parse("A-B"), Err(NameError::ForbiddenCharacter));
         assert_eq!(EnvName::parse("A=B"), Err(NameError::ForbiddenCharacter));
+    }
+
+    #[test]
+    fn any_other_name_has_no_equals_sign_and_no_nul() {
+        for name in ["discovery.type", "1", "a b", "BASH_FUNC_x%%", "é"] {
+            assert_eq!(EnvName::parse_any(name).unwrap().as_str(), name);
+        }
+        for (text, error) in [
+            ("", NameError::Empty),
+            ("A=B", NameError::ForbiddenCharacter),
+            ("=", NameError::ForbiddenCharacter),
+            ("A\0", NameError::ForbiddenCharacter),
+        ] {
+            assert_eq!(EnvName::parse_any(text), Err(error), "{text:?}");
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::io;
 use nix::errno::Errno;
 use serde::Serialize;
 
+use crate::escape::shorten;
 use crate::secret::Secret;
 
 /// vault-exec's own exit codes, those of `env(1)`, `timeout(1)` and `docker run`.
@@ -28,14 +29,22 @@ pub enum ExitCode {
 /// The hint for `EMFILE`.
 pub const RAISE_NOFILE_HINT: &str = "raise the limit on open files (ulimit -n, docker run --ulimit nofile=1024)";
 
-/// The reason why a step failed, and its remedy. Never contains a secret value, a token or a response body.
-///
-/// The step and its object are prepended with [`anyhow::Context`].
+/// An error as it is printed. Never contains a secret value, a token or a response body.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Diagnostic {
+    /// `what: why`; not escaped yet.
+    pub message: String,
+    /// The remedy, possibly on several lines; not escaped yet.
+    pub hint: Option<String>,
+    /// The exit code.
+    #[serde(skip)]
+    pub exit: ExitCode,
+}
+
+/// The reason why a step failed, and its remedy. The step and its object are prepended with [`anyhow::Context`].
 #[derive(Debug)]
 pub struct CliError {
-    reason: String,
-    hint: Option<String>,
-    exit: ExitCode,
+    diagnostic: Diagnostic,
     /// The server's, which may contain a secret.
     server_reason: Option<Secret>,
 }
@@ -44,7 +53,10 @@ impl CliError {
     /// An error without a hint, with exit code 125.
     #[must_use]
     pub fn new(reason: impl fmt::Display) -> Self {
-        Self { reason: reason.to_string(), hint: None, exit: ExitCode::Failed, server_reason: None }
+        Self {
+            diagnostic: Diagnostic { message: reason.to_string(), hint: None, exit: ExitCode::Failed },
+            server_reason: None,
+        }
     }
 
     /// `path: reason`, with the C library's text for the reason. `EMFILE` has a hint, other errors have none.
@@ -52,21 +64,21 @@ impl CliError {
     pub fn file_error(path: &str, error: &io::Error) -> Self {
         let errno = error.raw_os_error().map(Errno::from_raw);
         let reason = errno.map_or_else(|| error.to_string(), |errno| errno.desc().to_owned());
-        let hint = (errno == Some(Errno::EMFILE)).then(|| RAISE_NOFILE_HINT.to_owned());
-        Self { hint, ..Self::new(format!("{path}: {reason}")) }
+        let failed = Self::new(format!("{path}: {reason}"));
+        if errno == Some(Errno::EMFILE) { failed.hint(RAISE_NOFILE_HINT) } else { failed }
     }
 
     /// Sets the hint.
     #[must_use]
     pub fn hint(mut self, hint: impl fmt::Display) -> Self {
-        self.hint = Some(hint.to_string());
+        self.diagnostic.hint = Some(hint.to_string());
         self
     }
 
     /// Sets the hint, unless the error already has a more specific one.
     #[must_use]
     pub fn with_hint_if_none(self, hint: impl fmt::Display) -> Self {
-        if self.hint.is_none() { self.hint(hint) } else { self }
+        if self.diagnostic.hint.is_none() { self.hint(hint) } else { self }
     }
 
     /// Sets the server's reason. It is not part of the message until [`CliError::show_server_reason`] is called.
@@ -80,58 +92,44 @@ impl CliError {
     #[must_use]
     pub fn is_same_message(&self, other: &Self) -> bool {
         let [one, two] = [self, other].map(|error| error.server_reason.as_ref().map(Secret::expose));
-        self.reason == other.reason && self.hint == other.hint && one == two
+        self.diagnostic == other.diagnostic && one == two
     }
 
     /// Appends the server's reason to the message, if `printable` makes a text of it.
     pub fn show_server_reason(&mut self, printable: impl FnOnce(&Secret) -> Option<String>) {
         if let Some(text) = self.server_reason.take().as_ref().and_then(printable) {
-            self.reason = format!("{}; the server reports: {text}", self.reason);
+            self.diagnostic.message = format!("{}; the server reports: {text}", self.diagnostic.message);
         }
     }
 
     /// Sets the exit code.
     #[must_use]
     pub const fn exit(mut self, exit: ExitCode) -> Self {
-        self.exit = exit;
+        self.diagnostic.exit = exit;
         self
     }
 }
 
 impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.reason)
+        f.write_str(&self.diagnostic.message)
     }
 }
 
 impl std::error::Error for CliError {}
 
-/// An error as it is printed: the parts a person reads, and the exit code.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-pub struct Diagnostic {
-    /// `what: why`; not escaped yet.
-    pub message: String,
-    /// The remedy, possibly on several lines; not escaped yet.
-    pub hint: Option<String>,
-    /// The exit code.
-    #[serde(skip)]
-    pub exit: ExitCode,
-}
-
 impl From<&anyhow::Error> for Diagnostic {
     fn from(error: &anyhow::Error) -> Self {
-        let cli = error.chain().find_map(|cause| cause.downcast_ref::<CliError>());
-        Self {
-            message: format!("{error:#}"),
-            hint: cli.and_then(|cli| cli.hint.clone()),
-            exit: cli.map_or(ExitCode::Failed, |cli| cli.exit),
-        }
+        let cause = error.chain().find_map(|cause| cause.downcast_ref::<CliError>());
+        let cause = cause.map_or_else(|| CliError::new("").into(), |error| error.diagnostic.clone());
+        let hint = cause.hint.map(|hint| shorten(&hint).into_owned());
+        Self { message: shorten(&format!("{error:#}")).into_owned(), hint, ..cause }
     }
 }
 
 impl From<CliError> for Diagnostic {
-    fn from(CliError { reason, hint, exit, .. }: CliError) -> Self {
-        Self { message: reason, hint, exit }
+    fn from(error: CliError) -> Self {
+        error.diagnostic
     }
 }
 

@@ -1,33 +1,75 @@
 //! `[pure]` Escapes text from outside, such as names of keys, for messages. It must not move the cursor, start a line that
 //! looks like a message of vault-exec, or reverse the reading direction.
 
+use std::borrow::Cow;
 use std::fmt::{Display, Write};
 
-/// Escapes text that is part of one line.
+/// Characters of a name or another text that a server or a file chose the length of.
+pub const MAX_SHOWN_CHARS: usize = 100;
+
+/// Characters of a message before it is escaped.
+const MAX_MESSAGE_CHARS: usize = 8 * 1024;
+
+/// Escapes text that is part of one line, and [shortens](shorten) it.
 #[must_use]
 pub fn escape_line(text: impl Display) -> String {
-    escape(&text.to_string(), is_unsafe_to_print, char::escape_default)
+    escape(&shorten(&text.to_string()), is_unsafe_to_print, |character, safe| safe.extend(character.escape_default()))
 }
 
-/// Escapes text of several lines.
+/// Escapes text of several lines, and [shortens](shorten) it.
 #[must_use]
 pub fn escape_text(text: &str) -> String {
-    escape(text, |character| character != '\n' && is_unsafe_to_print(character), char::escape_default)
+    let must_escape = |character| character != '\n' && is_unsafe_to_print(character);
+    escape(&shorten(text), must_escape, |character, safe| safe.extend(character.escape_default()))
 }
 
-/// Escapes a JSON document as JSON does. It contains line ends only between its strings.
+/// Escapes a JSON document as JSON does, in UTF-16. It contains line ends only between its strings.
 #[must_use]
 pub fn escape_json(json: &str) -> String {
-    let escaped = |character: char| format!("\\u{:04x}", u32::from(character));
-    escape(json, |character| character != '\n' && is_unsafe_to_print(character), escaped)
+    escape(
+        json,
+        |character| character != '\n' && is_unsafe_to_print(character),
+        |character, safe| {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                // Writing to a string cannot fail.
+                let _ = write!(safe, "\\u{unit:04x}");
+            }
+        },
+    )
 }
 
-fn escape<E: Display>(text: &str, is_unsafe: impl Fn(char) -> bool, escaped: impl Fn(char) -> E) -> String {
+/// Cuts the end off a name that is longer than [`MAX_SHOWN_CHARS`].
+#[must_use]
+pub fn truncate(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(MAX_SHOWN_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
+    }
+}
+
+/// Cuts the middle out of a long message. Its end, the reason, is kept.
+#[must_use]
+pub fn shorten(text: &str) -> Cow<'_, str> {
+    const HALF: usize = MAX_MESSAGE_CHARS / 2;
+    match (text.char_indices().nth(HALF), text.char_indices().nth_back(HALF - 1)) {
+        (Some((start, _)), Some((end, _))) if start < end => format!("{}…{}", &text[..start], &text[end..]).into(),
+        _ => text.into(),
+    }
+}
+
+/// Whether text may be part of a command or a policy in a hint: no shell, and no policy in HCL, interprets any of its
+/// characters, and no program takes it for an option.
+#[must_use]
+pub fn is_pastable(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/@".contains(&byte);
+    !text.is_empty() && !text.starts_with('-') && text.bytes().all(is_plain)
+}
+
+fn escape(text: &str, must_escape: impl Fn(char) -> bool, push_escaped: impl Fn(char, &mut String)) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
-        if is_unsafe(character) {
-            // Writing to a string cannot fail.
-            let _ = write!(safe, "{}", escaped(character));
+        if must_escape(character) {
+            push_escaped(character, &mut safe);
         } else {
             safe.push(character);
         }
@@ -35,15 +77,77 @@ fn escape<E: Display>(text: &str, is_unsafe: impl Fn(char) -> bool, escaped: imp
     safe
 }
 
-/// Control characters and those that change the direction of text, see <https://www.unicode.org/reports/tr9/>.
+/// Control and format characters, such as those that change the direction of text, separators other than the space, and
+/// characters that are private or not assigned: those that the standard library does not print in a string.
 fn is_unsafe_to_print(character: char) -> bool {
-    let is_bidi = matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    is_bidi || character.is_control()
+    if character.is_ascii() {
+        return character.is_ascii_control();
+    }
+    // Behind a letter, because it also escapes an accent that has none to stand on.
+    let mut text = *b"a\0\0\0\0";
+    let length = 1 + character.encode_utf8(&mut text[1..]).len();
+    str::from_utf8(&text[..length]).is_ok_and(|text| text.escape_debug().count() > 2)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn control_and_format_characters_are_escaped_and_letters_are_not() {
+        for range in [
+            0..=0x1f,
+            0x7f..=0x9f,
+            0xad..=0xad,
+            0x600..=0x605,
+            0x61c..=0x61c,
+            0x180e..=0x180e,
+            0x200b..=0x200f,
+            0x2028..=0x202e,
+            0x2060..=0x206f,
+            0xfeff..=0xfeff,
+            0xfff9..=0xfffb,
+            0xe000..=0xf8ff,
+            0xe0001..=0xe0001,
+            0xe0020..=0xe007f,
+        ] {
+            for character in range.filter_map(char::from_u32) {
+                assert!(is_unsafe_to_print(character), "{character:?}");
+                let json = serde_json::to_string(&character).unwrap();
+                let escaped = escape_json(&json);
+                assert!(
+                    escaped.is_ascii() && serde_json::from_str::<char>(&escaped).unwrap() == character,
+                    "{escaped}"
+                );
+            }
+        }
+        let letters = "azAZ09 ~é\u{301}日本ไทยहिन्दी😀…`'\"\\";
+        assert_eq!(escape_line(letters), letters);
+    }
+
+    #[test]
+    fn names_and_messages_are_bounded() {
+        assert_eq!(truncate(&"é".repeat(100)), "é".repeat(100));
+        assert_eq!(truncate(&"é".repeat(101)), "é".repeat(100) + "…");
+        assert_eq!(shorten(&"é".repeat(8192)), "é".repeat(8192));
+        let long = format!("read {}: no such secret", "é".repeat(450_000));
+        for shortened in [escape_line(&long), escape_text(&long)] {
+            assert!(shortened.starts_with("read é") && shortened.ends_with("é: no such secret"), "{shortened}");
+            assert_eq!(shortened.chars().count(), MAX_MESSAGE_CHARS + 1);
+        }
+    }
+
+    #[test]
+    fn only_plain_text_is_pasted() {
+        for text in ["secret/my-app_1.2", "team/kv/a@b:c"] {
+            assert!(is_pastable(text), "{text}");
+        }
+        let others =
+            ["", "-a", "a b", "$(x)", "`x`", "a;b", "a\"b", "a'b", "a\\b", "${a}", "*", "a+", "a\n", "é", "~", "%"];
+        for text in others {
+            assert!(!is_pastable(text), "{text}");
+        }
+    }
 
     #[test]
     fn no_terminal_control_character_is_printed() {

@@ -52,15 +52,9 @@ impl Program {
                 Err(errno) => first_denied = first_denied.or(Some((candidate, errno))),
             }
         }
-        let shown = String::from_utf8_lossy(name);
         Err(match first_denied {
             Some((path, errno)) => cannot_execute(&String::from_utf8_lossy(&path), errno),
-            None if name.contains(&b'/') => CliError::new(format!("{shown}: no such file"))
-                .hint("the path must exist where vault-exec runs")
-                .exit(ExitCode::NotFound),
-            None => CliError::new(format!("`{shown}` was not found"))
-                .hint(format!("PATH is {}", String::from_utf8_lossy(search_path)))
-                .exit(ExitCode::NotFound),
+            None => not_found(&String::from_utf8_lossy(name), search_path),
         })
     }
 
@@ -117,11 +111,21 @@ fn executable(path: &[u8]) -> Result<CString, Errno> {
     }
 }
 
+fn not_found(name: &str, search_path: &[u8]) -> CliError {
+    let reason = if name.contains('/') { format!("{name}: no such file") } else { format!("`{name}` was not found") };
+    let hint = if name.contains(char::is_whitespace) {
+        "no shell splits it: give its arguments as words of their own, or a shell as the program: sh -c '...'".into()
+    } else if name.contains('/') {
+        "the path must exist where vault-exec runs".into()
+    } else {
+        format!("PATH is {}", String::from_utf8_lossy(search_path))
+    };
+    CliError::new(reason).hint(hint).exit(ExitCode::NotFound)
+}
+
 fn cannot_execute(path: &str, errno: Errno) -> CliError {
     let (why, hint) = match errno {
-        Errno::EACCES => {
-            ("permission denied", "make it executable (chmod +x); its file system must not be mounted noexec")
-        }
+        Errno::EACCES => ("permission denied", "chmod +x it; its file system must not be mounted noexec"),
         Errno::EISDIR => ("is a directory", "name the program in it"),
         Errno::ENOEXEC => ("not an executable format", "a script needs a first line such as #!/bin/sh"),
         Errno::ENOENT => {

@@ -16,6 +16,7 @@ pub mod secret;
 pub mod env_block;
 pub mod dangerous;
 pub mod env_name;
+pub mod secret_path;
 pub mod kv;
 pub mod suggest;
 pub mod error;
@@ -27,12 +28,13 @@ pub mod environment;
 
 pub mod args;
 pub mod config;
-pub mod project_file;
-pub mod log;
 
 pub mod deadline;
 pub mod process;
+pub mod log;
 pub mod credential_file;
+pub mod project_trust;
+pub mod project_file;
 
 pub mod vault;
 
@@ -41,9 +43,7 @@ pub mod check;
 pub mod secret_files;
 pub mod exec;
 
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::ffi::OsString;
 
 use anyhow::Context;
 
@@ -65,7 +65,7 @@ use crate::template::Assignment;
 use crate::vault::FetchOptions;
 use crate::vault::report::ConnectionReport;
 
-/// Runs vault-exec and returns the exit code. Returns only if no program was started. `command_line` starts with the program name.
+/// Runs vault-exec. Returns the exit code, and only if no program was started. `command_line` starts with the program name.
 #[must_use]
 pub fn run_cli(command_line: &[OsString], inherited: InheritedEnv, hardened: &Hardened) -> i32 {
     let (args, parsed) = Args::parse(command_line);
@@ -75,14 +75,17 @@ pub fn run_cli(command_line: &[OsString], inherited: InheritedEnv, hardened: &Ha
     };
     let (verbosity, format) = *log_options.as_ref().unwrap_or(&(0, OutputFormat::Text));
     let logger = Logger::new(verbosity, format);
+    let mut deadline = Deadline::new(config::DEFAULT_TIMEOUT);
     let outcome = match (parsed, log_options) {
-        (Ok(()), Ok(_)) => run(args, inherited, hardened, &logger).map_err(|error| Diagnostic::from(&error)),
+        (Ok(()), Ok(_)) => {
+            run(args, inherited, hardened, &logger, &mut deadline).map_err(|error| Diagnostic::from(&error))
+        }
         (Ok(()), Err(error)) => Err(CliError::from(error).into()),
         (Err(error), _) if error.use_stderr() => Err(help::diagnostic(&error)),
         (Err(help), _) => print_help(&help.render().to_string()).map_err(Diagnostic::from),
     };
     outcome.unwrap_or_else(|diagnostic| {
-        logger.error(&diagnostic);
+        logger.error(&diagnostic, deadline);
         diagnostic.exit as i32
     })
 }
@@ -93,42 +96,51 @@ fn print_help(text: &str) -> Result<i32, CliError> {
     log::write_stdout(text).map(|()| 0)
 }
 
-/// The whole pipeline. Returns the exit code of a check, or the error that kept the program from starting.
+/// The whole pipeline. Returns the exit code of a check or of `--trust`, or the error that kept the program from starting.
+/// `deadline` is adjusted to the settings.
 ///
 /// # Errors
 /// Any error of a step, with the step as its context.
-pub fn run(args: Args, inherited: InheritedEnv, hardened: &Hardened, logger: &Logger) -> anyhow::Result<i32> {
+pub fn run(
+    args: Args,
+    inherited: InheritedEnv,
+    hardened: &Hardened,
+    logger: &Logger,
+    deadline: &mut Deadline,
+) -> anyhow::Result<i32> {
     process::signals::install_handlers(logger.format());
+    deadline.set_total(config::timeout(&args, &inherited).map_err(CliError::from)?);
+    if let Some(change) = config::trust_change(&args).map_err(CliError::from)? {
+        return project_file::change_trust(change, &inherited).map(|()| 0);
+    }
     let project_file = config::project_file(&args, &inherited).map_err(CliError::from)?;
-    let home = inherited.get("HOME").map(|home| Path::new(OsStr::from_bytes(home)));
-    let project = project_file::read(project_file, home)?;
+    let project = project_file::read(project_file, &inherited, *deadline)?;
     if let Some(file) = &project.file {
         logger.info(format_args!("project file {file}"));
     }
     let mut config = Config::resolve(args, &inherited, &project).map_err(CliError::from)?;
+    deadline.set_total(config.connection.timeout);
     let mut diagnostics = Diagnostics::new(config.mode());
     let command = std::mem::take(&mut config.command);
     let program = diagnostics.capture(Program::find(command, inherited.get("PATH")))?.flatten();
-    diagnostics.capture(require_mlock(&config, hardened, logger))?;
+    diagnostics.capture(require_hardened(&config, hardened, logger))?;
 
     let options = FetchOptions {
         connection: &config.connection,
         credential: &config.credential,
         secret_requests: &config.secret_requests,
         kv: config.kv,
-        mount_depth: config.mount_depth,
         revoke: config.revoke,
     };
     let mut connection =
         ConnectionReport { server: config.connection.address.to_string(), ..ConnectionReport::default() };
-    let deadline = Deadline::new(config.connection.timeout);
-    let fetched = vault::fetch(&options, deadline, logger, &mut diagnostics, &mut connection);
+    let fetched = vault::fetch(&options, *deadline, logger, &mut diagnostics, &mut connection);
     let mut environment = Environment::default();
     let mut files =
         SecretFiles::new(config.templates.file_dir.as_deref(), config.templates.file_mode, diagnostics.mode);
     if let Some(fetched) = diagnostics.capture(fetched)? {
         let rendered = render_templates(&config.templates, &fetched.secrets, &mut files, &mut diagnostics)?;
-        let (mapped, errors) = mapping::map(fetched.secrets, rendered, &config.key_mapping);
+        let (mapped, errors) = mapping::map(&fetched.secrets, rendered, &config.key_mapping);
         diagnostics.capture_all(errors)?;
         let token = fetched.token.as_ref().filter(|_| config.keep_token);
         let (built, errors) = Environment::build(inherited, mapped, token, &config.env_policy);
@@ -147,6 +159,7 @@ pub fn run(args: Args, inherited: InheritedEnv, hardened: &Hardened, logger: &Lo
             connection,
             memory_locked: hardened.locked,
             problems: diagnostics.collected.iter().map(Diagnostic::from).collect(),
+            warnings: config.templates.assignments().flat_map(Assignment::warnings).map(Diagnostic::from).collect(),
         };
         log::write_stdout(&report.render(format))?;
         return Ok(report.exit());
@@ -158,7 +171,15 @@ pub fn run(args: Args, inherited: InheritedEnv, hardened: &Hardened, logger: &Lo
     Err(program.exec(&environment, hardened).into())
 }
 
-fn require_mlock(config: &Config, hardened: &Hardened, logger: &Logger) -> Result<(), CliError> {
+fn require_hardened(config: &Config, hardened: &Hardened, logger: &Logger) -> Result<(), CliError> {
+    if !hardened.private {
+        let exposed = "other processes of this user can read the memory of vault-exec: prctl is not permitted";
+        if config.require_mlock {
+            return Err(CliError::new(format!("--require-mlock: {exposed}"))
+                .hint("permit prctl with PR_SET_DUMPABLE in the seccomp profile"));
+        }
+        logger.warn(format_args!("{exposed}"));
+    }
     if hardened.locked {
         logger.debug(format_args!("memory is locked against swapping"));
     } else if config.require_mlock {

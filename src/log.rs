@@ -1,16 +1,21 @@
 //! `[os]` The logger. All messages go to standard error: standard output belongs to the program.
 
+use std::borrow::Cow;
 use std::fmt;
-use std::io::Write;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::unistd::write;
 use serde::Serialize;
 
+use crate::deadline::Deadline;
 use crate::error::{CliError, Diagnostic};
-use crate::escape::{escape_line, escape_text};
+use crate::escape::{escape_json, escape_line, escape_text, shorten};
 use crate::output_format::OutputFormat;
+use crate::process::write_stderr;
+
+/// How long an error message waits for a reader of standard error.
+const ERROR_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Writes messages of the requested levels in the requested format.
 #[derive(Debug)]
@@ -35,9 +40,9 @@ struct JsonRecord<'a> {
     level: Level,
     /// Microseconds since the logger was made.
     elapsed_us: u128,
-    message: &'a str,
+    message: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<&'a str>,
+    hint: Option<Cow<'a, str>>,
 }
 
 impl Logger {
@@ -55,35 +60,38 @@ impl Logger {
     }
 
     /// Logs the error that kept the program from starting.
-    pub fn error(&self, diagnostic: &Diagnostic) {
-        self.print(Level::Error, &diagnostic.message, diagnostic.hint.as_deref());
+    pub fn error(&self, diagnostic: &Diagnostic, deadline: Deadline) {
+        let patience = deadline.remaining().min(ERROR_PATIENCE);
+        self.print(Level::Error, &diagnostic.message, diagnostic.hint.as_deref(), patience);
     }
 
     /// Logs what the user should know although the program starts.
     pub fn warn(&self, message: fmt::Arguments) {
-        self.print(Level::Warn, &message.to_string(), None);
+        self.print(Level::Warn, &message.to_string(), None, Duration::ZERO);
     }
 
     /// Logs a step (`-v`).
     pub fn info(&self, message: fmt::Arguments) {
         if self.verbosity >= 1 {
-            self.print(Level::Info, &message.to_string(), None);
+            self.print(Level::Info, &message.to_string(), None, Duration::ZERO);
         }
     }
 
     /// Logs a detail (`-vv`).
     pub fn debug(&self, message: fmt::Arguments) {
         if self.verbosity >= 2 {
-            self.print(Level::Debug, &message.to_string(), None);
+            self.print(Level::Debug, &message.to_string(), None, Duration::ZERO);
         }
     }
 
     /// One message is one `write`, so that lines of several processes do not mix. A failed write is ignored.
-    fn print(&self, level: Level, message: &str, hint: Option<&str>) {
+    fn print(&self, level: Level, message: &str, hint: Option<&str>, patience: Duration) {
         let elapsed_us = self.start.elapsed().as_micros();
         let text = match self.format {
             OutputFormat::Json => {
-                serde_json::to_string(&JsonRecord { level, elapsed_us, message, hint }).unwrap_or_default() + "\n"
+                let (message, hint) = (shorten(message), hint.map(shorten));
+                let record = serde_json::to_string(&JsonRecord { level, elapsed_us, message, hint });
+                escape_json(&record.unwrap_or_default()) + "\n"
             }
             OutputFormat::Text => {
                 let time = match level {
@@ -94,7 +102,7 @@ impl Logger {
                 format!("vault-exec: {time}{}\n{hint}", escape_line(message))
             }
         };
-        let _ = std::io::stderr().write_all(text.as_bytes());
+        write_stderr(text.as_bytes(), patience);
     }
 }
 

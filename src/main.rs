@@ -10,6 +10,11 @@ use vault_exec::process::{self, WipingAllocator};
 #[global_allocator]
 static ALLOCATOR: WipingAllocator = WipingAllocator;
 
+/// The C library calls the functions of this section before `main`: musl has no earlier one (`.preinit_array`).
+#[used]
+#[unsafe(link_section = ".init_array.00000")]
+static FIRST: extern "C" fn() = process::deny_access;
+
 /// Replaces Rust's entry point, which would open closed descriptors, ignore `SIGPIPE` and install handlers: the program
 /// would notice all of that, and it costs time.
 ///

@@ -1,16 +1,23 @@
-//! `[os]` Discovers and reads the project file.
+//! `[os]` Discovers and reads the project file, and changes the trust in it.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Error, ErrorKind, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use nix::libc::O_NONBLOCK;
-use nix::unistd::geteuid;
 
-use crate::config::{ProjectFile, ProjectSettings};
+use crate::config::{ProjectFile, ProjectSettings, TrustChange};
+use crate::credential_file;
+use crate::deadline::Deadline;
+use crate::env_block::InheritedEnv;
 use crate::error::CliError;
+use crate::escape::escape_line;
+use crate::log;
+use crate::project_trust::{DiscoveredFile, Trust, TrustStore};
 
 /// The name of the file.
 pub const NAME: &str = ".vault-exec.toml";
@@ -18,39 +25,90 @@ pub const NAME: &str = ".vault-exec.toml";
 /// The limit for its size.
 const MAX_BYTES: u64 = 1024 * 1024;
 
-/// Reads the project file, if there is one. `home` is the last directory to search.
+/// Reads the project file, if there is one.
 ///
 /// # Errors
-/// If it cannot be read or parsed, or if it was discovered and another user could have written it.
-pub fn read(project_file: ProjectFile, home: Option<&Path>) -> anyhow::Result<ProjectSettings> {
+/// If it cannot be read or parsed, or if it was discovered and the user does not trust it.
+pub fn read(
+    project_file: ProjectFile,
+    inherited: &InheritedEnv,
+    deadline: Deadline,
+) -> anyhow::Result<ProjectSettings> {
     match project_file {
         ProjectFile::None => Ok(ProjectSettings::default()),
         ProjectFile::Named(setting) => {
-            let text = File::open(&setting.value).and_then(read_limited);
+            let bytes = credential_file::read_file(&setting.value, deadline);
+            let text = bytes.and_then(|bytes| std::io::read_to_string(bytes.expose()));
             let text =
                 text.map_err(|error| unreadable(&setting.value, &error)).with_context(|| setting.source.clone())?;
             parse(&text, &setting.value, false)
         }
         ProjectFile::Nearest => {
-            let Some((path, file)) = discover(home)? else { return Ok(ProjectSettings::default()) };
-            let path = path.display().to_string();
-            require_trusted_owner(&file, &path)?;
-            parse(&read_limited(file).map_err(|error| unreadable(&path, &error))?, &path, true)
+            let Some((path, file)) = discover(inherited)? else { return Ok(ProjectSettings::default()) };
+            let file = read_discovered(path, file)?;
+            require_trust(&file, inherited)?;
+            parse(&file.text, &file.path.display().to_string(), true)
         }
     }
+}
+
+/// Runs `--trust`, which prints the settings of the nearest file, or `--untrust`.
+///
+/// # Errors
+/// If there is no file, it cannot be parsed, or the trust cannot be recorded.
+pub fn change_trust(change: TrustChange, inherited: &InheritedEnv) -> anyhow::Result<()> {
+    let store = trust_store(inherited)?;
+    let Some((path, file)) = discover(inherited)? else {
+        return Err(CliError::new(format!("no {NAME} in the working directory or above it"))
+            .hint("run it in the directory of the file")
+            .into());
+    };
+    match change {
+        TrustChange::Remove => store.remove(&path)?,
+        TrustChange::Add => {
+            let file = read_discovered(path, file)?;
+            let name = file.path.display().to_string();
+            let settings = parse(&file.text, &name, true)?;
+            log::write_stdout(&format!("{} sets\n{settings}", escape_line(&name)))?;
+            store.add(&file)?;
+        }
+    }
+    Ok(())
 }
 
 fn parse(text: &str, name: &str, discovered: bool) -> anyhow::Result<ProjectSettings> {
     Ok(ProjectSettings::parse(text, name, discovered).map_err(CliError::from)?)
 }
 
-/// Searches the working directory and its parents, up to `home` or the root of the file system.
-fn discover(home: Option<&Path>) -> anyhow::Result<Option<(PathBuf, File)>> {
+fn require_trust(file: &DiscoveredFile, inherited: &InheritedEnv) -> Result<(), CliError> {
+    let reason = match trust_store(inherited).and_then(|store| store.trust(file)) {
+        Ok(Trust::Trusted) => return Ok(()),
+        Ok(Trust::Changed) => "changed since it was trusted".into(),
+        Ok(Trust::Unknown) => "not trusted".into(),
+        Err(error) => format!("not trusted: {error}"),
+    };
+    Err(CliError::new(format!("{}: {reason}", file.path.display())).hint(
+        "vault-exec --trust shows what it sets and trusts it; --config FILE names a file that needs no trust, --no-config \
+         reads none",
+    ))
+}
+
+fn trust_store(inherited: &InheritedEnv) -> Result<TrustStore, CliError> {
+    TrustStore::new(directory(inherited, "XDG_STATE_HOME"), directory(inherited, "HOME"))
+}
+
+fn directory<'a>(inherited: &'a InheritedEnv, variable: &str) -> Option<&'a Path> {
+    inherited.get(variable).map(|path| Path::new(OsStr::from_bytes(path)))
+}
+
+/// Searches the working directory and its parents, up to `HOME` or the root of the file system.
+fn discover(inherited: &InheritedEnv) -> anyhow::Result<Option<(PathBuf, File)>> {
     // A working directory that was removed contains no file.
     let Ok(start) = std::env::current_dir() else { return Ok(None) };
     let device = |directory: &Path| fs::metadata(directory).map(|metadata| metadata.dev()).ok();
     let start_device = device(&start);
     // The path of the working directory has no symbolic links; that of the home may have some.
+    let home = directory(inherited, "HOME");
     let home = home.map(|home| fs::canonicalize(home).unwrap_or_else(|_| home.to_owned()));
     for directory in start.ancestors().take_while(|directory| device(directory) == start_device) {
         let path = directory.join(NAME);
@@ -69,18 +127,17 @@ fn discover(home: Option<&Path>) -> anyhow::Result<Option<(PathBuf, File)>> {
     Ok(None)
 }
 
-/// Only this user and root may have written the file.
-fn require_trusted_owner(file: &File, path: &str) -> Result<(), CliError> {
-    let (reason, hint) = match file.metadata() {
-        Ok(metadata) if !metadata.is_file() => ("not a regular file", "remove it"),
-        Ok(metadata) if metadata.uid() != 0 && metadata.uid() != geteuid().as_raw() => {
-            ("owned by another user", "chown it")
-        }
-        Ok(metadata) if metadata.mode() & 0o022 != 0 => ("writable by other users", "chmod go-w it"),
-        Ok(_) => return Ok(()),
-        Err(_) => ("cannot be inspected", "check its directory"),
+fn read_discovered(path: PathBuf, file: File) -> Result<DiscoveredFile, CliError> {
+    let is_regular = file.metadata().map(|metadata| metadata.is_file());
+    let text = match is_regular {
+        Ok(false) => Err(Error::other("not a regular file")),
+        Ok(true) => read_limited(file),
+        Err(error) => Err(error),
     };
-    Err(CliError::new(format!("{path}: {reason}")).hint(format!("{hint}, or name it with --config if you trust it")))
+    match text {
+        Ok(text) => Ok(DiscoveredFile { path, text }),
+        Err(error) => Err(unreadable(&path.display().to_string(), &error)),
+    }
 }
 
 fn read_limited(file: File) -> Result<String, Error> {

@@ -1,78 +1,84 @@
 //! `[os]` The files of `--file`: sealed in-memory files that the program inherits, or files in the tmpfs of `--file-dir`.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::ffi::CString;
+use std::fs::{File, Permissions};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Seek, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{self, Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, SealFlag, fcntl};
-use nix::libc::O_NOFOLLOW;
+use nix::fcntl::{AtFlags, FcntlArg, OFlag, SealFlag, fcntl, open, openat, renameat};
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::sys::statfs::{TMPFS_MAGIC, statfs};
-use nix::unistd::{AccessFlags, access};
+use nix::sys::stat::{self, SFlag, fstat, fstatat};
+use nix::sys::statfs::{TMPFS_MAGIC, fstatfs};
+use nix::unistd::{AccessFlags, faccessat, geteuid};
 
 use crate::env_name::EnvName;
 use crate::error::{CliError, Mode};
+use crate::process::cleanup::{PendingFile, remove_files};
+use crate::process::signals;
 use crate::secret::Secret;
 
 /// The lowest descriptor of an in-memory file. Scripts use low ones for their redirections (`exec 3<file`).
 const MIN_FD: i32 = 64;
 
-/// The files made so far. Those in a directory are removed on drop, so unless the program starts.
+/// The files made so far. Those in a directory are removed on drop, which happens only if the program does not start.
 #[derive(Debug)]
 pub struct SecretFiles {
     directory: Option<PathBuf>,
+    /// The directory, once it was opened and checked: its path may lead elsewhere later.
+    opened: Option<Arc<OwnedFd>>,
     mode: Option<u32>,
     /// Whether files in a directory are only checked, not written.
     dry_run: bool,
-    written: Vec<PathBuf>,
 }
 
 impl SecretFiles {
     /// Files in `directory`, or in memory without one. `mode` is their permissions, by default 0600 and 0400.
     #[must_use]
     pub fn new(directory: Option<&str>, mode: Option<u32>, run: Mode) -> Self {
-        Self { directory: directory.map(PathBuf::from), mode, dry_run: run == Mode::Check, written: Vec::new() }
+        Self { directory: directory.map(PathBuf::from), opened: None, mode, dry_run: run == Mode::Check }
     }
 
     /// Creates a file with the value and returns the path that the program opens it by.
     ///
     /// # Errors
-    /// If the file cannot be created or already exists, or the directory is not on tmpfs.
+    /// If the file cannot be created, or the directory or a file of that name is not what it must be.
     pub fn create(&mut self, name: &EnvName, value: &Secret) -> anyhow::Result<Secret> {
-        match &self.directory {
-            None => {
-                let path = create_memfd(name, value, self.mode.unwrap_or(0o400))
-                    .map_err(|error| write_error("in-memory file", &error))?;
-                require_proc(&path)?;
-                Ok(Secret::new(path.into_bytes()))
-            }
-            Some(directory) => {
-                require_tmpfs(directory)?;
-                // The program may change its working directory before it opens the file.
-                let path = path::absolute(directory.join(name.as_str())).context("find the working directory")?;
-                if self.dry_run {
-                    access(directory, AccessFlags::W_OK | AccessFlags::X_OK)
-                        .map_err(|errno| path_error(&path, &errno.into()))?;
-                    require_absent(&path)?;
-                } else {
-                    write(&path, value, self.mode.unwrap_or(0o600)).map_err(|error| path_error(&path, &error))?;
-                    self.written.push(path.clone());
-                }
-                Ok(Secret::new(path.into_os_string().into_encoded_bytes()))
-            }
-        }
+        let Some(directory) = &self.directory else {
+            let path = create_memfd(name, value, self.mode.unwrap_or(0o400))
+                .map_err(|error| write_error("in-memory file", &error))?;
+            require_proc(&path)?;
+            return Ok(Secret::new(path.into_bytes()));
+        };
+        let opened = match &self.opened {
+            Some(opened) => opened,
+            None => self.opened.insert(Arc::new(open_directory(directory)?)),
+        };
+        // The program may change its working directory before it opens the file.
+        let path = path::absolute(directory.join(name.as_str())).context("find the working directory")?;
+        require_replaceable(opened, name, &path)?;
+        let written = if self.dry_run {
+            faccessat(&**opened, ".", AccessFlags::W_OK | AccessFlags::X_OK, AtFlags::empty()).map_err(io::Error::from)
+        } else {
+            signals::install_cleanup_handlers();
+            write(opened, name, value, self.mode.unwrap_or(0o600))
+        };
+        written.map_err(|error| {
+            write_error(&path.display().to_string(), &error)
+                .with_hint_if_none("the user of vault-exec must have write permission there")
+        })?;
+        Ok(Secret::new(path.into_os_string().into_encoded_bytes()))
     }
 }
 
 impl Drop for SecretFiles {
     fn drop(&mut self) {
-        for path in &self.written {
-            // The file may already be gone.
-            let _ = fs::remove_file(path);
-        }
+        remove_files();
     }
 }
 
@@ -114,43 +120,59 @@ fn dup_inheritable(file: &File) -> nix::Result<i32> {
     fcntl(file, FcntlArg::F_DUPFD(MIN_FD)).or_else(|_| fcntl(file, FcntlArg::F_DUPFD(0)))
 }
 
-/// Secrets are never written to a disk.
-fn require_tmpfs(directory: &Path) -> Result<(), CliError> {
-    let failed = |why: &str| {
-        CliError::new(format!("{}: {why}", directory.display()))
-            .hint("name a directory on tmpfs, for example in /dev/shm")
-    };
-    match statfs(directory) {
-        Ok(_) if !directory.is_dir() => Err(failed(Errno::ENOTDIR.desc())),
-        Ok(system) if system.filesystem_type() == TMPFS_MAGIC => Ok(()),
-        Ok(_) => Err(failed("not on tmpfs")),
-        Err(errno) => Err(failed(errno.desc())),
-    }
-}
-
-fn require_absent(path: &Path) -> Result<(), CliError> {
-    match path.symlink_metadata() {
-        Ok(_) => Err(path_error(path, &Errno::EEXIST.into())),
-        Err(_) => Ok(()),
-    }
-}
-
-fn write(path: &Path, value: &Secret, mode: u32) -> io::Result<()> {
-    // Not readable by others before it has its final mode.
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).custom_flags(O_NOFOLLOW).open(path)?;
-    let written = file.write_all(value.expose()).and_then(|()| file.set_permissions(Permissions::from_mode(mode)));
-    if written.is_err() {
-        let _ = fs::remove_file(path);
-    }
-    written
-}
-
-fn path_error(path: &Path, error: &io::Error) -> CliError {
-    let failed = write_error(&path.display().to_string(), error);
-    match error.kind() {
-        io::ErrorKind::AlreadyExists => {
-            failed.with_hint_if_none("existing files are not overwritten: remove it, or name another --file-dir")
+/// Opens a directory that secrets can be written to: on no disk, and where no other user can replace them.
+fn open_directory(path: &Path) -> Result<OwnedFd, CliError> {
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let inspected = open(path, flags, stat::Mode::empty())
+        .and_then(|directory| Ok((fstatfs(&directory)?.filesystem_type(), fstat(&directory)?, directory)));
+    let hint = "name a directory on tmpfs, for example in /dev/shm";
+    let (reason, hint) = match inspected {
+        Err(errno) => (errno.desc(), hint),
+        Ok((TMPFS_MAGIC, status, directory)) => {
+            if status.st_uid != 0 && status.st_uid != geteuid().as_raw() {
+                ("owned by another user", "use a directory of root or of the user of vault-exec")
+            } else if status.st_mode & 0o022 != 0 {
+                (
+                    "writable by other users",
+                    "remove that permission (chmod go-w), or make a directory in it (mode 0700)",
+                )
+            } else {
+                return Ok(directory);
+            }
         }
-        _ => failed.with_hint_if_none("the user of vault-exec must have write permission there"),
+        Ok(_) => ("not on tmpfs", hint),
+    };
+    Err(CliError::new(format!("{}: {reason}", path.display())).hint(hint))
+}
+
+/// A file of an earlier start may be replaced, any other must not.
+fn require_replaceable(directory: &OwnedFd, name: &EnvName, path: &Path) -> Result<(), CliError> {
+    match fstatat(directory, name.as_str(), AtFlags::AT_SYMLINK_NOFOLLOW) {
+        Ok(status)
+            if status.st_mode & SFlag::S_IFMT.bits() != SFlag::S_IFREG.bits()
+                || status.st_uid != geteuid().as_raw()
+                || status.st_nlink != 1 =>
+        {
+            Err(CliError::file_error(&path.display().to_string(), &Errno::EEXIST.into()).hint(
+                "only a regular file of the same user with a single link is replaced: remove it, or name another \
+                 --file-dir",
+            ))
+        }
+        _ => Ok(()),
     }
+}
+
+/// Replaces the file at once, so that nobody reads a part of it.
+fn write(directory: &Arc<OwnedFd>, name: &EnvName, value: &Secret, mode: u32) -> io::Result<()> {
+    // Unique: another start may write to the directory at the same time.
+    let temporary = CString::new(format!(".vault-exec.{:016x}", RandomState::new().hash_one(name.as_str())))?;
+    let pending = PendingFile::add(directory, temporary.clone(), CString::new(name.as_str())?);
+    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
+    // Not readable by others before it has its final mode.
+    let mut file =
+        File::from(openat(directory, temporary.as_c_str(), flags, stat::Mode::S_IRUSR | stat::Mode::S_IWUSR)?);
+    pending.set_created();
+    file.write_all(value.expose())?;
+    file.set_permissions(Permissions::from_mode(mode))?;
+    Ok(renameat(directory, temporary.as_c_str(), directory, name.as_str())?)
 }

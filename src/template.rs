@@ -1,6 +1,5 @@
 //! `[pure]` Templates such as `postgresql://{user|url}:{password|url}@db`: parsed once, rendered with the secrets.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use base64::Engine;
@@ -9,10 +8,11 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use crate::env_name::EnvName;
 use crate::error::CliError;
-use crate::escape::escape_line;
-use crate::kv::{KvSecret, truncate_key};
+use crate::escape::truncate;
+use crate::kv::KvSecret;
 use crate::secret::Secret;
-use crate::suggest::suggest;
+use crate::secret_path::{PathError, SecretPath};
+use crate::suggest::hint_for_unknown;
 
 /// `NAME=TEMPLATE`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ enum Segment {
 /// `{path#key|filter}`
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Placeholder {
-    path: Option<String>,
+    path: Option<SecretPath>,
     key: String,
     filter: Filter,
     column: usize,
@@ -55,9 +55,6 @@ enum Filter {
 }
 
 const FILTERS: [(&str, Filter); 2] = [("url", Filter::Url), ("base64", Filter::Base64)];
-
-/// Existing keys in the hint about an unknown one.
-const MAX_LISTED_KEYS: usize = 10;
 
 const NOT_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -77,8 +74,9 @@ pub enum TemplateErrorKind {
     Unclosed,
     Unopened,
     NoKey,
+    Path(PathError),
     UnknownFilter { filter: String },
-    UnknownPath { path: String, near: Option<String> },
+    UnknownPath { path: String, hint: String },
     UnknownKey { key: String, hint: String },
     Null { key: String },
 }
@@ -94,6 +92,27 @@ impl Assignment {
         };
         self.template.render(secrets).map_err(named)
     }
+
+    /// What users of other templates write by habit, and what it means here.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<CliError> {
+        let Template(segments) = &self.template;
+        let dollar = |pair: &[Segment]| matches!(pair, [Segment::Text(text), _] if text.ends_with('$'));
+        let braces = |segment: &Segment| matches!(segment, Segment::Text(text) if has_words_in_braces(text));
+        let habits = [
+            (segments.windows(2).any(dollar), "`${…}` is a dollar sign before a value"),
+            (segments.iter().any(braces), "`{{ … }}` is text in single braces"),
+        ];
+        let warning =
+            |(_, what)| CliError::new(format!("{} {}: {what}", self.source, self.name)).hint("{key} inserts a value");
+        habits.into_iter().filter(|(found, _)| *found).map(warning).collect()
+    }
+}
+
+/// Whether a text contains braces around something that looks like a name or a call, unlike JSON.
+fn has_words_in_braces(text: &str) -> bool {
+    let is_call = |inner: &str| !inner.trim().is_empty() && !inner.contains(['"', ':', ',']);
+    text.split('{').skip(1).any(|rest| rest.split_once('}').is_some_and(|(inner, _)| is_call(inner)))
 }
 
 impl Template {
@@ -125,6 +144,15 @@ impl Template {
         }
         segments.push(Segment::Text(literal));
         Ok(Self(segments))
+    }
+
+    /// Completes its paths, which are written as for `--path`.
+    pub fn set_mount(&mut self, mount: Option<&SecretPath>) {
+        for segment in &mut self.0 {
+            if let Segment::Value(Placeholder { path: Some(path), .. }) = segment {
+                *path = path.clone().in_mount(mount);
+            }
+        }
     }
 
     /// Replaces the placeholders. A key without a path is taken from the last secret that has it, as for variables.
@@ -159,7 +187,7 @@ impl Placeholder {
             },
         };
         let (path, key) = match reference.split_once('#') {
-            Some((path, key)) => (Some(path.trim().trim_matches('/').to_owned()), key.trim()),
+            Some((path, key)) => (Some(SecretPath::parse(path.trim()).map_err(TemplateErrorKind::Path)?), key.trim()),
             None => (None, reference.trim()),
         };
         if key.is_empty() {
@@ -173,8 +201,10 @@ impl Placeholder {
         if let Some(path) = &self.path
             && !secrets.iter().any(|secret| secret.path == *path)
         {
-            let near = suggest(path, secrets.iter().map(|secret| secret.path.as_str()));
-            return Err(TemplateErrorKind::UnknownPath { path: path.clone(), near });
+            let (path, known): (_, Vec<_>) =
+                (path.as_typed(), secrets.iter().map(|secret| secret.path.as_typed()).collect());
+            let hint = hint_for_unknown([&*path], "paths", known.iter().map(String::as_str));
+            return Err(TemplateErrorKind::UnknownPath { path, hint });
         }
         let candidates = secrets.iter().filter(|secret| self.path.as_ref().is_none_or(|path| secret.path == *path));
         let pairs = || candidates.clone().flat_map(|secret| &secret.data);
@@ -182,25 +212,10 @@ impl Placeholder {
             Some((_, Some(value))) => Ok(value),
             Some((key, None)) => Err(TemplateErrorKind::Null { key: key.clone() }),
             None => {
-                let hint = existing_keys(&self.key, pairs().map(|(key, _)| key.as_str()));
+                let hint = hint_for_unknown([&*self.key], "keys", pairs().map(|(key, _)| key.as_str()));
                 Err(TemplateErrorKind::UnknownKey { key: self.key.clone(), hint })
             }
         }
-    }
-}
-
-/// The hint for an unknown key: the existing one that was probably meant, or some of them.
-fn existing_keys<'a>(typed: &str, keys: impl Iterator<Item = &'a str>) -> String {
-    let keys: BTreeSet<_> = keys.collect();
-    if let Some(near) = suggest(typed, keys.iter().copied()) {
-        return format!("did you mean `{}`?", escape_line(near));
-    }
-    let listed: Vec<_> =
-        keys.iter().take(MAX_LISTED_KEYS).map(|key| format!("`{}`", escape_line(truncate_key(key)))).collect();
-    match keys.len() - listed.len() {
-        _ if listed.is_empty() => "no secret has a key".into(),
-        0 => format!("the keys are {}", listed.join(", ")),
-        more => format!("the keys are {} and {more} more", listed.join(", ")),
     }
 }
 
@@ -228,10 +243,11 @@ impl fmt::Display for TemplateError {
             TemplateErrorKind::Unclosed => f.write_str("unclosed {"),
             TemplateErrorKind::Unopened => f.write_str("unmatched }"),
             TemplateErrorKind::NoKey => f.write_str("no key between the braces"),
-            TemplateErrorKind::UnknownFilter { filter } => write!(f, "unknown filter `{filter}`"),
+            TemplateErrorKind::Path(error) => write!(f, "before the #: expected {}", error.expected()),
+            TemplateErrorKind::UnknownFilter { filter } => write!(f, "unknown filter `{}`", truncate(filter)),
             TemplateErrorKind::UnknownPath { path, .. } => write!(f, "no secret was read at `{path}`"),
-            TemplateErrorKind::UnknownKey { key, .. } => write!(f, "unknown key `{key}`"),
-            TemplateErrorKind::Null { key } => write!(f, "key `{key}` is null"),
+            TemplateErrorKind::UnknownKey { key, .. } => write!(f, "unknown key `{}`", truncate(key)),
+            TemplateErrorKind::Null { key } => write!(f, "key `{}` is null", truncate(key)),
         }
     }
 }
@@ -244,93 +260,13 @@ impl TemplateErrorKind {
             Self::Unclosed | Self::Unopened | Self::NoKey => {
                 "{key} inserts a value; {{ and }} are literal braces".into()
             }
+            Self::Path(_) => "write the path as in --path".into(),
             Self::UnknownFilter { .. } => "the filters are url and base64".into(),
-            Self::UnknownPath { near: Some(near), .. } => {
-                format!("did you mean `{}`?", escape_line(near))
-            }
-            Self::UnknownPath { .. } => "write the path before the # as in --path".into(),
-            Self::UnknownKey { hint, .. } => hint.clone(),
+            Self::UnknownPath { hint, .. } | Self::UnknownKey { hint, .. } => hint.clone(),
             Self::Null { .. } => "give it a value in the secret (\"\" is one)".into(),
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn secrets() -> Vec<KvSecret> {
-        let secret = |path: &str, data: &[(&str, Option<&str>)]| KvSecret {
-            path: path.into(),
-            version: None,
-            data: data
-                .iter()
-                .map(|(key, value)| (key.to_string(), value.map(|value| Secret::new(value.as_bytes().to_vec()))))
-                .collect(),
-            lease_duration: None,
-        };
-        vec![
-            secret("s/a", &[("user", Some("first")), ("password", Some("p@ss:/?#%")), ("none", None)]),
-            secret("s/b", &[("user", Some("last"))]),
-        ]
-    }
-
-    fn render(text: &str) -> Result<String, TemplateError> {
-        let value = Template::parse(text)?.render(&secrets())?;
-        Ok(String::from_utf8(value.expose().to_vec()).unwrap())
-    }
-
-    fn error(text: &str) -> (usize, TemplateErrorKind) {
-        let TemplateError { column, kind } = render(text).unwrap_err();
-        (column, kind)
-    }
-
-    #[test]
-    fn placeholders_are_replaced() {
-        assert_eq!(render("").unwrap(), "");
-        assert_eq!(render("plain é").unwrap(), "plain é");
-        assert_eq!(render("{user}").unwrap(), "last", "the last path wins");
-        assert_eq!(render("{s/a#user}+{ s/b # user }").unwrap(), "first+last");
-        assert_eq!(render("{{{user}}}{{}}").unwrap(), "{last}{}");
-        assert_eq!(render("pg://{user|url}:{password|url}@db").unwrap(), "pg://last:p%40ss%3A%2F%3F%23%25@db");
-        assert_eq!(render("{password|base64}").unwrap(), "cEBzczovPyMl");
-    }
-
-    #[test]
-    fn errors_name_the_column() {
-        assert_eq!(error("ab{user"), (3, TemplateErrorKind::Unclosed));
-        assert_eq!(error("é{us{er}"), (2, TemplateErrorKind::Unclosed));
-        assert_eq!(error("user}"), (5, TemplateErrorKind::Unopened));
-        assert_eq!(error("{}"), (1, TemplateErrorKind::NoKey));
-        assert_eq!(error("{s/a#}"), (1, TemplateErrorKind::NoKey));
-        assert_eq!(error("x {user|uri}"), (3, TemplateErrorKind::UnknownFilter { filter: "uri".into() }));
-        assert_eq!(
-            error("{user}{pasword}"),
-            (7, TemplateErrorKind::UnknownKey { key: "pasword".into(), hint: "did you mean `password`?".into() })
-        );
-        let hint = "the keys are `none`, `password`, `user`".into();
-        assert_eq!(error("{zzz}"), (1, TemplateErrorKind::UnknownKey { key: "zzz".into(), hint }));
-        assert_eq!(
-            error("{s/c#user}"),
-            (1, TemplateErrorKind::UnknownPath { path: "s/c".into(), near: Some("s/a".into()) })
-        );
-        assert_eq!(error("{none}"), (1, TemplateErrorKind::Null { key: "none".into() }));
-    }
-
-    proptest! {
-        #[test]
-        fn any_text_is_a_template_or_an_error_within_it(text in "\\PC{0,40}") {
-            if let Err(error) = Template::parse(&text) {
-                prop_assert!((1..=text.chars().count()).contains(&error.column));
-            }
-        }
-
-        #[test]
-        fn text_with_doubled_braces_is_itself(text in "\\PC{0,40}") {
-            let doubled = text.replace('{', "{{").replace('}', "}}");
-            prop_assert_eq!(render(&doubled).unwrap(), text);
-        }
-    }
-}
+mod tests;

@@ -12,6 +12,7 @@ use vault_exec::env_block::{EnvEntry, InheritedEnv};
 use vault_exec::deadline::Deadline;
 use vault_exec::error::{Diagnostic, Diagnostics};
 use vault_exec::log::Logger;
+use vault_exec::vault::report::ConnectionReport;
 use vault_exec::vault::{self, FetchOptions, Fetched};
 
 pub use server::{Exchange, Request, Server, parts};
@@ -24,15 +25,16 @@ pub fn unescape(text: &str) -> String {
 /// An inherited environment, one `NAME=value` per line.
 pub fn inherited<'a>(lines: impl IntoIterator<Item = &'a str>) -> InheritedEnv {
     // The kernel ends an entry at a NUL.
-    let entry = |line| EnvEntry::parse(unescape(line).split('\0').next()?.as_bytes());
-    InheritedEnv::new(lines.into_iter().filter_map(entry).collect())
+    let entry = |line| EnvEntry::parse(unescape(line).split('\0').next().unwrap_or_default().as_bytes());
+    InheritedEnv::new(lines.into_iter().map(entry).collect())
 }
 
-/// The configuration for this environment and project file, without command-line options.
+/// The configuration for this environment and project file. The variable `CHECK` stands for `--check`, which has none;
+/// there are no other command-line options.
 pub fn resolve(inherited: &InheritedEnv, project: &ProjectSettings) -> Result<Config, Error> {
-    let mut args = Args::default();
-    args.command.push(OsString::from("true"));
-    Config::resolve(args, inherited, project)
+    let check = inherited.get("CHECK").map(|_| "--check");
+    let line: Vec<OsString> = ["vault-exec"].into_iter().chain(check).chain(["--", "true"]).map(OsString::from).collect();
+    Config::resolve(Args::parse(&line).0, inherited, project)
 }
 
 /// Reads what a configuration names.
@@ -42,11 +44,11 @@ pub fn fetch(config: &Config, diagnostics: &mut Diagnostics) -> anyhow::Result<F
         credential: &config.credential,
         secret_requests: &config.secret_requests,
         kv: config.kv,
-        mount_depth: config.mount_depth,
         revoke: config.revoke,
     };
     let logger = Logger::new(0, OutputFormat::Text);
-    vault::fetch(&options, Deadline::new(config.connection.timeout), &logger, diagnostics)
+    let deadline = Deadline::new(config.connection.timeout);
+    vault::fetch(&options, deadline, &logger, diagnostics, &mut ConnectionReport::default())
 }
 
 /// An error as it is printed: message and hint.

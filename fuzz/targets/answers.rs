@@ -43,7 +43,7 @@ fuzz_target!(|text: &str| {
     set("wrapped", &["VAULT_TOKEN=given", "VAULT_EXEC_UNWRAP_TOKEN=1"]);
     set("approle", &["VAULT_ROLE_ID=r", "VAULT_SECRET_ID=s"]);
     set("wrapped-id", &["VAULT_ROLE_ID=r", "VAULT_SECRET_ID=s", "VAULT_EXEC_SECRET_ID_WRAPPED=1"]);
-    set("check", &["VAULT_EXEC_CHECK=1"]);
+    set("check", &["CHECK=1"]);
     let Ok(config) = resolve(&inherited(variables.iter().map(String::as_str)), &ProjectSettings::default()) else { return };
 
     let mut script: VecDeque<Vec<u8>> = answers.split("\n%%\n").map(|answer| answer.as_bytes().to_vec()).collect();

@@ -8,12 +8,12 @@ use clap::{Arg, ArgAction, Command, Error, value_parser};
 use super::options::{Arity, OPTIONS, OptionSpec};
 use crate::error::{Diagnostic, ExitCode};
 
-const USAGE: &str =
-    "vault-exec [OPTIONS] [--] COMMAND [ARG]...\n       vault-exec --check [OPTIONS] [--] [COMMAND [ARG]...]";
+const USAGE: &str = "vault-exec [OPTIONS] [--] COMMAND [ARG]...\n       vault-exec --check [OPTIONS] [--] [COMMAND [ARG]...]\n       vault-exec --trust | --untrust";
 
 const AFTER_HELP: &str = "\
-Every option --some-name has the variable VAULT_EXEC_SOME_NAME and, except those for checks, messages and
-project files, the key some-name in a project file. Variables in brackets apply too; BAO_X overrides VAULT_X.
+Every option --some-name, except --trust, --untrust and --check, has the variable VAULT_EXEC_SOME_NAME and, except
+those for checks, messages and project files, the key some-name in a project file. Variables in brackets apply
+too; BAO_X overrides VAULT_X.
 Lists are separated by newlines or commas, those of SET and FILE by newlines only. The token comes from
 VAULT_TOKEN or a file, never from an option.
 

@@ -1,11 +1,15 @@
 //! `[pure]` The address of the server.
 
+use core::net::IpAddr;
 use std::fmt;
 
 use url::{Host, Position, Url};
 
 use super::error::Error;
 use super::setting::{FromSetting, Setting};
+
+/// The source of the default address.
+pub(super) const DEFAULT_SOURCE: &str = "the default";
 
 /// The address of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,21 +35,38 @@ impl Address {
         Ok(Self { url, socket: None, source: setting.source })
     }
 
+    /// Whether nobody gave an address.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        self.source == DEFAULT_SOURCE
+    }
+
     /// Whether an agent that adds a token of its own may listen there.
     #[must_use]
     pub fn is_agent(&self) -> bool {
         self.socket.is_some() || self.source.ends_with("_AGENT_ADDR")
     }
 
-    /// Whether it is on this machine.
-    pub(super) fn is_loopback(&self) -> bool {
-        match self.url.host() {
-            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-            Some(Host::Ipv4(ip)) => ip.is_loopback(),
-            Some(Host::Ipv6(ip)) => ip.is_loopback(),
-            None => false,
-        }
+    /// The CLI whose variable gave the address, for the commands in hints.
+    #[must_use]
+    pub fn cli(&self) -> &'static str {
+        if self.source.starts_with("BAO_") { "bao" } else { "vault" }
     }
+}
+
+/// Whether the host is this machine. Linux connects an unspecified address to the loopback.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    const NAMES: [&str; 4] = ["localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"];
+    let ip = match url.host() {
+        Some(Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            return NAMES.contains(&name) || name.ends_with(".localhost");
+        }
+        Some(Host::Ipv4(ip)) => IpAddr::V4(ip),
+        Some(Host::Ipv6(ip)) => IpAddr::V6(ip).to_canonical(),
+        None => return false,
+    };
+    ip.is_loopback() || ip.is_unspecified()
 }
 
 impl FromSetting for Address {

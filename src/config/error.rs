@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::env_name::EnvName;
 use crate::error::CliError;
+use crate::escape::truncate;
 use crate::template::TemplateError;
 
 /// What is wrong with the settings. `source` is the option, the variable, or in a project file the line or the place
@@ -27,6 +28,10 @@ pub enum Error {
         what: &'static str,
     },
     ConfigConflict,
+    /// An option that stands for the whole command line.
+    NotAlone {
+        source: &'static str,
+    },
     DuplicateName {
         name: EnvName,
     },
@@ -70,6 +75,10 @@ impl Error {
             Self::ConfigConflict => {
                 hinted("--config and --no-config exclude each other".into(), "leave one of them out")
             }
+            Self::NotAlone { source } => hinted(
+                format!("{source} takes no program and no other option"),
+                "run it alone, in the directory of the project file",
+            ),
             Self::DuplicateName { name } => {
                 hinted(format!("{name} is given twice by --set and --file"), "leave one of them out")
             }
@@ -78,7 +87,7 @@ impl Error {
             Self::UnknownKey { source, key, similar } => {
                 let options = || "the keys are the options of vault-exec --help, without the --".into();
                 let hint = similar.as_ref().map_or_else(options, |similar| format!("did you mean `{similar}`?"));
-                (format!("{source}: unknown key `{key}`"), Some(hint))
+                (format!("{source}: unknown key `{}`", truncate(key)), Some(hint))
             }
             Self::Refused { source, what } => hinted(
                 format!("{source}: {what} is refused in a project file that --config did not name"),

@@ -6,7 +6,6 @@ mod credential;
 mod error;
 mod project_settings;
 mod proxy;
-mod secret_path;
 mod secret_requests;
 mod setting;
 mod sources;
@@ -15,14 +14,14 @@ mod variables;
 
 use std::ffi::OsString;
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 pub use address::Address;
-pub use connection::Connection;
-pub use credential::{Credential, JwtSource, Login, LoginMethod, OutsideLoginNamespace};
+pub use connection::{Connection, DEFAULT_TIMEOUT};
+pub use credential::{Credential, Incomplete, JwtSource, Login, LoginMethod, OutsideLoginNamespace};
 pub use error::Error;
 pub use project_settings::ProjectSettings;
-pub use proxy::Proxy;
-pub use secret_path::{PathError, SecretPath};
+pub use proxy::{Proxies, Proxy};
 pub use secret_requests::{KvVersion, SecretRequest};
 pub use setting::{CredentialSource, Setting};
 pub use tls::{Tls, TrustAnchors};
@@ -42,12 +41,10 @@ use sources::Sources;
 pub struct Config {
     /// The program and its arguments; empty only for a check.
     pub command: Vec<OsString>,
-    /// The secrets to read, at least one; later ones win.
+    /// The secrets to read, at least one, each once; later ones win in templates.
     pub secret_requests: Vec<SecretRequest>,
     /// The engine they are in.
     pub kv: KvVersion,
-    /// How many leading segments of the paths are their mount; `None` if the user did not name it.
-    pub mount_depth: Option<usize>,
     /// How keys become names.
     pub key_mapping: KeyMapping,
     /// What to make from templates.
@@ -83,14 +80,15 @@ impl Config {
         let mount = secret_requests::mount(sources)?;
         let keep_token = sources.get_flag(options::KEEP_TOKEN)?;
         let connection = Connection::resolve(sources)?;
+        let credential = Credential::resolve(sources, &connection)?;
+        let (secret_requests, exports) = secret_requests::secret_requests(sources, kv, mount.as_ref())?;
         Ok(Self {
-            credential: Credential::resolve(sources, &connection)?,
-            secret_requests: secret_requests::secret_requests(sources, kv, mount.as_ref())?,
+            secret_requests,
             kv,
-            mount_depth: mount.map(|mount| mount.segment_count()),
-            key_mapping: variables::key_mapping(sources)?,
-            templates: variables::templates(sources)?,
-            env_policy: variables::env_policy(sources)?,
+            key_mapping: variables::key_mapping(sources, exports)?,
+            templates: variables::templates(sources, mount.as_ref())?,
+            env_policy: variables::env_policy(sources, &credential)?,
+            credential,
             keep_token,
             revoke: !keep_token && !sources.get_flag(options::NO_REVOKE)?,
             connection,
@@ -132,6 +130,30 @@ pub fn project_file(args: &Args, inherited: &InheritedEnv) -> Result<ProjectFile
     }
 }
 
+/// What to do about the trust in the nearest project file, instead of starting a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrustChange {
+    /// `--trust`
+    Add,
+    /// `--untrust`
+    Remove,
+}
+
+/// The wish to change the trust in the nearest project file, which no variable can express.
+///
+/// # Errors
+/// [`Error::NotAlone`]
+pub fn trust_change(args: &Args) -> Result<Option<TrustChange>, Error> {
+    let changes = [(options::TRUST, TrustChange::Add), (options::UNTRUST, TrustChange::Remove)];
+    let Some((option, change)) = changes.into_iter().find(|(option, _)| args.value_of(option).is_some()) else {
+        return Ok(None);
+    };
+    if !args.command.is_empty() || !args.has_only(&[option, options::VERBOSE, options::LOG_FORMAT]) {
+        return Err(Error::NotAlone { source: option.name });
+    }
+    Ok(Some(change))
+}
+
 /// The verbosity and the format of messages, which no project file can choose. They are resolved first, so that every
 /// other error is logged as they say.
 ///
@@ -152,9 +174,18 @@ pub fn log_options(args: &Args, inherited: &InheritedEnv) -> Result<(u8, OutputF
     Ok((verbosity, format))
 }
 
+/// The limit that applies until the project file was read.
+///
+/// # Errors
+/// If it is malformed.
+pub fn timeout(args: &Args, inherited: &InheritedEnv) -> Result<Duration, Error> {
+    let sources = Sources { args, inherited, project: &ProjectSettings::default() };
+    Ok(sources.get(options::TIMEOUT)?.unwrap_or(DEFAULT_TIMEOUT))
+}
+
 fn check(sources: Sources) -> Result<Option<OutputFormat>, Error> {
     let format = sources.get::<Setting>(options::FORMAT)?;
-    if sources.get_flag(options::CHECK)? {
+    if sources.args.value_of(options::CHECK).is_some() {
         return format.map_or(Ok(OutputFormat::Text), OutputFormat::from_setting).map(Some);
     }
     match format {

@@ -1,20 +1,22 @@
 //! `[pure]` The project file: its keys are options, some of them only in a file that the user named.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use toml_span::value::{Key, Value, ValueInner};
 
 use super::error::Error;
 use super::setting::Setting;
 use crate::args::options::{self, Arity, InProjectFile, OptionSpec};
-use crate::env_name::EnvName;
+use crate::escape::escape_line;
 use crate::suggest::suggest;
 
 /// The settings of a project file; empty without one.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct ProjectSettings {
-    /// The path of the file.
+    /// The name of the file; `None` without one.
     pub file: Option<String>,
+    /// By the name of the option.
     settings: BTreeMap<&'static str, Vec<Setting>>,
 }
 
@@ -29,8 +31,8 @@ impl ProjectSettings {
             let source = reader.location(error.span.start);
             Error::Toml { source, message: error.to_string() }
         })?;
-        let ValueInner::Table(table) = root.take() else { return Ok(Self::default()) };
         let mut settings = BTreeMap::new();
+        let ValueInner::Table(table) = root.take() else { return Ok(Self::default()) };
         for (key, value) in table {
             let source = reader.location(key.span.start);
             let Some(option) = options::in_project_files().find(|option| option.key() == key.name) else {
@@ -47,6 +49,17 @@ impl ProjectSettings {
 
     pub(super) fn get(&self, option: &OptionSpec) -> &[Setting] {
         self.settings.get(option.name).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// One setting per line: `path = secret/app`, escaped for printing.
+impl fmt::Display for ProjectSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, settings) in &self.settings {
+            let key = name.trim_start_matches('-');
+            settings.iter().try_for_each(|setting| writeln!(f, "{key} = {}", escape_line(&setting.value)))?;
+        }
+        Ok(())
     }
 }
 
@@ -71,13 +84,16 @@ impl Reader<'_> {
             (Arity::Lines(_), ValueInner::Table(table)) => {
                 let assignment = |(name, value): (Key, Value)| {
                     let (_, text) = self.text(option, value)?;
+                    if name.name.contains('=') {
+                        return Err(self.wrong_type(name.span.start, option, "a variable name without `=`"));
+                    }
                     Ok((name.span.start, format!("{}={text}", name.name)))
                 };
                 table.into_iter().map(assignment).collect::<Result<_, _>>()?
             }
             _ => return Err(self.wrong_type(offset, option, "a string or a list of strings")),
         };
-        texts.into_iter().map(|(offset, text)| self.setting(offset, option, &text)).collect()
+        Ok(texts.into_iter().map(|(offset, text)| self.setting(offset, option, &text)).collect())
     }
 
     fn text(&self, option: &OptionSpec, mut item: Value) -> Result<(usize, String), Error> {
@@ -88,16 +104,10 @@ impl Reader<'_> {
         }
     }
 
-    /// The setting, unless it is an assignment to a dangerous name in a discovered file.
-    fn setting(&self, offset: usize, option: &OptionSpec, text: &str) -> Result<Setting, Error> {
-        if let (Arity::Lines(_), Some((name, _)), true) = (option.arity, text.split_once('='), self.discovered)
-            && EnvName::parse(name).is_ok_and(|name| name.is_dangerous())
-        {
-            let what = format!("{name}, which can make a program run code,");
-            return Err(Error::Refused { source: self.location(offset), what });
-        }
+    fn setting(&self, offset: usize, option: &OptionSpec, text: &str) -> Setting {
         let (line, _) = self.line_and_column(offset);
-        Ok(Setting::new(text, &format!("{}:{line}: {}", self.name, option.key())))
+        let source = format!("{}:{line}: {}", self.name, option.key());
+        Setting { discovered: self.discovered, ..Setting::new(text, &source) }
     }
 
     fn wrong_type(&self, offset: usize, option: &OptionSpec, expected: &'static str) -> Error {
@@ -125,7 +135,7 @@ mod tests {
         match ProjectSettings::parse(text, "p.toml", discovered) {
             Err(error) => error.to_string(),
             Ok(ProjectSettings { settings, .. }) => {
-                let setting = |Setting { value, source }: &Setting| format!("{source} = {value}");
+                let setting = |Setting { value, source, .. }: &Setting| format!("{source} = {value}");
                 settings.values().flatten().map(setting).collect::<Vec<_>>().join("; ")
             }
         }
@@ -162,14 +172,22 @@ mod tests {
             );
             assert!(shown(&text, false).starts_with("p.toml:1: "), "{key}");
         }
-        assert!(shown("[set]\nLD_PRELOAD = \"./x.so\"", true).starts_with("p.toml:2:1: LD_PRELOAD, which can make"));
-        assert!(shown("[set]\n\"PATH=.\" = \"\"", true).starts_with("p.toml:2:2: PATH, which can make"));
-        assert_eq!(shown("[set]\nPATH = \"/bin\"", false), "p.toml:2: set = PATH=/bin");
-        for key in ["set", "file"] {
-            let list = |discovered| shown(&format!("{key} = [\"A=x\",\n \"PATH=.\"]"), discovered);
-            assert!(list(true).starts_with("p.toml:2:3: PATH, which can make"), "{}", list(true));
-            assert!(list(false).ends_with("= PATH=."));
-            assert!(shown(&format!("{key} = \"PATH=.\""), true).starts_with("p.toml:1:"));
+    }
+
+    #[test]
+    fn a_key_of_a_table_of_variables_is_a_name() {
+        for table in ["set", "file"] {
+            let text = format!("[{table}]\n\"A=b\" = \"\"");
+            assert_eq!(shown(&text, true), format!("p.toml:2:2: {table}: expected a variable name without `=`"));
+            assert_eq!(shown(&text, true), shown(&text, false));
         }
+    }
+
+    #[test]
+    fn a_file_is_shown_by_its_settings() {
+        let text = "explicit = true\npath = [\"secret/a\", \"secret/b\\u001b\"]\n[set]\nA = \"x\\n{y}\"";
+        let settings = ProjectSettings::parse(text, "p.toml", true).unwrap();
+        let lines = "explicit = true\npath = secret/a\npath = secret/b\\u{1b}\nset = A=x\\n{y}\n";
+        assert_eq!(settings.to_string(), lines);
     }
 }

@@ -4,7 +4,7 @@ use core::net::IpAddr;
 
 use url::Url;
 
-use super::address::Address;
+use super::address::{Address, is_loopback};
 use super::error::Error;
 use super::setting::{FromSetting, Setting};
 use super::sources::Sources;
@@ -19,33 +19,59 @@ pub struct Proxy {
     pub source: String,
 }
 
-impl Proxy {
-    /// The proxy for the server. One that is set for Vault is used for every host, as Vault's own client does.
-    pub(super) fn resolve(sources: Sources, address: &Address) -> Result<Option<Self>, Error> {
-        match sources.get::<Setting>(options::PROXY)? {
-            _ if address.is_loopback() => Ok(None),
-            Some(proxy) => Self::from_setting(proxy).map(Some),
-            None => Self::from_https_proxy(sources, address),
-        }
+/// The proxies of the settings, one of which may be used for a URL.
+#[derive(Debug, Default)]
+pub struct Proxies {
+    /// For every host, as for Vault's own client.
+    for_vault: Option<Proxy>,
+    /// `HTTPS_PROXY`
+    for_https: Option<Proxy>,
+    /// `NO_PROXY`, which does not affect `for_vault`.
+    excluded: Option<String>,
+}
+
+impl Proxies {
+    /// The proxies for requests to the server.
+    pub(super) fn resolve(sources: Sources, address: &Address) -> Result<Self, Error> {
+        let for_vault = if let Some(proxy) = sources.get(options::PROXY)? {
+            used(proxy, !is_loopback(&address.url))?
+        } else {
+            return Self::from_https_proxy(sources, address);
+        };
+        Ok(Self { for_vault, ..Self::default() })
     }
 
-    /// The proxy of `HTTPS_PROXY`, unless `NO_PROXY` excludes the host.
-    pub(super) fn from_https_proxy(sources: Sources, address: &Address) -> Result<Option<Self>, Error> {
+    /// The proxy of `HTTPS_PROXY`.
+    pub(super) fn from_https_proxy(sources: Sources, address: &Address) -> Result<Self, Error> {
         let either = |name: &str| match sources.env(&name.to_lowercase())? {
             None => sources.env(name),
             lower => Ok(lower),
         };
-        if address.is_loopback() || address.url.scheme() != "https" {
-            return Ok(None);
-        }
-        let (proxy, excluded) = (either("HTTPS_PROXY")?, either("NO_PROXY")?);
-        let is_excluded =
-            |hosts: Setting| hosts.value.split([',', ' ']).any(|entry| no_proxy_matches(entry, &address.url));
-        if proxy.is_none() || excluded.is_some_and(is_excluded) {
-            return Ok(None);
-        }
-        proxy.map(Self::from_setting).transpose()
+        let excluded = either("NO_PROXY")?.map(|hosts| hosts.value);
+        let is_used = takes_https_proxy(&address.url, excluded.as_deref());
+        let for_https = either("HTTPS_PROXY")?.map_or(Ok(None), |proxy| used(proxy, is_used))?;
+        Ok(Self { for_vault: None, for_https, excluded })
     }
+
+    /// The proxy for a URL: that of the server, or the target of its redirect. None for this machine.
+    #[must_use]
+    pub fn for_url(&self, url: &Url) -> Option<&Proxy> {
+        let for_https = self.for_https.as_ref().filter(|_| takes_https_proxy(url, self.excluded.as_deref()));
+        self.for_vault.as_ref().filter(|_| !is_loopback(url)).or(for_https)
+    }
+}
+
+/// A malformed proxy is an error only if it `is_used`; otherwise it is none, as for Vault's own client.
+fn used(proxy: Setting, is_used: bool) -> Result<Option<Proxy>, Error> {
+    match Proxy::from_setting(proxy) {
+        Err(error) if is_used => Err(error),
+        proxy => Ok(proxy.ok()),
+    }
+}
+
+fn takes_https_proxy(url: &Url, excluded: Option<&str>) -> bool {
+    let is_excluded = |hosts: &str| hosts.split([',', ' ']).any(|entry| no_proxy_matches(entry, url));
+    url.scheme() == "https" && !is_loopback(url) && !excluded.is_some_and(is_excluded)
 }
 
 impl FromSetting for Proxy {

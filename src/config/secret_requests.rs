@@ -1,10 +1,15 @@
 //! `[pure]` The secrets to read.
 
 use super::error::Error;
-use super::secret_path::SecretPath;
 use super::setting::{FromSetting, Setting};
 use super::sources::Sources;
 use crate::args::options;
+use crate::env_name::{EnvName, is_name_byte};
+use crate::mapping::Export;
+use crate::secret_path::SecretPath;
+
+/// What a prefix must be.
+const PREFIX: &str = "the start of a variable name: letters, digits and `_`, no digit first";
 
 /// One secret to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +18,8 @@ pub struct SecretRequest {
     pub path: SecretPath,
     /// Whether the secret may be missing.
     pub optional: bool,
+    /// Whether a project file that the user did not name chose the path or its mount.
+    pub discovered: bool,
 }
 
 /// The engine to expect.
@@ -33,6 +40,15 @@ impl FromSetting for KvVersion {
     }
 }
 
+impl FromSetting for SecretPath {
+    fn from_setting(setting: Setting) -> Result<Self, Error> {
+        match Self::parse(&setting.value) {
+            Ok(path) => Ok(path.in_mount(None)),
+            Err(error) => Err(setting.invalid(error.expected())),
+        }
+    }
+}
+
 /// `--mount`
 pub(super) fn mount(sources: Sources) -> Result<Option<SecretPath>, Error> {
     let Some(setting) = sources.get::<Setting>(options::MOUNT)? else { return Ok(None) };
@@ -42,8 +58,22 @@ pub(super) fn mount(sources: Sources) -> Result<Option<SecretPath>, Error> {
     }
 }
 
-/// The secrets of `--path` and `--optional-path`, the later of which win. Typed ones keep their order; those of a
-/// variable or a project file come before them if required, which typed ones build upon, and after them if optional.
+/// `--prefix`
+fn default_prefix(sources: Sources) -> Result<String, Error> {
+    match sources.get::<Setting>(options::PREFIX)? {
+        Some(setting) if !is_prefix(&setting.value) => Err(setting.invalid(PREFIX)),
+        setting => Ok(setting.map(|setting| setting.value).unwrap_or_default()),
+    }
+}
+
+/// Whether a text can be the start of a name.
+fn is_prefix(text: &str) -> bool {
+    text.is_empty() || EnvName::parse(text).is_ok()
+}
+
+/// The secrets of `--path` and `--optional-path`, each once, and the variables to make of them, the later of which win.
+/// Typed ones keep their order; those of a variable or a project file come before them if required, which typed ones build
+/// upon, and after them if optional.
 ///
 /// # Errors
 /// [`Error::NoPath`], or as for [`Sources::get`].
@@ -51,22 +81,42 @@ pub(super) fn secret_requests(
     sources: Sources,
     kv: KvVersion,
     mount: Option<&SecretPath>,
-) -> Result<Vec<SecretRequest>, Error> {
+) -> Result<(Vec<SecretRequest>, Vec<Export>), Error> {
     let typed = sources.args.occurrences_of(&[options::PATH, options::OPTIONAL_PATH]);
     let typed = typed.map(|(option, value)| (option == options::OPTIONAL_PATH, Setting::new(value, option.name)));
     let required = sources.get_untyped(options::PATH)?.into_iter().map(|setting| (false, setting));
     let optional = sources.get_untyped(options::OPTIONAL_PATH)?.into_iter().map(|setting| (true, setting));
-    let request = |(optional, setting): (bool, Setting)| {
-        let path = SecretPath::from_setting(setting.clone())?;
-        let path = if let Some(mount) = mount { path.under_mount(mount) } else { path };
+    let mount_setting = sources.get::<Setting>(options::MOUNT)?;
+    let mount_discovered = mount_setting.is_some_and(|setting| setting.discovered);
+    let default_prefix = default_prefix(sources)?;
+    let (mut requests, mut exports) = (Vec::<SecretRequest>::new(), Vec::new());
+    for (mut optional, setting) in required.chain(typed).chain(optional) {
+        let (prefix, path) = match setting.value.split_once('=') {
+            Some((start, path)) if start.bytes().all(is_name_byte) => (start.to_owned(), path),
+            _ => (default_prefix.clone(), &*setting.value),
+        };
+        if !is_prefix(&prefix) {
+            return Err(setting.invalid(PREFIX));
+        }
+        let path = match SecretPath::parse(path) {
+            Ok(path) => path.in_mount(mount),
+            Err(error) => return Err(setting.invalid(error.expected())),
+        };
         if path.version.is_some() && kv == KvVersion::V1 {
             return Err(setting.invalid("a path without a version, which --kv 1 excludes"));
         }
         if path.segment_count() < 2 {
             return Err(setting.invalid("a mount and a secret in it, such as secret/app"));
         }
-        Ok(SecretRequest { path, optional })
-    };
-    let requests: Vec<_> = required.chain(typed).chain(optional).map(request).collect::<Result<_, _>>()?;
-    if requests.is_empty() { Err(Error::NoPath) } else { Ok(requests) }
+        let mut discovered = setting.discovered || mount_discovered;
+        if let Some(index) = requests.iter().position(|request| request.path == path) {
+            let same = requests.remove(index);
+            (optional, discovered) = (optional && same.optional, discovered && same.discovered);
+        }
+        requests.push(SecretRequest { path: path.clone(), optional, discovered });
+        let export = Export { path, prefix };
+        exports.retain(|earlier| *earlier != export);
+        exports.push(export);
+    }
+    if requests.is_empty() { Err(Error::NoPath) } else { Ok((requests, exports)) }
 }

@@ -15,6 +15,8 @@ pub struct Setting {
     pub value: String,
     /// The option or variable it comes from, or the line of the project file.
     pub source: String,
+    /// Whether it is from a project file that the user did not name.
+    pub discovered: bool,
 }
 
 /// A credential, or where to find it.
@@ -31,6 +33,16 @@ pub enum CredentialSource {
     File(Setting),
 }
 
+impl CredentialSource {
+    /// The option or variable it comes from.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        match self {
+            Self::Value { source, .. } | Self::File(Setting { source, .. }) => source,
+        }
+    }
+}
+
 /// A type that a setting can become.
 pub(super) trait FromSetting: Sized {
     /// # Errors
@@ -40,7 +52,7 @@ pub(super) trait FromSetting: Sized {
 
 impl Setting {
     pub(super) fn new(value: &str, source: &str) -> Self {
-        Self { value: value.to_owned(), source: source.to_owned() }
+        Self { value: value.to_owned(), source: source.to_owned(), discovered: false }
     }
 
     /// The error for a value that may be shown.
@@ -96,7 +108,7 @@ impl FromSetting for bool {
 
 /// For the settings that are options as well, and so not as secret.
 impl FromSetting for CredentialSource {
-    fn from_setting(Setting { value, source }: Setting) -> Result<Self, Error> {
+    fn from_setting(Setting { value, source, .. }: Setting) -> Result<Self, Error> {
         Ok(Self::Value { secret: Secret::new(value.into_bytes()), source })
     }
 }
@@ -120,7 +132,7 @@ impl FromSetting for Duration {
             Ok(seconds) => Some(Self::from_secs(seconds)),
             Err(_) => humantime::parse_duration(&setting.value).ok(),
         };
-        let sensible = Self::from_millis(1)..=Self::from_secs(365 * 24 * 60 * 60);
+        let sensible = Self::from_millis(1)..=Self::from_hours(365 * 24);
         parsed
             .filter(|duration| sensible.contains(duration))
             .ok_or_else(|| setting.invalid("a duration such as 60s, 1m30s or 500ms"))

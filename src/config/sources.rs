@@ -48,7 +48,7 @@ impl Sources<'_> {
         if self.args.values_of(option).next().is_some() {
             return Ok(Vec::new());
         }
-        let Some(Setting { value, source }) = self.vault_exec_env(option)? else {
+        let Some(Setting { value, source, .. }) = self.vault_exec_env(option)? else {
             return Ok(self.in_project_file(option).collect());
         };
         let separators: &[char] = if let Arity::Lines(_) = option.arity { &['\n'] } else { &['\n', ','] };
@@ -107,7 +107,7 @@ impl Sources<'_> {
 }
 
 fn setting(variable: Option<&EnvEntry>) -> Result<Option<Setting>, Error> {
-    Ok(text(variable)?.map(|(value, source)| Setting { value: value.to_owned(), source }))
+    Ok(text(variable)?.map(|(value, source)| Setting::new(value, &source)))
 }
 
 /// The value and the name of a variable that is set and not empty.
@@ -130,7 +130,7 @@ mod tests {
     /// Looks something up for a command line, an environment and a project file.
     fn look<T>(typed: &[&str], variables: &[&str], project: &str, up: impl FnOnce(Sources) -> T) -> T {
         let line: Vec<_> = ["vault-exec"].iter().chain(typed).map(OsString::from).collect();
-        let variables = variables.iter().filter_map(|text| EnvEntry::parse(text.as_bytes())).collect();
+        let variables = variables.iter().map(|text| EnvEntry::parse(text.as_bytes())).collect();
         up(Sources {
             args: &Args::parse(&line).0,
             inherited: &InheritedEnv::new(variables),
@@ -140,7 +140,7 @@ mod tests {
 
     fn address(typed: &[&str], variables: &[&str]) -> Option<String> {
         let setting = look(typed, variables, "", |sources| sources.get(options::ADDRESS)).unwrap();
-        setting.map(|Setting { value, source }| format!("{source}={value}"))
+        setting.map(|Setting { value, source, .. }| format!("{source}={value}"))
     }
 
     #[test]

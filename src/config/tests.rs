@@ -1,6 +1,7 @@
 use super::*;
 use crate::args::options::{self, Arity};
 use crate::env_block::EnvEntry;
+use crate::mapping::Export;
 
 fn args(line: &[&str]) -> Args {
     let line: Vec<_> = ["vault-exec"].iter().chain(line).map(OsString::from).collect();
@@ -10,7 +11,7 @@ fn args(line: &[&str]) -> Args {
 }
 
 fn resolve_with(variables: &[&str], line: &[&str]) -> Result<Config, Error> {
-    let inherited = InheritedEnv::new(variables.iter().filter_map(|text| EnvEntry::parse(text.as_bytes())).collect());
+    let inherited = InheritedEnv::new(variables.iter().map(|text| EnvEntry::parse(text.as_bytes())).collect());
     Config::resolve(args(line), &inherited, &ProjectSettings::default())
 }
 
@@ -37,10 +38,25 @@ fn paths_keep_the_order_in_which_they_win() {
     assert_eq!(reads(&both, &[]), ["s/a", "s/b", "s/c?"]);
     assert_eq!(reads(&both, &["--path", "s/x"]), ["s/x", "s/c?"]);
     assert_eq!(reads(&both, &["--optional-path", "s/x"]), ["s/a", "s/b", "s/x?"]);
-    assert_eq!(
-        reads(&[], &["--mount", "team/kv/", "--path", "app", "--path", "team/kv/db"]),
-        ["team/kv/app", "team/kv/db"]
-    );
+    let literal = ["--mount", "/v1/team/kv/", "--path", "data/app", "--path", "team/kv/db", "--path", "v1/x"];
+    assert_eq!(reads(&[], &literal), ["team/kv/data/app", "team/kv/team/kv/db", "team/kv/v1/x"]);
+}
+
+#[test]
+fn a_path_is_read_once_and_exported_by_prefix() {
+    let line =
+        ["--path", "s/a", "--optional-path", "A_=s/a", "--path", "s/b", "--optional-path", "s/c", "--path", "s/a@1"];
+    assert_eq!(reads(&[], &line), ["s/a", "s/b", "s/c?", "s/a"]);
+    assert_eq!(reads(&[], &["--path", "/s/a/", "--path", "s/b", "--path", "v1/s/a"]), ["s/b", "s/a"]);
+    let exports = |line: &[&str]| -> Vec<String> {
+        let config = resolve(&[line, &["--", "true"]].concat()).unwrap();
+        let shown = |export: &Export| format!("{}={}", export.prefix, export.path.as_typed());
+        config.key_mapping.exports.iter().map(shown).collect()
+    };
+    assert_eq!(exports(&line), ["=s/a", "A_=s/a", "=s/b", "=s/c", "=s/a@1"]);
+    assert_eq!(exports(&["--path", "s/a", "--path", "s/b", "--path", "s/a"]), ["=s/b", "=s/a"]);
+    let prefixes = ["--prefix", "P_", "--path", "s/a", "--path", "=s/b", "--path", "D=s/c=d", "--path", "s/e=f"];
+    assert_eq!(exports(&prefixes), ["P_=s/a", "=s/b", "D=s/c=d", "P_=s/e=f"]);
 }
 
 #[test]
@@ -50,6 +66,19 @@ fn contradictions_are_refused() {
         (
             &["--path", "s/a@2", "--kv", "1"][..],
             "--path: `s/a@2`: expected a path without a version, which --kv 1 excludes",
+        ),
+        (
+            &["--path", "1_=s/a"],
+            "--path: `1_=s/a`: expected the start of a variable name: letters, digits and `_`, no digit first",
+        ),
+        (&["--path", "s/a", "--explicit"], "--explicit requires --set or --file"),
+        (
+            &["--path", "s/a", "--pristine", "--keep-env", "GO*"],
+            "--keep-env: `GO*`: expected the name of one variable: patterns are not supported",
+        ),
+        (
+            &["--path", "s/a", "--file", "a.b=x"],
+            "--file: expected a variable name before the `=`: letters, digits and `_`, no digit first",
         ),
         (&["--path", "secret"], "--path: `secret`: expected a mount and a secret in it, such as secret/app"),
         (&["--path", "s/a", "--keep-env", "A"], "--keep-env requires --pristine"),
@@ -107,7 +136,7 @@ fn a_given_authority_is_the_only_trust_anchor() {
     let anchors = |variables: &[&str], line: &[&str]| {
         resolve_with(variables, &[line, &["--path", "a/b", "x"]].concat()).unwrap().connection.tls.trust_anchors
     };
-    let setting = |from: &str| Setting { source: from.into(), value: "v".into() };
+    let setting = |from: &str| Setting::new("v", from);
     let all = ["VAULT_CAPATH=v", "VAULT_CACERT_BYTES=v", "VAULT_CACERT=v", "SSL_CERT_FILE=v"];
     assert_eq!(anchors(&all, &["--ca-cert", "v"]), TrustAnchors::File(setting("--ca-cert")));
     assert_eq!(anchors(&all, &[]), TrustAnchors::File(setting("VAULT_CACERT")));
@@ -122,8 +151,7 @@ fn a_given_authority_is_the_only_trust_anchor() {
 #[test]
 fn log_options_come_from_options_and_variables() {
     let options = |variables: &[&str], line: &[&str]| {
-        let inherited =
-            InheritedEnv::new(variables.iter().filter_map(|text| EnvEntry::parse(text.as_bytes())).collect());
+        let inherited = InheritedEnv::new(variables.iter().map(|text| EnvEntry::parse(text.as_bytes())).collect());
         log_options(&args(line), &inherited)
     };
     assert_eq!(options(&[], &["-vv", "--log-format", "json"]), Ok((2, OutputFormat::Json)));
@@ -140,10 +168,10 @@ fn templates_are_parsed_with_the_settings() {
     assert_eq!(shown(&["--set", "A={b|uri}"]), "--set A: column 1: unknown filter `uri`");
     assert_eq!(shown(&["--file", "A={b"]), "--file A: column 1: unclosed {");
     assert_eq!(shown(&["--set", "A"]), "--set: expected NAME=TEMPLATE such as PGPASSWORD={postgres_password}");
-    assert_eq!(
-        shown(&["--set", "A-B=x"]),
-        "--set: expected a variable name before the `=`: letters, digits and `_`, no digit first"
-    );
+    assert_eq!(templates(&["--set", "discovery.type=x"]).unwrap().set[0].name.as_str(), "discovery.type");
+    for wrong in ["=x", "A\0=x"] {
+        assert_eq!(shown(&["--set", wrong]), "--set: expected a variable name before the `=`");
+    }
     assert_eq!(shown(&["--set", "A=x", "--file", "A=y"]), "A is given twice by --set and --file");
     for wrong in ["0o400", "1400", "rw", "0222", ""] {
         let line = ["--file-mode", wrong];
@@ -186,9 +214,20 @@ fn the_first_method_with_a_credential_is_used() {
 
 #[test]
 fn a_missing_part_of_a_credential_is_named() {
-    assert_eq!(auth(&[], &["--auth", "approle"]), "--auth approle requires --role-id or VAULT_ROLE_ID");
+    assert_eq!(
+        auth(&[], &["--auth", "approle"]),
+        "--auth approle requires a role_id: --role-id, VAULT_ROLE_ID, --role-id-file or VAULT_ROLE_ID_FILE"
+    );
+    assert_eq!(
+        auth(&[], &["--auth", "jwt"]),
+        "--auth jwt requires a JWT: VAULT_JWT, VAULT_ID_TOKEN (on GitLab from `id_tokens`), --jwt-file or \
+         VAULT_JWT_FILE, or on GitHub Actions the permission `id-token: write`"
+    );
     assert_eq!(auth(&[], &["--auth", "kubernetes"]), "--auth kubernetes requires --role");
-    assert_eq!(auth(&[], &["--auth", "cert"]), "--auth cert requires --client-cert and --client-key");
+    assert_eq!(
+        auth(&[], &["--auth", "cert"]),
+        "--auth cert requires a client certificate: --client-cert and --client-key, or VAULT_CLIENT_CERT and VAULT_CLIENT_KEY"
+    );
     assert_eq!(auth(&[], &["--client-key", "k"]), "--client-key requires --client-cert");
     assert_eq!(
         auth(&[], &["--auth", "github"]),
@@ -224,7 +263,8 @@ fn policies_are_relative_to_the_login_namespace() {
 fn proxies_follow_the_rules_of_vaults_own_client() {
     let proxy = |variables: &[&str], line: &[&str]| {
         let config = resolve_with(variables, &[line, &["--path", "a/b", "x"]].concat())?;
-        Ok(config.connection.proxy.map(|proxy| format!("{} {}", proxy.url, proxy.source)))
+        let proxy = config.connection.proxies.for_url(&config.connection.address.url);
+        Ok(proxy.map(|proxy| format!("{} {}", proxy.url, proxy.source)))
     };
     let shared = ["VAULT_ADDR=https://vault", "HTTPS_PROXY=http://p:1", "no_proxy=a,b"];
     assert_eq!(proxy(&shared, &[]), Ok(Some("http://p:1/ HTTPS_PROXY".into())));
@@ -234,8 +274,10 @@ fn proxies_follow_the_rules_of_vaults_own_client() {
         Ok(Some("http://v:3/ VAULT_PROXY_ADDR".into()))
     );
     assert_eq!(proxy(&shared, &["--address", "http://vault"]), Ok(None));
-    for loopback in ["https://127.0.0.2", "https://[::1]", "https://localhost", "unix:///run/agent.sock"] {
-        assert_eq!(proxy(&shared, &["--address", loopback, "--proxy", "q:2"]), Ok(None), "{loopback}");
+    for host in ["localhostess", "my-localhost", "localhost.test", "1.0.0.0", "[::2]", "[::ffff:1.0.0.0]", "ip6-local"]
+    {
+        let address = format!("https://{host}");
+        assert_eq!(proxy(&shared, &["--address", &address, "--proxy", "q:2"]), Ok(Some("http://q:2/ --proxy".into())));
     }
     for (host, except, direct) in [
         ("vault.example.com", "example.com", true),
@@ -262,20 +304,28 @@ fn proxies_follow_the_rules_of_vaults_own_client() {
     assert!(matches!(error, Error::Invalid { value: None, .. }), "{error}");
 }
 
-/// The contract: every option `--some-name` has the variable `VAULT_EXEC_SOME_NAME`, and it means the same.
+/// The contract: every option `--some-name` has the variable `VAULT_EXEC_SOME_NAME`, and it means the same, except those
+/// that replace a start by something else.
 #[test]
 fn every_option_has_its_variable() {
     // Each option must change something in one of these situations.
     let situations = [
         ("token", ["A=b", "VAULT_ADDR=https://vault", "VAULT_CLIENT_KEY=k", "VAULT_CLIENT_CERT=c"]),
-        ("approle", ["VAULT_ROLE_ID=r", "A=b", "A=b", "A=b"]),
+        ("approle", ["VAULT_ROLE_ID_FILE=r", "A=b", "A=b", "A=b"]),
         ("jwt", ["ACTIONS_ID_TOKEN_REQUEST_URL=https://g/?a=b", "ACTIONS_ID_TOKEN_REQUEST_TOKEN=t", "A=b", "A=b"]),
         ("userpass", ["VAULT_USERNAME=u", "A=b", "A=b", "VAULT_PASSWORD_FILE=f"]),
     ];
     // The last one says how something is told, and only where it was asked for.
     let silent = ["--verbose", "--log-format", "--config", "--no-config", "--format"];
+    let without_variable = ["--check", "--trust", "--untrust"];
+    let none: [&str; 0] = [];
+    for option in without_variable {
+        let variable = format!("VAULT_EXEC_{}=true", option[2..].to_uppercase());
+        let outcome = |variables: &[&str]| format!("{:?}", resolve_with(variables, &["--path=x/y", "--", "true"]));
+        assert_eq!(outcome(&[&variable]), outcome(&none));
+    }
     let mut count = 0;
-    for opt in options::all().filter(|option| !silent.contains(&option.name)) {
+    for opt in options::all().filter(|option| ![&silent[..], &without_variable].concat().contains(&option.name)) {
         let option = opt.key();
         count += 1;
         let variable = format!("VAULT_EXEC_{}", option.to_uppercase().replace('-', "_"));

@@ -1,5 +1,6 @@
 //! `[pure]` Which variables the program gets: how keys are named, templates, and what is inherited.
 
+use super::credential::Credential;
 use super::error::Error;
 use super::setting::{FromSetting, Setting};
 use super::sources::Sources;
@@ -7,8 +8,12 @@ use crate::args::options;
 use crate::env_block::is_withheld;
 use crate::env_name::{Case, EnvName};
 use crate::environment::{EnvPolicy, OnConflict};
-use crate::mapping::KeyMapping;
+use crate::mapping::{Export, KeyMapping, OnDuplicate};
+use crate::secret_path::SecretPath;
 use crate::template::{Assignment, Template};
+
+/// What the name of a file must be, and in a project file that the user did not name, that of any variable.
+const PORTABLE_NAME: &str = "a variable name before the `=`: letters, digits and `_`, no digit first";
 
 /// The variables and files to make from templates.
 #[derive(Debug, Default)]
@@ -23,33 +28,51 @@ pub struct Templates {
     pub file_dir: Option<String>,
 }
 
-pub(super) fn key_mapping(sources: Sources) -> Result<KeyMapping, Error> {
+pub(super) fn key_mapping(sources: Sources, exports: Vec<Export>) -> Result<KeyMapping, Error> {
     Ok(KeyMapping {
+        exports,
         only: sources.get_list(options::ONLY)?,
         skip: sources.get_list(options::SKIP)?,
         case: sources.get(options::CASE)?.unwrap_or_default(),
-        prefix: sources.get(options::PREFIX)?.map(prefix).transpose()?.unwrap_or_default(),
+        on_duplicate: sources.get(options::ON_DUPLICATE)?.unwrap_or_default(),
         allowed_names: sources.get_list(options::ALLOW_NAME)?,
         explicit: sources.get_flag(options::EXPLICIT)?,
     })
 }
 
-pub(super) fn templates(sources: Sources) -> Result<Templates, Error> {
-    let templates = Templates {
+/// # Errors
+/// If a template is malformed, or `--explicit` leaves nothing to export.
+pub(super) fn templates(sources: Sources, mount: Option<&SecretPath>) -> Result<Templates, Error> {
+    let mut templates = Templates {
         set: sources.get_list(options::SET)?,
         files: sources.get_list(options::FILE)?,
         file_mode: sources.get(options::FILE_MODE)?.map(file_mode).transpose()?,
         file_dir: sources.get(options::FILE_DIR)?,
     };
-    let names: Vec<&EnvName> =
-        templates.set.iter().chain(&templates.files).map(|assignment| &assignment.name).collect();
+    if templates.assignments().next().is_none() && sources.get_flag(options::EXPLICIT)? {
+        return Err(Error::Requires { source: options::EXPLICIT.name.into(), what: "--set or --file" });
+    }
+    if let Some(Assignment { source, .. }) = templates.files.iter().find(|file| !file.name.is_portable()) {
+        return Err(Error::Invalid { source: source.clone(), value: None, expected: PORTABLE_NAME });
+    }
+    for assignment in templates.set.iter_mut().chain(&mut templates.files) {
+        assignment.template.set_mount(mount);
+    }
+    let names: Vec<&EnvName> = templates.assignments().map(|assignment| &assignment.name).collect();
     match names.iter().enumerate().find(|(index, name)| names[..*index].contains(name)) {
         Some((_, name)) => Err(Error::DuplicateName { name: (*name).clone() }),
         None => Ok(templates),
     }
 }
 
-pub(super) fn env_policy(sources: Sources) -> Result<EnvPolicy, Error> {
+impl Templates {
+    /// Those of variables and of files.
+    pub fn assignments(&self) -> impl Iterator<Item = &Assignment> {
+        self.set.iter().chain(&self.files)
+    }
+}
+
+pub(super) fn env_policy(sources: Sources, credential: &Credential) -> Result<EnvPolicy, Error> {
     let pristine = sources.get_flag(options::PRISTINE)?;
     let keep: Vec<Setting> = sources.get_list(options::KEEP_ENV)?;
     if let Some(Setting { source, .. }) = keep.first().filter(|_| !pristine) {
@@ -58,7 +81,11 @@ pub(super) fn env_policy(sources: Sources) -> Result<EnvPolicy, Error> {
     if let Some(name) = keep.iter().find(|name| is_withheld(name.value.as_bytes())) {
         return Err(name.clone().invalid("a variable that is not meant for vault-exec (see --keep-token)"));
     }
+    if let Some(name) = keep.iter().find(|name| name.value.contains('*')) {
+        return Err(name.clone().invalid("the name of one variable: patterns are not supported"));
+    }
     Ok(EnvPolicy {
+        withhold_github_token: credential.uses_github_token(),
         on_conflict: sources.get(options::ON_CONFLICT)?.unwrap_or_default(),
         keep_only: pristine.then(|| keep.into_iter().map(|name| name.value).collect()),
         require: sources.get_list(options::REQUIRE)?,
@@ -78,11 +105,9 @@ impl FromSetting for OnConflict {
     }
 }
 
-/// The start of a name.
-fn prefix(setting: Setting) -> Result<String, Error> {
-    match EnvName::parse(&setting.value) {
-        Ok(_) => Ok(setting.value),
-        Err(_) => Err(setting.invalid("the start of a variable name: letters, digits and `_`, no digit first")),
+impl FromSetting for OnDuplicate {
+    fn from_setting(setting: Setting) -> Result<Self, Error> {
+        setting.one_of("last or error", &[("last", Self::Last), ("error", Self::Error)])
     }
 }
 
@@ -107,11 +132,20 @@ impl FromSetting for Assignment {
         let Some((name, template)) = setting.value.split_once('=') else {
             return Err(setting.invalid_unshown("NAME=TEMPLATE such as PGPASSWORD={postgres_password}"));
         };
-        let Ok(name) = EnvName::parse(name) else {
-            return Err(
-                setting.invalid_unshown("a variable name before the `=`: letters, digits and `_`, no digit first")
-            );
+        let name = match EnvName::parse_any(name) {
+            Ok(name) if setting.discovered && !name.is_portable() => return Err(setting.invalid_unshown(PORTABLE_NAME)),
+            Ok(name) => name,
+            Err(_) => return Err(setting.invalid_unshown("a variable name before the `=`")),
         };
+        if setting.discovered && EnvName::parse(name.as_str()).is_err() {
+            return Err(
+                setting.invalid_unshown("a variable name of letters, digits and `_`, no digit first, before the `=`")
+            );
+        }
+        if let (true, Some(danger)) = (setting.discovered, name.danger()) {
+            let what = format!("{name}, {danger},");
+            return Err(Error::Refused { source: setting.source, what });
+        }
         match Template::parse(template) {
             Ok(template) => Ok(Self { name, template, source: setting.source }),
             Err(fault) => Err(Error::Template { source: setting.source, name, fault }),

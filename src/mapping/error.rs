@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use crate::dangerous::Danger;
 use crate::env_name::{Case, EnvName, NameError};
 use crate::error::CliError;
-use crate::kv::{MAX_SHOWN_KEY, truncate_key};
+use crate::escape::{MAX_SHOWN_CHARS, is_pastable, truncate};
 
 /// Why the keys cannot become variables. Contains names of paths, keys and variables, never a value.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,14 +16,15 @@ pub enum Error {
     NameCollision { path: String, keys: [String; 2], name: EnvName },
     Null { path: String, key: String },
     NulByte { path: String, key: String },
-    Dangerous { path: String, key: String, name: EnvName },
-    Missing { keys: Vec<String> },
+    Dangerous { path: String, key: String, name: EnvName, danger: Danger },
+    Duplicate { names: Vec<String> },
+    Missing { keys: Vec<String>, hint: String },
     NoKeySelected,
 }
 
 impl From<Error> for CliError {
     fn from(error: Error) -> Self {
-        let about = |path: &str, key: &str, why: fmt::Arguments| format!("{path}: key `{}` {why}", truncate_key(key));
+        let about = |path: &str, key: &str, why: fmt::Arguments| format!("{path}: key `{}` {why}", truncate(key));
         let (reason, hint) = match &error {
             Error::NoKeys { path } => {
                 (format!("{path}: the secret has no keys"), "add a key to it, or leave the path out".to_owned())
@@ -35,7 +37,7 @@ impl From<Error> for CliError {
                 },
             ),
             Error::NameCollision { path, keys: [first, second], name } => {
-                let [one, other, name] = [first, second, name.as_str()].map(truncate_key);
+                let [one, other, name] = [first, second, name.as_str()].map(truncate);
                 let keep = if differ_in_case_alone(first, second) { ", or keep both with --case keep" } else { "" };
                 (
                     format!("{path}: keys `{one}` and `{other}` would both become {name}"),
@@ -43,24 +45,27 @@ impl From<Error> for CliError {
                 )
             }
             Error::Null { path, key } => (
-                format!("{path}: key `{}` is null", truncate_key(key)),
+                format!("{path}: key `{}` is null", truncate(key)),
                 format!("give it a value (\"\" is one), or leave it out with {}", skip(key)),
             ),
             Error::NulByte { path, key } => (
                 about(path, key, format_args!("contains a NUL byte, which no variable can")),
                 format!("store it base64-encoded, or leave it out with {}", skip(key)),
             ),
-            Error::Dangerous { path, key, name } => (
-                about(path, key, format_args!("would become {name}, which can make a program run code")),
+            Error::Dangerous { path, key, name, danger } => (
+                about(path, key, format_args!("would become {name}, {danger}")),
                 format!(
-                    "leave it out with {}; if those who write the secret may run code, --allow-name {name}",
+                    "leave it out with {}; --allow-name {name}, or --set on the command line, permits it",
                     skip(key)
                 ),
             ),
-            Error::Missing { keys } => (
-                format!("--only {}: not found in any secret", keys.join(", ")),
-                "write keys as in the secret, not as variable names".to_owned(),
+            Error::Duplicate { names } => (
+                format!("--on-duplicate error: {}", names.join(", ")),
+                "give the names of one path a prefix: --path DB_=secret/db".to_owned(),
             ),
+            Error::Missing { keys, hint } => {
+                (format!("--only {}: not found in any secret", keys.join(", ")), hint.clone())
+            }
             Error::NoKeySelected => (
                 "--only and --skip exclude every key".to_owned(),
                 "select at least one key, or set variables with --set".to_owned(),
@@ -70,15 +75,9 @@ impl From<Error> for CliError {
     }
 }
 
-/// The option that leaves a key out, ready to be pasted into a shell. The key is included only if it has no character that
-/// a shell interprets: those who write secrets must not write the operator's commands.
+/// The option that leaves a key out. Those who write secrets must not write the operator's commands.
 fn skip(key: &str) -> String {
-    let is_harmless = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/@+".contains(&byte);
-    if key.len() <= MAX_SHOWN_KEY && key.bytes().all(is_harmless) {
-        format!("--skip '{key}'")
-    } else {
-        "--skip".to_owned()
-    }
+    if key.len() <= MAX_SHOWN_CHARS && is_pastable(key) { format!("--skip '{key}'") } else { "--skip".to_owned() }
 }
 
 /// Whether `--case keep` gives the two keys different names.

@@ -3,10 +3,12 @@
 #![allow(unsafe_code, reason = "maps memory to try a limit, and calls into a static glibc")]
 
 mod allocator;
+pub mod cleanup;
 mod environ;
 mod panic;
 pub mod signals;
 mod stdio;
+mod ticks;
 mod wipe;
 
 use std::num::NonZeroUsize;
@@ -15,9 +17,11 @@ use nix::libc;
 use nix::sys::mman::{MapFlags, MlockAllFlags, ProtFlags, mlockall, mmap_anonymous, munlockall, munmap};
 use nix::sys::prctl::set_dumpable;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, rlim_t, setrlimit};
+use nix::unistd::{getegid, geteuid, getgid, getuid};
 
 pub use allocator::WipingAllocator;
 pub use panic::install_panic_hook;
+pub use stdio::write_stderr;
 pub use wipe::{wipe_registers, wipe_stack};
 
 use crate::env_block::InheritedEnv;
@@ -27,6 +31,8 @@ use crate::error::ExitCode;
 #[derive(Debug)]
 pub struct Hardened {
     core_limit: Option<(rlim_t, rlim_t)>,
+    /// Whether neither other processes of this user nor a core file can read the memory of this process.
+    pub private: bool,
     /// Whether no page of this process can be swapped out.
     pub locked: bool,
 }
@@ -38,17 +44,34 @@ const MIN_STACK_BYTES: rlim_t = 1024 * 1024;
 /// allocation fail, or a growing stack end the process.
 const LOCK_HEADROOM_BYTES: usize = 64 * 1024 * 1024;
 
-/// Prepares the process before anything else runs, and reads its environment. Exits with 125 if the stack is too small.
+/// Denies other processes of this user access to this one (`PR_SET_DUMPABLE`). Must be the first call of the process: until
+/// then they have it, and whoever opens `/proc/PID/mem` keeps it. [`prepare`] repeats it and records a failure.
+pub extern "C" fn deny_access() {
+    let _ = set_dumpable(false);
+}
+
+/// Prepares the process before anything else runs, and reads its environment. Exits with 125 if the stack is too small or
+/// the process runs setuid or setgid.
 ///
 /// Must be called once, while no other thread runs.
 #[must_use]
 pub fn prepare() -> (InheritedEnv, Hardened) {
+    require_own_ids();
     require_min_stack();
     stdio::reserve_stdio();
     signals::ignore_write_signals();
     install_panic_hook();
     let hardened = Hardened::harden();
     (environ::take(), hardened)
+}
+
+/// The user's variables and files would decide what a process with the rights of another user does.
+fn require_own_ids() {
+    if getuid() != geteuid() || getgid() != getegid() {
+        let message = "vault-exec: running setuid or setgid is refused\nhint: remove the bits (chmod ug-s), or have sudo or \
+                       setpriv change the user and the group completely\n";
+        panic::abort_with(message, ExitCode::Failed as i32);
+    }
 }
 
 /// The kernel would end the process with `SIGSEGV` when the stack reaches a smaller limit.
@@ -60,16 +83,15 @@ fn require_min_stack() {
 }
 
 impl Hardened {
-    /// Turns core files off, denies other processes of the same user access to this one (`PR_SET_DUMPABLE`), and locks
-    /// memory against swapping if the limit allows it.
+    /// Denies other processes access, turns core files off, and locks memory against swapping if the limit allows it.
     fn harden() -> Self {
-        // Both calls only reduce rights, which Linux always permits; a failure could not be handled anyway.
-        let _ = set_dumpable(false);
+        // Only a seccomp filter refuses these calls. A process without access cannot leave a core file either.
+        let private = set_dumpable(false).is_ok();
         let core_limit = getrlimit(Resource::RLIMIT_CORE).ok().filter(|(soft, _)| *soft != 0);
         if let Some((_, hard)) = core_limit {
             let _ = setrlimit(Resource::RLIMIT_CORE, 0, hard);
         }
-        Self { core_limit, locked: lock_memory() }
+        Self { core_limit, private, locked: lock_memory() }
     }
 
     /// Restores the limit on core files. `execve` itself makes the program dumpable and unlocks memory.

@@ -1,22 +1,21 @@
 //! `[os]` Ends the process without unwinding: panics, exhausted memory, signals.
-#![allow(
-    unsafe_code,
-    reason = "`write` and `_exit`, the only calls that are safe in an allocator and in a signal handler"
-)]
+#![allow(unsafe_code, reason = "`_exit`, which is safe in an allocator and in a signal handler")]
 
-use std::io::Write;
+use std::time::Duration;
 
 use nix::libc;
 
+use super::cleanup::remove_files;
+use super::stdio::write_stderr;
 use crate::error::ExitCode;
 
-/// Writes `message` to stderr and ends the process with `code`. It allocates nothing and runs no destructor.
-pub(super) fn abort_with(message: &'static str, code: i32) -> ! {
-    // SAFETY: the message is static; `write` and `_exit` change nothing else of this process.
-    unsafe {
-        libc::write(libc::STDERR_FILENO, message.as_ptr().cast(), message.len());
-        libc::_exit(code)
-    }
+/// Removes the files for the program, writes `message` to stderr if that does not block, and ends the process with `code`. It
+/// allocates nothing and runs no destructor.
+pub(super) fn abort_with(message: &str, code: i32) -> ! {
+    remove_files();
+    write_stderr(message.as_bytes(), Duration::ZERO);
+    // SAFETY: it only ends the process.
+    unsafe { libc::_exit(code) }
 }
 
 /// Reports the location of a panic and ends the process with 125. The panic's own message is left out because it may
@@ -27,7 +26,6 @@ pub fn install_panic_hook() {
         let text = format!(
             "vault-exec: internal error at {location} (this is a bug); the program was not started\nhint: please report it\n"
         );
-        let _ = std::io::stderr().write_all(text.as_bytes());
-        abort_with("", ExitCode::Failed as i32);
+        abort_with(&text, ExitCode::Failed as i32);
     }));
 }

@@ -5,10 +5,26 @@
 use std::ffi::c_int;
 
 use nix::libc;
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction};
+use nix::unistd::getpid;
 
+use super::cleanup::remove_files;
 use super::panic::abort_with;
 use crate::output_format::OutputFormat;
+
+/// Signals that end a process by default, are not caught, and can come from outside.
+const OTHER_FATAL_SIGNALS: [Signal; 10] = [
+    Signal::SIGABRT,
+    Signal::SIGALRM,
+    Signal::SIGIO,
+    Signal::SIGPROF,
+    Signal::SIGPWR,
+    Signal::SIGQUIT,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGVTALRM,
+    Signal::SIGXCPU,
+];
 
 /// Makes a write fail with an error, instead of ending the process, if the peer has closed the connection (`SIGPIPE`) or
 /// the limit on file sizes is reached (`SIGXFSZ`).
@@ -30,6 +46,15 @@ pub fn install_handlers(format: OutputFormat) {
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
         if !is_ignored(signal) {
             set(signal, SigHandler::Handler(handler), SaFlags::SA_RESTART);
+        }
+    }
+}
+
+/// Has the other signals that end a process remove the files for the program first. They do not end PID 1.
+pub fn install_cleanup_handlers() {
+    if getpid().as_raw() != 1 {
+        for signal in OTHER_FATAL_SIGNALS.into_iter().filter(|signal| !is_ignored(*signal)) {
+            set(signal, SigHandler::Handler(cleanup_handler), SaFlags::SA_RESETHAND);
         }
     }
 }
@@ -56,6 +81,12 @@ fn is_ignored(signal: Signal) -> bool {
 }
 
 extern "C" fn noop(_: c_int) {}
+
+/// The signal is blocked until the handler returns, and then ends the process.
+extern "C" fn cleanup_handler(signal: c_int) {
+    remove_files();
+    let _ = Signal::try_from(signal).map(raise);
+}
 
 extern "C" fn exit_handler<const JSON: bool>(signal: c_int) {
     macro_rules! message {

@@ -9,7 +9,10 @@ use nix::errno::Errno;
 use rustls::{AlertDescription, CertificateError};
 
 use crate::error::{Diagnostic, RAISE_NOFILE_HINT};
+use crate::escape::truncate;
+use crate::vault::http::key_type::{SUPPORTED_KEYS, unsupported_algorithm};
 use crate::vault::http::limit::MAX_RESPONSE_BYTES;
+use crate::vault::quote::HIDDEN;
 
 /// Why an exchange returned no response.
 #[derive(Debug)]
@@ -28,10 +31,10 @@ pub(super) enum TransportError {
     Alert(AlertDescription),
     /// The server and rustls have no protocol version or cipher suite in common.
     Handshake,
-    /// The proxy answered 407.
-    ProxyAuth,
-    /// The proxy answered `CONNECT` with another status.
-    ProxyRefused(StatusCode),
+    /// The proxy of this option or variable answered 407.
+    ProxyAuth(String),
+    /// It answered `CONNECT` with another status.
+    ProxyRefused(StatusCode, String),
     /// The connection to the proxy failed.
     Proxy(Box<TransportError>),
     /// The server does not speak TLS.
@@ -63,7 +66,7 @@ impl TransportError {
     pub(super) fn is_transient(&self) -> bool {
         match self {
             Self::Dns(_) | Self::Connection(_) | Self::Incomplete | Self::Timeout => true,
-            Self::ProxyRefused(status) => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
+            Self::ProxyRefused(status, _) => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
             Self::Proxy(error) | Self::AfterRedirect(_, error) => error.is_transient(),
             _ => false,
         }
@@ -72,14 +75,14 @@ impl TransportError {
     /// The same error, on a connection to the proxy.
     pub(super) fn of_proxy(self) -> Self {
         match self {
-            Self::ProxyAuth | Self::ProxyRefused(_) => self,
+            Self::ProxyAuth(_) | Self::ProxyRefused(..) => self,
             error => Self::Proxy(Box::new(error)),
         }
     }
 
     /// The message, and the hint if there is a remedy.
     pub(super) fn describe(&self, sources: Sources) -> (String, Option<String>) {
-        let (address, proxy) = sources;
+        let (address, _) = sources;
         match self {
             Self::Dns(reason) | Self::Connection(reason) => (reason.clone(), None),
             Self::Incomplete => ("the connection was closed before the response was complete".into(), None),
@@ -89,14 +92,14 @@ impl TransportError {
                 hinted(format!("the server rejected the TLS handshake ({alert:?})"), alert_hint(*alert))
             }
             Self::Handshake => hinted("the TLS handshake failed", TLS_HINT),
-            Self::ProxyAuth => hinted(
+            Self::ProxyAuth(proxy) => hinted(
                 "proxy authentication required (407)",
                 format!(
                     "put the user name and password into the proxy's address, http://user:password@host:port, \
                     which is from {proxy}"
                 ),
             ),
-            Self::ProxyRefused(status) => hinted(
+            Self::ProxyRefused(status, proxy) => hinted(
                 format!("the proxy refused the connection to the server ({})", status.as_u16()),
                 format!("allow the server's address in the proxy, or connect without it; the proxy is from {proxy}"),
             ),
@@ -114,6 +117,10 @@ impl TransportError {
             ),
             Self::Redirect(target, reason) => {
                 hinted(format!("redirected to {target}, but {reason}"), "give the address of the active server")
+            }
+            // The error may name the host.
+            Self::AfterRedirect(target, _) if target == HIDDEN => {
+                (format!("redirected to {target}, which cannot be reached"), None)
             }
             Self::AfterRedirect(target, error) => {
                 let (message, hint) = error.describe(sources);
@@ -170,8 +177,19 @@ fn describe_certificate(error: &CertificateError, source: &str) -> (String, Opti
         CertificateError::NotValidForNameContext { expected, presented } => {
             let names: Vec<_> = presented.iter().map(|name| bare_name(name)).collect();
             let names = if names.is_empty() { "no name".into() } else { names.join(", ") };
+            let names = truncate(&names);
             hinted(format!("the server's certificate is for {names}, not for {}", expected.to_str()), name_hint)
         }
+        CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { public_key_algorithm_id: id, .. }
+        | CertificateError::UnsupportedSignatureAlgorithmContext { signature_algorithm_id: id, .. } => {
+            let kind = unsupported_algorithm(id).map_or(String::new(), |kind| format!(": {kind}"));
+            hinted(format!("a signature of the server's certificate is not supported{kind}"), SUPPORTED_KEYS)
+        }
+        CertificateError::BadSignature => hinted(
+            "a signature of the server's certificate is not valid, or made with RSA of less than 2048 bits",
+            "an authority of the same name may have another key: give its current certificate with --ca-cert or \
+             VAULT_CACERT",
+        ),
         // A certificate made by `openssl req -x509`. Other clients accept it if it is trusted; rustls never does, and has
         // no variant for it.
         CertificateError::Other(other) if other.0.to_string() == "CaUsedAsEndEntity" => hinted(

@@ -8,7 +8,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::config::{Credential, CredentialSource, Login, LoginMethod};
+use crate::config::{self, Credential, CredentialSource, Incomplete, Login, LoginMethod};
 use crate::credential_file;
 use crate::error::CliError;
 use crate::secret::Secret;
@@ -18,9 +18,6 @@ use crate::vault::report::TokenInfo;
 use crate::vault::response::{Missing, Response};
 use crate::vault::token::{LoginToken, Token};
 use crate::vault::{request, wrapping};
-
-/// The limit of the revocation if the deadline is over: a token that stays valid is worse than a second.
-const REVOKE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Finds a token or logs in; `None` if an agent adds its own. `namespace` is the one of the secrets.
 ///
@@ -32,8 +29,9 @@ pub(super) async fn obtain_token(
     namespace: Option<&str>,
 ) -> anyhow::Result<Option<Token>> {
     match credential {
-        Credential::Token { token, token_helper_path, wrapped } => {
-            let Some((secret, source)) = given_token(client, token.as_ref(), token_helper_path.as_deref())? else {
+        Credential::Token { token, token_helper_path, incomplete, wrapped, wrapped_by } => {
+            let given = given_token(client, token.as_ref(), token_helper_path.as_deref(), incomplete.as_ref());
+            let Some((secret, source)) = given? else {
                 return Ok(None);
             };
             let token = Token::given(secret, &source)?;
@@ -41,9 +39,7 @@ pub(super) async fn obtain_token(
             if !wrapped {
                 return Ok(Some(token));
             }
-            client.used.borrow_mut().push(token.secret);
-            let session = client.session(Some(&token.header), namespace);
-            let unwrapped = wrapping::unwrap_token(&session).await;
+            let unwrapped = wrapping::unwrap_token(client, token, namespace, wrapped_by.as_deref()).await;
             let token = unwrapped.and_then(|secret| Token::given(secret, "the wrapped token"));
             token.map(Some).with_context(|| format!("unwrap the token ({source})"))
         }
@@ -58,6 +54,7 @@ fn given_token(
     client: &Client<'_>,
     token: Option<&CredentialSource>,
     token_helper_path: Option<&str>,
+    incomplete: Option<&Incomplete>,
 ) -> anyhow::Result<Option<(Secret, String)>> {
     let deadline = client.retry.deadline;
     if let Some(token) = token {
@@ -75,10 +72,14 @@ fn given_token(
         client.logger.info(format_args!("no token: the agent adds its own"));
         return Ok(None);
     }
+    if let Some(Incomplete { source, missing }) = incomplete {
+        return Err(CliError::from(config::Error::Requires { source: source.clone(), what: missing }).into());
+    }
     Err(CliError::new(format!("no token: VAULT_TOKEN is not set, --token-file is not given and {reason}"))
-        .hint(
-            "set VAULT_TOKEN, give a --token-file, choose an --auth method, or log in with `bao login` or `vault login`",
-        )
+        .hint(format_args!(
+            "set VAULT_TOKEN, give a --token-file, choose an --auth method, or log in with `{} login`",
+            client.address.cli()
+        ))
         .into())
 }
 
@@ -118,6 +119,10 @@ fn rejected(client: &Client<'_>, login: &Login, response: &Response<IgnoredAny>)
         return response.unexpected(client.address);
     }
     let hint = match &login.method {
+        LoginMethod::AppRole { secret_id: None, .. } => {
+            "no secret_id is given, which most roles require: VAULT_SECRET_ID, --secret-id-file or \
+             VAULT_SECRET_ID_FILE; otherwise check the role_id"
+        }
         LoginMethod::AppRole { .. } => {
             "check role_id and secret_id: one that was used up or has expired is rejected like a wrong one"
         }
@@ -128,7 +133,12 @@ fn rejected(client: &Client<'_>, login: &Login, response: &Response<IgnoredAny>)
         LoginMethod::Password { .. } => "check the user name and the password",
         LoginMethod::Cert { .. } => "check that a role trusts the CA of --client-cert, and --role if it is given",
     };
-    let error = CliError::new(format!("the server rejected the credential ({status})"));
+    let lost = if response.may_have_acted_before && matches!(login.method, LoginMethod::AppRole { .. }) {
+        "; an earlier attempt, whose response was lost, may have used up the secret_id"
+    } else {
+        ""
+    };
+    let error = CliError::new(format!("the server rejected the credential ({status}){lost}"));
     let error = error.with_server_reason(response.reason());
     if response.status == StatusCode::FORBIDDEN {
         // A server that does not tell unauthenticated clients what is mounted answers 403, and so do a few methods.
@@ -157,13 +167,14 @@ pub(super) async fn lookup_self(session: &Session<'_>) -> Option<TokenInfo> {
     let limit = session.client.retry.request_timeout();
     let response = session.send_once(limit, request::lookup_self()).await.ok()?;
     let Data { ttl, policies } = response.body.data?;
+    let policies = policies.iter().map(|policy| session.quote(policy)).collect();
     Some(TokenInfo { ttl: (ttl > 0).then(|| Duration::from_secs(ttl)), policies })
 }
 
 /// Revokes the token of a login, in one attempt. A failure is a warning.
 pub(super) async fn revoke(client: &Client<'_>, token: &Token, login: &LoginToken) {
     let session = client.session(Some(&token.header), login.namespace.as_deref());
-    let limit = client.retry.request_timeout().max(REVOKE_TIMEOUT);
+    let limit = client.retry.request_timeout();
     let request = request::write("auth/token/revoke-self", &[]);
     let reason = match session.send_once::<IgnoredAny>(limit, request).await {
         Ok(response) if response.status.is_success() => {

@@ -6,6 +6,7 @@ mod github;
 mod http;
 mod login;
 mod login_request;
+mod quote;
 mod read;
 mod read_error;
 pub mod report;
@@ -16,6 +17,7 @@ mod server_reason;
 mod token;
 mod wrapping;
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use anyhow::{Error, Result};
@@ -50,8 +52,6 @@ pub struct FetchOptions<'a> {
     pub secret_requests: &'a [SecretRequest],
     /// The type of their engines.
     pub kv: KvVersion,
-    /// How many leading segments of a path are its mount, if that was given.
-    pub mount_depth: Option<usize>,
     /// Whether to revoke the token of a login if no secret has a lease.
     pub revoke: bool,
 }
@@ -84,7 +84,7 @@ pub fn fetch(
     let runtime = runtime.enable_all().max_io_events_per_tick(4 * MAX_CONCURRENT_READS).build();
     let runtime = runtime.map_err(|error| CliError::file_error("start the network runtime", &error))?;
     let connection = options.connection;
-    let client = Client::new(connection, RetryPolicy::new(deadline, connection.max_attempts), logger)?;
+    let client = Client::new(connection, RetryPolicy::new(deadline, connection), logger)?;
     report.trust = Some(client.transport.trust.clone());
     runtime.block_on(fetch_with(&client, options, diagnostics, report))
 }
@@ -120,7 +120,7 @@ async fn fetch_with(
     }
     let token_secret = token.as_ref().map(|token| &token.secret);
     let errors = errors.into_iter().map(|error| with_server_reason(error, client, token_secret, &secrets));
-    report_all(errors.collect(), client.logger, diagnostics)?;
+    report_all(errors.collect(), client, diagnostics)?;
     for (secret, lease) in secrets.iter().filter_map(|secret| secret.lease_duration.map(|lease| (secret, lease))) {
         let ttl = token.as_ref().map_or(lease, |token| token.effective_ttl(lease));
         let ttl = humantime::format_duration(ttl);
@@ -134,7 +134,7 @@ async fn read_all(session: &Session<'_>, options: &FetchOptions<'_>, mode: Mode)
     let reader = &Reader {
         session,
         kv: options.kv,
-        mount_depth: options.mount_depth,
+        mounts: RefCell::default(),
         policy_prefix: options.credential.policy_prefix(options.connection.namespace.as_deref()),
     };
     let reads = options.secret_requests.iter().enumerate();
@@ -171,14 +171,14 @@ async fn read_all(session: &Session<'_>, options: &FetchOptions<'_>, mode: Mode)
 fn with_server_reason(mut error: Error, client: &Client, token: Option<&Secret>, secrets: &[KvSecret]) -> Error {
     if let Some(error) = error.downcast_mut::<CliError>() {
         let used = client.used.borrow();
-        let values = secrets.iter().flat_map(|secret| &secret.data).filter_map(|(_, value)| value.as_ref());
+        let values = secrets.iter().flat_map(|secret| &secret.data).filter_map(|(_, value)| value.as_deref());
         error.show_server_reason(|reason| server_reason::printable(reason, used.iter().chain(token).chain(values)));
     }
     error
 }
 
 /// Reports every error: to the logger, but for the last one of a start, which is returned.
-fn report_all(errors: Vec<Error>, logger: &Logger, diagnostics: &mut Diagnostics) -> Result<()> {
+fn report_all(errors: Vec<Error>, client: &Client, diagnostics: &mut Diagnostics) -> Result<()> {
     let mut errors = errors.into_iter().peekable();
     while let Some(error) = errors.next() {
         if diagnostics.mode == Mode::Check || errors.peek().is_none() {
@@ -189,7 +189,7 @@ fn report_all(errors: Vec<Error>, logger: &Logger, diagnostics: &mut Diagnostics
             if let Some(hint) = diagnostic.hint.as_mut().filter(|hint| hint.contains('\n')) {
                 hint.push('\n');
             }
-            logger.error(&diagnostic);
+            client.logger.error(&diagnostic, client.retry.deadline);
         }
     }
     Ok(())

@@ -1,22 +1,32 @@
 //! `[net]` Reads one path, whatever the type and the mount of its engine.
 
-use http::StatusCode;
-use serde::Deserialize;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
-use crate::config::{KvVersion, OutsideLoginNamespace, SecretPath, SecretRequest};
+use http::StatusCode;
+use percent_encoding::percent_decode_str;
+use serde::Deserialize;
+use tokio::sync::Mutex;
+
+use crate::config::{KvVersion, OutsideLoginNamespace, SecretRequest};
 use crate::error::CliError;
 use crate::kv::KvSecret;
+use crate::secret_path::SecretPath;
 use crate::vault::client::Session;
 use crate::vault::read_error::{Absence, Denial, ReadError};
 use crate::vault::request;
-use crate::vault::response::{Fields, Missing, Response};
+use crate::vault::response::{Fields, Missing, Response, if_fitting};
+
+/// See [`require_permitted`].
+const RESERVED_SEGMENTS: [&str; 4] = ["auth", "sys", "identity", "cubbyhole"];
 
 /// Reads paths with one token.
 pub(super) struct Reader<'a> {
+    /// By the first segment of their paths. While a mount is looked up, other paths of that segment wait for it.
+    pub(super) mounts: RefCell<BTreeMap<String, Rc<Mutex<KnownMounts>>>>,
     pub(super) session: &'a Session<'a>,
     pub(super) kv: KvVersion,
-    /// How many leading segments of a path are its mount, if that was given.
-    pub(super) mount_depth: Option<usize>,
     /// See [`Credential::policy_prefix`](crate::config::Credential::policy_prefix).
     pub(super) policy_prefix: Result<String, OutsideLoginNamespace>,
 }
@@ -29,8 +39,12 @@ enum Reply {
     Unexpected(CliError),
 }
 
+/// The mounts that were looked up, by their paths.
+type KnownMounts = Vec<(String, Mount)>;
+
 /// What the server answers for the mount of a path.
-enum Mount {
+#[derive(Clone)]
+pub(super) enum Mount {
     /// KV v2, and the number of segments of the mount.
     Kv2(usize),
     /// KV v1 or any other engine, by its type.
@@ -43,11 +57,12 @@ enum Mount {
 #[derive(Default, Deserialize)]
 struct Kv2 {
     data: Option<Fields>,
-    metadata: Metadata,
+    #[serde(default, deserialize_with = "if_fitting")]
+    metadata: Option<Metadata>,
 }
 
 /// The version that was read. A secret of KV v1 can have the same form, but then has a lease duration as well.
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 struct Metadata {
     version: u64,
     #[serde(default)]
@@ -59,17 +74,15 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// If it is denied, unreachable, or absent without being optional.
-    pub(super) async fn read(
-        &self,
-        SecretRequest { path, optional }: &SecretRequest,
-    ) -> Result<Option<KvSecret>, CliError> {
-        let mount_depth = self.mount_depth.unwrap_or(1);
+    pub(super) async fn read(&self, request: &SecretRequest) -> Result<Option<KvSecret>, CliError> {
+        let SecretRequest { path, optional, .. } = request;
+        let mount_depth = path.mount_depth();
         let (reply, mount_unknown) = match self.kv {
-            KvVersion::V1 => (self.read_logical(path).await?, false),
-            KvVersion::V2 => (self.read_kv2(path, mount_depth).await?, false),
-            KvVersion::Auto => self.detect(path, mount_depth).await?,
+            KvVersion::V1 => (self.require_kv(path, self.read_logical(request).await?).await?, false),
+            KvVersion::V2 => (self.require_kv(path, self.read_kv2(request, mount_depth).await?).await?, false),
+            KvVersion::Auto => self.detect(request, mount_depth).await?,
         };
-        let error = ReadError { path, kv: self.kv, mount_unknown, mount_depth: self.mount_depth };
+        let error = ReadError { path, kv: self.kv, mount_unknown, cli: self.session.client.address.cli() };
         match reply {
             Reply::Found(secret) => {
                 let version = secret.version.map_or(String::new(), |version| format!(" version {version}"));
@@ -91,52 +104,83 @@ impl Reader<'_> {
 
     /// Asks for KV v2 and, if that returns no secret, for the mount. Also returns whether the reply is a guess because
     /// the server does not tell the mount.
-    async fn detect(&self, path: &SecretPath, mount_depth: usize) -> Result<(Reply, bool), CliError> {
-        let first = self.read_kv2(path, mount_depth).await?;
+    async fn detect(&self, request: &SecretRequest, mount_depth: usize) -> Result<(Reply, bool), CliError> {
+        let path = &request.path;
+        let first = self.read_kv2(request, mount_depth).await?;
         if let Reply::Found(_) | Reply::Absent(Absence::Deleted(_) | Absence::Destroyed(_) | Absence::Namespace) = first
         {
             return Ok((first, false));
         }
-        let reply = match self.lookup_mount(path).await? {
+        let reply = match self.mount(path).await? {
             Mount::Kv2(depth) if depth == mount_depth => first,
-            Mount::Kv2(depth) => self.read_kv2(path, depth).await?,
+            Mount::Kv2(depth) => self.read_kv2(request, depth).await?,
             Mount::Logical(engine) if path.version.is_some() => return Err(ReadError::no_versions(&engine)),
-            Mount::Logical(_) => self.read_logical(path).await?,
+            Mount::Logical(_) => self.read_logical(request).await?,
             Mount::Unknown => return Ok((first, true)),
         };
         Ok((reply, false))
     }
 
-    async fn read_kv2(&self, path: &SecretPath, mount_depth: usize) -> Result<Reply, CliError> {
+    /// Has the mount confirm an absence that may only mean that the engine has another version than `--kv`.
+    async fn require_kv(&self, path: &SecretPath, reply: Reply) -> Result<Reply, CliError> {
+        let Reply::Absent(Absence::Secret) = reply else { return Ok(reply) };
+        match (self.kv, self.mount(path).await?) {
+            (KvVersion::V1, Mount::Kv2(_)) => Err(ReadError::wrong_kv("2")),
+            (KvVersion::V2, Mount::Logical(_)) => Err(ReadError::wrong_kv("1, or another engine")),
+            _ => Ok(reply),
+        }
+    }
+
+    async fn read_kv2(&self, request: &SecretRequest, mount_depth: usize) -> Result<Reply, CliError> {
+        let path = &request.path;
         let Some((mount, secret)) = path.split_kv2(mount_depth) else { return Ok(Reply::Absent(Absence::Secret)) };
+        require_permitted(request, &mount)?;
         let policy_path = format!("{mount}/data/{secret}");
         let mut response: Response<Kv2> = self.session.send(request::read_kv2(mount, secret, path.version)).await?;
         let data = response.body.data.take().filter(|_| response.body.lease_duration == 0);
         Ok(match (response.status, data) {
-            (StatusCode::OK, Some(Kv2 { data: Some(data), metadata })) => Reply::Found(KvSecret {
-                path: path.api_path(),
+            (_, Some(Kv2 { metadata: Some(Metadata { version, .. }), .. }))
+                if path.version.unwrap_or(version) != version =>
+            {
+                return Err(ReadError::other_version(version));
+            }
+            (StatusCode::OK, Some(Kv2 { data: Some(data), metadata: Some(metadata) })) => Reply::Found(KvSecret {
+                path: path.clone(),
                 version: Some(metadata.version),
                 data: data.0,
                 lease_duration: None,
             }),
-            (StatusCode::NOT_FOUND, Some(Kv2 { data: None, metadata })) => Reply::Absent(if metadata.destroyed {
-                Absence::Destroyed(metadata.version)
-            } else {
-                Absence::Deleted(metadata.version)
-            }),
+            (StatusCode::NOT_FOUND, Some(Kv2 { data: None, metadata: Some(metadata) })) => {
+                Reply::Absent(if metadata.destroyed {
+                    Absence::Destroyed(metadata.version)
+                } else {
+                    Absence::Deleted(metadata.version)
+                })
+            }
             _ => self.classify(&response, policy_path),
         })
     }
 
     /// KV v1, `cubbyhole`, `database/creds/app` and the like.
-    async fn read_logical(&self, path: &SecretPath) -> Result<Reply, CliError> {
+    async fn read_logical(&self, request: &SecretRequest) -> Result<Reply, CliError> {
+        let path = &request.path;
+        require_permitted(request, &path.api_path())?;
         let mut response: Response<Fields> = self.session.send(request::read(&path.api_path())).await?;
-        let (path, lease_duration) = (path.api_path(), response.lease());
+        let lease_duration = response.lease();
         Ok(match (response.status, response.body.data.take()) {
-            (StatusCode::OK, Some(Fields(data))) => {
-                Reply::Found(KvSecret { path, version: None, data, lease_duration })
+            // The API path of a secret in KV v2. One of KV v1 with these keys has a lease duration.
+            (StatusCode::OK, Some(Fields(data)))
+                if self.kv == KvVersion::V1
+                    && response.body.lease_duration == 0
+                    && ["data", "metadata"].iter().all(|name| data.iter().any(|(key, _)| key == name)) =>
+            {
+                return Err(ReadError::wrong_kv("2"));
             }
-            _ => self.classify(&response, path),
+            (StatusCode::OK, Some(Fields(data))) => {
+                Reply::Found(KvSecret { path: path.clone(), version: None, data, lease_duration })
+            }
+            _ if response.is_of_kv2_mount() => return Err(ReadError::wrong_kv("2")),
+            _ => self.classify(&response, path.api_path()),
         })
     }
 
@@ -157,13 +201,32 @@ impl Reader<'_> {
         }
     }
 
-    /// The request with which the Vault CLI tells KV v1 from v2. The server denies it if no policy of the token names
-    /// anything in the mount, and if the mount does not exist.
-    async fn lookup_mount(&self, path: &SecretPath) -> Result<Mount, CliError> {
+    /// Looks a mount up once for all paths in it. One that the server does not tell is looked up once for each directory.
+    async fn mount(&self, path: &SecretPath) -> Result<Mount, CliError> {
+        let (text, parent) = (path.api_path(), path.parent());
+        let first = text.split('/').next().unwrap_or_default().to_owned();
+        let mounts = Rc::clone(self.mounts.borrow_mut().entry(first).or_default());
+        let mut mounts = mounts.lock().await;
+        let is_of_path = |(of, mount): &&(String, Mount)| match mount {
+            Mount::Unknown => *of == parent,
+            _ => text.starts_with(of),
+        };
+        if let Some((_, mount)) = mounts.iter().find(is_of_path) {
+            return Ok(mount.clone());
+        }
+        let (of, mount) = self.lookup_mount(path).await?.unwrap_or((parent, Mount::Unknown));
+        mounts.push((of, mount.clone()));
+        Ok(mount)
+    }
+
+    /// The request with which the Vault CLI tells KV v1 from v2. Returns the path of the mount, with a slash at its end. The
+    /// server denies it if no policy of the token names anything in the mount, and if the mount does not exist.
+    async fn lookup_mount(&self, path: &SecretPath) -> Result<Option<(String, Mount)>, CliError> {
         #[derive(Default, Deserialize)]
         struct Info {
             path: String,
             r#type: String,
+            #[serde(default, deserialize_with = "if_fitting")]
             options: Option<Options>,
         }
         #[derive(Deserialize)]
@@ -172,12 +235,31 @@ impl Reader<'_> {
         }
         let response: Response<Info> =
             self.session.send(request::read(&format!("sys/internal/ui/mounts/{path}"))).await?;
-        let Some(info) = response.body.data else { return Ok(Mount::Unknown) };
-        self.session.client.logger.info(format_args!("{path} is in {} of type {}", info.path, info.r#type));
+        let Some(info) = response.body.data else { return Ok(None) };
+        let [mount_path, engine] = [&info.path, &info.r#type].map(|text| self.session.quote(text));
+        self.session.client.logger.info(format_args!("{path} is in {mount_path} of type {engine}"));
         let version = info.options.and_then(|options| options.version);
-        Ok(match (info.r#type.as_str(), version.as_deref()) {
+        let mount = match (info.r#type.as_str(), version.as_deref()) {
             ("kv", Some("2")) => Mount::Kv2(info.path.trim_matches('/').split('/').count()),
-            _ => Mount::Logical(info.r#type),
-        })
+            _ => Mount::Logical(engine),
+        };
+        Ok(Some((info.path, mount)))
+    }
+}
+
+/// Refuses a request that a discovered project file chose if `path`, its API path up to the `data/` of KV v2, may belong to
+/// something else than secrets: tokens, identities, the server's configuration. Namespaces can precede such a segment. It
+/// is compared decoded, for a proxy that decodes what the server would not.
+fn require_permitted(request: &SecretRequest, path: &str) -> Result<(), CliError> {
+    let decoded = percent_decode_str(path).decode_utf8_lossy();
+    let reserved = decoded.split(['/', '\\']).find(|segment| RESERVED_SEGMENTS.contains(segment));
+    match reserved {
+        Some(segment) if request.discovered => {
+            let reason =
+                format!("`{segment}` is refused in a path or mount of a project file that --config did not name");
+            Err(CliError::new(reason)
+                .hint("if you trust the file, name it with --config; otherwise give --path yourself"))
+        }
+        _ => Ok(()),
     }
 }

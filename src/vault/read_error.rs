@@ -3,9 +3,11 @@
 use http::StatusCode;
 use serde::de::IgnoredAny;
 
-use crate::config::{KvVersion, OutsideLoginNamespace, SecretPath};
+use crate::config::{KvVersion, OutsideLoginNamespace};
 use crate::error::CliError;
+use crate::escape::is_pastable;
 use crate::secret::Secret;
+use crate::secret_path::SecretPath;
 use crate::vault::client::Session;
 use crate::vault::request;
 
@@ -15,8 +17,8 @@ pub(super) struct ReadError<'a> {
     pub(super) kv: KvVersion,
     /// Whether the form of the request is a guess, because the server does not tell the mount.
     pub(super) mount_unknown: bool,
-    /// How many leading segments of the path are its mount, if that was given.
-    pub(super) mount_depth: Option<usize>,
+    /// See [`Address::cli`](crate::config::Address::cli).
+    pub(super) cli: &'static str,
 }
 
 /// What the server answered with 403.
@@ -45,6 +47,8 @@ pub(super) enum Absence {
     Namespace,
 }
 
+const UNPASTABLE_POLICY_HINT: &str = "a policy of the token must allow to read this path";
+
 const MOUNT_UNKNOWN_HINT: &str = "check --kv and --mount: the server did not report the engine of this path";
 
 impl ReadError<'_> {
@@ -53,28 +57,45 @@ impl ReadError<'_> {
         let kv_hint = if self.kv == KvVersion::Auto { "" } else { "; --kv auto detects the engine" };
         let (message, hint) = match (absence, path.version) {
             (Absence::Secret, _) if self.mount_unknown => ("no such secret".into(), MOUNT_UNKNOWN_HINT.into()),
-            (Absence::Secret, Some(version)) => (
-                format!("version {version} does not exist"),
-                format!("`bao kv metadata get {path}` lists the versions{kv_hint}"),
-            ),
-            (Absence::Secret, None) => (
-                "no such secret".into(),
-                format!(
-                    "`bao kv list {}` lists the secrets; --optional-path allows it to be missing{kv_hint}",
-                    path.parent()
-                ),
-            ),
-            (Absence::Deleted(version), _) => (
-                format!("version {version} is deleted"),
-                format!("`bao kv undelete -versions={version} {path}` restores it; @N pins another version"),
-            ),
+            (Absence::Secret, Some(version)) => {
+                let hint = self.command("metadata get", &path.api_path(), " lists the versions", "pin another version");
+                (format!("version {version} does not exist"), hint + kv_hint)
+            }
+            (Absence::Secret, None) => {
+                let hint = self.command("list", &path.parent(), " lists the secrets", "check the path");
+                ("no such secret".into(), format!("{hint}; --optional-path allows it to be missing{kv_hint}"))
+            }
+            (Absence::Deleted(version), _) => {
+                let undelete = format!("undelete -versions={version}");
+                let hint = self.command(&undelete, &path.api_path(), " restores it", "restore it");
+                (format!("version {version} is deleted"), hint + "; @N pins another version")
+            }
             (Absence::Destroyed(version), _) => {
                 (format!("version {version} is destroyed"), "write a new version, or pin another one with @N".into())
             }
-            (Absence::Mount, _) => ("nothing is mounted there".into(), "`bao secrets list` lists the mounts".into()),
+            (Absence::Mount, _) => {
+                ("nothing is mounted there".into(), format!("`{} secrets list` lists the mounts", self.cli))
+            }
             (Absence::Namespace, _) => ("no such namespace".into(), "check --namespace or VAULT_NAMESPACE".into()),
         };
         CliError::new(message).hint(hint)
+    }
+
+    /// A command of the CLI and what it does; `otherwise` if the path may be more than a path to a shell.
+    fn command(&self, subcommand: &str, path: &str, effect: &str, otherwise: &str) -> String {
+        if is_pastable(path) { format!("`{} kv {subcommand} {path}`{effect}", self.cli) } else { otherwise.to_owned() }
+    }
+
+    /// The engine is not of the version that `--kv` gives.
+    pub(super) fn wrong_kv(found: &str) -> CliError {
+        CliError::new(format!("the mount is KV version {found}, which is not that of --kv"))
+            .hint("leave --kv out, so that it is detected, or give the other version")
+    }
+
+    /// Another version was returned than the pinned one.
+    pub(super) fn other_version(found: u64) -> CliError {
+        CliError::new(format!("the server returned version {found} instead of the pinned one"))
+            .hint("check the proxies and agents between vault-exec and the server, which may have a cache")
     }
 
     /// A version is pinned, but the engine of this type has none.
@@ -86,7 +107,7 @@ impl ReadError<'_> {
     /// Nothing is mounted where the mount was expected, and the server did not report the mount.
     pub(super) fn mount_not_found(&self, policy_prefix: &PolicyPrefix) -> CliError {
         let error = CliError::new("the mount does not exist, or the token lacks the permission (403)");
-        let lists = "`bao secrets list` lists the mounts";
+        let lists = format!("`{} secrets list` lists the mounts", self.cli);
         match policy_prefix {
             Ok(prefix) => error.hint(format!("{lists}; if it exists, {}", self.possible_policies(prefix, 1))),
             Err(_) => error.hint(lists),
@@ -122,7 +143,10 @@ impl ReadError<'_> {
                 let policy = if self.mount_unknown {
                     self.possible_policies(prefix, 0)
                 } else {
-                    format!("a policy of the token must contain\n\n{}", stanza(prefix, &policy_path))
+                    match stanza(prefix, &policy_path) {
+                        Some(stanza) => format!("a policy of the token must contain\n\n{stanza}"),
+                        None => UNPASTABLE_POLICY_HINT.into(),
+                    }
                 };
                 if may_be_invalid {
                     CliError::new(
@@ -141,7 +165,7 @@ impl ReadError<'_> {
     /// One stanza for each form that the path may have in a policy, but for the first `excluded` mounts. Nothing follows
     /// the last one, so that each can be copied as it stands.
     fn possible_policies(&self, prefix: &str, excluded: usize) -> String {
-        let depths = self.mount_depth.map_or(1..self.path.segment_count(), |depth| depth..depth + 1);
+        let depths = self.path.possible_mount_depths();
         let kv2 = depths.skip(excluded).filter_map(|depth| self.path.split_kv2(depth));
         let mut forms: Vec<_> =
             kv2.map(|(mount, secret)| (format!("KV v2 at {mount}/"), format!("{mount}/data/{secret}"))).collect();
@@ -149,8 +173,10 @@ impl ReadError<'_> {
         if !forms.iter().any(|(_, form)| *form == path) {
             forms.push(("KV v1 or another engine".into(), path));
         }
-        let stanzas = forms.iter().map(|(engine, path)| format!("\n\n# {engine}\n{}", stanza(prefix, path)));
-        let stanzas: String = stanzas.collect();
+        let stanzas = forms.iter().map(|(engine, path)| Some(format!("\n\n# {engine}\n{}", stanza(prefix, path)?)));
+        let Some(stanzas) = stanzas.collect::<Option<String>>() else {
+            return format!("{UNPASTABLE_POLICY_HINT}; {MOUNT_UNKNOWN_HINT}");
+        };
         format!(
             "a policy of the token must contain the stanza for the engine of this path; \
              the server did not report it, so check --kv and --mount{stanzas}"
@@ -158,9 +184,10 @@ impl ReadError<'_> {
     }
 }
 
-/// As it is pasted into a policy.
-fn stanza(prefix: &str, path: &str) -> String {
-    format!("path \"{prefix}{path}\" {{\n  capabilities = [\"read\"]\n}}")
+/// As it is pasted into a policy; `None` if HCL may interpret the path.
+fn stanza(prefix: &str, path: &str) -> Option<String> {
+    let path = format!("{prefix}{path}");
+    is_pastable(&path).then(|| format!("path \"{path}\" {{\n  capabilities = [\"read\"]\n}}"))
 }
 
 /// Whether the token cannot even look itself up, which the `default` policy allows.

@@ -1,6 +1,7 @@
 //! `[net]` The responses of the API, each parsed once.
 
 use std::fmt;
+use std::rc::Rc;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -24,6 +25,8 @@ pub(super) struct Response<T> {
     pub(super) status: StatusCode,
     /// Empty unless the body is a JSON object with an envelope's fields.
     pub(super) body: Envelope<T>,
+    /// Whether the request was repeated, and the server may have acted on an earlier attempt.
+    pub(super) may_have_acted_before: bool,
     is_from_tls_port: bool,
 }
 
@@ -60,7 +63,7 @@ pub(super) struct Auth {
 
 /// Keys and values in the order they were sent; `None` is a JSON `null`. A map would silently lose one of two equal keys.
 #[derive(Default)]
-pub(super) struct Fields(pub(super) Vec<(String, Option<Secret>)>);
+pub(super) struct Fields(pub(super) Vec<(String, Option<Rc<Secret>>)>);
 
 /// What a path lacks on the server.
 #[derive(Clone, Copy)]
@@ -75,7 +78,8 @@ impl<T: Data> Response<T> {
         Self {
             status,
             // serde's errors quote what they reject, so none leaves this file.
-            body: serde_json::from_slice(text).unwrap_or_default(),
+            body: parse_object(text).unwrap_or_default(),
+            may_have_acted_before: false,
             is_from_tls_port: status == StatusCode::BAD_REQUEST
                 && text.starts_with(b"Client sent an HTTP request to an HTTPS server"),
         }
@@ -99,6 +103,11 @@ impl<T> Response<T> {
             return Some(Missing::Mount);
         }
         self.has_message("namespace not found").then_some(Missing::Namespace)
+    }
+
+    /// Whether a read without `data/` was answered by a mount of KV v2.
+    pub(super) fn is_of_kv2_mount(&self) -> bool {
+        self.has_message("Invalid path for a versioned K/V secrets engine")
     }
 
     /// Whether the server rejects the token itself. `OpenBao` does not tell.
@@ -141,9 +150,16 @@ impl<T> Response<T> {
 }
 
 /// A part of the body, or `None` if it has another form: the rest still tells whose response it is.
-fn if_fitting<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
+pub(super) fn if_fitting<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     let text = <&RawValue>::deserialize(deserializer)?.get();
-    Ok(serde_json::from_str(text).ok())
+    Ok(parse_object(text.as_bytes()))
+}
+
+/// Parses a struct from a JSON object only: serde's own code also takes an array for one, as the values of its fields.
+pub(super) fn parse_object<T: DeserializeOwned>(text: &[u8]) -> Option<T> {
+    if text.trim_ascii_start().starts_with(b"{") { serde_json::from_slice(text).ok() } else { None }
 }
 
 impl<'de> Deserialize<'de> for Fields {
@@ -158,8 +174,8 @@ impl<'de> Deserialize<'de> for Fields {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
                 let mut fields = Vec::new();
-                while let Some(field) = map.next_entry()? {
-                    fields.push(field);
+                while let Some((key, value)) = map.next_entry::<_, Option<_>>()? {
+                    fields.push((key, value.map(Rc::new)));
                 }
                 Ok(Fields(fields))
             }

@@ -71,13 +71,16 @@ fn decoded(text: &[u8]) -> Vec<Vec<u8>> {
         b'+' | b'/' => Some(*byte),
         _ => byte.is_ascii_alphanumeric().then_some(*byte),
     };
-    let mut encoded: Vec<u8> = forms[1].iter().filter_map(base64).collect();
-    // Completes the last group.
-    encoded.extend(b"AAA");
-    // The encoding of a secret begins anywhere in the text, and a byte begins at every fourth character of it.
-    for start in 0..4.min(encoded.len()) {
-        let rest = &encoded[start..];
-        forms.extend(STANDARD_NO_PAD.decode(&rest[..rest.len() / 4 * 4]));
+    // A `%` before Base64 is not always percent-encoding.
+    for joined in [forms[1].clone(), forms[3].clone()] {
+        let mut encoded: Vec<u8> = joined.iter().filter_map(base64).collect();
+        // Completes the last group.
+        encoded.extend(b"AAA");
+        // The encoding of a secret begins anywhere in the text, and a byte begins at every fourth character of it.
+        for start in 0..4.min(encoded.len()) {
+            let rest = &encoded[start..];
+            forms.extend(STANDARD_NO_PAD.decode(&rest[..rest.len() / 4 * 4]));
+        }
     }
     forms
 }

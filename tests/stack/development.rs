@@ -34,7 +34,7 @@ const ROLES: [&str; 6] = ["postgres", "redis", "minio", "backend", "airflow", "m
 const READY: [&str; 2] = ["running healthy", "exited 0"];
 
 /// Others use the machine, too.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 #[test]
 fn development_works_as_its_user_sees_it() {

@@ -271,7 +271,7 @@ impl Running {
     /// Waits until it wrote this.
     #[track_caller]
     pub(crate) fn wrote(&self, text: &str) -> &Self {
-        eventually(text, Duration::from_secs(60), || self.logs().contains(text));
+        eventually(text, Duration::from_mins(1), || self.logs().contains(text));
         self
     }
 

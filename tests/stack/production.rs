@@ -334,7 +334,7 @@ fn json(text: &str) -> Value {
 
 #[track_caller]
 fn eventually(what: &str, is_true: impl FnMut() -> bool) {
-    docker::eventually(what, Duration::from_secs(120), is_true);
+    docker::eventually(what, Duration::from_mins(2), is_true);
 }
 
 fn free_port() -> u16 {

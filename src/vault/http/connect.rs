@@ -82,14 +82,14 @@ impl<'a> Connector<'a> {
 
     /// The proxy that forwards requests for this URL; for `https` it tunnels them instead.
     pub(super) fn forwarding_proxy(&self, url: &Url) -> Option<&Proxy> {
-        self.connection.proxy.as_ref().filter(|_| url.scheme() == "http")
+        self.connection.proxies.for_url(url).filter(|_| url.scheme() == "http")
     }
 
     /// Connects to the server of a URL, trying the address with this index, modulo their number, first.
     /// [`CONNECT_TIMEOUT`] does not cover the look-up of the name.
     pub(super) async fn connect(&self, url: &Url, address_index: usize) -> Result<HttpConnection> {
-        let Connection { address, proxy, .. } = self.connection;
-        let mut addresses = match (&address.socket, proxy) {
+        let Connection { address, proxies, .. } = self.connection;
+        let mut addresses = match (&address.socket, proxies.for_url(url)) {
             (Some(_), _) => Vec::new(),
             (None, Some(proxy)) => self.resolver.addresses(&proxy.url).await.map_err(TransportError::of_proxy)?,
             (None, None) => self.resolver.addresses(url).await?,
@@ -98,17 +98,22 @@ impl<'a> Connector<'a> {
         addresses.rotate_left(first);
         let connected = async {
             let budget = ByteBudget::new();
-            let stream = LimitedStream::new(self.open_stream(url, addresses).await?, budget.clone());
+            let stream = self.open_stream(url, addresses, &budget).await?;
             Ok(HttpConnection { sender: http_handshake(stream).await?, budget })
         };
         timeout(CONNECT_TIMEOUT, connected).await.unwrap_or(Err(TransportError::Timeout))
     }
 
-    async fn open_stream(&self, url: &Url, addresses: Vec<SocketAddr>) -> Result<BoxedStream> {
-        let stream = match (&self.connection.address.socket, &self.connection.proxy) {
-            (Some(socket), _) => Box::new(UnixStream::connect(socket).await?),
-            (None, Some(proxy)) => self.connect_proxy(proxy, url, addresses).await.map_err(TransportError::of_proxy)?,
-            (None, None) => connect_tcp(addresses).await?,
+    /// The budget is below the tunnel and TLS, so that it covers the proxy's response and the handshakes as well.
+    async fn open_stream(&self, url: &Url, addresses: Vec<SocketAddr>, budget: &ByteBudget) -> Result<BoxedStream> {
+        let stream = match (&self.connection.address.socket, self.connection.proxies.for_url(url)) {
+            (Some(socket), _) => limited(UnixStream::connect(socket).await?, budget),
+            (None, Some(proxy)) => {
+                let tunnel =
+                    async { self.connect_proxy(proxy, url, limited(connect_tcp(addresses).await?, budget)).await };
+                tunnel.await.map_err(TransportError::of_proxy)?
+            }
+            (None, None) => limited(connect_tcp(addresses).await?, budget),
         };
         match (url.scheme(), &self.connection.tls.server_name) {
             ("https", Some(name)) => self.tls_handshake(stream, name).await,
@@ -117,9 +122,8 @@ impl<'a> Connector<'a> {
         }
     }
 
-    /// Connects to the proxy, and through it if the server speaks TLS.
-    async fn connect_proxy(&self, proxy: &Proxy, url: &Url, addresses: Vec<SocketAddr>) -> Result<BoxedStream> {
-        let mut stream = connect_tcp(addresses).await?;
+    /// Makes the connection to the proxy one to the server, if the server speaks TLS.
+    async fn connect_proxy(&self, proxy: &Proxy, url: &Url, mut stream: BoxedStream) -> Result<BoxedStream> {
         if proxy.url.scheme() == "https" {
             stream = self.tls_handshake(stream, certificate_host(&proxy.url)).await?;
         }
@@ -164,8 +168,12 @@ fn certificate_host(url: &Url) -> &str {
     url.host_str().unwrap_or_default().trim_matches(['[', ']'])
 }
 
+fn limited(stream: impl Stream + 'static, budget: &ByteBudget) -> BoxedStream {
+    Box::new(LimitedStream::new(stream, budget.clone()))
+}
+
 /// Connects to the first address that accepts. An address that refuses is followed by the next at once.
-async fn connect_tcp(addresses: Vec<SocketAddr>) -> Result<BoxedStream> {
+async fn connect_tcp(addresses: Vec<SocketAddr>) -> Result<TcpStream> {
     let mut addresses = addresses.into_iter().peekable();
     let mut attempts = FuturesUnordered::new();
     loop {
@@ -174,7 +182,7 @@ async fn connect_tcp(addresses: Vec<SocketAddr>) -> Result<BoxedStream> {
         match timeout(wait, attempts.next()).await {
             Ok(Some(Ok(stream))) => {
                 stream.set_nodelay(true)?;
-                return Ok(Box::new(stream));
+                return Ok(stream);
             }
             Ok(Some(Err(error))) if attempts.is_empty() && addresses.peek().is_none() => return Err(error.into()),
             Ok(None) => return Err(TransportError::Timeout),

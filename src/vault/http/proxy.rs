@@ -27,8 +27,8 @@ pub(super) async fn tunnel(mut sender: SendRequest<Full<Bytes>>, proxy: &Proxy, 
     let response = sender.send_request(request).await?;
     match response.status() {
         status if status.is_success() => Ok(hyper::upgrade::on(response).await?),
-        StatusCode::PROXY_AUTHENTICATION_REQUIRED => Err(TransportError::ProxyAuth),
-        status => Err(TransportError::ProxyRefused(status)),
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => Err(TransportError::ProxyAuth(proxy.source.clone())),
+        status => Err(TransportError::ProxyRefused(status, proxy.source.clone())),
     }
 }
 

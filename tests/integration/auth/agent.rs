@@ -164,7 +164,7 @@ fn a_server_address_needs_a_token() {
         "vault-exec: no token: VAULT_TOKEN is not set, --token-file is not given and {home}/.vault-token does not \
          exist\n\
          hint: set VAULT_TOKEN, give a --token-file, choose an --auth method, \
-         or log in with `bao login` or `vault login`\n",
+         or log in with `vault login`\n",
     );
 }
 

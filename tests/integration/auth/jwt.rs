@@ -120,13 +120,17 @@ fn an_invalid_jwt_is_refused() {
     let none = refused("role \"none\" could not be found");
     vault.clone().args(["--role", "none"]).env("VAULT_JWT", jwt("vault")).is_refused(&none);
     vault.clone().args(["--auth", "jwt"]).is_refused(
-        "vault-exec: --auth jwt requires VAULT_JWT, --jwt-file or a GitHub Actions job with `id-token: write`\n",
+        "vault-exec: --auth jwt requires a JWT: VAULT_JWT, VAULT_ID_TOKEN (on GitLab from `id_tokens`), --jwt-file or \
+         VAULT_JWT_FILE, or on GitHub Actions the permission `id-token: write`\n",
     );
     vault.args(["--jwt-file", "{home}/none"]).is_refused(
         "vault-exec: log in at auth/jwt: --jwt-file: {home}/none: No such file or directory\nhint: check that it \
          exists and that the user of vault-exec can read it\n",
     );
 }
+
+/// A credential of a job on GitHub, which the program inherits unless vault-exec used it.
+const REQUEST_TOKEN: &str = "ACTIONS_ID_TOKEN_REQUEST_TOKEN";
 
 /// What GitHub does for a job: it signs for the audience that is asked for, or for its own.
 fn github(request: &Request) -> Reply {
@@ -148,19 +152,24 @@ pub(crate) fn on_github(vault: TestVault, path: &str) -> TestVault {
     let service = FakeServer::handling(None, github).forever();
     vault
         .env("ACTIONS_ID_TOKEN_REQUEST_URL", format!("{}{path}", service.url()))
-        .env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "canary-of-the-job")
+        .env(REQUEST_TOKEN, "canary-of-the-job")
 }
 
 #[test]
 fn a_github_job_requests_its_id_token() {
     let vault = on_github(with_role(), "/token?api-version=2.0").without("HTTPS_PROXY");
     let vault = vault.env("http_proxy", "http://127.0.0.1:1");
-    vault.clone().args(["--jwt-audience", "vault"]).enters_silently();
+    vault.clone().args(["--jwt-audience", "vault"]).enters_silently().lacks(REQUEST_TOKEN);
     let outcome = vault.clone().args(["--jwt-audience", "vault"]).run(["true"]).exits(0);
     assert_eq!(outcome.stderr, "");
     vault.clone().env("VAULT_EXEC_JWT_AUDIENCE", "vault").args(["--auth", "jwt", "-vv"]).environ().has("K", VALUE);
     // A given JWT has priority over a request.
-    vault.clone().args(["--jwt-audience", "none"]).env("VAULT_JWT", jwt("vault")).enters_silently();
+    vault
+        .clone()
+        .args(["--jwt-audience", "none"])
+        .env("VAULT_JWT", jwt("vault"))
+        .enters_silently()
+        .has(REQUEST_TOKEN, "canary-of-the-job");
     // The default audience is GitHub's own.
     vault.clone().is_refused(&refused(OTHER_AUDIENCE));
     vault.clone().args(["--jwt-audience", "https://vault.example/?a&b"]).is_refused(&refused(OTHER_AUDIENCE));
@@ -172,7 +181,7 @@ fn a_github_job_without_a_role_requests_no_id_token() {
     vault.is_refused(
         "vault-exec: no token: VAULT_TOKEN is not set, --token-file is not given and {home}/.vault-token does not \
          exist\n\
-         hint: set VAULT_TOKEN, give a --token-file, choose an --auth method, or log in with `bao login` or `vault \
+         hint: set VAULT_TOKEN, give a --token-file, choose an --auth method, or log in with `vault \
          login`\n",
     );
 }
@@ -187,7 +196,7 @@ fn a_github_job_without_permission_gets_a_hint() {
              hint: the job needs `permissions: id-token: write`\n"
         )
     };
-    let wrong = vault.clone().env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "hunter2-of-the-job");
+    let wrong = vault.clone().env(REQUEST_TOKEN, "hunter2-of-the-job");
     wrong.is_refused(&refused(401));
     on_github(vault.clone(), "/elsewhere?").is_refused(&refused(404));
     assert_eq!(vault.requests(), [""; 0], "Vault is not asked without a token");
@@ -195,7 +204,8 @@ fn a_github_job_without_permission_gets_a_hint() {
     let service = FakeServer::answering([Reply::answer(200, "{}")]);
     vault.clone().env("ACTIONS_ID_TOKEN_REQUEST_URL", format!("{}/", service.url())).is_refused(&refused(200));
     vault.clone().without("ACTIONS_ID_TOKEN_REQUEST_URL").args(["--auth", "jwt"]).is_refused(
-        "vault-exec: --auth jwt requires VAULT_JWT, --jwt-file or a GitHub Actions job with `id-token: write`\n",
+        "vault-exec: --auth jwt requires a JWT: VAULT_JWT, VAULT_ID_TOKEN (on GitLab from `id_tokens`), --jwt-file or \
+         VAULT_JWT_FILE, or on GitHub Actions the permission `id-token: write`\n",
     );
 }
 
@@ -204,7 +214,7 @@ fn requests_to_github_are_retried() {
     let port = free_port();
     let vault = with_role()
         .env("ACTIONS_ID_TOKEN_REQUEST_URL", format!("http://127.0.0.1:{port}/token?secret=canary"))
-        .env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "canary-of-the-job")
+        .env(REQUEST_TOKEN, "canary-of-the-job")
         .args(["--jwt-audience", "vault", "--attempts", "2", "--timeout", "5s"]);
     let service = format!("http://127.0.0.1:{port}/token: connection refused");
     vault.fails(&format!(

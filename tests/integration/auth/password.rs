@@ -37,15 +37,14 @@ fn a_wrong_password_or_user_is_refused() {
                    hint: check the user name and the password\n";
     vault.clone().env("VAULT_PASSWORD", "canary").is_refused(refused);
     vault.clone().env("VAULT_USERNAME", "nobody").env("VAULT_PASSWORD", "canary").is_refused(refused);
-    vault
-        .clone()
-        .args(["--auth", "userpass"])
-        .is_refused("vault-exec: --auth userpass requires VAULT_PASSWORD or --password-file\n");
+    vault.clone().args(["--auth", "userpass"]).is_refused(
+        "vault-exec: --auth userpass requires a password: VAULT_PASSWORD, --password-file or VAULT_PASSWORD_FILE\n",
+    );
     vault
         .without("VAULT_USERNAME")
         .env("VAULT_PASSWORD", "canary")
         .args(["--auth", "userpass"])
-        .is_refused("vault-exec: --auth userpass requires --username or VAULT_USERNAME\n");
+        .is_refused("vault-exec: --auth userpass requires a user name: --username or VAULT_USERNAME\n");
 }
 
 #[test]

@@ -181,7 +181,9 @@ fn a_lookup_of_the_mount_takes_no_use_of_the_token() {
 #[test]
 fn a_token_with_too_few_uses_is_reported() {
     let vault = with_approle(&json!({"token_num_uses": 1}));
-    does_not_suffice(&vault.clone().args(["--path", "{kv}/a"]));
+    vault.post("{kv}/b", &json!({"b": "v"}));
+    vault.post("sys/policies/acl/{kv}", &policy("{kv}/*"));
+    does_not_suffice(&vault.clone().args(["--path", "{kv}/b"]));
     // The read took the last use, so there is no further lookup.
     vault.post("sys/policies/acl/{kv}", &policy("{kv}/b"));
     vault.is_refused(

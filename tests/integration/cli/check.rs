@@ -1,6 +1,7 @@
 //! The report of `--check`.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use serde_json::{Value, json};
 
@@ -114,7 +115,7 @@ fn a_check_looks_the_program_up_and_does_not_start_it() {
     let absent = format!("{table}{}\n`psql` was not found\nhint: PATH is /nowhere:/none\n", rest("1"));
     path.checks_with(&["psql", "-c", "select 1"], 125, &absent).stderr_is("");
     let refused = "{home}/.file cannot be executed: permission denied\n\
-                   hint: make it executable (chmod +x); its file system must not be mounted noexec\n";
+                   hint: chmod +x it; its file system must not be mounted noexec\n";
     let path = path.file(".file", "x");
     path.checks_with(&["{home}/.file"], 125, &format!("{table}{}\n{refused}", rest("1"))).stderr_is("");
 }
@@ -175,7 +176,7 @@ path \"{kv}/data/closed\" {
 }
 
 read {kv}/absent: no such secret
-hint: `bao kv list {kv}` lists the secrets; --optional-path allows it to be missing
+hint: `vault kv list {kv}` lists the secrets; --optional-path allows it to be missing
 
 --set A: column 8: unknown key `pasword`
 hint: did you mean `password`?
@@ -234,7 +235,9 @@ fn the_json_report_has_these_fields() {
     rest.remove("program");
     let expected = json!({
         "ok": true, "server": vault.fill("{addr}"), "trust": "any server, over plain HTTP",
-        "login": "token from VAULT_TOKEN", "token": {"ttl": null, "policies": ["root"]}, "problems": [], "project_file": null
+        "login": "token from VAULT_TOKEN", "token": {"ttl": null, "policies": ["root"]}, "problems": [],
+        "project_file": null,
+        "warnings": []
     });
     assert_eq!(Value::from(rest), expected);
 }
@@ -284,7 +287,8 @@ login     token from VAULT_TOKEN
 
 #[test]
 fn a_check_names_the_project_file() {
-    let vault = app().file(".vault-exec.toml", "only = [\"user\"]\n").file("named.toml", "only = [\"user\"]\n");
+    let vault =
+        app().file(".vault-exec.toml", "only = [\"user\"]\n").file("named.toml", "only = [\"user\"]\n").trusted();
     let table = "USER      {kv}/app#user @1\n\nproject   ";
     vault.checks(0, &format!("{table}{{home}}/.vault-exec.toml\n{}", rest("none")));
     assert_eq!(vault.json(0)["project_file"], vault.fill("{home}/.vault-exec.toml"));
@@ -293,10 +297,15 @@ fn a_check_names_the_project_file() {
 }
 
 #[test]
+fn check_has_no_variable() {
+    app().env("VAULT_EXEC_CHECK", "true").run(["echo", "started"]).exits(0).stdout_is("started\n");
+}
+
+#[test]
 fn format_needs_check() {
     app().args(["--format", "json"]).fails("vault-exec: --format requires --check\n");
     app().args(["--check", "--format", "xml"]).alone_fails("vault-exec: --format: `xml`: expected text or json\n");
-    let vault = app().env("VAULT_EXEC_CHECK", "true").env("VAULT_EXEC_FORMAT", "json");
+    let vault = app().args(["--check"]).env("VAULT_EXEC_FORMAT", "json");
     let outcome = vault.run(["echo", "the program was started"]).exits(0).stderr_is("");
     assert!(outcome.stdout.starts_with(b"{\n"), "{outcome}");
 }
@@ -356,7 +365,7 @@ fn a_check_writes_no_file_and_reports_an_existing_one() {
     vault.checks(0, &format!("A         --file\nB         --file\n\n{}", rest("none")));
     assert_eq!(memory.names(), [""; 0]);
 
-    fs::write(format!("{}/B", memory.path()), "theirs").unwrap();
+    symlink("theirs", format!("{}/B", memory.path())).unwrap();
     let told = vault.json(125);
     let message = format!("--file B: {}/B: File exists", memory.path());
     assert_eq!(told["problems"][0]["message"], json!(message), "{told}");

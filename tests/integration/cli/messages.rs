@@ -78,7 +78,7 @@ fn an_error_is_one_json_object_with_its_hint() {
         let [failure] = &lines(&outcome)[..] else { panic!("{outcome}") };
         assert_eq!(failure["level"], "error");
         assert_eq!(failure["message"], outcome.fill("read {kv}/absent: no such secret"));
-        assert!(failure["hint"].as_str().unwrap().starts_with("`bao kv list"), "{outcome}");
+        assert!(failure["hint"].as_str().unwrap().starts_with("`vault kv list"), "{outcome}");
         assert!(failure["elapsed_us"].is_u64(), "{outcome}");
     }
 }

@@ -1,9 +1,12 @@
 //! Options, messages, the project file, the check report and the start.
 
 pub(crate) mod check;
+mod foreign_text;
 mod messages;
 mod options;
 mod project;
 pub(crate) mod project_trust;
 pub(crate) mod signals;
+mod stalled_stderr;
 mod start;
+mod trust;

@@ -22,13 +22,15 @@ pub(super) trait Projects {
     fn at(self, directory: &str) -> Self;
     #[track_caller]
     fn project_fails(&self, place: &str, message: &str);
+    #[track_caller]
+    fn trust_fails(&self, place: &str, message: &str);
 }
 
 impl Projects for TestVault {
-    /// Has a project file at home, where vault-exec is called.
+    /// Has a trusted project file at home, where vault-exec is called.
     fn project(self, text: &str) -> Self {
         let text = self.fill(text);
-        self.file(NAME, text)
+        self.file(NAME, text).trusted()
     }
 
     /// Calls vault-exec in a directory, made if it is not there yet.
@@ -40,6 +42,11 @@ impl Projects for TestVault {
     /// Fails with a message about the file at home.
     fn project_fails(&self, place: &str, message: &str) {
         self.fails(&format!("vault-exec: {{home}}/{NAME}{place}: {message}\n"));
+    }
+
+    /// The same of `--trust`.
+    fn trust_fails(&self, place: &str, message: &str) {
+        self.with_only("--trust").alone_fails(&format!("vault-exec: {{home}}/{NAME}{place}: {message}\n"));
     }
 }
 
@@ -54,15 +61,15 @@ fn a_project_file_is_found_in_the_working_directory_or_a_parent() {
     assert!(outcome.stderr.contains(&vault.fill("] project file {home}/.vault-exec.toml\n")), "{outcome}");
     // The nearest alone counts.
     fs::write(vault.fill("{home}/a/.vault-exec.toml"), vault.fill("path = \"{kv}/other\"")).unwrap();
-    vault.clone().at("{home}/a/b/c").environ().has("K", "v").lacks("USER");
+    vault.clone().at("{home}/a/b/c").trusted().environ().has("K", "v").lacks("USER");
     // An empty file is used, too.
     fs::write(vault.fill("{home}/a/b/.vault-exec.toml"), "").unwrap();
-    vault.at("{home}/a/b/c").fails(NO_PATH);
+    vault.at("{home}/a/b/c").trusted().fails(NO_PATH);
 }
 
 #[test]
 fn the_search_for_a_project_file_ends_at_the_home_directory() {
-    let vault = vault().project(APP);
+    let vault = vault().env("XDG_STATE_HOME", "{home}/state").project(APP);
     vault.clone().env("HOME", "{home}/user").at("{home}/user/a").fails(NO_PATH);
     vault.clone().env("HOME", "{home}/user/").at("{home}/user").fails(NO_PATH);
     vault.clone().env("HOME", "{home}/user/a").at("{home}/user").environ().has("USER", "me");
@@ -76,13 +83,13 @@ fn the_search_for_a_project_file_ends_at_the_home_directory() {
 #[test]
 #[ignore = "root: makes a mount namespace"]
 fn the_search_for_a_project_file_ends_at_a_mount() {
-    let vault = vault().project(APP).env("HOME", "/nowhere");
+    let vault = vault().env("XDG_STATE_HOME", "{home}/state").project(APP).env("HOME", "/nowhere");
     fs::create_dir(vault.fill("{home}/mount")).unwrap();
     let mount = vault.fill("{home}/mount");
     let script = format!("mount -t tmpfs none {mount} && mkdir {mount}/a && cd {mount}/a");
     vault.clone().with_mounts(&script).fails(NO_PATH);
     let with_file = script.replace("cd", &format!("cp {mount}/../.vault-exec.toml {mount} && cd"));
-    vault.with_mounts(&with_file).environ().has("USER", "me");
+    vault.with_mounts(&with_file).trusted().environ().has("USER", "me");
 }
 
 #[test]
@@ -157,14 +164,14 @@ fn set_and_file_may_be_tables_or_lists() {
         // The templates have braces of their own.
         let text = text.replace("{kv}", &vault.fill("{kv}"));
         let script = r#"printf '%s ' "$PGUSER" "$PGHOST" "$(cat "$F")" "$(stat -Lc %a "$F")" "${PASSWORD-unset}""#;
-        let vault = vault.file(NAME, text);
+        let vault = vault.file(NAME, text).trusted();
         vault.run(["sh", "-c", script]).exits(0).stdout_is("me db p 444 unset ").stderr_is("");
     }
 }
 
 #[test]
 fn syntax_errors_have_line_and_column() {
-    let fails = |text: &str, place: &str, message: &str| vault().project(text).project_fails(place, message);
+    let fails = |text: &str, place: &str, message: &str| vault().file(NAME, text).trust_fails(place, message);
     let lists = "hint: the keys are the options of vault-exec --help, without the --";
     fails("\n  pth = 1", ":2:3", "unknown key `pth`\nhint: did you mean `path`?");
     fails("zzzzzz = 1", ":1:1", &format!("unknown key `zzzzzz`\n{lists}"));
@@ -191,7 +198,7 @@ fn invalid_values_have_their_line() {
     let fails = |text: &str, place: &str, message: &str| {
         let vault = vault();
         let text = text.replace("{kv}", &vault.fill("{kv}"));
-        vault.file(NAME, text).project_fails(place, message);
+        vault.file(NAME, text).trusted().project_fails(place, message);
     };
     fails(
         "path = [\n  \"{kv}/app\",\n  \"x\"]",
@@ -224,7 +231,9 @@ fn invalid_values_have_their_line() {
 
 #[test]
 fn a_project_file_must_be_a_regular_file() {
-    let no_file = "not a regular file\nhint: remove it, or name it with --config if you trust it";
+    let readable =
+        "hint: it must exist and be readable UTF-8 text; --config names another file, --no-config reads none";
+    let no_file = &format!("not a regular file\n{readable}");
     let vault = vault().path("app");
     let path = vault.fill("{home}/.vault-exec.toml");
     let made = Command::new("mkfifo").arg(&path).stdin(Stdio::null()).status().unwrap();
@@ -239,8 +248,6 @@ fn a_project_file_must_be_a_regular_file() {
     at_once.project_fails("", no_file);
     fs::remove_file(&path).unwrap();
     let socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
-    let readable =
-        "hint: it must exist and be readable UTF-8 text; --config names another file, --no-config reads none";
     at_once.project_fails("", &format!("No such device or address\n{readable}"));
     drop(socket);
     fs::remove_file(&path).unwrap();
@@ -263,10 +270,10 @@ fn a_project_file_must_be_short_text() {
     let full = vault();
     let text = full.fill(APP);
     let padded = format!("{text}{}", "#".repeat(1024 * 1024 - text.len()));
-    full.file(NAME, padded).environ().has("USER", "me");
+    full.file(NAME, padded).trusted().environ().has("USER", "me");
     // Deep enough to tire a reader that calls itself.
     let nested = format!("path = {}", "[".repeat(500_000));
-    let outcome = vault().file(NAME, nested).run(["echo", "the program was started"]).stdout_is("");
+    let outcome = vault().file(NAME, nested).with_only("--trust").alone().stdout_is("");
     assert_eq!(outcome.status.code(), Some(125), "{}", &outcome.stderr.get(..400).unwrap_or(&outcome.stderr));
 }
 
@@ -290,7 +297,7 @@ fn with_a_project_file_only_the_program_is_given() {
     );
     fs::create_dir(vault.fill("{home}/project")).unwrap();
     fs::write(vault.fill("{home}/project/.vault-exec.toml"), project).unwrap();
-    let vault = vault.without("VAULT_TOKEN").file(".vault-token", ROOT).at("{home}/project/src");
+    let vault = vault.without("VAULT_TOKEN").file(".vault-token", ROOT).at("{home}/project/src").trusted();
     let psql = vault
         .clone()
         .stdin("\\conninfo\n\\pset tuples_only\nselect current_user;\n")
@@ -301,8 +308,9 @@ fn with_a_project_file_only_the_program_is_given() {
     assert!(told.contains("as user \"laptop\" on host \"127.0.0.1\"") && told.contains("\n laptop\n"), "{psql}");
     vault.clone().environ().has("PGPASSWORD", "p@ss:/?#%").lacks("POSTGRES_PASSWORD").lacks("VAULT_TOKEN");
 
-    let checked = vault.args(["--check"]).run(["psql"]).exits(0).stderr_is("");
+    let checked = vault.clone().args(["--check"]).run(["psql"]).exits(0).stderr_is("");
     let table = String::from_utf8_lossy(&checked.stdout);
     assert!(table.starts_with("PGDATABASE  --set\nPGHOST      --set\n"), "{checked}");
+    assert!(table.contains(&vault.fill("project   {home}/project/.vault-exec.toml\n")), "{checked}");
     assert!(table.contains("login     token from ") && table.contains("/.vault-token\n"), "{checked}");
 }

@@ -1,15 +1,15 @@
-//! What a project file may set, and who may have written it.
+//! What a project file may set and read.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::os::unix::fs::PermissionsExt;
 
-use super::project::{APP, NAME, NO_PATH, Projects, vault};
+use super::project::{NAME, Projects, vault};
 use crate::support::openbao::ROOT;
 use crate::support::process::requires_root;
 use crate::support::vault::TestVault;
 
 /// Keys that say where credentials go, what is proven with them or what runs, with a value each.
-const REFUSED: [(&str, &str); 26] = [
+const REFUSED: [(&str, &str); 28] = [
     ("address", "'http://127.0.0.1:1'"),
     ("namespace", "'evil'"),
     ("ca-cert", "'{home}/none'"),
@@ -27,8 +27,10 @@ const REFUSED: [(&str, &str); 26] = [
     ("token-file", "'{home}/none'"),
     ("unwrap-token", "true"),
     ("role-id", "'evil'"),
+    ("role-id-file", "'{home}/none'"),
     ("secret-id-file", "'{home}/none'"),
     ("secret-id-wrapped", "true"),
+    ("wrapped-by", "'sys/wrapping/wrap'"),
     ("jwt-file", "'{home}/none'"),
     ("jwt-audience", "'evil'"),
     ("username", "'evil'"),
@@ -43,14 +45,9 @@ fn a_found_project_file_cannot_set_where_credentials_go() {
     let vault = vault().recorded();
     for (key, value) in REFUSED {
         let text = format!("path = \"{{kv}}/app\"\n{key} = {value}\n");
-        let vault = vault.clone().project(&text);
-        vault.project_fails(
-            ":2:1",
-            &format!(
-                "`{key}` is refused in a project file that --config did not name\n\
-                 hint: if you trust the file, name it with --config; otherwise give the option yourself, or --no-config"
-            ),
-        );
+        let text = vault.fill(&text);
+        let vault = vault.clone().file(NAME, text);
+        vault.trust_fails(":2:1", &format!("`{key}` is {REFUSAL}"));
         let named = vault.args(["--config", NAME]).run(["true"]);
         assert!(!named.stderr.contains("refused in a project file"), "{named}");
     }
@@ -73,60 +70,121 @@ fn a_named_project_file_may_set_everything() {
     with(&vault, "allow-name = 'PATH'").environ().has("PATH", "/bin:/usr/bin");
 }
 
+/// Of a message that refuses a part of a found file.
+const REFUSAL: &str = "refused in a project file that --config did not name\n\
+    hint: if you trust the file, name it with --config; otherwise give the option yourself, or --no-config";
+
 #[test]
 fn a_found_project_file_sets_no_dangerous_name() {
-    let hint = "hint: if you trust the file, name it with --config; otherwise give the option yourself, or --no-config";
     let message = |name: &str| {
-        format!(
-            "{name}, which can make a program run code, is refused in a project file that --config did not name\n{hint}"
-        )
+        let danger = match name {
+            "VAULT_ADDR" => "which steers a Vault client",
+            "SSL_CERT_FILE" => "which can change whom a program trusts",
+            _ => "which can make a program run code",
+        };
+        format!("{name}, {danger}, is {REFUSAL}")
     };
     for (text, place, name) in [
-        ("[set]\nA = \"x\"\nLD_PRELOAD = \"./evil.so\"", ":3:1", "LD_PRELOAD"),
-        ("[file]\nBASH_ENV = \"id\"", ":2:1", "BASH_ENV"),
-        ("set.PATH = \".\"", ":1:5", "PATH"),
-        ("set = [\"A=x\", \"LD_PRELOAD=./evil.so\"]", ":1:16", "LD_PRELOAD"),
-        ("set = \"PATH=.:/bin\"", ":1:8", "PATH"),
-        ("file = [\"BASH_ENV=id\"]", ":1:10", "BASH_ENV"),
-        ("file = \"ENV=id\"", ":1:9", "ENV"),
+        ("[set]\nA = \"x\"\nLD_PRELOAD = \"./evil.so\"", ":3: set", "LD_PRELOAD"),
+        ("[file]\nBASH_ENV = \"id\"", ":2: file", "BASH_ENV"),
+        ("set.PATH = \".\"", ":1: set", "PATH"),
+        ("set = [\"A=x\", \"LD_PRELOAD=./evil.so\"]", ":1: set", "LD_PRELOAD"),
+        ("set = \"PATH=.:/bin\"", ":1: set", "PATH"),
+        ("file = [\"BASH_ENV=id\"]", ":1: file", "BASH_ENV"),
+        ("file = \"ENV=id\"", ":1: file", "ENV"),
+        ("set = \"BASH_ENV=/tmp/$(id)=\"", ":1: set", "BASH_ENV"),
+        ("set.VAULT_ADDR = \"http://127.0.0.1:1\"", ":1: set", "VAULT_ADDR"),
+        ("set.SSL_CERT_FILE = \"ca\"", ":1: set", "SSL_CERT_FILE"),
     ] {
         vault().path("app").project(text).project_fails(place, &message(name));
     }
-    let named = vault().path("app").project("[set]\nGIT_PAGER = 'x'\nPS1 = 'y'").args(["--config", NAME]);
+    let named = vault().path("app").file(NAME, "[set]\nGIT_PAGER = 'x'\nPS1 = 'y'").args(["--config", NAME]);
     named.environ().has("GIT_PAGER", "x").has("PS1", "y");
 }
 
 #[test]
-fn a_project_file_that_others_may_write_is_refused() {
-    let vault = vault().project(APP);
-    let path = vault.fill("{home}/.vault-exec.toml");
-    let mode = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-    let hint = ", or name it with --config if you trust it";
-    for open in [0o664, 0o646, 0o666, 0o620] {
-        mode(open);
-        vault.project_fails("", &format!("writable by other users\nhint: chmod go-w it{hint}"));
-        vault.clone().args(["--config", NAME]).environ().has("USER", "me");
+fn a_found_project_file_sets_no_variable_but_the_ones_it_names() {
+    let table = "expected a variable name without `=`";
+    for table_name in ["set", "file"] {
+        for key in ["BASH_ENV=/tmp/$(id)", "LD_PRELOAD=/x.so:", "A=", "="] {
+            let text = format!("[{table_name}]\n\"{key}\" = \"\"");
+            vault().path("app").file(NAME, text).trust_fails(&format!(":2:2: {table_name}"), table);
+        }
     }
-    mode(0o644);
-    vault.environ().has("USER", "me");
+    // Neither a NUL nor a line end begins another entry.
+    for key in ["BASH_FUNC_ls%%", "", "A\\u0000LD_PRELOAD", "A\\nLD_PRELOAD"] {
+        let outcome = vault().path("app").project(&format!("[set]\n\"{key}\" = \"() {{{{ id; }}}}\"")).run(["env"]);
+        outcome.exits(125).stdout_is("");
+    }
+    let nul = vault().path("app").project("[set]\nA = \"x\\u0000LD_PRELOAD=./evil.so\"").run(["env"]);
+    nul.exits(125).stdout_is("");
+    let lines = vault().path("app").project("[set]\nA = \"x\\nLD_PRELOAD=./evil.so\"");
+    lines.environ().has("A", "x\nLD_PRELOAD=./evil.so").lacks("LD_PRELOAD");
+    let list = vault().path("app").project("set = \"A=x\\nLD_PRELOAD=./evil.so\"");
+    list.environ().has("A", "x\nLD_PRELOAD=./evil.so").lacks("LD_PRELOAD");
+    // The name of a key is judged with its prefix.
+    let prefixed = vault().secret("keys", [("preload", "./evil.so")]);
+    let prefixed = prefixed.project("path = \"{kv}/keys\"\nprefix = \"LD_\"").run(["env"]).exits(125);
+    assert!(prefixed.stderr.contains("LD_PRELOAD"), "{prefixed}");
+}
+
+/// Requests that a found file must not make, with the segment that they are refused for.
+#[test]
+fn a_found_project_file_reads_nothing_but_secrets() {
+    let hint = "hint: if you trust the file, name it with --config; otherwise give --path yourself";
+    let vault = vault().recorded();
+    for (text, path, segment) in [
+        ("path = 'auth/token/lookup-self'\nkv = 1", "auth/token/lookup-self", "auth"),
+        ("path = 'auth/token/lookup-self'", "auth/token/lookup-self", "auth"),
+        ("path = 'auth/token/lookup-self'\nkv = 2", "auth/token/lookup-self", "auth"),
+        ("optional-path = 'auth/token/lookup-self'", "auth/token/lookup-self", "auth"),
+        ("path = '/v1/auth/token/lookup-self'\nkv = 1", "auth/token/lookup-self", "auth"),
+        ("path = 'team/auth/token/lookup-self'\nkv = 1", "team/auth/token/lookup-self", "auth"),
+        ("path = 'token/lookup-self'\nmount = 'auth'", "auth/token/lookup-self", "auth"),
+        ("path = 'token/lookup-self'\nmount = 'team/auth'", "team/auth/token/lookup-self", "auth"),
+        ("path = 'token/lookup-self'\nmount = 'team/auth'\nkv = 1", "team/auth/token/lookup-self", "auth"),
+        ("path = 'team/data/auth/token/lookup-self'\nkv = 1", "team/data/auth/token/lookup-self", "auth"),
+        ("path = 'sys/mounts'", "sys/mounts", "sys"),
+        ("path = 'identity/oidc/token/r'\nkv = 1", "identity/oidc/token/r", "identity"),
+        ("path = 'cubbyhole/mine'", "cubbyhole/mine", "cubbyhole"),
+        ("path = 'au%74h/token/lookup-self'\nkv = 1", "au%74h/token/lookup-self", "auth"),
+        ("path = 'x%2Fauth/token/lookup-self'\nkv = 1", "x%2Fauth/token/lookup-self", "auth"),
+        ("path = 'x\\auth/token/lookup-self'\nkv = 1", "x\\auth/token/lookup-self", "auth"),
+    ] {
+        let vault = vault.clone().project(&format!("{text}\n[set]\nPGPASSWORD = '{{id}}'"));
+        vault.fails(&format!(
+            "vault-exec: read {path}: `{segment}` is refused in a path or mount of a project file that --config did \
+             not name\n{hint}\n"
+        ));
+    }
+    assert_eq!(vault.requests(), [""; 0]);
+    let dots = vault.clone().project("path = 'x/../auth/token/lookup-self'\nkv = 1");
+    dots.project_fails(
+        ":1: path",
+        "`x/../auth/token/lookup-self`: expected a path without empty, `.` or `..` segments",
+    );
+    // The mount that the server reports decides about a nested path.
+    vault.clone().project("path = 'team/auth/token/lookup-self'").run(["env"]).exits(125).stdout_is("");
+    assert!(vault.requests().iter().all(|request| !request.contains(" team/auth/")), "{:?}", vault.requests());
+    // The path is the user's, the mount is not.
+    let mount = vault.clone().project("mount = 'auth'\nkv = 1").args(["--path", "token/lookup-self"]);
+    mount.run(["env"]).exits(125).stdout_is("");
+    // What the user asks for is read, also beside a found file, and so is what a named file asks for.
+    let own = vault.clone().project("kv = 1\nonly = 'display_name'").args(["--path", "auth/token/lookup-self"]);
+    own.environ().has("DISPLAY_NAME", "token");
+    let named = vault.file(NAME, "path = 'auth/token/lookup-self'\nkv = 1\nonly = 'display_name'");
+    named.args(["--config", NAME]).environ().has("DISPLAY_NAME", "token");
 }
 
 #[test]
-#[ignore = "root: changes the owner of a file"]
-fn a_project_file_of_another_user_is_refused() {
-    requires_root("this test changes the owner of a file");
-    let vault = vault().project(APP);
-    let path = vault.fill("{home}/.vault-exec.toml");
-    let hint = ", or name it with --config if you trust it";
-    chown(&path, Some(65534), None).unwrap();
-    vault.project_fails("", &format!("owned by another user\nhint: chown it{hint}"));
-    vault.clone().at("{home}/below").project_fails("", &format!("owned by another user\nhint: chown it{hint}"));
-    vault.clone().args(["--config", NAME]).environ().has("USER", "me");
-    // A link is as good as what it leads to.
-    let link = vault.clone().at("{home}/linked");
-    fs::create_dir_all(vault.fill("{home}/linked")).unwrap();
-    symlink(&path, vault.fill("{home}/linked/.vault-exec.toml")).unwrap();
-    link.fails(&format!("vault-exec: {{home}}/linked/.vault-exec.toml: owned by another user\nhint: chown it{hint}\n"));
+fn any_segment_may_follow_the_data_of_kv_v2() {
+    for name in ["auth", "sys/app", "team/identity", "cubbyhole"] {
+        let vault = TestVault::kv2().secret(name, [("user", "me")]);
+        vault.clone().project(&format!("path = '{{kv}}/{name}'\n")).environ().has("USER", "me");
+        vault.project(&format!("path = '{name}'\nmount = '{{kv}}'\nkv = 2")).environ().has("USER", "me");
+    }
+    let vault = TestVault::kv1().secret("auth", [("user", "me")]).project("path = '{kv}/auth'");
+    vault.run(["env"]).exits(125).stdout_is("");
 }
 
 /// Starts a copy of vault-exec as another user, in a directory of the home.
@@ -137,24 +195,6 @@ pub(crate) fn as_somebody(vault: TestVault, uid: u32, directory: &str) -> TestVa
            cd {directory}; exec setpriv --reuid={uid} --clear-groups "$HOME/vault-exec-copy" "$@""#
     );
     vault.under_sh(&script)
-}
-
-#[test]
-#[ignore = "root: starts vault-exec as another user"]
-fn a_project_file_may_be_owned_by_root_or_the_user() {
-    let vault = vault().project(APP);
-    let path = vault.fill("{home}/.vault-exec.toml");
-    as_somebody(vault.clone(), 65534, ".").environ().has("USER", "me");
-    chown(&path, Some(65534), None).unwrap();
-    as_somebody(vault.clone(), 65534, ".").environ().has("USER", "me");
-    let hint = "hint: chown it, or name it with --config if you trust it";
-    as_somebody(vault.clone(), 65533, ".").project_fails("", &format!("owned by another user\n{hint}"));
-
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-    let readable =
-        "hint: it must exist and be readable UTF-8 text; --config names another file, --no-config reads none";
-    as_somebody(vault.clone(), 65533, ".").project_fails("", &format!("Permission denied\n{readable}"));
-    as_somebody(vault.args(["--no-config"]), 65533, ".").fails(NO_PATH);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 pub(crate) mod certificates;
 mod concurrency;
 mod cluster;
+mod deadline;
 mod ha;
 mod proxy;
 mod quota;

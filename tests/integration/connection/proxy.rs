@@ -7,6 +7,7 @@ use std::process::Command;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use crate::support::fake_server::{FakeServer, Reply};
 use crate::support::network::NetworkNamespace;
 use crate::support::openbao::{ROOT, bao};
 use crate::support::process::{SupervisedProcess, dependency};
@@ -219,6 +220,24 @@ fn the_loopback_is_never_reached_through_a_proxy() {
         works(&at(address).env("HTTPS_PROXY", proxy.url()));
     }
     proxy.was_asked(&[]);
+}
+
+#[test]
+fn no_spelling_of_the_loopback_is_reached_through_a_proxy() {
+    let server = FakeServer::answering([Reply::secret(&[("a", "direct")])]);
+    let proxy = FakeServer::answering([Reply::status(418)]);
+    let reachable = ["localhost", "LOCALHOST", "127.1", "2130706433", "0x7f.1", "0", "[::ffff:127.0.0.1]"];
+    // Whether these resolve, and whether the server listens there, depends on the machine.
+    let others = "localhost. ip6-localhost ip6-loopback localhost.localdomain a.localhost 127.1.2.3 [::1] [::]";
+    for host in reachable.into_iter().chain(others.split(' ')) {
+        let at = |scheme| server.vault().env("VAULT_ADDR", format!("{scheme}://{host}:{}", server.port()));
+        let outcome = at("http").args(["--proxy", &proxy.url(), "--timeout=1s"]).run(["cat", "/proc/self/environ"]);
+        if reachable.contains(&host) {
+            outcome.exits(0).has("A", "direct");
+        }
+        let _ = at("https").env("HTTPS_PROXY", proxy.url()).args(["--timeout", "100ms"]).run(["true"]).exits(125);
+    }
+    assert_eq!(proxy.asked(), [""; 0]);
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn retry_after_of_a_rate_limit_is_honoured() {
 fn a_rate_limit_beyond_the_timeout_is_an_error() {
     let (_server, vault) = limited(1, 3600, false);
     works(&vault, "");
-    let hint = "hint: see `bao status` and the server's log; the address is from VAULT_ADDR\n";
+    let hint = "hint: see `vault status` and the server's log; the address is from VAULT_ADDR\n";
     vault.clone().args(["--timeout", "1s"]).fails(&format!(
         "vault-exec: waiting for {WHY} (for 1s at most)\n\
          vault-exec: read secret/a: {WHY}; gave up after 1s (--timeout){REASON}\n{hint}"
@@ -77,6 +77,6 @@ fn a_retry_after_beyond_the_timeout_is_an_error_at_once() {
     let (asked, end) = rest.split_once(", --timeout is ").expect(rest);
     // A second or two of the hour have passed.
     assert!(asked == "1h" || asked.starts_with("59m"), "{outcome}");
-    let hint = "hint: see `bao status` and the server's log; the address is from VAULT_ADDR\n";
+    let hint = "hint: see `vault status` and the server's log; the address is from VAULT_ADDR\n";
     assert_eq!(end, format!("1m{REASON}\n{hint}"));
 }

@@ -97,6 +97,24 @@ fn a_redirect_to_an_unreachable_server_is_retried() {
 }
 
 #[test]
+fn whether_a_redirect_is_proxied_depends_on_its_target() {
+    let lines = |fake: &FakeServer| fake.requests().into_iter().map(|request| request.line).collect::<Vec<_>>();
+    let proxied = "GET http://vault.test/v1/secret/data/app HTTP/1.1";
+
+    let proxy = FakeServer::answering([secret()]);
+    let standby = FakeServer::answering([Reply::redirect(307, "http://vault.test/v1/secret/data/app")]);
+    standby.vault().args(["--proxy", &proxy.url()]).environ().has("A", CANARY).stderr_is("");
+    assert_eq!((lines(&standby).len(), lines(&proxy)), (1, vec![proxied.to_owned()]));
+
+    let active = FakeServer::answering([secret()]);
+    let proxy = FakeServer::answering([Reply::redirect(307, &format!("{}/v1/secret/data/app", active.url()))]);
+    let vault = active.vault().env("VAULT_ADDR", "http://vault.test").args(["--proxy", &proxy.url()]);
+    vault.environ().has("A", CANARY).stderr_is("");
+    let direct = "GET /v1/secret/data/app HTTP/1.1";
+    assert_eq!((lines(&proxy), lines(&active)), (vec![proxied.to_owned()], vec![direct.to_owned()]));
+}
+
+#[test]
 fn a_redirect_never_leads_out_of_tls() {
     let tls = LoopbackTls::new();
     let active = FakeServer::answering([secret()]);

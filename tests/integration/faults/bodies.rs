@@ -75,7 +75,7 @@ pub(super) fn section() -> Section {
         row(
             "a list of 100,000 lists that is a value",
             &whole(
-                "longer than the kernel limit of 128 KiB: A (196 KiB)",
+                "longer than the kernel limit of 128 KiB: A",
                 "leave it out with --skip, or make it a file with --file",
             ),
             around(&format!(r#""a":{lists}"#)),
@@ -120,7 +120,7 @@ pub(super) fn section() -> Section {
             "a key that makes programs run code",
             &whole(
                 "secret/app: key `ld_preload` would become LD_PRELOAD, which can make a program run code",
-                "leave it out with --skip 'ld_preload'; if those who write the secret may run code, --allow-name LD_PRELOAD",
+                "leave it out with --skip 'ld_preload'; --allow-name LD_PRELOAD, or --set on the command line, permits it",
             ),
             around(r#""ld_preload":"canary""#),
         ),

@@ -66,7 +66,7 @@ fn nobodys(vault: TestVault, limit: &str) -> TestVault {
         "cp \"$1\" /dev/shm/own && chmod 755 /dev/shm/own && shift && cd / && \
          set -- setpriv --reuid=65534 --regid=65534 --clear-groups prlimit {limit} /dev/shm/own \"$@\""
     );
-    vault.with_mounts(&format!("mount -t tmpfs none /dev/shm && mkdir -m 0 /dev/shm/closed && {script}"))
+    vault.with_mounts(&format!("mount -t tmpfs -o mode=0755 none /dev/shm && mkdir -m 0 /dev/shm/closed && {script}"))
 }
 
 /// After a line of Python that no shell can express.
@@ -147,7 +147,9 @@ pub(super) fn limits() -> Section {
         fails("RLIMIT_FSIZE of 0, `--file`", FILE_SIZE, || limited(vault().args(["--file", "F={k}"]), "--fsize=0")),
         fails("RLIMIT_FSIZE of 0, `--file-dir`", DIR_SIZE, || {
             let vault = vault().args(["--file", "F={k}", "--file-dir", "/dev/shm/none/.."]);
-            vault.with_mounts("mount -t tmpfs none /dev/shm && mkdir /dev/shm/none && set -- prlimit --fsize=0 \"$@\"")
+            vault.with_mounts(
+                "mount -t tmpfs -o mode=0755 none /dev/shm && mkdir /dev/shm/none && set -- prlimit --fsize=0 \"$@\"",
+            )
         })
         .needing_root(),
         fails("RLIMIT_STACK of 1023 KiB", SMALL_STACK, || limited(vault(), "--stack=1047552")),
@@ -187,12 +189,12 @@ const FILE_SIZE: &str = "vault-exec: --file F: in-memory file: File too large\n\
 const DIR_SIZE: &str = "vault-exec: --file F: /dev/shm/none/../F: File too large\n\
                         hint: raise the limit on file sizes (ulimit -f)\n";
 const SMALL_STACK: &str = "vault-exec: the stack is too small\nhint: raise the limit (ulimit -s 8192)\n";
-const LONG_STRING: &str = "vault-exec: longer than the kernel limit of 128 KiB: BIG (129 KiB)\n\
+const LONG_STRING: &str = "vault-exec: longer than the kernel limit of 128 KiB: BIG\n\
                            hint: leave it out with --skip, or make it a file with --file\n";
-const LONG_STRINGS: &str = "vault-exec: longer than the kernel limit of 128 KiB: LARGE (200 KiB), MIDDLE (150 KiB)\n\
+const LONG_STRINGS: &str = "vault-exec: longer than the kernel limit of 128 KiB: LARGE, MIDDLE\n\
                             hint: leave it out with --skip, or make it a file with --file\n";
-const LARGE_BLOCK: &str = "vault-exec: 257 KiB in all, the kernel limit is 256 KiB; the largest: A (98 KiB), B (88 KiB), C \
-                           (71 KiB)\nhint: leave keys out with --skip, or start from --pristine\n";
+const LARGE_BLOCK: &str = "vault-exec: arguments and environment exceed the kernel limit of 256 KiB; the largest: A, B, C\n\
+                           hint: leave keys out with --skip, or start from --pristine\n";
 
 pub(super) fn surroundings() -> Section {
     let mut rows = streams();
@@ -279,8 +281,9 @@ fn files() -> Vec<Row> {
             assert!(outcome.stdout.starts_with(b"vault-exec "), "{outcome}");
         })
         .needing_root(),
-        fails("a full tmpfs, `--file-dir`", DIR_FULL, in_memory("-o size=4k")).needing_root(),
-        fails("a tmpfs that cannot be written, `--file-dir`", DIR_READ_ONLY, in_memory("-o ro")).needing_root(),
+        fails("a full tmpfs, `--file-dir`", DIR_FULL, in_memory("-o mode=0755,size=4k")).needing_root(),
+        fails("a tmpfs that cannot be written, `--file-dir`", DIR_READ_ONLY, in_memory("-o mode=0755,ro"))
+            .needing_root(),
         starts("a working directory that is gone", || {
             vault().under_sh(r#"mkdir gone && cd gone && rmdir ../gone && exec "$@""#)
         }),
@@ -320,6 +323,24 @@ const HOMELESS: &str = "vault-exec: no token: VAULT_TOKEN is not set, --token-fi
 const HOME_CLOSED: &str = "vault-exec: /dev/shm/closed/.vault-token: Permission denied\n\
                            hint: check that it exists and that the user of vault-exec can read it\n";
 
+const EXPOSED: &str =
+    "vault-exec: other processes of this user can read the memory of vault-exec: prctl is not permitted\n";
+const REQUIRED: &str = "vault-exec: --require-mlock: other processes of this user can read the memory of vault-exec: prctl \
+                        is not permitted\n\
+                        hint: permit prctl with PR_SET_DUMPABLE in the seccomp profile\n";
+const SETUID: &str = "vault-exec: running setuid or setgid is refused\n\
+                      hint: remove the bits (chmod ug-s), or have sudo or setpriv change the user and the group \
+                      completely\n";
+
+/// Exit code and output where a seccomp filter refuses to make the process inaccessible.
+fn without_prctl(vault: &TestVault) -> (Option<i32>, String, String) {
+    let mut command = vault.command(["printenv", "K"]);
+    seccomp::refuse_undumpable(&mut command);
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
 fn process() -> Vec<Row> {
     vec![
         starts("no_new_privs", || vault().under(["setpriv", "--no-new-privs"])),
@@ -340,6 +361,27 @@ fn process() -> Vec<Row> {
         starts("every signal is blocked", || {
             python(vault(), "signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())")
         }),
+        row("a seccomp filter that refuses PR_SET_DUMPABLE", "started", EXPOSED, || {
+            let (code, stdout, stderr) = without_prctl(&vault());
+            assert_eq!((code, stderr.as_str()), (Some(0), EXPOSED));
+            assert_eq!(stdout, "v\n");
+        }),
+        row("a seccomp filter that refuses PR_SET_DUMPABLE, `--require-mlock`", "125", REQUIRED, || {
+            let (code, stdout, stderr) = without_prctl(&vault().args(["--require-mlock"]));
+            assert_eq!((code, stdout.as_str(), stderr.as_str()), (Some(125), "", REQUIRED));
+        }),
+        row("started setuid or setgid", "125", SETUID, || {
+            for mode in ["4755", "2755"] {
+                let script = format!(
+                    "install -m {mode} -o 1 -g 1 \"$1\" /mnt/own; shift; \
+                     set -- setpriv --bounding-set -all --inh-caps -all --reuid 65534 --regid 65534 --clear-groups \
+                     /mnt/own \"$@\""
+                );
+                let script = format!("mount -t tmpfs -o mode=0755 none /mnt && {script}");
+                let _ = vault().with_mounts(&script).fails(SETUID);
+            }
+        })
+        .needing_root(),
         row("SIGCHLD is ignored", "started", "", || {
             let vault = python(vault(), "signal.signal(signal.SIGCHLD, signal.SIG_IGN)");
             let outcome = vault.run(["sed", "-n", "s/^SigIgn:.//p", "/proc/self/status"]).exits(0).stderr_is("");

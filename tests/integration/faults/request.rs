@@ -123,7 +123,7 @@ static TLS: LazyLock<LoopbackTls> = LazyLock::new(LoopbackTls::new);
 const SHORT: Duration = Duration::from_secs(2);
 
 /// The timeout otherwise.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 pub(super) fn at_once(why: &str, hint: &str) -> Effect {
     Effect::Fatal { why: why.into(), hint: format!("hint: {hint}\n") }
@@ -181,7 +181,7 @@ const DENIED: &str = "vault-exec: read secret/app: permission denied (403)\nhint
 
 /// The message about a missing secret if the lookup of the mount succeeds, and if it fails.
 const ABSENT: &str = "vault-exec: read secret/app: no such secret\n\
-                      hint: `bao kv list secret` lists the secrets; --optional-path allows it to be missing\n";
+                      hint: `vault kv list secret` lists the secrets; --optional-path allows it to be missing\n";
 const UNSURE: &str = "vault-exec: read secret/app: no such secret\n\
                       hint: check --kv and --mount: the server did not report the engine of this path\n";
 

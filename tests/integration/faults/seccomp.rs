@@ -60,8 +60,26 @@ const NEWEST: libc::c_long = libc::SYS_futex_waitv;
 
 /// Has the command start under that filter.
 pub(super) fn confine(command: &mut Command) {
-    let (filter, mut lines) = (filter(), 0);
-    lines += u16::try_from(filter.len()).expect("a short program");
+    install(filter(), command);
+}
+
+/// Has the command start under a filter that answers `EPERM` to `prctl(PR_SET_DUMPABLE, …)` alone.
+pub(super) fn refuse_undumpable(command: &mut Command) {
+    /// The low half of the first argument, in `seccomp_data`.
+    const FIRST_ARGUMENT: u32 = 16;
+    let filter = vec![
+        load(0),
+        sock_filter { jf: 3, ..jump(libc::BPF_JEQ, libc::SYS_prctl) },
+        load(FIRST_ARGUMENT),
+        jump(libc::BPF_JEQ, libc::PR_SET_DUMPABLE.into()),
+        returns(errno(libc::EPERM)),
+        returns(libc::SECCOMP_RET_ALLOW),
+    ];
+    install(filter, command);
+}
+
+fn install(filter: Vec<sock_filter>, command: &mut Command) {
+    let lines = u16::try_from(filter.len()).expect("a short program");
     let install = move || {
         let program = sock_fprog { len: lines, filter: filter.as_ptr().cast_mut() };
         // SAFETY: the program outlives the call, which only reads it.
@@ -76,16 +94,7 @@ pub(super) fn confine(command: &mut Command) {
 }
 
 fn filter() -> Vec<sock_filter> {
-    let errno = |errno: i32| libc::SECCOMP_RET_ERRNO | u32::try_from(errno).expect("a small number");
-    let returns = |value| sock_filter { code: to_u16(libc::BPF_RET | libc::BPF_K), jt: 0, jf: 0, k: value };
-    let jump = |code, call: libc::c_long| sock_filter {
-        code: to_u16(libc::BPF_JMP | code | libc::BPF_K),
-        jt: 0,
-        jf: 1,
-        k: u32::try_from(call).expect("a number of a system call"),
-    };
-    let number = sock_filter { code: to_u16(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS), jt: 0, jf: 0, k: 0 };
-    let mut filter = vec![number];
+    let mut filter = vec![load(0)];
     for call in REFUSED {
         filter.extend([jump(libc::BPF_JEQ, call), returns(errno(libc::EPERM))]);
     }
@@ -94,6 +103,25 @@ fn filter() -> Vec<sock_filter> {
     filter.extend([jump(libc::BPF_JGT, NEWEST), returns(errno(libc::EPERM))]);
     filter.push(returns(libc::SECCOMP_RET_ALLOW));
     filter
+}
+
+/// Loads 32 bits of `seccomp_data`; the number of the system call is first.
+fn load(offset: u32) -> sock_filter {
+    sock_filter { code: to_u16(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS), jt: 0, jf: 0, k: offset }
+}
+
+/// Goes on if what was loaded compares so with the value, else skips one line.
+fn jump(code: u32, value: libc::c_long) -> sock_filter {
+    let k = u32::try_from(value).expect("a small number");
+    sock_filter { code: to_u16(libc::BPF_JMP | code | libc::BPF_K), jt: 0, jf: 1, k }
+}
+
+fn returns(value: u32) -> sock_filter {
+    sock_filter { code: to_u16(libc::BPF_RET | libc::BPF_K), jt: 0, jf: 0, k: value }
+}
+
+fn errno(errno: i32) -> u32 {
+    libc::SECCOMP_RET_ERRNO | u32::try_from(errno).expect("a small number")
 }
 
 fn to_u16(code: u32) -> u16 {

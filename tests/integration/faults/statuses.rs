@@ -44,7 +44,7 @@ impl Status {
     }
 }
 
-const ABSENT: &str = "no such secret\nhint: `bao kv list secret` lists the secrets; --optional-path allows it to be \
+const ABSENT: &str = "no such secret\nhint: `vault kv list secret` lists the secrets; --optional-path allows it to be \
     missing; --kv auto detects the engine\n";
 
 fn denied(secret: &str) -> String {

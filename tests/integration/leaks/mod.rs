@@ -27,12 +27,15 @@ use crate::support::vault::TestVault;
 use canary::{canary, found};
 use source::{Pattern, Source};
 
-/// Verbosity, format and `--check`, as variables, so that they apply even if the options are wrong. The last three also
+/// `--check`, which has no variable but precedes the other options.
+const CHECK: &str = "--check";
+
+/// Verbosity, format and [`CHECK`], as variables, so that they apply even if the options are wrong. The last three also
 /// ask the libraries for their most detailed output.
 const LOG_MODES: [&[(&str, &str)]; 6] = [
     &[],
     &[("VAULT_EXEC_VERBOSE", "1")],
-    &[("VAULT_EXEC_CHECK", "1"), ("VAULT_EXEC_FORMAT", "json")],
+    &[(CHECK, ""), ("VAULT_EXEC_FORMAT", "json")],
     &[("VAULT_EXEC_VERBOSE", "2"), ("RUST_LOG", "trace"), ("RUST_BACKTRACE", "full")],
     &[
         ("VAULT_EXEC_VERBOSE", "2"),
@@ -40,7 +43,7 @@ const LOG_MODES: [&[(&str, &str)]; 6] = [
         ("RUST_LOG", "trace"),
         ("RUST_BACKTRACE", "full"),
     ],
-    &[("VAULT_EXEC_VERBOSE", "3"), ("VAULT_EXEC_CHECK", "1"), ("RUST_LOG", "trace"), ("RUST_BACKTRACE", "full")],
+    &[("VAULT_EXEC_VERBOSE", "3"), (CHECK, ""), ("RUST_LOG", "trace"), ("RUST_BACKTRACE", "full")],
 ];
 
 /// Literals of the source that no output can contain, and why.
@@ -58,6 +61,7 @@ const UNREACHABLE: [(&[&str], &str); 10] = [
             "error: ",
             "Client sent an HTTP request to an HTTPS server",
             "no handler for route",
+            "Invalid path for a versioned K/V secrets engine",
             "namespace not found",
             "failed to lookup address information: ",
             "uncategorized error",
@@ -94,7 +98,7 @@ const UNREACHABLE: [(&[&str], &str); 10] = [
 
 /// Messages composed of parts that also occur in other messages. Each constructor of an error without a word in the
 /// source needs one of them: identified by what is printed, so that moving code does not change this list.
-const COMPOSED: [&str; 33] = [
+const COMPOSED: [&str; 35] = [
     "--set A: column ",
     "no program to start",
     "--client-cert requires --client-key",
@@ -102,13 +106,15 @@ const COMPOSED: [&str; 33] = [
     "/usr cannot be executed",
     "no path to read",
     "`nope` was not found",
+    "--client-cert: cert: not PEM text",
     "/token: No such file or directory",
     "/none: No such file or directory",
     "--file F: ",
     "the secret has no keys",
     ": owned by another user",
     "--config: none.toml: ",
-    "/.vault-exec.toml: owned by another user",
+    "/.vault-exec.toml: changed since it was trusted",
+    "/.vault-exec.toml: not trusted: {}/vault-exec/trusted: owned by another user",
     "--set A: column {}: unknown key",
     ": connection refused; gave up after",
     ": the server does not speak HTTP",
@@ -118,9 +124,9 @@ const COMPOSED: [&str; 33] = [
     "version 7 does not exist",
     "--client-cert: cert: the certificate and the key",
     "--ca-path: none: ",
-    "vault-exec: ca: not PEM text",
-    "vault-exec: --ca-cert: ca: not PEM text",
-    "vault-exec: VAULT_CACERT_BYTES: not PEM text",
+    "vault-exec: SSL_CERT_FILE: ca: certificate 1 of",
+    "vault-exec: --ca-cert: ca: certificate 1 of",
+    "vault-exec: VAULT_CACERT_BYTES: certificate 1 of",
     "connection refused",
     ": too many open files",
     "Name or service not known",
@@ -221,7 +227,11 @@ impl Cases {
 impl Case {
     fn run(&self, voice: &[(&str, &str)]) -> Output {
         let (vault, _alive) = (self.make)();
-        let vault = voice.iter().fold(vault, |vault, (name, value)| vault.env(name, value));
+        let set = |vault: TestVault, (name, value): &(&str, &str)| match *name {
+            CHECK => vault.checking(),
+            name => vault.env(name, *value),
+        };
+        let vault = voice.iter().fold(vault, set);
         let outcome = vault.run(self.program.iter().copied());
         let text = format!("{}{}", String::from_utf8_lossy(&outcome.stdout), outcome.stderr);
         Output { whose: format!("{}:{} {voice:?}", self.file, self.line), text }

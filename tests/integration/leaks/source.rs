@@ -150,8 +150,9 @@ impl Pattern {
         text.match_indices(first.as_str()).any(|(at, _)| follow(&text[at + first.len()..], rest))
     }
 
+    /// Words have small letters: a list of names of variables has none.
     fn has_words(&self) -> bool {
-        let letters = |piece: &String| piece.as_bytes().windows(2).any(|pair| pair.iter().all(u8::is_ascii_alphabetic));
+        let letters = |piece: &String| piece.as_bytes().windows(2).any(|pair| pair.iter().all(u8::is_ascii_lowercase));
         self.0.iter().any(letters) && self.0.iter().any(|piece| piece.contains(' '))
     }
 }

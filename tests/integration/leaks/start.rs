@@ -41,6 +41,7 @@ fn mapped(cases: &mut Cases) {
         r#""null": null, "#,
         r#""path": ~, "#,
         r#""ld_preload'": ~, "#,
+        r#""vault_addr": ~, "ssl_cert_file": ~, "#,
     ] {
         cases.fake([keys(odd)], |vault| vault);
     }
@@ -56,6 +57,7 @@ fn mapped(cases: &mut Cases) {
     cases.fake([only(r#""text": ~"#)], |vault| vault.args(["--skip", "text"]));
     cases.fake([secret()], |vault| vault.args(["--on-conflict", "error"]));
     cases.fake([secret()], |vault| vault.args(["--on-conflict", "env"]));
+    cases.fake([secret()], |vault| vault.args(["--on-duplicate", "error", "--path", "secret/other"]));
     cases.fake([secret()], |vault| vault.args(["--require", "NOTHING", "--require", "TEXT"]));
     let long = format!(r#""long": "{}", "#, canary("token").repeat(4000));
     cases.fake([keys(&long)], |vault| vault);
@@ -79,12 +81,13 @@ fn files(cases: &mut Cases) {
     let without_proc = r#"mount -t tmpfs none /proc && exec "$@""#;
     cases.fake([secret()], move |vault| file(vault).under(["unshare", "--mount", "sh", "-c", without_proc, "sh"]));
     cases.fake([secret()], move |vault| file(vault).under_sh(r#"trap "" XFSZ; exec prlimit --fsize=4 "$@""#));
-    for directory in [".", "/dev/null", "/none", "/proc"] {
+    for directory in [".", "/dev/null", "/none", "/proc", "/dev/shm"] {
         cases.fake([secret()], move |vault| file(vault).args(["--file-dir", directory]));
     }
     for (script, fault) in [
-        (r#": > "$0"/F; exec "$@""#, None),
-        (r#"exec "$@""#, Some("openat:error=EACCES")),
+        (r#"ln -s /none "$0"/F; exec "$@""#, None),
+        (r#"chown 65534 "$0"; exec "$@""#, None),
+        (r#"exec "$@""#, Some("renameat,renameat2:error=EACCES")),
         (r#"exec "$@""#, Some("getcwd:error=ENOENT")),
     ] {
         cases.with(&["true"], move || {
@@ -109,6 +112,7 @@ fn programs(cases: &mut Cases) {
     };
     starting(&["nope"], |vault| vault);
     starting(&["./nope"], |vault| vault);
+    starting(&["nope nope"], |vault| vault);
     starting(&["/usr"], |vault| vault);
     starting(&["./text"], |vault| vault.file("text", canary("value")));
     starting(&["./text"], |vault| vault.program("text", canary("value")));
@@ -123,6 +127,9 @@ fn process(cases: &mut Cases) {
     cases.fake([secret()], |vault| vault.under(injected("mlockall:error=EPERM")));
     cases.fake([secret()], |vault| vault.args(["--require-mlock"]).under(injected("mlockall:error=EPERM")));
     cases.fake([secret()], |vault| vault.args(["--check"]).under_sh(r#"exec "$@" >/dev/full"#));
+    cases.fake([secret()], |vault| vault.under(injected("prctl:error=EPERM")));
+    cases.fake([secret()], |vault| vault.args(["--require-mlock"]).under(injected("prctl:error=EPERM")));
+    cases.fake([secret()], |vault| vault.under(injected("geteuid:retval=1")));
     let large = format!(r#""a": "{}", "#, canary("token").repeat(180_000));
     // One of these limits is enough to start with and too low for the value.
     for limit in ["8000000", "12000000", "16000000", "20000000", "24000000", "28000000"] {

@@ -1,6 +1,7 @@
 //! How keys of a secret become the environment of the program.
 
 pub(crate) mod environment;
+mod file_dir;
 pub(crate) mod names;
 mod read;
 mod templates;

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::support::fake_server::{FakeServer, Reply};
 use crate::support::vault::{DOUBTED, TestVault};
 
 #[test]
@@ -35,8 +36,58 @@ fn a_version_can_be_pinned() {
     vault.clone().path("a@2").path("a@1").environ().has("K", "one");
     vault.path("a@3").fails(
         "vault-exec: read {kv}/a: version 3 does not exist\n\
-         hint: `bao kv metadata get {kv}/a` lists the versions\n",
+         hint: `vault kv metadata get {kv}/a` lists the versions\n",
     );
+}
+
+#[test]
+fn two_versions_are_two_secrets() {
+    let vault = TestVault::kv2().secret("a", [("k", "one"), ("x", "1")]).secret("a", [("k", "two")]);
+    vault.clone().path("a@1").path("a").environ().has("K", "two").has("X", "1");
+    vault.clone().path("a").path("a@1").environ().has("K", "one");
+    let both = vault.clone().args(["--path", "OLD_={kv}/a@1"]).path("a");
+    both.environ().has("OLD_K", "one").has("OLD_X", "1").has("K", "two").lacks("X");
+    let select = ["--set", "OLD={{kv}/a@1#k}", "--set", "NEW={{kv}/a#k}", "--set", "LAST={k}"];
+    both.args(select).environ().has("OLD", "one").has("NEW", "two").has("LAST", "two");
+    vault.path("a@1").args(["--set", "A={{kv}/a#k}"]).fails(
+        "vault-exec: --set A: column 1: no secret was read at `{kv}/a`\n\
+         hint: did you mean `{kv}/a@1`?\n",
+    );
+}
+
+#[test]
+fn a_path_that_is_named_twice_is_read_once() {
+    for vault in TestVault::each() {
+        let vault = vault.secret("a", [("k", "a"), ("l", "a")]).secret("b", [("k", "b")]);
+        let line = ["--path", "{kv}/a", "--optional-path", "A_={kv}/a/", "--path", "{kv}/b", "--path", "/{kv}/a"];
+        let twice = vault.recorded().args(line).args(["--set", "S={{kv}/b#k}{k}"]);
+        let version = if twice.is_kv1() { "1" } else { "2" };
+        let outcome = twice.args(["--kv", version]).environ();
+        let outcome = outcome.has("K", "a").has("A_K", "a").has("A_L", "a").has("S", "ba").stderr_is("");
+        if version == "1" {
+            outcome.asked(["{kv}/a", "{kv}/b"])
+        } else {
+            outcome.asked(["{kv}/data/a", "{kv}/data/b"])
+        };
+    }
+}
+
+#[test]
+fn a_mount_is_looked_up_once_for_all_its_paths() {
+    let names: Vec<String> = (0..20).map(|number| format!("dir/s{number}")).collect();
+    for vault in [TestVault::kv1(), TestVault::each_nested().into_iter().nth(1).unwrap()] {
+        let vault = names.iter().fold(vault, |vault, name| vault.secret(name, [("k", name.as_str())]));
+        let vault = names.iter().fold(vault.recorded(), |vault, name| vault.path(name));
+        vault.environ().has("K", "dir/s19");
+        let lookups = vault.requests().iter().filter(|request| request.contains("sys/internal/ui/mounts/")).count();
+        assert_eq!((lookups, vault.requests().len()), (1, 2 * names.len() + 1));
+    }
+    // The server does not tell the mount, so that the directory stands for it.
+    let vault = TestVault::kv2().token_with_policy(r#"path "elsewhere" {capabilities=["read"]}"#).recorded();
+    let vault = vault.path("dir/a").path("dir/b").path("dir/c").args(["--check"]);
+    vault.alone().exits(125);
+    let lookups = vault.requests().iter().filter(|request| request.contains("sys/internal/ui/mounts/")).count();
+    assert_eq!(lookups, 1);
 }
 
 #[test]
@@ -56,7 +107,7 @@ fn an_absent_secret_is_an_error() {
     for vault in TestVault::each() {
         vault.secret("present", [("k", "v")]).path("present").path("team/absent").fails(
             "vault-exec: read {kv}/team/absent: no such secret\n\
-             hint: `bao kv list {kv}/team` lists the secrets; --optional-path allows it to be missing\n",
+             hint: `vault kv list {kv}/team` lists the secrets; --optional-path allows it to be missing\n",
         );
     }
 }
@@ -67,7 +118,7 @@ fn a_deleted_version_is_told_from_an_absent_one() {
     let vault = vault.posted("{kv}/delete/a", &json!({"versions": [2]}));
     vault.clone().path("a").fails(
         "vault-exec: read {kv}/a: version 2 is deleted\n\
-         hint: `bao kv undelete -versions=2 {kv}/a` restores it; @N pins another version\n",
+         hint: `vault kv undelete -versions=2 {kv}/a` restores it; @N pins another version\n",
     );
     vault.clone().path("a@1").environ().has("K", "one");
     vault.posted("{kv}/undelete/a", &json!({"versions": [2]})).path("a").environ().has("K", "two");
@@ -104,7 +155,7 @@ fn a_mount_that_does_not_exist_is_an_error_even_if_optional() {
     for option in ["--path", "--optional-path"] {
         TestVault::kv2().args([option, "nothing/a"]).fails(
             "vault-exec: read nothing/a: the mount does not exist, or the token lacks the permission (403)\n\
-             hint: `bao secrets list` lists the mounts; if it exists, a policy of the token must contain the stanza for \
+             hint: `vault secrets list` lists the mounts; if it exists, a policy of the token must contain the stanza for \
              the engine of this path; the server did not report it, so check --kv and --mount\n\n\
              # KV v1 or another engine\npath \"nothing/a\" {\n  capabilities = [\"read\"]\n}\n",
         );
@@ -130,12 +181,37 @@ fn a_mount_of_several_segments_is_detected_or_given() {
         let vault = vault.secret("deep/a", [("k", "v")]);
         vault.clone().path("deep/a").environ().has("K", "v");
         vault.clone().args(["--mount", "{kv}", "--path", "deep/a"]).environ().has("K", "v");
-        vault.clone().args(["--mount", "/{kv}/"]).path("deep/a").environ().has("K", "v");
+        vault.clone().args(["--mount", "/{kv}/", "--path", "deep/a"]).environ().has("K", "v");
         vault.path("absent").fails(
             "vault-exec: read {kv}/absent: no such secret\n\
-             hint: `bao kv list {kv}` lists the secrets; --optional-path allows it to be missing\n",
+             hint: `vault kv list {kv}` lists the secrets; --optional-path allows it to be missing\n",
         );
     }
+}
+
+#[test]
+fn a_path_in_a_named_mount_is_literal() {
+    for vault in TestVault::each().into_iter().chain(TestVault::each_nested()) {
+        let mount = vault.fill("{kv}");
+        let vault = vault.secret("foo", [("k", "foo")]).args(["--mount", "/v1/{kv}/"]);
+        for name in ["data/foo".to_owned(), "v1/foo".into(), "data/data/foo".into(), format!("{mount}/foo")] {
+            let vault = vault.clone().secret(&name, [("k", name.as_str())]);
+            let set = format!("S={{{name}#k}}");
+            let vault = vault.args(["--path", &name, "--path", "/foo/", "--set", &set]);
+            vault.environ().has("K", "foo").has("S", &name);
+            vault.args(["--path", &format!("P_=/{name}/")]).environ().has("P_K", &name);
+        }
+        vault.clone().args(["--path", "absent"]).fails(
+            "vault-exec: read {kv}/absent: no such secret\n\
+             hint: `vault kv list {kv}` lists the secrets; --optional-path allows it to be missing\n",
+        );
+        vault.args(["--path", "foo", "--set", "A={{kv}/foo#k}"]).fails(
+            "vault-exec: --set A: column 1: no secret was read at `{kv}/foo`\n\
+             hint: the paths are `foo`\n",
+        );
+    }
+    let pinned = TestVault::kv2().secret("data/foo", [("k", "one")]).secret("data/foo", [("k", "two")]);
+    pinned.args(["--mount", "{kv}", "--path", "data/foo@1"]).environ().has("K", "one");
 }
 
 #[test]
@@ -186,10 +262,57 @@ fn kv_sets_the_version_of_the_engine() {
         let vault = vault.secret("a", [("k", "v")]).path("a");
         vault.clone().args(["--kv", version]).environ().has("K", "v");
         vault.clone().args(["--kv", "auto"]).environ().has("K", "v");
-        vault.args(["--kv", other]).fails(
-            "vault-exec: read {kv}/a: no such secret\n\
-             hint: `bao kv list {kv}` lists the secrets; --optional-path allows it to be missing; \
-             --kv auto detects the engine\n",
+        let found = if version == "1" { "1, or another engine" } else { "2" };
+        vault.args(["--kv", other]).fails(&format!(
+            "vault-exec: read {{kv}}/a: the mount is KV version {found}, which is not that of --kv\n\
+             hint: leave --kv out, so that it is detected, or give the other version\n"
+        ));
+    }
+}
+
+#[test]
+fn a_wrong_kv_version_is_an_error_for_optional_paths_too() {
+    for (vault, version, other) in [(TestVault::kv1(), "1", "2"), (TestVault::kv2(), "2", "1")] {
+        let vault = vault.secret("a", [("k", "v")]);
+        for path in ["a", "none", "data/a", "data/none"] {
+            let vault = vault.clone().args(["--optional-path", &format!("{{kv}}/{path}")]);
+            vault.clone().args(["--kv", version]).environ();
+            let outcome = vault.args(["--kv", other]).run(["true"]).exits(125);
+            assert!(outcome.stderr.contains(", which is not that of --kv\nhint: leave --kv out"), "{outcome}");
+        }
+    }
+}
+
+#[test]
+fn another_version_than_the_pinned_one_is_an_error() {
+    let answer = |status, data: &str| {
+        let metadata = r#""metadata":{"version":2,"destroyed":false}"#;
+        Reply::answer(status, format!(r#"{{"request_id":"1","data":{{"data":{data},{metadata}}}}}"#))
+    };
+    for reply in [answer(200, r#"{"a":"1"}"#), answer(404, "null")] {
+        let fake = FakeServer::answering([Reply::secret(&[("b", "1")])]).and_at("secret/data/old", [reply]);
+        for option in ["--path", "--optional-path"] {
+            fake.vault().args([option, "secret/old@7"]).fails(
+                "vault-exec: read secret/old: the server returned version 2 instead of the pinned one\n\
+                 hint: check the proxies and agents between vault-exec and the server, which may have a cache\n",
+            );
+        }
+        fake.vault().args(["--optional-path", "secret/old@2"]).environ().has("B", "1");
+    }
+}
+
+#[test]
+fn a_json_array_is_not_taken_for_an_object() {
+    let secret = r#"{"a":"1"}"#;
+    for body in [
+        format!(r#"{{"request_id":"1","data":[{secret},{{"version":1}}]}}"#),
+        format!(r#"{{"request_id":"1","data":{{"data":{secret},"metadata":[1]}}}}"#),
+        format!(r#"["1",null,null,"",0,{{"data":{secret},"metadata":{{"version":1}}}},null]"#),
+    ] {
+        let fake = FakeServer::answering([Reply::answer(200, body)]);
+        fake.vault().args(["--kv", "2"]).fails(
+            "vault-exec: read secret/app: {addr}: the response (200) is not in Vault's format\n\
+             hint: is this Vault's address? It is from VAULT_ADDR\n",
         );
     }
 }
@@ -203,8 +326,24 @@ fn only_and_skip_select_keys() {
         vault.clone().args(["--only", "x", "--only", "y", "--skip", "x"]).environ().lacks("X").has("Y", "2").lacks("Z");
         vault.args(["--only", "X", "--only", "x", "--only", "w"]).fails(
             "vault-exec: --only X, w: not found in any secret\n\
-             hint: write keys as in the secret, not as variable names\n",
+             hint: did you mean `x`?\n",
         );
+    }
+}
+
+#[test]
+fn a_mistyped_key_is_suggested_or_the_keys_are_listed() {
+    for vault in TestVault::each() {
+        let vault = vault.secret("a", [("username", "1"), ("password", "2")]).path("a");
+        let only = |key: &str| vault.clone().args(["--only", key]);
+        let message = |key: &str| format!("vault-exec: --only {key}: not found in any secret\nhint: ");
+        only("usernmae").fails(&(message("usernmae") + "did you mean `username`?\n"));
+        only("PASSWORD").fails(&(message("PASSWORD") + "did you mean `password`?\n"));
+        only("token").fails(&(message("token") + "the keys are `password`, `username`\n"));
+        let both = vault.clone().args(["--only", "usernmae", "--only", "pasword"]);
+        both.fails(&(message("usernmae, pasword") + "did you mean `username`, `password`?\n"));
+        let none = vault.args(["--only", "username", "--set", "A={token}"]);
+        none.fails("vault-exec: --set A: column 1: unknown key `token`\nhint: the keys are `password`, `username`\n");
     }
 }
 

@@ -51,7 +51,8 @@ const LOGINS: [Login; 27] = [
     ("a token in a wrapping of data, in a file", || {
         let (vault, token) = with_token(TestVault::locked());
         let wrapping = Api::shared().wrapped("sys/wrapping/wrap", &json!({"token": token}));
-        let vault = vault.args(["--unwrap-token", "--token-file", "wrapped"]).file("wrapped", format!("{wrapping}\n"));
+        let vault = vault.args(["--unwrap-token", "--wrapped-by=sys/wrapping/wrap", "--token-file=wrapped"]);
+        let vault = vault.file("wrapped", format!("{wrapping}\n"));
         MemoryCase::entering(vault).never("wrapping token", wrapping).never("token", token)
     }),
     ("the token of a wrapping, which is kept", || {

@@ -17,6 +17,7 @@ mod connections;
 mod logins;
 mod values;
 
+mod hardening;
 mod process;
 mod traces;
 mod wait;

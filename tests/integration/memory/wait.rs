@@ -24,8 +24,8 @@ fn half_silent(secret: &str) -> (FakeServer, TestVault) {
 #[test]
 #[ignore = "root: starts vault-exec as another user"]
 fn other_processes_see_no_credential_while_it_waits() {
-    let secrets: [String; 7] = std::array::from_fn(|_| random(32));
-    let [held, secret_id, jwt, id_token, password, own, proxy] = &secrets;
+    let secrets: [String; 8] = std::array::from_fn(|_| random(32));
+    let [held, secret_id, jwt, id_token, password, own, proxy, job] = &secrets;
     let (fake, vault) = half_silent(held);
     let vault = vault
         .env("BAO_TOKEN", TOKEN)
@@ -33,6 +33,7 @@ fn other_processes_see_no_credential_while_it_waits() {
         .env("VAULT_JWT", jwt)
         .env("VAULT_ID_TOKEN", id_token)
         .env("BAO_PASSWORD", password)
+        .env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", job)
         .env("VAULT_EXEC_PREFIX", format!("P{own}"))
         .env("VAULT_EXEC_PROXY", format!("http://me:{proxy}@127.0.0.1:1"))
         .env("LANG", "C.UTF-8");
@@ -59,19 +60,19 @@ fn other_processes_see_no_credential_while_it_waits() {
 /// A copy of the program under test that every user may execute: cargo's directory may belong to one user alone.
 /// Another process makes it, because a thread of this one that forks at the same time would keep the file open for
 /// writing, and the kernel does not execute such a file.
-fn for_everyone() -> String {
+pub(super) fn for_everyone(mode: &str) -> String {
     let dir = new_dir("for-everyone");
     fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).expect("an own directory");
     let copy = dir.join("vault-exec");
-    let status = Command::new("install").args(["-m", "755"]).arg(vault_exec()).arg(&copy).status();
+    let status = Command::new("install").args(["-m", mode]).arg(vault_exec()).arg(&copy).status();
     assert!(status.expect("install").success());
     copy.to_str().expect("an own name").to_owned()
 }
 
-const NOBODY: u32 = 65534;
+pub(super) const NOBODY: u32 = 65534;
 
 /// Started by an ordinary user.
-fn as_nobody(line: &[&str]) -> Command {
+pub(super) fn as_nobody(line: &[&str]) -> Command {
     requires_root("this test starts vault-exec as another user");
     let mut command = Command::new(line[0]);
     command.args(&line[1..]);
@@ -87,7 +88,7 @@ fn of_process(pid: u32, name: &str) -> String {
 #[ignore = "root: starts vault-exec as another user"]
 fn the_same_user_cannot_read_the_process() {
     let (fake, _) = half_silent(&random(32));
-    let program = for_everyone();
+    let program = for_everyone("0755");
     let mut command = as_nobody(&[&program, "--path", "secret/app", "--path", "secret/other", "--", "true"]);
     command.env("VAULT_ADDR", fake.url()).env("VAULT_TOKEN", TOKEN);
     let running = RunningProcess::start(command);
@@ -110,7 +111,7 @@ fn the_same_user_cannot_read_the_process() {
 #[ignore = "root: starts vault-exec as another user"]
 fn the_program_is_dumpable_again() {
     let fake = FakeServer::answering([Reply::secret(&[("a", "b")])]);
-    let program = for_everyone();
+    let program = for_everyone("0755");
     let mut command = as_nobody(&[&program, "--path", "secret/app", "--", "cat", "/proc/self/environ"]);
     command.env("VAULT_ADDR", fake.url()).env("VAULT_TOKEN", TOKEN);
     let (status, stdout, stderr) = RunningProcess::start(command).wait();
@@ -167,7 +168,7 @@ fn memory_is_locked_until_the_program_starts() {
 #[ignore = "root: starts vault-exec as another user"]
 fn only_require_mlock_stops_without_locked_memory() {
     let fake = FakeServer::answering([Reply::secret(&[("a", "b")])]);
-    let program = for_everyone();
+    let program = for_everyone("0755");
     // No locked memory at all, and too little.
     for limit in ["--memlock=0:0", "--memlock=65536:65536"] {
         let call = |more: &[&str]| {

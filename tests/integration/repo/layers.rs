@@ -83,7 +83,8 @@ fn unsafe_code_is_where_the_architecture_page_says() {
     let mut found: Vec<_> =
         sources().into_iter().filter(|(_, text)| text.contains("unsafe ")).map(|(file, _)| file).collect();
     found.sort();
-    let expected = ["allocator", "environ", "mod", "panic", "signals", "wipe"].map(|name| format!("process/{name}.rs"));
+    let expected =
+        ["allocator", "environ", "mod", "panic", "signals", "ticks", "wipe"].map(|name| format!("process/{name}.rs"));
     assert_eq!(found[0], "main.rs");
     assert_eq!(found[1..], expected);
 }

@@ -29,7 +29,7 @@ pub(crate) const UNREACHABLE: &str =
     "hint: check that the server runs and is reachable; the address is from VAULT_ADDR\n";
 
 /// The hint if the server responds, but is not ready.
-pub(crate) const NOT_READY: &str = "hint: see `bao status` and the server's log; the address is from VAULT_ADDR\n";
+pub(crate) const NOT_READY: &str = "hint: see `vault status` and the server's log; the address is from VAULT_ADDR\n";
 
 /// The hint after a response with a status that vault-exec does not expect.
 pub(crate) const ODD: &str = "hint: check the path, --kv and --mount, and see the server's log\n";

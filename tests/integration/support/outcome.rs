@@ -81,6 +81,15 @@ impl Outcome {
         self
     }
 
+    /// Standard error without the times of `-v`.
+    pub(crate) fn untimed_stderr(&self) -> String {
+        let line = |line: &str| match line.strip_prefix("vault-exec: [").and_then(|rest| rest.split_once(" ms] ")) {
+            Some((_, message)) => format!("vault-exec: {message}\n"),
+            None => format!("{line}\n"),
+        };
+        self.stderr.lines().map(line).collect()
+    }
+
     /// See [`TestVault::fill`].
     pub(crate) fn fill(&self, text: &str) -> String {
         self.vault.fill(text)

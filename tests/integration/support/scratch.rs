@@ -1,6 +1,7 @@
 //! Directories that are removed when the tests end.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{ChildStdin, Command};
 use std::sync::LazyLock;
@@ -38,6 +39,8 @@ impl TmpfsDir {
     pub(crate) fn new() -> Self {
         let path = PathBuf::from(format!("/dev/shm/vault-exec-test-{}-{}", std::process::id(), unique()));
         fs::create_dir(&path).unwrap();
+        // The umask may let the group write.
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         Self(path)
     }
 

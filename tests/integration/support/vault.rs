@@ -237,6 +237,23 @@ impl TestVault {
         self.under(["sh", "-c", script, "sh"])
     }
 
+    /// Trusts the project file that a call finds.
+    pub(crate) fn trusted(self) -> Self {
+        self.with_only("--trust").alone().exits(0).stderr_is("");
+        self
+    }
+
+    /// Puts `--check` before all options.
+    pub(crate) fn checking(mut self) -> Self {
+        self.options.insert(0, "--check".into());
+        self
+    }
+
+    /// With this option alone.
+    pub(crate) fn with_only(&self, option: &str) -> Self {
+        Self { options: vec![option.into()], stdin: None, ..self.clone() }
+    }
+
     /// Puts a recording proxy in front of the server.
     pub(crate) fn recorded(self) -> Self {
         self.intercepted(|_| None)

@@ -1,13 +1,13 @@
 //! `[pure]` Builds the environment of the program from the inherited one and the mapped variables.
 
-use std::fmt;
+mod decision;
 
-use serde::ser::{Serialize, SerializeStruct, Serializer};
+pub use decision::{Decision, Outcome};
 
-use crate::env_block::{EnvEntry, InheritedEnv, is_withheld};
-use crate::env_name::EnvName;
+use crate::env_block::{EnvEntry, GITHUB_TOKEN, InheritedEnv, is_withheld};
 use crate::error::CliError;
-use crate::mapping::{MappedVariables, Source};
+use crate::escape::truncate;
+use crate::mapping::MappedVariables;
 use crate::secret::Secret;
 
 /// How to combine the variables of the secrets with the inherited environment.
@@ -15,6 +15,8 @@ use crate::secret::Secret;
 pub struct EnvPolicy {
     /// Which of two variables with the same name to take.
     pub on_conflict: OnConflict,
+    /// Whether to withhold [`GITHUB_TOKEN`] as well.
+    pub withhold_github_token: bool,
     /// The only inherited variables to keep; `None` keeps all.
     pub keep_only: Option<Vec<String>>,
     /// Variables that must be set and not empty at the end.
@@ -42,76 +44,14 @@ pub struct Environment {
     pub decisions: Vec<Decision>,
 }
 
-/// Whether a mapped variable was set, and what it replaced.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Decision {
-    /// The variable.
-    pub name: EnvName,
-    /// What its value was made from.
-    pub source: Source,
-    /// Which of the sources with this name was used.
-    pub outcome: Outcome,
-}
-
-/// See [`Decision::outcome`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// No other source had the name.
-    Set,
-    /// The value replaces an inherited variable.
-    ReplacesInherited,
-    /// The inherited variable was kept instead.
-    KeptInherited,
-    /// This later source has the same name.
-    Overridden(Source),
-}
-
-/// Follows the source of a value in messages.
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Set => Ok(()),
-            Self::ReplacesInherited => f.write_str(", replaces the inherited variable"),
-            Self::KeptInherited => f.write_str(", not used: the inherited variable is kept"),
-            Self::Overridden(winner) => write!(f, ", not used: overridden by {winner}"),
-        }
-    }
-}
-
-/// The format of `--check --format json`: all fields are present, `null` if they do not apply.
-impl Serialize for Decision {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (source, origin) = match &self.source {
-            Source::Key(origin) => ("key", Some(origin)),
-            Source::Set => ("set", None),
-            Source::File => ("file", None),
-        };
-        let (outcome, by) = match &self.outcome {
-            Outcome::Set => ("set", None),
-            Outcome::ReplacesInherited => ("replaces_inherited", None),
-            Outcome::KeptInherited => ("kept_inherited", None),
-            Outcome::Overridden(winner) => ("overridden", Some(winner.to_string())),
-        };
-        let mut json = serializer.serialize_struct("Decision", 7)?;
-        json.serialize_field("name", self.name.as_str())?;
-        json.serialize_field("source", source)?;
-        json.serialize_field("path", &origin.map(|origin| &origin.path))?;
-        json.serialize_field("key", &origin.map(|origin| &origin.key))?;
-        json.serialize_field("version", &origin.and_then(|origin| origin.version))?;
-        json.serialize_field("outcome", outcome)?;
-        json.serialize_field("by", &by)?;
-        json.end()
-    }
-}
-
-/// Why the program cannot be started with this environment. Sizes are in bytes.
+/// Why the program cannot be started with this environment. Contains no length of a value: `--check` prints none.
 #[derive(Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "see the messages below")]
 pub enum Error {
     Conflict { names: Vec<String> },
     Missing { names: Vec<String> },
-    EntryTooLong { offenders: Vec<(String, usize)> },
-    BlockTooLarge { total: usize, limit: usize, largest: Vec<(String, usize)> },
+    EntryTooLong { names: Vec<String> },
+    BlockTooLarge { limit: usize, largest: Vec<String> },
 }
 
 /// The longest entry that Linux accepts, including its NUL: `MAX_ARG_STRLEN`, 32 pages, see `execve(2)`.
@@ -128,7 +68,8 @@ impl Environment {
         policy: &EnvPolicy,
     ) -> (Self, Vec<Error>) {
         let mut entries = inherited.into_entries();
-        entries.retain(|entry| !is_withheld(entry.name()) && is_kept(policy, entry.name()));
+        let is_credential = |name: &[u8]| is_withheld(name) || (policy.withhold_github_token && name == GITHUB_TOKEN);
+        entries.retain(|entry| !is_credential(entry.name()) && is_kept(policy, entry.name()));
         entries.extend(token.map(|token| EnvEntry::new(b"VAULT_TOKEN", token.expose())));
 
         let mut environment = Self { entries, decisions: Vec::new() };
@@ -190,14 +131,12 @@ impl Environment {
         let total = argv_bytes + self.entries.iter().map(|entry| length(&entry) + size_of::<usize>()).sum::<usize>();
         let mut largest: Vec<&EnvEntry> = self.entries.iter().collect();
         largest.sort_by_key(|entry| std::cmp::Reverse(length(entry)));
-        let top = |entries: &[&EnvEntry]| {
-            let name = |entry: &EnvEntry| String::from_utf8_lossy(entry.name()).into_owned();
-            entries.iter().take(3).map(|entry| (name(entry), length(entry))).collect()
-        };
+        let name = |entry: &&EnvEntry| truncate(&String::from_utf8_lossy(entry.name())).into_owned();
+        let top = |entries: &[&EnvEntry]| entries.iter().take(3).map(name).collect();
         match largest.partition_point(|entry| length(entry) > MAX_ENTRY_BYTES) {
             0 if total <= limit => Ok(()),
-            0 => Err(Error::BlockTooLarge { total, limit, largest: top(&largest) }),
-            too_long => Err(Error::EntryTooLong { offenders: top(&largest[..too_long]) }),
+            0 => Err(Error::BlockTooLarge { limit, largest: top(&largest) }),
+            too_long => Err(Error::EntryTooLong { names: top(&largest[..too_long]) }),
         }
     }
 }
@@ -209,9 +148,6 @@ fn is_kept(policy: &EnvPolicy, name: &[u8]) -> bool {
 impl From<Error> for CliError {
     fn from(error: Error) -> Self {
         let kib = |bytes: usize| bytes.div_ceil(1024);
-        let list = |sizes: &[(String, usize)]| {
-            sizes.iter().map(|(name, size)| format!("{name} ({} KiB)", kib(*size))).collect::<Vec<_>>().join(", ")
-        };
         let (reason, hint) = match &error {
             Error::Conflict { names } => (
                 format!("--on-conflict error: {} already in the environment", names.join(", ")),
@@ -221,17 +157,18 @@ impl From<Error> for CliError {
                 format!("--require: not set or empty: {}", names.join(", ")),
                 "add the keys to a secret that --path names, or set the variables",
             ),
-            Error::EntryTooLong { offenders } => (
-                format!("longer than the kernel limit of {} KiB: {}", kib(MAX_ENTRY_BYTES), list(offenders)),
+            Error::EntryTooLong { names } => (
+                format!("longer than the kernel limit of {} KiB: {}", kib(MAX_ENTRY_BYTES), names.join(", ")),
                 "leave it out with --skip, or make it a file with --file",
             ),
-            Error::BlockTooLarge { total, limit, largest } => {
-                let (total, limit, largest) = (kib(*total), kib(*limit), list(largest));
-                (
-                    format!("{total} KiB in all, the kernel limit is {limit} KiB; the largest: {largest}"),
-                    "leave keys out with --skip, or start from --pristine",
-                )
-            }
+            Error::BlockTooLarge { limit, largest } => (
+                format!(
+                    "arguments and environment exceed the kernel limit of {} KiB; the largest: {}",
+                    kib(*limit),
+                    largest.join(", ")
+                ),
+                "leave keys out with --skip, or start from --pristine",
+            ),
         };
         Self::new(reason).hint(hint)
     }
@@ -240,11 +177,13 @@ impl From<Error> for CliError {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::rc::Rc;
 
     use proptest::prelude::*;
 
     use super::*;
-    use crate::mapping::Variable;
+    use crate::env_name::EnvName;
+    use crate::mapping::{Source, Variable};
 
     fn checked(
         inherited: InheritedEnv,
@@ -265,7 +204,7 @@ mod tests {
     fn mapped(variables: &[(&str, &str)]) -> MappedVariables {
         let variable = |(name, value): &(&str, &str)| Variable {
             name: EnvName::parse(name).unwrap(),
-            value: Secret::new(value.as_bytes().to_vec()),
+            value: Rc::new(Secret::new(value.as_bytes().to_vec())),
             source: Source::Set,
         };
         variables.iter().map(variable).collect()
@@ -330,13 +269,9 @@ mod tests {
         assert_eq!(fits.check_size(10, 10 + MAX_ENTRY_BYTES + 8), Ok(()));
         assert_eq!(
             fits.check_size(11, 10 + MAX_ENTRY_BYTES + 8),
-            Err(Error::BlockTooLarge {
-                total: MAX_ENTRY_BYTES + 19,
-                limit: MAX_ENTRY_BYTES + 18,
-                largest: vec![("A".into(), MAX_ENTRY_BYTES)]
-            })
+            Err(Error::BlockTooLarge { limit: MAX_ENTRY_BYTES + 18, largest: vec!["A".into()] })
         );
-        let too_long = Err(Error::EntryTooLong { offenders: vec![("A".into(), MAX_ENTRY_BYTES + 1)] });
+        let too_long = Err(Error::EntryTooLong { names: vec!["A".into()] });
         assert_eq!(build(&(value + "x")).check_size(0, usize::MAX), too_long);
     }
 
@@ -350,7 +285,7 @@ mod tests {
             let inherited = InheritedEnv::new(before.iter().map(|(name, value)| EnvEntry::new(name.as_bytes(), value)).collect());
             let variables = after.iter().map(|(name, value)| Variable {
                 name: EnvName::parse(name).unwrap(),
-                value: Secret::new(value.clone()),
+                value: Rc::new(Secret::new(value.clone())),
                 source: Source::Set,
             });
             let mapped: MappedVariables = variables.collect();

@@ -1,15 +1,15 @@
 //! `[pure]` The grammar of a path: `secret/airflow@3`.
 
 use std::fmt;
+use std::ops::Range;
 
-use super::error::Error;
-use super::setting::{FromSetting, Setting};
-
-/// The path of a secret as `vault kv get` takes it.
+/// The path of a secret as `vault kv get` takes it. Two versions of a secret have different paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretPath {
     /// At least one segment, none of them empty, `.` or `..`.
     segments: Vec<String>,
+    /// How many of them are the mount; `None` if the user did not name it.
+    mount_depth: Option<usize>,
     /// The pinned version of a KV v2 secret, from 1.
     pub version: Option<u64>,
 }
@@ -28,8 +28,8 @@ pub enum PathError {
 }
 
 impl SecretPath {
-    /// Parses a path. Slashes at either end and the `/v1/` of a pasted API address are dropped; digits after the last
-    /// `@` are a version, any other `@` is part of the path.
+    /// Parses a path without its mount. Slashes at either end are dropped; digits after the last `@` are a version, any
+    /// other `@` is part of the path.
     ///
     /// # Errors
     /// [`PathError`]
@@ -41,17 +41,30 @@ impl SecretPath {
             }
             _ => (text, None),
         };
-        let path = path.trim_matches('/');
-        let path = path.strip_prefix("v1/").unwrap_or(path);
-        let segments = Self::segments(path)?.map(str::to_owned).collect();
-        Ok(Self { segments, version })
+        let segments = Self::segments(path.trim_matches('/'))?.map(str::to_owned).collect();
+        Ok(Self { segments, mount_depth: None, version })
+    }
+
+    /// The path in this mount, which makes it literal. Without a mount, the first segment is the mount, and the `/v1/` of
+    /// a pasted API address is dropped.
+    #[must_use]
+    pub fn in_mount(mut self, mount: Option<&Self>) -> Self {
+        match mount {
+            Some(mount) => {
+                self.mount_depth = Some(mount.segments.len());
+                self.segments.splice(0..0, mount.segments.iter().cloned());
+            }
+            None if self.segments.len() > 1 && self.segments[0] == "v1" => _ = self.segments.remove(0),
+            None => {}
+        }
+        self
     }
 
     /// Splits a path at its slashes.
     ///
     /// # Errors
     /// [`PathError`], except [`PathError::Version`].
-    pub(super) fn segments(path: &str) -> Result<impl Iterator<Item = &str>, PathError> {
+    pub fn segments(path: &str) -> Result<impl Iterator<Item = &str>, PathError> {
         if path.is_empty() {
             Err(PathError::Empty)
         } else if path.contains(char::is_control) {
@@ -69,29 +82,37 @@ impl SecretPath {
         self.segments.join("/")
     }
 
-    /// The mount, which has `mount_depth` segments, and the secret in this KV v2 mount. `secret/data/airflow`, pasted
-    /// from the API, is `secret/airflow`; `secret/dataface/x` and `secret/data` are taken literally. `None` if no
-    /// segment is left for the secret.
+    /// The segments of the mount as far as the command line tells: 1, unless the user named the mount.
+    #[must_use]
+    pub fn mount_depth(&self) -> usize {
+        self.mount_depth.unwrap_or(1)
+    }
+
+    /// How many segments its mount may have: one number if the user named the mount.
+    #[must_use]
+    pub fn possible_mount_depths(&self) -> Range<usize> {
+        self.mount_depth.map_or(1..self.segments.len(), |depth| depth..depth + 1)
+    }
+
+    /// The mount, which has `mount_depth` segments, and the secret in this KV v2 mount. Unless the user named the mount,
+    /// `secret/data/airflow`, pasted from the API, is `secret/airflow`; `secret/dataface/x` and `secret/data` are always
+    /// literal. `None` if no segment is left for the secret.
     #[must_use]
     pub fn split_kv2(&self, mount_depth: usize) -> Option<(String, String)> {
         let (mount, secret) = self.segments.split_at_checked(mount_depth)?;
         let secret = match secret {
             [] => return None,
-            [data, rest @ ..] if data == "data" && !rest.is_empty() => rest,
+            [data, rest @ ..] if self.mount_depth.is_none() && data == "data" && !rest.is_empty() => rest,
             all => all,
         };
         Some((mount.join("/"), secret.join("/")))
     }
 
-    /// Prepends `mount`, unless the path starts with it already.
+    /// As the user writes it: without a named mount, with the version.
     #[must_use]
-    pub fn under_mount(mut self, mount: &Self) -> Self {
-        let starts_with_mount =
-            self.segments.len() > mount.segments.len() && self.segments.starts_with(&mount.segments);
-        if !starts_with_mount {
-            self.segments.splice(0..0, mount.segments.iter().cloned());
-        }
-        self
+    pub fn as_typed(&self) -> String {
+        let path = self.segments[self.mount_depth.unwrap_or(0)..].join("/");
+        self.version.map_or(path.clone(), |version| format!("{path}@{version}"))
     }
 
     /// At least 1.
@@ -113,14 +134,10 @@ impl fmt::Display for SecretPath {
     }
 }
 
-impl FromSetting for SecretPath {
-    fn from_setting(setting: Setting) -> Result<Self, Error> {
-        Self::parse(&setting.value).map_err(|error| setting.invalid(error.expected()))
-    }
-}
-
 impl PathError {
-    const fn expected(self) -> &'static str {
+    /// What a path must be instead.
+    #[must_use]
+    pub const fn expected(self) -> &'static str {
         match self {
             Self::Empty => "a path",
             Self::DotSegment => "a path without empty, `.` or `..` segments",
@@ -135,7 +152,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> SecretPath {
-        SecretPath::parse(text).unwrap()
+        SecretPath::parse(text).unwrap().in_mount(None)
     }
 
     fn kv2(text: &str) -> Option<(String, String)> {
@@ -193,10 +210,20 @@ mod tests {
     }
 
     #[test]
-    fn a_mount_may_be_typed_or_not() {
-        let mount = parse("team/kv");
-        assert_eq!(parse("app").under_mount(&mount).api_path(), "team/kv/app");
-        assert_eq!(parse("team/kv/app").under_mount(&mount).api_path(), "team/kv/app");
-        assert_eq!(parse("team/kv").under_mount(&mount).api_path(), "team/kv/team/kv", "a secret cannot be its mount");
+    fn a_path_in_a_named_mount_is_literal() {
+        let in_mount = |text: &str| SecretPath::parse(text).unwrap().in_mount(Some(&parse("team/kv")));
+        for (text, secret) in [
+            ("app", "app"),
+            ("/data/app/", "data/app"),
+            ("v1/app", "v1/app"),
+            ("team/kv/app", "team/kv/app"),
+            ("app@2", "app"),
+        ] {
+            let path = in_mount(text);
+            assert_eq!(path.api_path(), format!("team/kv/{secret}"));
+            assert_eq!(path.split_kv2(path.mount_depth()), Some(("team/kv".to_owned(), secret.to_owned())));
+        }
+        assert_eq!((in_mount("app@2").version, in_mount("/app@2").as_typed()), (Some(2), "app@2".to_owned()));
+        assert_ne!(in_mount("app@2"), in_mount("app"));
     }
 }

@@ -1,0 +1,215 @@
+//! `--file-dir`: where files are written, what they replace, and that only a program leaves them there.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::support::canary::{CANARY, TOKEN};
+use crate::support::fake_server::{FakeServer, Reply};
+use crate::support::process::{RunningProcess, requires_root, vault_exec};
+use crate::support::scratch::{TmpfsDir, new_dir};
+use crate::support::vault::TestVault;
+
+/// Writes this many files, so that a test can meet vault-exec between two of them.
+const MANY: usize = 60;
+
+fn fake() -> FakeServer {
+    FakeServer::answering([Reply::secret(&[("a", CANARY)])])
+}
+
+fn with_file(fake: &FakeServer, directory: &str) -> TestVault {
+    fake.unwatched_vault().args(["--explicit", "--file", "F={a}", "--file-dir", directory])
+}
+
+fn with_many_files(fake: &FakeServer, directory: &str) -> TestVault {
+    let files = (0..MANY).flat_map(|number| ["--file".to_owned(), format!("F{number}={{a}}")]);
+    fake.unwatched_vault().args(["--explicit", "--file-dir", directory]).args(files)
+}
+
+#[test]
+fn a_file_of_an_earlier_start_is_replaced() {
+    let (fake, memory) = (fake(), TmpfsDir::new());
+    let path = format!("{}/F", memory.path());
+    fs::write(&path, "of an earlier start, and longer than the new value, which is short").unwrap();
+    let old = fs::metadata(&path).unwrap().ino();
+    for mode in ["0400", "0444"] {
+        let vault = with_file(&fake, memory.path()).args(["--file-mode", mode]);
+        vault.run(["sh", "-c", r#"cat "$F""#]).exits(0).stdout_is(CANARY).stderr_is("");
+    }
+    let new = fs::metadata(&path).unwrap();
+    assert_eq!((new.mode() & 0o7777, new.nlink()), (0o444, 1));
+    assert_ne!(new.ino(), old, "who has the old file open reads the old value");
+    assert_eq!(memory.names(), ["F"]);
+}
+
+#[test]
+fn nothing_but_an_own_file_with_one_link_is_replaced() {
+    let (fake, memory) = (fake(), TmpfsDir::new());
+    let path = format!("{}/F", memory.path());
+    let refused = || {
+        let message = format!(
+            "vault-exec: --file F: {path}: File exists\n\
+             hint: only a regular file of the same user with a single link is replaced: remove it, or name another \
+             --file-dir\n"
+        );
+        with_file(&fake, memory.path()).fails(&message);
+    };
+    fs::write(format!("{}/other", memory.path()), "theirs").unwrap();
+    fs::hard_link(format!("{}/other", memory.path()), &path).unwrap();
+    refused();
+    fs::remove_file(&path).unwrap();
+    symlink("other", &path).unwrap();
+    refused();
+    fs::remove_file(&path).unwrap();
+    symlink("/nowhere", &path).unwrap();
+    refused();
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    refused();
+    assert_eq!(memory.names(), ["F", "other"]);
+    assert_eq!(fs::read(format!("{}/other", memory.path())).unwrap(), b"theirs");
+}
+
+#[test]
+fn a_directory_that_others_may_write_to_is_refused() {
+    let (fake, memory) = (fake(), TmpfsDir::new());
+    for mode in [0o1777, 0o777, 0o775, 0o757] {
+        fs::set_permissions(memory.path(), fs::Permissions::from_mode(mode)).unwrap();
+        with_file(&fake, memory.path()).fails(&format!(
+            "vault-exec: --file F: {}: writable by other users\n\
+             hint: remove that permission (chmod go-w), or make a directory in it (mode 0700)\n",
+            memory.path()
+        ));
+    }
+    fs::set_permissions(memory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(memory.names(), [""; 0]);
+    with_file(&fake, memory.path()).run(["true"]).exits(0).stderr_is("");
+}
+
+#[test]
+#[ignore = "root: changes owners"]
+fn what_belongs_to_another_user_is_refused() {
+    requires_root("this test changes owners");
+    let (fake, memory) = (fake(), TmpfsDir::new());
+    let path = format!("{}/F", memory.path());
+    fs::write(&path, "theirs").unwrap();
+    chown(&path, Some(65534), None).unwrap();
+    let outcome = with_file(&fake, memory.path()).run(["true"]).exits(125);
+    assert!(outcome.stderr.contains("/F: File exists\n"), "{outcome}");
+    fs::remove_file(&path).unwrap();
+    chown(memory.path(), Some(65534), None).unwrap();
+    with_file(&fake, memory.path()).fails(&format!(
+        "vault-exec: --file F: {}: owned by another user\n\
+         hint: use a directory of root or of the user of vault-exec\n",
+        memory.path()
+    ));
+    assert_eq!(memory.names(), [""; 0]);
+}
+
+/// A link to a directory is allowed, so it may change while vault-exec looks.
+#[test]
+fn a_link_that_flips_puts_no_secret_on_a_disk() {
+    let (fake, memory) = (fake(), TmpfsDir::new());
+    let disk = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("flip-{}", std::process::id()));
+    fs::create_dir_all(&disk).unwrap();
+    let (links, over) = (new_dir("links"), AtomicBool::new(false));
+    let link = links.join("link");
+    let point_to = |target: &str| {
+        symlink(target, links.join("new")).unwrap();
+        fs::rename(links.join("new"), &link).unwrap();
+    };
+    point_to(memory.path());
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                point_to(disk.to_str().unwrap());
+                point_to(memory.path());
+            }
+        });
+        for _ in 0..100 {
+            let _ = with_file(&fake, link.to_str().unwrap()).run(["true"]);
+            // A version that stops at an existing file would only be tried once.
+            let _ = fs::remove_file(format!("{}/F", memory.path()));
+        }
+        over.store(true, Ordering::Relaxed);
+    });
+    let leaked = fs::read_dir(&disk).unwrap().count();
+    fs::remove_dir_all(&disk).unwrap();
+    assert_eq!(leaked, 0, "files on the disk");
+}
+
+/// Sends the signal at a random moment after the first file was written. Returns whether the program had started by then.
+fn interrupted(fake: &FakeServer, signal: Signal, delay: Duration) -> bool {
+    let memory = TmpfsDir::new();
+    let running = RunningProcess::start(with_many_files(fake, memory.path()).command(["sleep", "60"]));
+    while fs::read_dir(memory.path()).unwrap().next().is_none() {
+        thread::yield_now();
+    }
+    thread::sleep(delay);
+    running.signal(signal);
+    let (status, _, stderr) = running.wait();
+    // vault-exec says so, or was ended by the signal itself; so is the program, whose files stay.
+    let has_started = memory.names().len() == MANY && stderr.is_empty();
+    assert!(has_started || memory.names().is_empty(), "{status:?} {stderr} left {:?}", memory.names());
+    has_started
+}
+
+#[test]
+fn a_signal_after_a_file_was_written_removes_it() {
+    let fake = fake();
+    let mut started = 0;
+    for round in 0..50 {
+        let signal = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGQUIT][round % 5];
+        started += usize::from(interrupted(&fake, signal, Duration::from_micros(20 * round as u64)));
+    }
+    assert!(started < 50, "every signal came too late");
+}
+
+#[test]
+fn an_error_after_a_file_was_written_removes_it() {
+    let memory = TmpfsDir::new();
+    let fake = fake();
+    let vault = with_many_files(&fake, memory.path()).program("junk", "junk");
+    vault.run(["{home}/junk"]).exits(126);
+    assert_eq!(memory.names(), [""; 0]);
+    vault.args(["--require", "ABSENT"]).run(["true"]).exits(125);
+    assert_eq!(memory.names(), [""; 0]);
+}
+
+#[test]
+fn a_killed_start_is_followed_by_one_that_works() {
+    let (fake, memory) = (fake(), TmpfsDir::new());
+    let vault = with_many_files(&fake, memory.path());
+    let running = RunningProcess::start(vault.command(["true"]));
+    while fs::read_dir(memory.path()).unwrap().next().is_none() {
+        thread::yield_now();
+    }
+    running.signal(Signal::SIGKILL);
+    let _ = running.wait();
+    vault.run(["sh", "-c", r#"cat "$F7""#]).exits(0).stdout_is(CANARY).stderr_is("");
+}
+
+#[test]
+fn concurrent_starts_in_one_directory_all_work() {
+    let (fake, memory) = (fake(), TmpfsDir::new());
+    let children: Vec<_> = (0..8)
+        .map(|_| {
+            let mut command = Command::new(vault_exec());
+            command.env_clear().env("PATH", "/usr/bin:/bin").env("VAULT_ADDR", fake.url()).env("VAULT_TOKEN", TOKEN);
+            command.args(["--no-config", "--path", "secret/app", "--explicit", "--file", "F={a}", "--file-dir"]);
+            command.arg(memory.path()).args(["--", "sh", "-c", r#"cat "$F""#]);
+            command.stdout(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), CANARY.as_bytes()));
+    }
+    assert_eq!(memory.names(), ["F"]);
+}
