@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
+use percent_encoding::percent_decode_str;
 use serde::de::IgnoredAny;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -86,7 +87,10 @@ impl<'a> Client<'a> {
         let sources =
             (address.source.as_str(), connection.proxies.for_url(&address.url).map_or("", |proxy| &proxy.source));
         let (warned, permits) = (Cell::new(false), Semaphore::new(MAX_IN_FLIGHT));
-        Ok(Self { transport, retry, address, sources, logger, used: RefCell::default(), warned, permits })
+        let proxy_password = connection.proxies.for_url(&address.url).and_then(|proxy| proxy.url.password());
+        let used = proxy_password.map(|password| Secret::new(percent_decode_str(password).collect()));
+        let used = RefCell::new(used.into_iter().collect());
+        Ok(Self { transport, retry, address, sources, logger, used, warned, permits })
     }
 
     pub(super) fn session(&'a self, token: Option<&'a HeaderValue>, namespace: Option<&'a str>) -> Session<'a> {
@@ -102,7 +106,9 @@ impl<'a> Client<'a> {
         header.set_sensitive(true);
         request.headers_mut().insert(AUTHORIZATION, header);
         let exchange = async |sent: &Cell<bool>| self.transport.send(url, request.clone(), sent).await;
-        Ok(self.send_with_retry(url.path(), Repeat::Always, exchange).await?.0)
+        let response = self.send_with_retry(url.path(), Repeat::Always, exchange).await;
+        // The reasons of other services are not known to be without secrets.
+        response.map(|(response, _)| response).map_err(|error| error.with_server_reason(None))
     }
 
     /// The message of an error, without a hint.

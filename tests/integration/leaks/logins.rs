@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::leaks::canary::canary;
 use crate::leaks::server::agents;
-use crate::leaks::{Cases, refusal, reply, secret, secret_text, with_canaries};
+use crate::leaks::{Cases, echoes, errors, refusal, reply, secret, secret_text, with_canaries};
 use crate::support::fake_server::{FakeServer, Reply};
 use crate::support::vault::TestVault;
 
@@ -47,6 +47,20 @@ pub(super) fn add(cases: &mut Cases) {
         ] {
             cases.server(
                 move || login(path, answer.clone()),
+                move |fake| with_canaries(fake.vault()).args(options.iter().copied()).args(["--attempts", "1"]),
+            );
+        }
+    }
+    for (credential, options) in [
+        ("secret_id", &APPROLE[..]),
+        ("jwt", &["--auth", "jwt"]),
+        ("password", &["--auth", "userpass", "--username", "me"]),
+    ] {
+        for (reasons, status) in
+            echoes(canary(credential)).into_iter().flat_map(|reasons| [(reasons.clone(), 400), (reasons, 500)])
+        {
+            cases.server(
+                move || FakeServer::answering([errors(status, &reasons)]),
                 move |fake| with_canaries(fake.vault()).args(options.iter().copied()).args(["--attempts", "1"]),
             );
         }

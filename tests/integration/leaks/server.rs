@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::leaks::canary::canary;
 use crate::leaks::settings::injected;
-use crate::leaks::{Cases, refusal, reply, secret, secret_text, with_canaries};
+use crate::leaks::{Cases, echoes, errors, refusal, reply, secret, secret_text, with_canaries};
 use crate::support::fake_server::{FakeServer, Reply};
 use crate::support::tls::{Authority, Pair, UNSUPPORTED, openssl, openssl_issued_by, self_signed, server_config};
 use crate::support::vault::TestVault;
@@ -71,7 +71,27 @@ fn refusals(cases: &mut Cases) {
             );
         }
     }
-    cases.server(|| FakeServer::answering([refusal(403)]).and_at("auth/token/lookup-self", [refusal(403)]), agents);
+    let denied = || errors(403, &["1 error occurred:\n\t* permission denied\n\n"]);
+    cases.server(move || FakeServer::answering([denied()]).and_at("auth/token/lookup-self", [denied()]), agents);
+    cases.fake([errors(403, &["permission denied", "invalid token"])], |vault| vault);
+    cases.fake([errors(404, &["no handler for route"])], |vault| vault);
+    cases.fake([errors(400, &["a reason", "and another\n"])], |vault| vault.args(["--kv", "2"]));
+    cases.server(
+        || FakeServer::answering([errors(500, &["local node not active but active cluster node not found"])]),
+        |fake| with_canaries(fake.vault()).args(["--auth=userpass", "--username=me", "--timeout=1s"]),
+    );
+    cases.server(
+        || FakeServer::answering([errors(500, &["no such user"])]),
+        |fake| with_canaries(fake.vault()).args(["--auth=userpass", "--username=me"]),
+    );
+    for secret in ["token", "value", "other value", "number"] {
+        for reasons in echoes(canary(secret)) {
+            cases.server(
+                move || FakeServer::answering([self::secret()]).and_at("secret/data/b", [errors(400, &reasons)]),
+                |fake| with_canaries(fake.vault()).args(["--kv", "2", "--path", "secret/b"]),
+            );
+        }
+    }
     for (words, status) in [("no handler for route", 404), ("namespace not found", 404)] {
         let errors = json!({"errors": [format!("{words} {}", canary("server's words"))]}).to_string();
         cases.fake([reply(status, errors)], |vault| vault.args(["--kv", "2"]));
@@ -246,7 +266,7 @@ fn tls(cases: &mut Cases) {
     shown(cases, issued(|_| {}));
     let pair = issued(|_| {});
     cases.server(
-        move || FakeServer::answering_over_tls(config(&pair), [refusal(400)]),
+        move || FakeServer::answering_over_tls(config(&pair), [errors(400, &["no such certificate"])]),
         |fake| {
             let (certificate, key) = CLIENT.clone();
             let vault = trusting(fake).file("cert", certificate).file("key", key);
@@ -338,10 +358,10 @@ fn trust(cases: &mut Cases) {
 }
 
 fn proxies(cases: &mut Cases) {
-    let through = |fake: &FakeServer| {
-        let proxy = fake.url().replace("http://", &format!("http://me:{}@", canary("userinfo")));
+    let proxy = |fake: &FakeServer| fake.url().replace("http://", &format!("http://me:{}@", canary("userinfo")));
+    let through = move |fake: &FakeServer| {
         let vault = with_canaries(fake.vault()).args(["--attempts", "1", "--timeout", "1s"]);
-        vault.env("VAULT_ADDR", "https://vault.test:8200").env("HTTPS_PROXY", proxy)
+        vault.env("VAULT_ADDR", "https://vault.test:8200").env("HTTPS_PROXY", proxy(fake))
     };
     for answer in [
         refusal(407),
@@ -352,6 +372,12 @@ fn proxies(cases: &mut Cases) {
         reply(200, canary("value")),
     ] {
         cases.server(move || FakeServer::answering([answer.clone()]), through);
+    }
+    for reasons in echoes(canary("userinfo")) {
+        cases.server(
+            move || FakeServer::answering([errors(400, &reasons)]),
+            move |fake| through(fake).env("VAULT_ADDR", "http://vault.test:8200").env("VAULT_PROXY_ADDR", proxy(fake)),
+        );
     }
     // The proxy of with_canaries(), where no server listens.
     cases.call(|| {

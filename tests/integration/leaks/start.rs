@@ -50,7 +50,9 @@ fn mapped(cases: &mut Cases) {
     cases.fake([keys(&format!(r#""nul": {nul}, "#))], |vault| {
         vault.args(["--skip", "nul", "--set", "A={nul}", "--file", "B={nul}"])
     });
-    cases.fake([only("")], |vault| vault);
+    cases.fake([only("")], |vault| vault.args(["--set", "A={key}"]));
+    let many: Vec<_> = (0..12).map(|number| format!(r#""key{number}": ~"#)).collect();
+    cases.fake([only(&many.join(", "))], |vault| vault.args(["--set", "A={text}"]));
     cases.fake([secret()], |vault| vault.args(["--only", "nothing"]));
     cases.fake([only(r#""text": ~"#)], |vault| vault.args(["--skip", "text"]));
     cases.fake([secret()], |vault| vault.args(["--on-conflict", "error"]));
