@@ -120,3 +120,26 @@ fn a_client_certificate_must_match_its_key() {
          VAULT_CLIENT_CERT and VAULT_CLIENT_KEY\n",
     );
 }
+
+/// A private key where the name of its file, or of the certificate, is expected.
+#[test]
+fn a_key_in_place_of_a_file_name_is_not_printed() {
+    let pem = Authority::new("test").issue(&["me"]).1;
+    let base64 = pem.lines().filter(|line| !line.starts_with('-')).collect::<String>();
+    let hint = "the value must be the name of a file, and no such file exists\n\
+                hint: check the name, which is not shown because it may be the secret itself\n";
+    let vault = TestVault::bare().env("VAULT_ADDR", "https://127.0.0.1:1").args(["--path", "secret/a"]);
+    for key in [pem, format!("/{base64}"), base64] {
+        for name in ["VAULT_CACERT", "VAULT_CAPATH", "SSL_CERT_FILE", "SSL_CERT_DIR"] {
+            let nothing =
+                "no certificate found\nhint: expected PEM text that starts with -----BEGIN CERTIFICATE-----\n";
+            let hint = if name == "SSL_CERT_DIR" { nothing } else { hint };
+            vault.clone().env(name, &key).fails(&format!("vault-exec: {name}: {hint}"));
+        }
+        let client = vault.clone().file("cert", Authority::new("test").issue(&["me"]).0);
+        let client = client.env("VAULT_CLIENT_CERT", "cert").env("VAULT_CLIENT_KEY", "key");
+        for name in ["VAULT_CLIENT_CERT", "VAULT_CLIENT_KEY"] {
+            client.clone().env(name, &key).fails(&format!("vault-exec: {name}: {hint}"));
+        }
+    }
+}

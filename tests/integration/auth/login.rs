@@ -140,7 +140,11 @@ fn a_damaged_or_missing_credential_is_never_sent() {
         "vault-exec: log in at auth/approle: --secret-id-file: {home}/none: No such file or directory\nhint: check \
          that it exists and that the user of vault-exec can read it\n",
     );
-    vault.clone().args(["--auth", "approle"]).env("VAULT_EXEC_ROLE_ID", "").is_refused(FORGOTTEN);
+    vault
+        .clone()
+        .args(["--auth", "approle"])
+        .env("VAULT_EXEC_ROLE_ID", "")
+        .is_refused(&FORGOTTEN.replace("missing secret_id", "invalid role or secret ID"));
     let sent = vault.requests().len();
     vault.without("VAULT_EXEC_ROLE_ID").args(["--role-id", "canary\n\n x"]).is_refused(&unprintable("--role-id"));
     assert_eq!(sent, 2, "only the role that was known to nobody was sent");

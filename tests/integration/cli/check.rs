@@ -287,7 +287,8 @@ login     token from VAULT_TOKEN
 
 #[test]
 fn a_check_names_the_project_file() {
-    let vault = app().file(".vault-exec.toml", "only = [\"user\"]\n").file("named.toml", "only = [\"user\"]\n");
+    let vault =
+        app().file(".vault-exec.toml", "only = [\"user\"]\n").file("named.toml", "only = [\"user\"]\n").trusted();
     let table = "USER      {kv}/app#user @1\n\nproject   ";
     vault.checks(0, &format!("{table}{{home}}/.vault-exec.toml\n{}", rest("none")));
     assert_eq!(vault.json(0)["project_file"], vault.fill("{home}/.vault-exec.toml"));

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use rcgen::{CertificateParams, IsCa, date_time_ymd};
+use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, IsCa, date_time_ymd};
 use rustls::ServerConfig;
 use serde_json::json;
 
@@ -10,7 +10,7 @@ use crate::leaks::canary::canary;
 use crate::leaks::settings::injected;
 use crate::leaks::{Cases, refusal, reply, secret, secret_text, with_canaries};
 use crate::support::fake_server::{FakeServer, Reply};
-use crate::support::tls::{Authority, Pair, self_signed, server_config};
+use crate::support::tls::{Authority, Pair, UNSUPPORTED, openssl, openssl_issued_by, self_signed, server_config};
 use crate::support::vault::TestVault;
 
 static OURS: LazyLock<Authority> = LazyLock::new(|| Authority::new("ours"));
@@ -257,6 +257,7 @@ fn tls(cases: &mut Cases) {
     shown(cases, issued(|params| params.not_before = date_time_ymd(2090, 1, 1)));
     shown(cases, OURS.issue(&["other.test"]));
     shown(cases, OURS.issue(&[]));
+    shown(cases, issued(|params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth]));
     shown(cases, issued(|params| params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained)));
     shown(cases, self_signed(&["127.0.0.1"], |_| {}));
     // From an authority that has only the same name.
@@ -294,18 +295,27 @@ fn trust(cases: &mut Cases) {
     cases.call(move || vault().file("cert", cut_off()).args(["--client-cert", "cert", "--client-key", "cert"]));
     cases.call(move || vault().file("ca", canary("value")).args(["--ca-path", "."]));
     cases.call(move || vault().args(["--ca-path", "none"]));
-    cases.call(move || vault().env("SSL_CERT_FILE", "/none").env("SSL_CERT_DIR", "/none"));
+    let hide = "for dir in /etc/ssl /etc/pki; do [ ! -d $dir ] || mount -t tmpfs none $dir; done";
+    cases.call(move || vault().with_mounts(hide));
     cases.call(move || vault().file("ca", broken()).env("SSL_CERT_FILE", "ca"));
     cases.call(move || {
         vault().file("ca", OURS.pem().to_owned() + Authority::new("other").pem()).env("SSL_CERT_FILE", "ca")
     });
     let shows = move |certificate: String, key: String| {
-        vault()
-            .file("ca", OURS.pem())
-            .args(["--ca-cert=ca", "--client-cert=cert", "--client-key=key"])
-            .file("cert", certificate)
-            .file("key", key)
+        let vault = vault().file("ca", OURS.pem()).file("cert", certificate).file("key", key);
+        vault.args(["--ca-cert=ca", "--client-cert=cert", "--client-key=key"])
     };
+    for (_, options) in UNSUPPORTED {
+        let (certificate, key) = openssl(options, &[]);
+        let ca = certificate.clone();
+        cases.call(move || vault().file("ca", &ca).args(["--ca-cert", "ca"]));
+        let (several, pair) = (OURS.pem().to_owned() + &certificate, openssl_issued_by(&certificate, &key));
+        cases.server(
+            move || FakeServer::answering_over_tls(server_config(&pair, rustls::DEFAULT_VERSIONS, None), [secret()]),
+            move |fake| once(with_canaries(fake.vault())).env("VAULT_CACERT_BYTES", several.clone()),
+        );
+        cases.call(move || shows(certificate.clone(), key.clone()));
+    }
     let (certificate, key) = CLIENT.clone();
     let marked = |kind: &str, key: &str| format!("-----BEGIN {kind}-----\n{key}\n-----END {kind}-----\n");
     let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, canary("key"));
@@ -321,7 +331,10 @@ fn trust(cases: &mut Cases) {
         let certificate = certificate.clone();
         cases.call(move || shows(certificate.clone(), key.clone()));
     }
-    cases.call(move || shows(canary("key").into(), key.clone()));
+    for certificate in [marked("CERTIFICATE", &encoded), canary("key").into()] {
+        let key = key.clone();
+        cases.call(move || shows(certificate.clone(), key.clone()));
+    }
 }
 
 fn proxies(cases: &mut Cases) {
@@ -367,11 +380,9 @@ fn real(cases: &mut Cases) {
         .posted("{kv}/destroy/lost", &json!({"versions": [1]}));
     let wrapped = kv1.clone().args(["--unwrap-token", "--path", "{kv}/a"]);
     let of_others = r#"path "others/*" { capabilities = ["read"] }"#;
-    for kv in ["1", "2"] {
-        for vault in [&kv1, &kv2] {
-            let vault = vault.clone().args(["--kv", kv, "--optional-path", "{kv}/none"]);
-            cases.call(move || vault.clone());
-        }
+    for (vault, kv) in [(&kv1, "2"), (&kv2, "1")] {
+        let vault = vault.clone().args(["--kv", kv, "--optional-path", "{kv}/none"]);
+        cases.call(move || vault.clone());
     }
     cases.fake([reply(200, secret_text())], |vault| vault.args(["--path", "secret/app@7"]));
     for vault in [kv1, kv2] {

@@ -83,7 +83,7 @@ fn typed(cases: &mut Cases) {
         cases.call(move || with(line));
     }
     cases.call(|| with(&["--auth", "jwt"]).without("VAULT_JWT"));
-    for retries in [canary("value"), "0"] {
+    for retries in ["many", "0"] {
         let vault = || with_canaries(TestVault::bare()).args(["--path", "secret/app"]);
         cases.call(move || vault().env("VAULT_ADDR", "http://127.0.0.1:1").env("VAULT_MAX_RETRIES", retries));
     }
@@ -157,6 +157,9 @@ fn mistaken(cases: &mut Cases) {
         format!("hvs.{secret}"),
         secret.repeat(10),
         format!("{secret}/{secret}"),
+        format!("/{secret}"),
+        format!("/{secret}/{secret}"),
+        format!("/tmp/{secret}\n"),
         format!("{secret}\n"),
     ] {
         let token = move || token.clone();
@@ -181,10 +184,19 @@ fn mistaken(cases: &mut Cases) {
         }
     }
     let key = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", canary("key"));
-    cases.call(move || {
-        let (certificate, _) = super::server::CLIENT.clone();
-        vault().file("cert", certificate).args(["--client-cert", "cert"]).env("VAULT_CLIENT_KEY", &key)
-    });
+    for key in [key, canary("key").repeat(10)] {
+        for name in ["VAULT_CACERT", "VAULT_CAPATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "VAULT_CLIENT_CERT"] {
+            let key = key.clone();
+            cases.call(move || {
+                let vault = vault().env("VAULT_ADDR", "https://127.0.0.1:1").args(["--client-key", "key"]);
+                vault.env("VAULT_CLIENT_CERT", "cert").env(name, &key)
+            });
+        }
+        cases.call(move || {
+            let (certificate, _) = super::server::CLIENT.clone();
+            vault().file("cert", certificate).args(["--client-cert", "cert"]).env("VAULT_CLIENT_KEY", &key)
+        });
+    }
 }
 
 fn templates(cases: &mut Cases) {
