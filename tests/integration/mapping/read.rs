@@ -404,7 +404,7 @@ fn the_policies_for_an_unknown_mount_suffice_as_they_are_printed() {
         }
     }
     let vault = TestVault::each_nested().into_iter().next().unwrap().token_with_policy(&policy("elsewhere"));
-    vault.clone().path("a").args(["--mount", "{kv}"]).fails(&format!(
+    vault.clone().args(["--mount", "{kv}", "--path", "a"]).fails(&format!(
         "vault-exec: read {{kv}}/a: permission denied (403)\n\
          hint: a policy of the token must contain the stanza for the engine of this path; the server did not report it, \
          so check --kv and --mount\n\n# KV v2 at {{kv}}/\n{}\n# KV v1 or another engine\n{}",
@@ -422,7 +422,7 @@ fn every_failed_path_is_reported() {
         format!("vault-exec: read {{kv}}/{name}: permission denied (403)\n{}", stanza(&format!("{{kv}}/data/{name}")))
     };
     let absent = "vault-exec: read {kv}/c: no such secret\n\
-                  hint: `bao kv list {kv}` lists the secrets; --optional-path allows it to be missing\n";
+                  hint: `vault kv list {kv}` lists the secrets; --optional-path allows it to be missing\n";
     let all = vault.clone().path("a").path("b").path("c").path("d");
     all.fails(&format!("{}\n{absent}{}", denied("b"), denied("d")));
     let outcome = all.args(["--log-format", "json"]).run(["true"]).exits(125);
