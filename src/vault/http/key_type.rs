@@ -1,4 +1,4 @@
-//! `[pure]` The kinds of keys that rustls does not support, for messages.
+//! `[net]` The kinds of keys that rustls does not support, for messages.
 
 /// What it supports, for hints.
 pub(crate) const SUPPORTED_KEYS: &str = "supported keys: RSA of 2048 to 4096 bits, ECDSA with P-256 or P-384, Ed25519";
