@@ -137,11 +137,6 @@ impl FromSetting for Assignment {
             Ok(name) => name,
             Err(_) => return Err(setting.invalid_unshown("a variable name before the `=`")),
         };
-        if setting.discovered && EnvName::parse(name.as_str()).is_err() {
-            return Err(
-                setting.invalid_unshown("a variable name of letters, digits and `_`, no digit first, before the `=`")
-            );
-        }
         if let (true, Some(danger)) = (setting.discovered, name.danger()) {
             let what = format!("{name}, {danger},");
             return Err(Error::Refused { source: setting.source, what });

@@ -1,6 +1,6 @@
-//! `[pure]` The kinds of keys that rustls does not support, for messages.
+//! `[pure]` The kinds of keys that are not supported, for messages.
 
-/// What it supports, for hints.
+/// Those that are, for hints.
 pub(crate) const SUPPORTED_KEYS: &str = "supported keys: RSA of 2048 to 4096 bits, ECDSA with P-256 or P-384, Ed25519";
 
 /// Object identifiers in DER: of algorithms (RFC 4055, RFC 8410) and curves (RFC 5480, SEC 2).

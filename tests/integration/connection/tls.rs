@@ -155,6 +155,7 @@ fn an_invalid_ca_is_an_error() {
 }
 
 const PEM: &str = "hint: expected PEM text that starts with -----BEGIN CERTIFICATE-----\n";
+const CUT_OFF: &str = "hint: it is cut off: a BEGIN line has no END line\n";
 
 #[test]
 fn each_certificate_of_a_given_ca_must_be_valid_and_counts_once() {
@@ -164,8 +165,10 @@ fn each_certificate_of_a_given_ca_must_be_valid_and_counts_once() {
     for bad in [block("!!!"), block("AAAA"), block(""), good.replace("-----END", "")] {
         for (text, number) in [(bad.clone(), 1), (format!("{good}{bad}"), 2), (format!("{good}{other}{bad}{good}"), 3)]
         {
+            let is_cut_off = !bad.contains("-----END") && text.ends_with(&bad);
+            let hint = if is_cut_off { CUT_OFF } else { PEM };
             let damaged =
-                |source: &str| format!("vault-exec: {source}: certificate {number} of the text is not valid\n{PEM}");
+                |source: &str| format!("vault-exec: {source}: certificate {number} of the text is not valid\n{hint}");
             let vault = vault().file("ca.pem", &text);
             vault.clone().args(["--ca-cert", "ca.pem"]).fails(&damaged("--ca-cert: ca.pem"));
             vault.clone().env("VAULT_CACERT_BYTES", &text).fails(&damaged("VAULT_CACERT_BYTES"));
@@ -245,8 +248,9 @@ fn an_unsupported_signature_of_the_server_is_named() {
 fn a_cut_off_pem_is_an_error_with_a_hint() {
     let cut = |label: &str| format!("-----BEGIN {label}-----\nAAAA\n");
     let vault = vault().file("ca", cut("CERTIFICATE")).file("key", cut("PRIVATE KEY"));
-    let hint = "hint: it is cut off: a BEGIN line has no END line\n";
-    vault.clone().args(["--ca-cert", "ca"]).fails(&format!("vault-exec: --ca-cert: ca: not PEM text\n{hint}"));
+    let hint = CUT_OFF;
+    let invalid = "certificate 1 of the text is not valid";
+    vault.clone().args(["--ca-cert", "ca"]).fails(&format!("vault-exec: --ca-cert: ca: {invalid}\n{hint}"));
     let with_key = |certificate: &str| vault.clone().args(["--client-key", "key", "--client-cert", certificate]);
     with_key("ca").fails(&format!("vault-exec: --client-cert: ca: not PEM text\n{hint}"));
     let (whole, _) = Authority::new("CA").issue(&["me"]);

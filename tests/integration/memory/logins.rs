@@ -109,7 +109,7 @@ const LOGINS: [Login; 27] = [
     ("jwt, from GitHub Actions", || {
         let vault = on_github(with_role(), "/token?api-version=2.0").args(["--jwt-audience", "vault"]);
         let case = MemoryCase::entering(vault).obtaining().hearing("jwt");
-        case.inherited("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "canary-of-the-job")
+        case.never("request token", "canary-of-the-job")
     }),
     ("userpass, in VAULT_PASSWORD", || userpass(|vault, password| vault.env("VAULT_PASSWORD", password))),
     ("userpass, in --password-file", || {
