@@ -1,6 +1,6 @@
 //! `[net]` Requests that are repeated until a final response arrives or the deadline is over.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
@@ -19,10 +19,10 @@ use crate::secret::Secret;
 use crate::vault::error::{self, Sources, TransportError};
 use crate::vault::http::exchange::Transport;
 use crate::vault::http::{HttpRequest, HttpResponse};
-use crate::vault::quote::quote;
 use crate::vault::request::{ApiRequest, PreparedRequest, X_VAULT_TOKEN};
 use crate::vault::response::{Data, Response};
 use crate::vault::retry::RetryPolicy;
+use crate::vault::server_text::KnownSecrets;
 
 /// Attempts the deadline cuts off before this keep the previous attempt's error.
 const MIN_MEANINGFUL_ATTEMPT: Duration = Duration::from_secs(1);
@@ -44,8 +44,8 @@ pub(super) struct Client<'a> {
     pub(super) address: &'a Address,
     sources: Sources<'a>,
     pub(super) logger: &'a Logger,
-    /// Credentials that requests were made with, to be left out of messages.
-    pub(super) used: RefCell<Vec<Secret>>,
+    /// To be left out of messages.
+    pub(super) known: KnownSecrets,
     warned: Cell<bool>,
     permits: Semaphore,
 }
@@ -87,14 +87,14 @@ impl<'a> Client<'a> {
         let proxy = connection.proxies.for_url(&address.url);
         let sources = (address.source.as_str(), proxy.map_or("", |proxy| &proxy.source));
         let (warned, permits) = (Cell::new(false), Semaphore::new(MAX_IN_FLIGHT));
-        let used = proxy
-            .and_then(|proxy| proxy.url.password())
-            .map(|password| Secret::new(percent_decode_str(password).collect()));
-        let used = RefCell::new(used.into_iter().collect());
-        Ok(Self { transport, retry, address, sources, logger, used, warned, permits })
+        let known = KnownSecrets::default();
+        let password = proxy.and_then(|proxy| proxy.url.password());
+        known.add_credentials(password.map(|password| Secret::new(percent_decode_str(password).collect())));
+        Ok(Self { transport, retry, address, sources, logger, known, warned, permits })
     }
 
     pub(super) fn session(&'a self, token: Option<&'a HeaderValue>, namespace: Option<&'a str>) -> Session<'a> {
+        self.known.add_headers(token);
         Session { client: self, token, namespace, sent: Cell::new(0), use_limit: None }
     }
 
@@ -105,6 +105,7 @@ impl<'a> Client<'a> {
         let header = HeaderValue::from_maybe_shared(Bytes::from([b"Bearer ", bearer.expose()].concat()));
         let mut header = header.map_err(|error| self.explain(&error.into()))?;
         header.set_sensitive(true);
+        self.known.add_headers([&header]);
         request.headers_mut().insert(AUTHORIZATION, header);
         let exchange = async |sent: &Cell<bool>| self.transport.send(url, request.clone(), sent).await;
         let response = self.send_with_retry(url.path(), Repeat::Always, exchange).await;
@@ -114,7 +115,7 @@ impl<'a> Client<'a> {
 
     /// The message of an error, without a hint.
     pub(super) fn message(&self, error: &TransportError) -> String {
-        error.describe(self.sources).0
+        error.describe(self.sources, &self.known).0
     }
 
     /// Returns the final response, and whether the server may have acted on an earlier attempt.
@@ -220,7 +221,7 @@ impl<'a> Client<'a> {
     }
 
     fn explain(&self, error: &TransportError) -> CliError {
-        let (message, hint) = error.describe(self.sources);
+        let (message, hint) = error.describe(self.sources, &self.known);
         let error = CliError::new(format!("{}: {message}", self.address));
         match hint {
             Some(hint) => error.hint(hint),
@@ -286,11 +287,6 @@ impl Session<'_> {
             self.sent.set(self.sent.get() + 1);
         }
         self.client.transport.send(&request.url, request.http.clone(), sent).await
-    }
-
-    /// Text of the server for a message, without the token.
-    pub(super) fn quote(&self, text: &str) -> String {
-        quote(text, self.token.map(HeaderValue::as_bytes))
     }
 
     /// With a token that can be used `limit` times; `None` is unlimited.

@@ -9,10 +9,9 @@ use nix::errno::Errno;
 use rustls::{AlertDescription, CertificateError};
 
 use crate::error::{Diagnostic, RAISE_NOFILE_HINT};
-use crate::escape::truncate;
 use crate::vault::http::key_type::{SUPPORTED_KEYS, unsupported_algorithm};
 use crate::vault::http::limit::MAX_RESPONSE_BYTES;
-use crate::vault::quote::HIDDEN;
+use crate::vault::server_text::{HIDDEN, KnownSecrets};
 
 /// Why an exchange returned no response.
 #[derive(Debug)]
@@ -43,7 +42,7 @@ pub(super) enum TransportError {
     NotHttp,
     /// The response is larger than [`MAX_RESPONSE_BYTES`].
     TooLarge,
-    /// A redirect to this address is not followed, for this reason.
+    /// A redirect to this address, which the server chose, is not followed, for this reason.
     Redirect(String, &'static str),
     /// A redirect to this address was followed, and the error occurred there.
     AfterRedirect(String, Box<TransportError>),
@@ -80,14 +79,14 @@ impl TransportError {
         }
     }
 
-    /// The message, and the hint if there is a remedy.
-    pub(super) fn describe(&self, sources: Sources) -> (String, Option<String>) {
+    /// The message, without a secret, and the hint if there is a remedy.
+    pub(super) fn describe(&self, sources: Sources, known: &KnownSecrets) -> (String, Option<String>) {
         let (address, _) = sources;
         match self {
             Self::Dns(reason) | Self::Connection(reason) => (reason.clone(), None),
             Self::Incomplete => ("the connection was closed before the response was complete".into(), None),
             Self::Timeout => ("no response in time".into(), None),
-            Self::Certificate(error) => describe_certificate(error, address),
+            Self::Certificate(error) => describe_certificate(error, address, known),
             Self::Alert(alert) => {
                 hinted(format!("the server rejected the TLS handshake ({alert:?})"), alert_hint(*alert))
             }
@@ -103,7 +102,7 @@ impl TransportError {
                 format!("the proxy refused the connection to the server ({})", status.as_u16()),
                 format!("allow the server's address in the proxy, or connect without it; the proxy is from {proxy}"),
             ),
-            Self::Proxy(error) => (format!("the proxy: {}", error.describe(sources).0), None),
+            Self::Proxy(error) => (format!("the proxy: {}", error.describe(sources, known).0), None),
             Self::NotTls => hinted(
                 "the server does not speak TLS",
                 format!("if the server uses plain HTTP, write http:// (the address is from {address})"),
@@ -116,16 +115,17 @@ impl TransportError {
                 "split the secret into several",
             ),
             Self::Redirect(target, reason) => {
+                let target = known.name(target);
                 hinted(format!("redirected to {target}, but {reason}"), "give the address of the active server")
             }
-            // The error may name the host.
-            Self::AfterRedirect(target, _) if target == HIDDEN => {
-                (format!("redirected to {target}, which cannot be reached"), None)
-            }
-            Self::AfterRedirect(target, error) => {
-                let (message, hint) = error.describe(sources);
-                (format!("redirected to {target}: {message}"), hint)
-            }
+            Self::AfterRedirect(target, error) => match known.name(target).as_str() {
+                // The error may name the host.
+                HIDDEN => (format!("redirected to {HIDDEN}, which cannot be reached"), None),
+                target => {
+                    let (message, hint) = error.describe(sources, known);
+                    (format!("redirected to {target}: {message}"), hint)
+                }
+            },
             Self::InvalidRequest => ("the request is invalid".into(), None),
             Self::ResourceLimit(message, hint) => hinted(*message, *hint),
             Self::TlsSetup(error) => {
@@ -157,7 +157,7 @@ fn alert_hint(alert: AlertDescription) -> &'static str {
 }
 
 /// `source` is the setting of the address.
-fn describe_certificate(error: &CertificateError, source: &str) -> (String, Option<String>) {
+fn describe_certificate(error: &CertificateError, source: &str, known: &KnownSecrets) -> (String, Option<String>) {
     let clock_hint = "renew the server's certificate, or correct the clock of this machine";
     let name_hint = format!(
         "use an address that the certificate names (this one is from {source}), or give its name with --tls-server-name"
@@ -177,7 +177,7 @@ fn describe_certificate(error: &CertificateError, source: &str) -> (String, Opti
         CertificateError::NotValidForNameContext { expected, presented } => {
             let names: Vec<_> = presented.iter().map(|name| bare_name(name)).collect();
             let names = if names.is_empty() { "no name".into() } else { names.join(", ") };
-            let names = truncate(&names);
+            let names = known.name(&names);
             hinted(format!("the server's certificate is for {names}, not for {}", expected.to_str()), name_hint)
         }
         CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { public_key_algorithm_id: id, .. }

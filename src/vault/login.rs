@@ -89,7 +89,7 @@ async fn log_in(client: &Client<'_>, login: &Login) -> anyhow::Result<Token> {
     let LoginRequest { path, fields } = LoginRequest::prepare(client, login).await?;
     let request = request::write(&path, &fields);
     let secrets = fields.into_iter().filter(|(name, _)| !matches!(*name, "role" | "role_id" | "name"));
-    client.used.borrow_mut().extend(secrets.map(|(_, secret)| secret));
+    client.known.add_credentials(secrets.map(|(_, secret)| secret));
     let mut response: Response<IgnoredAny> = session.send(request).await?;
     let Some(auth) = response.body.auth.take().filter(|_| response.status == StatusCode::OK) else {
         return Err(rejected(client, login, &response).into());
@@ -167,7 +167,7 @@ pub(super) async fn lookup_self(session: &Session<'_>) -> Option<TokenInfo> {
     let limit = session.client.retry.request_timeout();
     let response = session.send_once(limit, request::lookup_self()).await.ok()?;
     let Data { ttl, policies } = response.body.data?;
-    let policies = policies.iter().map(|policy| session.quote(policy)).collect();
+    let policies = session.client.known.names(&policies);
     Some(TokenInfo { ttl: (ttl > 0).then(|| Duration::from_secs(ttl)), policies })
 }
 

@@ -6,14 +6,13 @@ mod github;
 mod http;
 mod login;
 mod login_request;
-mod quote;
 mod read;
 mod read_error;
 pub mod report;
 mod request;
 mod response;
 mod retry;
-mod server_reason;
+mod server_text;
 mod token;
 mod wrapping;
 
@@ -110,7 +109,7 @@ async fn fetch_with(
     let is_check = diagnostics.mode == Mode::Check;
     let namespace = options.connection.namespace.as_deref();
     let token = login::obtain_token(client, options.credential, namespace).await;
-    let token = token.map_err(|error| with_server_reason(error, client, None, &[]))?;
+    let token = token.map_err(|error| with_server_reason(error, client))?;
     let login = token.as_ref().and_then(|token| token.login.as_ref());
     let session = client
         .session(token.as_ref().map(|token| &token.header), namespace)
@@ -130,8 +129,7 @@ async fn fetch_with(
     {
         login::revoke(client, token, login).await;
     }
-    let token_secret = token.as_ref().map(|token| &token.secret);
-    let errors = errors.into_iter().map(|error| with_server_reason(error, client, token_secret, &secrets));
+    let errors = errors.into_iter().map(|error| with_server_reason(error, client));
     report_all(errors.collect(), client, diagnostics)?;
     for (secret, lease) in secrets.iter().filter_map(|secret| secret.lease_duration.map(|lease| (secret, lease))) {
         let ttl = token.as_ref().map_or(lease, |token| token.effective_ttl(lease));
@@ -180,11 +178,9 @@ async fn read_all(session: &Session<'_>, options: &FetchOptions<'_>, mode: Mode)
 }
 
 /// Appends the server's reason to the message, unless it contains a secret: all of this start are known by now.
-fn with_server_reason(mut error: Error, client: &Client, token: Option<&Secret>, secrets: &[KvSecret]) -> Error {
+fn with_server_reason(mut error: Error, client: &Client) -> Error {
     if let Some(error) = error.downcast_mut::<CliError>() {
-        let used = client.used.borrow();
-        let values = secrets.iter().flat_map(|secret| &secret.data).filter_map(|(_, value)| value.as_deref());
-        error.show_server_reason(|reason| server_reason::printable(reason, used.iter().chain(token).chain(values)));
+        error.show_server_reason(|reason| client.known.reason(reason));
     }
     error
 }

@@ -21,6 +21,10 @@ use crate::vault::response::{Fields, Missing, Response, if_fitting};
 /// See [`require_permitted`].
 const RESERVED_SEGMENTS: [&str; 4] = ["auth", "sys", "identity", "cubbyhole"];
 
+const KV1: &str = "KV version 1";
+
+const OTHER_ENGINE: &str = "another engine than KV";
+
 /// Reads paths with one token.
 pub(super) struct Reader<'a> {
     /// By the first segment of their paths. While a mount is looked up, other paths of that segment wait for it.
@@ -47,8 +51,8 @@ type KnownMounts = Vec<(String, Mount)>;
 pub(super) enum Mount {
     /// KV v2, and the number of segments of the mount.
     Kv2(usize),
-    /// KV v1 or any other engine, by its type.
-    Logical(String),
+    /// KV v1 or any other engine, in words.
+    Logical(&'static str),
     /// The server does not tell: the mount may exist.
     Unknown,
 }
@@ -85,6 +89,11 @@ impl Reader<'_> {
         let error = ReadError { path, kv: self.kv, mount_unknown, cli: self.session.client.address.cli() };
         match reply {
             Reply::Found(secret) => {
+                let known = &self.session.client.known;
+                if secret.data.iter().any(|(key, _)| known.is_credential_in(key)) {
+                    return Err(ReadError::credential_as_key());
+                }
+                known.add_values(secret.data.iter().filter_map(|(_, value)| value.as_ref()));
                 let version = secret.version.map_or(String::new(), |version| format!(" version {version}"));
                 self.session.client.logger.info(format_args!("read {path}{version}, keys: {}", secret.data.len()));
                 Ok(Some(secret))
@@ -114,7 +123,7 @@ impl Reader<'_> {
         let reply = match self.mount(path).await? {
             Mount::Kv2(depth) if depth == mount_depth => first,
             Mount::Kv2(depth) => self.read_kv2(request, depth).await?,
-            Mount::Logical(engine) if path.version.is_some() => return Err(ReadError::no_versions(&engine)),
+            Mount::Logical(engine) if path.version.is_some() => return Err(ReadError::no_versions(engine)),
             Mount::Logical(_) => self.read_logical(request).await?,
             Mount::Unknown => return Ok((first, true)),
         };
@@ -135,6 +144,12 @@ impl Reader<'_> {
         let path = &request.path;
         let Some((mount, secret)) = path.split_kv2(mount_depth) else { return Ok(Reply::Absent(Absence::Secret)) };
         require_permitted(request, &mount)?;
+        // Unless the mount is KV v2, a namespace may be called `data`.
+        if let Err(refused) = require_permitted(request, &secret)
+            && !matches!(self.mount(path).await?, Mount::Kv2(depth) if depth == mount_depth)
+        {
+            return Err(refused);
+        }
         let policy_path = format!("{mount}/data/{secret}");
         let mut response: Response<Kv2> = self.session.send(request::read_kv2(mount, secret, path.version)).await?;
         let data = response.body.data.take().filter(|_| response.body.lease_duration == 0);
@@ -236,20 +251,20 @@ impl Reader<'_> {
         let response: Response<Info> =
             self.session.send(request::read(&format!("sys/internal/ui/mounts/{path}"))).await?;
         let Some(info) = response.body.data else { return Ok(None) };
-        let [mount_path, engine] = [&info.path, &info.r#type].map(|text| self.session.quote(text));
-        self.session.client.logger.info(format_args!("{path} is in {mount_path} of type {engine}"));
         let version = info.options.and_then(|options| options.version);
-        let mount = match (info.r#type.as_str(), version.as_deref()) {
-            ("kv", Some("2")) => Mount::Kv2(info.path.trim_matches('/').split('/').count()),
-            _ => Mount::Logical(engine),
+        let (mount, engine) = match (info.r#type.as_str(), version.as_deref()) {
+            ("kv", Some("2")) => (Mount::Kv2(info.path.trim_matches('/').split('/').count()), "KV version 2"),
+            ("kv", _) => (Mount::Logical(KV1), KV1),
+            _ => (Mount::Logical(OTHER_ENGINE), OTHER_ENGINE),
         };
+        self.session.client.logger.info(format_args!("{path} is in {engine}"));
         Ok(Some((info.path, mount)))
     }
 }
 
-/// Refuses a request that a discovered project file chose if `path`, its API path up to the `data/` of KV v2, may belong to
-/// something else than secrets: tokens, identities, the server's configuration. Namespaces can precede such a segment. It
-/// is compared decoded, for a proxy that decodes what the server would not.
+/// Refuses a request that a discovered project file chose if `path`, a part of its API path, may belong to something else
+/// than secrets: tokens, identities, the server's configuration. Namespaces can precede such a segment. It is compared
+/// decoded, for a proxy that decodes what the server would not.
 fn require_permitted(request: &SecretRequest, path: &str) -> Result<(), CliError> {
     let decoded = percent_decode_str(path).decode_utf8_lossy();
     let reserved = decoded.split(['/', '\\']).find(|segment| RESERVED_SEGMENTS.contains(segment));

@@ -98,10 +98,16 @@ impl ReadError<'_> {
             .hint("check the proxies and agents between vault-exec and the server, which may have a cache")
     }
 
-    /// A version is pinned, but the engine of this type has none.
+    /// A version is pinned, but the engine has none.
     pub(super) fn no_versions(engine: &str) -> CliError {
-        CliError::new(format!("a version is pinned, but the engine ({engine}) has no versions"))
+        CliError::new(format!("a version is pinned, but the secret is in {engine}, which has no versions"))
             .hint("leave out the @ and the version")
+    }
+
+    /// The secret has a key that must not be printed.
+    pub(super) fn credential_as_key() -> CliError {
+        CliError::new("a key contains the token or another credential of this start")
+            .hint("rename the key, and replace the credential: whoever can read the secret knows it")
     }
 
     /// Nothing is mounted where the mount was expected, and the server did not report the mount.

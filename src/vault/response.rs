@@ -13,7 +13,7 @@ use crate::config::Address;
 use crate::error::CliError;
 use crate::secret::Secret;
 use crate::vault::http::HttpResponse;
-use crate::vault::server_reason;
+use crate::vault::server_text;
 
 /// What the data of a response can be parsed into.
 pub(super) trait Data: Default + DeserializeOwned {}
@@ -122,7 +122,7 @@ impl<T> Response<T> {
 
     /// The server's reason for an error, if it adds to the status.
     pub(super) fn reason(&self) -> Option<Secret> {
-        server_reason::join(self.body.errors.as_deref()?, self.status)
+        server_text::join(self.body.errors.as_deref()?, self.status)
     }
 
     /// Whether an error or a warning contains this text.

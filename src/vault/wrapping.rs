@@ -6,6 +6,7 @@ use serde::Deserialize;
 use crate::config::Login;
 use crate::error::CliError;
 use crate::secret::Secret;
+use crate::secret_path::SecretPath;
 use crate::vault::client::Client;
 use crate::vault::request;
 use crate::vault::response::{Data, Envelope, Response};
@@ -66,7 +67,7 @@ async fn unwrap(
     }
     let fields = [("token", wrapping.secret)];
     let lookup = request::write("sys/wrapping/lookup", &fields);
-    client.used.borrow_mut().extend(fields.map(|(_, secret)| secret));
+    client.known.add_credentials(fields.map(|(_, secret)| secret));
     let info: Envelope<Info> = accepted(client, client.session(None, namespace).send(lookup).await?)?;
     if !info.data.is_some_and(|info| is_permitted(info.creation_path.trim_matches('/'))) {
         return Err(CliError::new("the wrapping token was not made by a request that creates such a credential").hint(
@@ -98,14 +99,70 @@ fn accepted<T: Data>(client: &Client<'_>, response: Response<T>) -> Result<Envel
 /// `auth/MOUNT/role/ROLE/secret-id` or `…/custom-secret-id`
 fn creates_secret_id(path: &str, mount: &str) -> bool {
     let role = path.strip_prefix("auth/").and_then(|path| path.strip_prefix(mount)?.strip_prefix("/role/"));
-    matches!(role.and_then(|role| role.split_once('/')), Some((_, "secret-id" | "custom-secret-id")))
+    matches!(segments(role.unwrap_or_default())[..], [_, "secret-id" | "custom-secret-id"])
 }
 
 /// `auth/token/create`, `…/create/ROLE`, `…/create-orphan`, or a login: `auth/MOUNT/login`, `auth/MOUNT/login/NAME`
 fn creates_token(path: &str) -> bool {
-    let Some((mount, action)) = path.strip_prefix("auth/").and_then(|path| path.split_once('/')) else { return false };
-    if mount == "token" {
-        return matches!(action, "create" | "create-orphan") || action.starts_with("create/");
+    match segments(path)[..] {
+        ["auth", "token", ref action @ ..] => matches!(action, ["create" | "create-orphan"] | ["create", _]),
+        ["auth", _, .., "login"] | ["auth", _, .., "login", _] => true,
+        _ => false,
     }
-    action.rsplit('/').take(2).any(|segment| segment == "login")
+}
+
+/// The segments of a path; none if one of them is empty, `.` or `..`.
+fn segments(path: &str) -> Vec<&str> {
+    SecretPath::segments(path).map_or(Vec::new(), Iterator::collect)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_comes_from_the_token_store_or_a_login() {
+        for path in ["token/create", "token/create-orphan", "token/create/ci", "jwt/login", "a/b/ldap/login/me"] {
+            assert!(creates_token(&format!("auth/{path}")), "{path}");
+        }
+        for path in [
+            "token/create/../x",
+            "token/create/",
+            "token/create/ci/x",
+            "token/create-orphan/ci",
+            "token/createx",
+            "token/login",
+            "token/x/login",
+            "login",
+            "login/me",
+            "jwt//login",
+            "jwt/../login",
+            "jwt/login/",
+            "jwt/login/me/x",
+            "jwt/login/..",
+            "jwt/mylogin",
+        ] {
+            assert!(!creates_token(&format!("auth/{path}")), "{path}");
+        }
+        assert!(!creates_token("sys/auth/jwt/login") && !creates_token("/auth/jwt/login") && !creates_token(""));
+    }
+
+    #[test]
+    fn a_secret_id_comes_from_a_role_of_its_mount() {
+        let creates = |path: &str| creates_secret_id(path, "team/approle");
+        assert!(
+            creates("auth/team/approle/role/app/secret-id") && creates("auth/team/approle/role/app/custom-secret-id")
+        );
+        for path in [
+            "auth/team/approle/role//secret-id",
+            "auth/team/approle/role/../secret-id",
+            "auth/team/approle/role/app/x/secret-id",
+            "auth/team/approle/role/app/secret-id/lookup",
+            "auth/team/approle/role/secret-id",
+            "auth/approle/role/app/secret-id",
+            "team/approle/role/app/secret-id",
+        ] {
+            assert!(!creates(path), "{path}");
+        }
+    }
 }

@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 
 use http::header::LOCATION;
-use http::{HeaderValue, Response, StatusCode};
+use http::{Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use url::{Position, Url};
@@ -16,9 +16,7 @@ use crate::vault::error::{Result, TransportError};
 use crate::vault::http::connect::{Connector, HttpConnection};
 use crate::vault::http::limit::MAX_RESPONSE_BYTES;
 use crate::vault::http::{HttpRequest, HttpResponse};
-use crate::vault::quote::quote;
 use crate::vault::report::Trust;
-use crate::vault::request::X_VAULT_TOKEN;
 
 /// Keeps connections open between requests.
 pub(crate) struct Transport<'a> {
@@ -64,26 +62,22 @@ impl<'a> Transport<'a> {
     pub(crate) async fn send(&self, url: &Url, request: HttpRequest, sent: &Cell<bool>) -> Result<HttpResponse> {
         let first = self.send_to(url, request.clone(), sent).await?;
         let Some(target) = redirect_target(&first, url) else { return Ok(first) };
-        let body = request.body().clone().collect().await.unwrap_or_default().to_bytes();
-        let token = request.headers().get(X_VAULT_TOKEN).cloned();
-        let credentials = || token.iter().map(HeaderValue::as_bytes).chain([body.as_ref()]);
-        let shown = |target: &Url| quote(&target.origin().ascii_serialization(), credentials());
         sent.set(false);
         let refuse = |target: String, reason| Err(TransportError::Redirect(target, reason));
-        let origin = shown(&target);
+        let origin = target.origin().ascii_serialization();
         match (target.scheme(), url.scheme()) {
             _ if !self.follow_redirects => return refuse(origin, "--disable-redirects is given"),
             ("http", "https") => return refuse(origin, "that address is not encrypted"),
             ("http" | "https", _) => {}
             (scheme, _) => {
-                return refuse(quote(&format!("{scheme}:"), credentials()), "only https and http are supported");
+                return refuse(format!("{scheme}:"), "only https and http are supported");
             }
         }
         let second = self.send_to(&target, request, sent).await;
         let second = second.map_err(|error| TransportError::AfterRedirect(origin, error.into()))?;
         match redirect_target(&second, &target) {
             None => Ok(second),
-            Some(third) => refuse(shown(&third), "only one redirect is followed"),
+            Some(third) => refuse(third.origin().ascii_serialization(), "only one redirect is followed"),
         }
     }
 

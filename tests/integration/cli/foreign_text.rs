@@ -1,6 +1,8 @@
 //! Text that a server, a secret, a path or a file chose, in every output: escaped, bounded, without the token, and nothing
 //! in a hint that runs when it is pasted.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::support::canary::TOKEN;
@@ -220,5 +222,49 @@ fn a_redirect_never_shows_the_credential_of_a_login() {
     for outcome in run_each_mode(&vault.env("VAULT_SECRET_ID", secret_id)) {
         assert!(output(&outcome).contains("redirected to …"), "{outcome}");
         assert!(!output(&outcome).contains(&secret_id[..8]), "{outcome}");
+    }
+}
+
+/// Whichever secret it is, and however it is written: as a policy, divided over policies, and as the host of a redirect.
+#[test]
+fn no_text_of_the_server_repeats_a_secret() {
+    let (secret_id, value) = ("0b5e2cd4-6f1a-4c0e", "p/ssword of+the-db");
+    let login = json!({"auth": {"client_token": TOKEN}}).to_string();
+    for secret in [secret_id, TOKEN, value] {
+        let base64 = STANDARD.encode(format!("x{secret}"));
+        let percent: String = secret.bytes().map(percent_encoding::percent_encode_byte).collect();
+        let [upper, lower, twice] = [secret.to_uppercase(), base64.to_lowercase(), STANDARD.encode(&base64)];
+        for echo in [secret, &upper, &secret[3..11], &base64, &lower, &percent, &twice] {
+            let (start, end) = echo.split_at(echo.len() / 2);
+            let is_shown = |outcome: &Outcome| output(outcome).to_lowercase().contains(&end.to_lowercase());
+            for policies in [vec![echo, "default"], vec!["default", start, end]] {
+                let policies = json!({"data": {"ttl": 60, "policies": policies}}).to_string();
+                let fake = FakeServer::answering([Reply::secret(&[("a", value)])])
+                    .and_at("auth/approle/login", [Reply::answer(200, login.clone())])
+                    .and_at("auth/token/lookup-self", [Reply::answer(200, policies)])
+                    .and_at("secret/data/b", [Reply::redirect(307, &format!("http://{echo}:1/"))]);
+                let vault = fake.vault().without("VAULT_TOKEN").env("VAULT_SECRET_ID", secret_id);
+                let vault = vault.args(["--auth=approle", "--role-id=r", "--kv=2", "--attempts=1", "--check", "-vv"]);
+                let outcome = vault.run(["true"]).exits(0);
+                assert!(output(&outcome).contains("; policies …\n") && !is_shown(&outcome), "{echo}: {outcome}");
+                // What another path returns is not known before, and a host loses the case of its letters.
+                if secret != value && echo != twice {
+                    let outcome = vault.args(["--path", "secret/b"]).run(["true"]).exits(125);
+                    assert!(!is_shown(&outcome), "{echo}: {outcome}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_key_that_is_a_credential_is_not_printed() {
+    for key in [TOKEN.to_owned(), format!("x{}", TOKEN.to_uppercase())] {
+        let fake = FakeServer::answering([Reply::secret(&[(&key, "1")])]);
+        let message = "read secret/app: a key contains the token or another credential of this start";
+        for outcome in run_each_mode(&fake.vault().args(["--set", "A={none}"])) {
+            has_no_token(&outcome);
+            assert!(output(&outcome).contains(message), "{outcome}");
+        }
     }
 }

@@ -34,7 +34,7 @@ fn verbose_logs_each_step() {
         "token from VAULT_TOKEN",
         "read {kv}/a version 1, keys: 2",
         "read {kv}/b version 1, keys: 1",
-        "{kv}/c is in {kv}/ of type kv",
+        "{kv}/c is in KV version 2",
         "read {kv}/c: missing, but optional",
         "BOTH from {kv}/a#both @1, replaces the inherited variable",
         "K from {kv}/b#k @1",

@@ -3,7 +3,10 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use serde_json::json;
+
 use super::project::{NAME, Projects, vault};
+use crate::support::api::Api;
 use crate::support::openbao::ROOT;
 use crate::support::process::requires_root;
 use crate::support::vault::TestVault;
@@ -185,6 +188,36 @@ fn any_segment_may_follow_the_data_of_kv_v2() {
     }
     let vault = TestVault::kv1().secret("auth", [("user", "me")]).project("path = '{kv}/auth'");
     vault.run(["env"]).exits(125).stdout_is("");
+    // A token that may read the secret may also look its mount up.
+    let vault = TestVault::kv2().secret("app/auth", [("user", "me")]).project("path = '{kv}/app/auth'");
+    let vault = vault.token_with_policy(r#"path "{kv}/data/app/auth" { capabilities = ["read"] }"#);
+    vault.environ().has("USER", "me");
+    let other = vault.token_with_policy(r#"path "elsewhere" { capabilities = ["read"] }"#);
+    assert!(other.run(["env"]).exits(125).stdout_is("").stderr.contains(": `auth` is refused in a path"));
+}
+
+/// In a namespace of this name, what follows it is a mount.
+#[test]
+fn a_namespace_called_data_is_not_the_data_of_kv_v2() {
+    let namespace = Api::shared().in_namespace("of-data").in_namespace("data");
+    namespace.post("sys/mounts/secret", &json!({"type": "kv", "options": {"version": "2"}}));
+    let vault = vault().recorded();
+    for text in [
+        "path = 'of-data/cubbyhole/x'",
+        "path = 'of-data/data/cubbyhole/x'",
+        "path = 'of-data/cubbyhole/x'\nkv = 2",
+        "optional-path = 'of-data/sys/mounts'",
+        "path = 'cubbyhole/x'\nmount = 'of-data'",
+        "path = 'cubbyhole/x'\nmount = 'of-data'\nkv = 2",
+        "path = 'cubbyhole/x'\nmount = 'of-data/data'",
+        "path = '{kv}/app'\n[set]\nA = '{of-data/cubbyhole/x#a}'",
+    ] {
+        let outcome = vault.clone().project(text).run(["env"]).exits(125).stdout_is("");
+        assert!(text.contains("[set]") || outcome.stderr.contains("` is refused in a path or mount"), "{outcome}");
+    }
+    let is_harmless =
+        |request: &String| ["GET sys/internal/ui/mounts/", "GET kv2-"].iter().any(|own| request.starts_with(own));
+    assert!(vault.requests().iter().all(is_harmless), "{:?}", vault.requests());
 }
 
 /// Starts a copy of vault-exec as another user, in a directory of the home.

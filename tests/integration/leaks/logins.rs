@@ -242,6 +242,7 @@ fn github(cases: &mut Cases) {
         reply(200, canary("value")),
         refusal(503),
         refusal(307).header("Location", &format!("http://127.0.0.1:1/{}", canary("query"))),
+        refusal(307).header("Location", &format!("http://{}.test", canary("request token"))),
         Reply::closed(),
     ] {
         cases.server(

@@ -120,6 +120,7 @@ fn bodies(cases: &mut Cases) {
         data(&format!(r#"{{"a": {}e}}"#, canary("number"))),
         data(&format!(r#"{{"a": "\ud800{}"}}"#, canary("token"))),
         data(&format!(r#"{{"a": "\q{}"}}"#, canary("token"))),
+        data(&format!(r#"{{"{}": 1}}"#, canary("token"))),
         data(&format!("{{{json}: 1}}")).replace("version\": 1", &format!("version\": {json}")),
         format!(r#"{{"data": {json}}}"#),
         format!(r#"{{"data": null, "errors": {json}, "warnings": {json}}}"#),

@@ -30,7 +30,7 @@ fn a_version_can_be_pinned() {
 fn kv_v1_has_no_versions_to_pin() {
     let vault = TestVault::kv1().secret("a", [("k", "v")]).path("a@1");
     vault.fails(
-        "vault-exec: read {kv}/a: a version is pinned, but the engine (kv) has no versions\n\
+        "vault-exec: read {kv}/a: a version is pinned, but the secret is in KV version 1, which has no versions\n\
          hint: leave out the @ and the version\n",
     );
     vault
