@@ -8,7 +8,7 @@ use crate::environment::Decision;
 use crate::error::{Diagnostic, ExitCode};
 use crate::escape::{MAX_SHOWN_CHARS, escape_json, escape_line, escape_text};
 use crate::output_format::OutputFormat;
-use crate::vault::report::{ConnectionReport, TokenInfo};
+use crate::vault::report::{self, ConnectionReport, TokenInfo};
 
 /// The result of a check, with its fields as in the JSON of `--format json`. Contains no values and no lengths.
 #[derive(Debug, Serialize)]
@@ -28,7 +28,7 @@ pub struct CheckReport {
     pub memory_locked: bool,
     /// The errors that keep the program from being started.
     pub problems: Vec<Diagnostic>,
-    /// What is probably a mistake in templates, and does not keep the program from being started.
+    /// What is probably a mistake and does not keep the program from being started, or a consequence of the problems.
     pub warnings: Vec<Diagnostic>,
 }
 
@@ -76,9 +76,8 @@ impl fmt::Display for CheckReport {
             match token {
                 None => writeln!(f, "token     unknown: the server does not report it")?,
                 Some(TokenInfo { ttl, policies }) => {
-                    let life = ttl.map_or("does not expire".into(), |ttl| {
-                        format!("expires in {}", humantime::format_duration(ttl))
-                    });
+                    let life =
+                        ttl.map_or("does not expire".into(), |ttl| format!("expires in {}", report::lifetime(ttl)));
                     writeln!(f, "token     {life}; policies {}", escape_line(policies.join(", ")))?;
                 }
             }
@@ -89,8 +88,10 @@ impl fmt::Display for CheckReport {
         if !self.warnings.is_empty() {
             writeln!(f, "warnings  {}", self.warnings.len())?;
         }
-        for Diagnostic { message, hint, .. } in self.problems.iter().chain(&self.warnings) {
-            writeln!(f, "\n{}", escape_line(message))?;
+        let problems = self.problems.iter().map(|problem| ("problem", problem));
+        let warnings = self.warnings.iter().map(|warning| ("warning", warning));
+        for (label, Diagnostic { message, hint, .. }) in problems.chain(warnings) {
+            writeln!(f, "\n{label}: {}", escape_line(message))?;
             if let Some(hint) = hint {
                 writeln!(f, "hint: {}", escape_text(hint))?;
             }

@@ -47,6 +47,9 @@ pub struct CliError {
     diagnostic: Diagnostic,
     /// The server's, which may contain a secret.
     server_reason: Option<Secret>,
+    /// To be copied; they follow the hint.
+    policies: Vec<String>,
+    is_consequence: bool,
 }
 
 impl CliError {
@@ -56,6 +59,8 @@ impl CliError {
         Self {
             diagnostic: Diagnostic { message: reason.to_string(), hint: None, exit: ExitCode::Failed },
             server_reason: None,
+            policies: Vec::new(),
+            is_consequence: false,
         }
     }
 
@@ -81,6 +86,38 @@ impl CliError {
         if self.diagnostic.hint.is_none() { self.hint(hint) } else { self }
     }
 
+    /// Puts a more likely remedy before the hint.
+    #[must_use]
+    pub fn likelier_hint(self, hint: impl fmt::Display) -> Self {
+        match self.diagnostic.hint.clone() {
+            Some(other) => self.hint(format_args!("{hint}; {other}")),
+            None => self.hint(hint),
+        }
+    }
+
+    /// Sets the policies that may be missing. Nothing follows the last one, so that each can be copied as it stands.
+    #[must_use]
+    pub fn with_policies(mut self, policies: Vec<String>) -> Self {
+        self.policies = policies;
+        self
+    }
+
+    /// Adds the policies of an error that [says the same](Self::is_same_message).
+    pub fn merge(&mut self, other: Self) {
+        for policy in other.policies {
+            if !self.policies.contains(&policy) {
+                self.policies.push(policy);
+            }
+        }
+    }
+
+    /// Marks an error that has its cause in an earlier one if secrets or templates are missing.
+    #[must_use]
+    pub const fn maybe_consequence(mut self) -> Self {
+        self.is_consequence = true;
+        self
+    }
+
     /// Sets the server's reason. It is not part of the message until [`CliError::show_server_reason`] is called.
     #[must_use]
     pub fn with_server_reason(mut self, reason: Option<Secret>) -> Self {
@@ -88,7 +125,7 @@ impl CliError {
         self
     }
 
-    /// Whether both say the same.
+    /// Whether both say the same, apart from their policies.
     #[must_use]
     pub fn is_same_message(&self, other: &Self) -> bool {
         let [one, two] = [self, other].map(|error| error.server_reason.as_ref().map(Secret::expose));
@@ -100,6 +137,15 @@ impl CliError {
         if let Some(text) = self.server_reason.take().as_ref().and_then(printable) {
             self.diagnostic.message = format!("{}; the server reports: {text}", self.diagnostic.message);
         }
+    }
+
+    /// The error as it is printed.
+    fn diagnostic(&self) -> Diagnostic {
+        let mut diagnostic = self.diagnostic.clone();
+        if let Some(hint) = diagnostic.hint.as_mut().filter(|_| !self.policies.is_empty()) {
+            *hint = format!("{hint}\n\n{}", self.policies.join("\n\n"));
+        }
+        diagnostic
     }
 
     /// Sets the exit code.
@@ -121,7 +167,7 @@ impl std::error::Error for CliError {}
 impl From<&anyhow::Error> for Diagnostic {
     fn from(error: &anyhow::Error) -> Self {
         let cause = error.chain().find_map(|cause| cause.downcast_ref::<CliError>());
-        let cause = cause.map_or_else(|| CliError::new("").into(), |error| error.diagnostic.clone());
+        let cause = cause.map_or_else(|| CliError::new("").into(), CliError::diagnostic);
         let hint = cause.hint.map(|hint| shorten(&hint).into_owned());
         Self { message: shorten(&format!("{error:#}")).into_owned(), hint, ..cause }
     }
@@ -129,7 +175,7 @@ impl From<&anyhow::Error> for Diagnostic {
 
 impl From<CliError> for Diagnostic {
     fn from(error: CliError) -> Self {
-        error.diagnostic
+        error.diagnostic()
     }
 }
 
@@ -149,13 +195,17 @@ pub struct Diagnostics {
     pub mode: Mode,
     /// The errors so far; stays empty in start mode.
     pub collected: Vec<anyhow::Error>,
+    /// Whether secrets or templates are missing because of one of them.
+    pub is_incomplete: bool,
+    /// The errors that are then [probably consequences](CliError::maybe_consequence).
+    pub consequences: Vec<anyhow::Error>,
 }
 
 impl Diagnostics {
     /// No errors so far.
     #[must_use]
     pub const fn new(mode: Mode) -> Self {
-        Self { mode, collected: Vec::new() }
+        Self { mode, collected: Vec::new(), is_incomplete: false, consequences: Vec::new() }
     }
 
     /// Collects the errors in check mode.
@@ -175,7 +225,10 @@ impl Diagnostics {
             (Ok(value), _) => Ok(Some(value)),
             (Err(error), Mode::Start) => Err(error),
             (Err(error), Mode::Check) => {
-                self.collected.push(error);
+                let is_consequence = error.downcast_ref::<CliError>().is_some_and(|error| error.is_consequence);
+                let errors =
+                    if self.is_incomplete && is_consequence { &mut self.consequences } else { &mut self.collected };
+                errors.push(error);
                 Ok(None)
             }
         }

@@ -128,12 +128,20 @@ pub fn run(
     let options = FetchOptions::from(&config);
     let mut connection =
         ConnectionReport { server: config.connection.address.to_string(), ..ConnectionReport::default() };
+    let earlier = diagnostics.collected.len();
     let fetched = vault::fetch(&options, *deadline, logger, &mut diagnostics, &mut connection);
+    let mut warnings: Vec<_> = config.templates.assignments().flat_map(Assignment::warnings).collect();
     let mut environment = Environment::default();
     let mut files =
         SecretFiles::new(config.templates.file_dir.as_deref(), config.templates.file_mode, diagnostics.mode);
     if let Some(fetched) = diagnostics.capture(fetched)? {
+        diagnostics.is_incomplete = diagnostics.collected.len() > earlier;
         let rendered = render_templates(&config.templates, &fetched.secrets, &mut files, &mut diagnostics)?;
+        diagnostics.is_incomplete = diagnostics.collected.len() > earlier;
+        if let Some(unused) = mapping::unused_skips(&fetched.secrets, &config.key_mapping) {
+            logger.info(format_args!("{unused}"));
+            warnings.push(unused);
+        }
         let (mapped, errors) = mapping::map(&fetched.secrets, rendered, &config.key_mapping);
         diagnostics.capture_all(errors)?;
         let token = fetched.token.as_ref().filter(|_| config.keep_token);
@@ -153,7 +161,7 @@ pub fn run(
             connection,
             memory_locked: hardened.locked,
             problems: diagnostics.collected.iter().map(Diagnostic::from).collect(),
-            warnings: config.templates.assignments().flat_map(Assignment::warnings).map(Diagnostic::from).collect(),
+            warnings: consequences(&diagnostics).chain(warnings.into_iter().map(Diagnostic::from)).collect(),
         };
         log::write_stdout(&report.render(format))?;
         return Ok(report.exit());
@@ -163,6 +171,13 @@ pub fn run(
     log_decisions(&environment, logger);
     logger.info(format_args!("start {}", program.path().display()));
     Err(program.exec(&environment, hardened).into())
+}
+
+fn consequences(diagnostics: &Diagnostics) -> impl Iterator<Item = Diagnostic> {
+    diagnostics.consequences.iter().map(|error| {
+        let error = Diagnostic::from(error);
+        Diagnostic { message: format!("{}, perhaps only because of a problem above", error.message), ..error }
+    })
 }
 
 fn require_hardened(config: &Config, hardened: &Hardened, logger: &Logger) -> Result<(), CliError> {

@@ -108,6 +108,12 @@ impl SecretPath {
         Some((mount.join("/"), secret.join("/")))
     }
 
+    /// The mount that the user named, and the secret in it.
+    #[must_use]
+    pub fn split_named(&self) -> Option<(String, String)> {
+        self.split_kv2(self.mount_depth?)
+    }
+
     /// As the user writes it: without a named mount, with the version.
     #[must_use]
     pub fn as_typed(&self) -> String {

@@ -88,7 +88,7 @@ impl Assignment {
     /// A [`TemplateError`] in words, with the option and the variable.
     pub fn render(&self, secrets: &[KvSecret]) -> Result<Secret, CliError> {
         let named = |error: TemplateError| {
-            CliError::new(format!("{} {}: {error}", self.source, self.name)).hint(error.kind.hint())
+            CliError::new(format!("{} {}: {error}", self.source, self.name)).hint(error.kind.hint()).maybe_consequence()
         };
         self.template.render(secrets).map_err(named)
     }

@@ -170,7 +170,8 @@ impl From<Error> for CliError {
                 "leave keys out with --skip, or start from --pristine",
             ),
         };
-        Self::new(reason).hint(hint)
+        let message = Self::new(reason).hint(hint);
+        if matches!(error, Error::Missing { .. }) { message.maybe_consequence() } else { message }
     }
 }
 

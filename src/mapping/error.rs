@@ -18,7 +18,7 @@ pub enum Error {
     NulByte { path: String, key: String },
     Dangerous { path: String, key: String, name: EnvName, danger: Danger },
     Duplicate { names: Vec<String> },
-    Missing { keys: Vec<String>, hint: String },
+    Missing { option: &'static str, keys: Vec<String>, hint: String },
     NoKeySelected,
 }
 
@@ -63,15 +63,19 @@ impl From<Error> for CliError {
                 format!("--on-duplicate error: {}", names.join(", ")),
                 "give the names of one path a prefix: --path DB_=secret/db".to_owned(),
             ),
-            Error::Missing { keys, hint } => {
-                (format!("--only {}: not found in any secret", keys.join(", ")), hint.clone())
+            Error::Missing { option, keys, hint } => {
+                (format!("{option} {}: not found in any secret", keys.join(", ")), hint.clone())
             }
             Error::NoKeySelected => (
                 "--only and --skip exclude every key".to_owned(),
                 "select at least one key, or set variables with --set".to_owned(),
             ),
         };
-        Self::new(reason).hint(hint)
+        let message = Self::new(reason).hint(hint);
+        match error {
+            Error::Missing { .. } | Error::NoKeySelected => message.maybe_consequence(),
+            _ => message,
+        }
     }
 }
 

@@ -91,13 +91,7 @@ pub struct MappedVariables {
 /// unless `naming` says so.
 #[must_use]
 pub fn map(secrets: &[KvSecret], from_templates: Vec<Variable>, naming: &KeyMapping) -> (MappedVariables, Vec<Error>) {
-    let keys = || secrets.iter().flat_map(|secret| &secret.data).map(|(key, _)| key.as_str());
-    let missing: Vec<_> = naming.only.iter().filter(|only| !keys().any(|key| key == *only)).cloned().collect();
-    let mut errors = Vec::new();
-    if !missing.is_empty() {
-        let hint = hint_for_unknown(missing.iter().map(String::as_str), "keys", keys());
-        errors.push(Error::Missing { keys: missing, hint });
-    }
+    let mut errors: Vec<_> = missing("--only", &naming.only, secrets).into_iter().collect();
     let mut variables = Vec::new();
     if !naming.explicit {
         let template_names = from_templates.iter().map(|variable| variable.name.clone()).collect();
@@ -117,6 +111,20 @@ pub fn map(secrets: &[KvSecret], from_templates: Vec<Variable>, naming: &KeyMapp
         errors.push(Error::Duplicate { names: duplicates });
     }
     (mapped, errors)
+}
+
+/// The message about keys of `--skip` that no secret has, so that nothing was left out.
+#[must_use]
+pub fn unused_skips(secrets: &[KvSecret], naming: &KeyMapping) -> Option<CliError> {
+    missing("--skip", &naming.skip, secrets).map(CliError::from)
+}
+
+/// The error for those of `names` that no secret has as a key.
+fn missing(option: &'static str, names: &[String], secrets: &[KvSecret]) -> Option<Error> {
+    let known = || secrets.iter().flat_map(|secret| &secret.data).map(|(key, _)| key.as_str());
+    let keys: Vec<_> = names.iter().filter(|name| !known().any(|key| key == *name)).cloned().collect();
+    let hint = hint_for_unknown(keys.iter().map(String::as_str), "keys", known());
+    (!keys.is_empty()).then_some(Error::Missing { option, keys, hint })
 }
 
 impl FromIterator<Variable> for MappedVariables {

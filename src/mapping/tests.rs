@@ -88,7 +88,7 @@ fn only_and_skip_apply_before_keys_are_checked() {
     let missing = KeyMapping { only: vec!["A".into(), "a".into(), "z".into()], ..KeyMapping::default() };
     assert_eq!(
         map_one(&data, &missing).unwrap_err(),
-        Error::Missing { keys: vec!["A".into(), "z".into()], hint: "did you mean `a`?".into() }
+        Error::Missing { option: "--only", keys: vec!["A".into(), "z".into()], hint: "did you mean `a`?".into() }
     );
 }
 

@@ -133,7 +133,7 @@ async fn fetch_with(
     report_all(errors.collect(), client, diagnostics)?;
     for (secret, lease) in secrets.iter().filter_map(|secret| secret.lease_duration.map(|lease| (secret, lease))) {
         let ttl = token.as_ref().map_or(lease, |token| token.effective_ttl(lease));
-        let ttl = humantime::format_duration(ttl);
+        let ttl = report::lifetime(ttl);
         client.logger.warn(format_args!("{}: the server revokes these values after {ttl}", secret.path));
     }
     Ok(Fetched { secrets, token: token.map(|token| token.secret) })
@@ -169,7 +169,10 @@ async fn read_all(session: &Session<'_>, options: &FetchOptions<'_>, mode: Mode)
         match result {
             Ok(secret) => secrets.extend(secret),
             Err(error) => match errors.iter_mut().find(|(_, known)| known.is_same_message(&error)) {
-                Some((paths, _)) => *paths = format!("{paths}, {path}"),
+                Some((paths, known)) => {
+                    *paths = format!("{paths}, {path}");
+                    known.merge(error);
+                }
                 None => errors.push((format!("read {path}"), error)),
             },
         }

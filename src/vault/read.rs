@@ -104,9 +104,16 @@ impl Reader<'_> {
                 self.session.client.logger.info(format_args!("read {path}: missing, but optional"));
                 Ok(None)
             }
-            Reply::Absent(Absence::Mount) if mount_unknown => Err(error.mount_not_found(&self.policy_prefix)),
+            Reply::Absent(Absence::Mount) if mount_unknown => {
+                Err(error.with_slip(error.mount_not_found(&self.policy_prefix)))
+            }
+            Reply::Absent(absence @ (Absence::Secret | Absence::Mount)) => {
+                Err(error.with_slip(error.not_found(&absence)))
+            }
             Reply::Absent(absence) => Err(error.not_found(&absence)),
-            Reply::Denied(denial) => Err(error.permission_denied(self.session, &self.policy_prefix, denial).await),
+            Reply::Denied(denial) => {
+                Err(error.with_slip(error.permission_denied(self.session, &self.policy_prefix, denial).await))
+            }
             Reply::Unexpected(error) => Err(error),
         }
     }

@@ -115,8 +115,23 @@ impl ReadError<'_> {
         let error = CliError::new("the mount does not exist, or the token lacks the permission (403)");
         let lists = format!("`{} secrets list` lists the mounts", self.cli);
         match policy_prefix {
-            Ok(prefix) => error.hint(format!("{lists}; if it exists, {}", self.possible_policies(prefix, 1))),
+            Ok(prefix) => self.possible_policies(error, &format!("{lists}; "), prefix, 1),
             Err(_) => error.hint(lists),
+        }
+    }
+
+    /// Puts the remedy for a slip of the pen before the hint.
+    pub(super) fn with_slip(&self, error: CliError) -> CliError {
+        let path = self.path.api_path();
+        let named = self.path.split_named();
+        let bare = named.as_ref().and_then(|(mount, _)| mount.strip_suffix("/data"));
+        match bare.filter(|bare| is_pastable(bare)) {
+            _ if path.contains('#') => error.likelier_hint("`#` is for templates; --only takes one key"),
+            Some(bare) => error.likelier_hint(format_args!("the mount is `{bare}`")),
+            None if named.as_ref().is_some_and(|(_, secret)| secret.starts_with("data/")) => {
+                error.likelier_hint("with --mount the path is literal: leave out `data/`")
+            }
+            None => error,
         }
     }
 
@@ -146,47 +161,50 @@ impl ReadError<'_> {
             ))
             .hint("log in to the namespace of the secret, or one above it, with --auth-namespace"),
             (_, Ok(prefix)) => {
-                let policy = if self.mount_unknown {
-                    self.possible_policies(prefix, 0)
-                } else {
-                    match stanza(prefix, &policy_path) {
-                        Some(stanza) => format!("a policy of the token must contain\n\n{stanza}"),
-                        None => UNPASTABLE_POLICY_HINT.into(),
-                    }
-                };
-                if may_be_invalid {
-                    CliError::new(
+                let (error, again) = if may_be_invalid {
+                    let error = CliError::new(
                         "permission denied (403): the token lacks the permission, or is expired, revoked or unknown \
                          to this server",
-                    )
-                    .hint(format!("log in again if it should be valid; otherwise, {policy}"))
+                    );
+                    (error, "log in again if it should be valid; otherwise: ")
                 } else {
-                    CliError::new("permission denied (403)").hint(policy)
+                    (CliError::new("permission denied (403)"), "")
+                };
+                match stanza(prefix, &policy_path) {
+                    _ if self.mount_unknown => self.possible_policies(error, again, prefix, 0),
+                    Some(stanza) => {
+                        error.hint(format!("{again}a policy of the token must contain")).with_policies(vec![stanza])
+                    }
+                    None => error.hint(format!("{again}{UNPASTABLE_POLICY_HINT}")),
                 }
             }
         };
         error.with_server_reason(server_reason)
     }
 
-    /// One stanza for each form that the path may have in a policy, but for the first `excluded` mounts. Nothing follows
-    /// the last one, so that each can be copied as it stands.
-    fn possible_policies(&self, prefix: &str, excluded: usize) -> String {
+    /// Adds one stanza for each form that the path may have in a policy, but for the first `excluded` mounts. The hint
+    /// begins with `first`.
+    fn possible_policies(&self, error: CliError, first: &str, prefix: &str, excluded: usize) -> CliError {
         let depths = self.path.possible_mount_depths();
-        let kv2 = depths.skip(excluded).filter_map(|depth| self.path.split_kv2(depth));
-        let mut forms: Vec<_> =
-            kv2.map(|(mount, secret)| (format!("KV v2 at {mount}/"), format!("{mount}/data/{secret}"))).collect();
+        let kv2 = depths.clone().skip(excluded).filter_map(|depth| self.path.split_kv2(depth));
+        let mut forms: Vec<_> = kv2
+            .map(|(mount, secret)| (format!("If {mount}/ is KV version 2"), format!("{mount}/data/{secret}")))
+            .collect();
         let path = self.path.api_path();
         if !forms.iter().any(|(_, form)| *form == path) {
-            forms.push(("KV v1 or another engine".into(), path));
+            forms.push(("If it is KV version 1 or another engine".into(), path));
         }
-        let stanzas = forms.iter().map(|(engine, path)| Some(format!("\n\n# {engine}\n{}", stanza(prefix, path)?)));
-        let Some(stanzas) = stanzas.collect::<Option<String>>() else {
-            return format!("{UNPASTABLE_POLICY_HINT}; {MOUNT_UNKNOWN_HINT}");
-        };
-        format!(
-            "a policy of the token must contain the stanza for the engine of this path; \
-             the server did not report it, so check --kv and --mount{stanzas}"
-        )
+        let policies = forms.iter().map(|(form, path)| Some(format!("# {form}:\n{}", stanza(prefix, path)?)));
+        let mount = self.path.split_kv2(depths.start).map_or(String::new(), |(mount, _)| mount);
+        match policies.collect::<Option<Vec<_>>>() {
+            Some(policies) => error
+                .hint(format!(
+                    "{first}is the mount really called `{mount}`? If so, a policy of the token must contain one of these; \
+                     with --kv and --mount only one is left"
+                ))
+                .with_policies(policies),
+            None => error.hint(format!("{first}{UNPASTABLE_POLICY_HINT}; {MOUNT_UNKNOWN_HINT}")),
+        }
     }
 }
 

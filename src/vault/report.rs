@@ -33,6 +33,15 @@ fn as_seconds<S: Serializer>(ttl: &Option<Duration>, serializer: S) -> Result<S:
     ttl.map(|ttl| ttl.as_secs()).serialize(serializer)
 }
 
+/// A lifetime as the Vault CLI prints it: `768h`, `59m30s`.
+#[must_use]
+pub fn lifetime(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let units = [(seconds / 3600, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
+    let units = units.into_iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count}{unit}"));
+    units.collect()
+}
+
 /// Which certificates are accepted from the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trust {
@@ -66,5 +75,17 @@ impl fmt::Display for Trust {
 impl Serialize for Trust {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lifetime_is_written_as_by_the_vault_cli() {
+        for (seconds, text) in [(2_764_800, "768h"), (3599, "59m59s"), (7201, "2h1s"), (60, "1m")] {
+            assert_eq!(lifetime(Duration::from_secs(seconds)), text);
+        }
     }
 }

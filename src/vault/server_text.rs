@@ -25,6 +25,9 @@ const PART_BYTES: usize = size_of::<u64>();
 /// Bytes of a credential that no key holds by chance.
 const MIN_KEY_CREDENTIAL_BYTES: usize = 2 * PART_BYTES;
 
+/// Names of a list that are shown.
+const MAX_NAMES: usize = 100;
+
 /// What stands for a name that is not shown.
 pub(super) const HIDDEN: &str = "…";
 
@@ -77,12 +80,10 @@ impl KnownSecrets {
         truncate(text).into_owned()
     }
 
-    /// The same for the names of a list, over which a secret may be divided.
+    /// The same for the first [`MAX_NAMES`] names of a list, over which a secret may be divided.
     pub(super) fn names(&self, texts: &[String]) -> Vec<String> {
-        match self.name(&texts.join("\n")).as_str() {
-            HIDDEN => vec![HIDDEN.to_owned()],
-            _ => texts.iter().map(|text| truncate(text).into_owned()).collect(),
-        }
+        let names: Vec<_> = texts.iter().take(MAX_NAMES).map(|text| self.name(text)).collect();
+        if self.name(&names.join("\n")) == HIDDEN { vec![HIDDEN.to_owned()] } else { names }
     }
 
     /// Whether the key of a secret holds a whole credential, which is then not there by chance.
@@ -207,6 +208,7 @@ mod tests {
             }
             let (start, end) = secret.split_at(6);
             assert_eq!(known.names(&["db", start, end].map(Into::into)), [HIDDEN]);
+            assert_eq!(known.names(&["db", secret].map(Into::into)), ["db", HIDDEN]);
         }
         for text in ["kv", "root", "https://hvs.test", "aesij-5"] {
             assert_eq!(known.name(text), text);

@@ -1,25 +1,18 @@
 //! The report of `--check`.
 
 use std::fs;
-use std::os::unix::fs::symlink;
 
 use serde_json::{Value, json};
 
-use crate::auth::lease::{database_users, with_database};
-use crate::cli::project_trust::as_somebody;
 use crate::support::api::text;
-use crate::support::canary::assert_no_secrets;
-use crate::support::login::VALUE;
-use crate::support::scratch::TmpfsDir;
 use crate::support::vault::{Outcome, TestVault};
-use crate::support::wait::wait_until;
 
 /// Values that no output may contain, nor their lengths, which differ from all other numbers.
 const CANARY: &str = "canary-of-nineteen!";
 const OTHER: &str = "another-canary-of-thirty-seven-bytes!";
 
 /// Calls with `--check`.
-trait Checks {
+pub(super) trait Checks {
     #[track_caller]
     fn checks(&self, code: i32, table: &str) -> Outcome;
     #[track_caller]
@@ -45,7 +38,7 @@ impl Checks for TestVault {
     }
 }
 
-fn text_of(outcome: &Outcome) -> String {
+pub(super) fn text_of(outcome: &Outcome) -> String {
     let text = String::from_utf8(outcome.stdout.clone()).unwrap();
     // Whether memory can be locked depends on the machine.
     text.replace("memory    not locked: the limit is too low\n", "memory    locked\n")
@@ -60,7 +53,7 @@ token     does not expire; policies root
 memory    locked
 ";
 
-fn rest(problems: &str) -> String {
+pub(super) fn rest(problems: &str) -> String {
     format!("{REST}problems  {problems}\n")
 }
 
@@ -78,7 +71,7 @@ fn silent_about_values(outcome: &Outcome) {
     }
 }
 
-fn app() -> TestVault {
+pub(super) fn app() -> TestVault {
     TestVault::kv2().secret("app", [("user", CANARY), ("password", OTHER)]).path("app")
 }
 
@@ -112,9 +105,9 @@ fn a_check_looks_the_program_up_and_does_not_start_it() {
     assert!(!fs::exists(vault.fill("{home}/program.was-here")).unwrap());
 
     let path = vault.env("PATH", "/nowhere:/none");
-    let absent = format!("{table}{}\n`psql` was not found\nhint: PATH is /nowhere:/none\n", rest("1"));
+    let absent = format!("{table}{}\nproblem: `psql` was not found\nhint: PATH is /nowhere:/none\n", rest("1"));
     path.checks_with(&["psql", "-c", "select 1"], 125, &absent).stderr_is("");
-    let refused = "{home}/.file cannot be executed: permission denied\n\
+    let refused = "problem: {home}/.file cannot be executed: permission denied\n\
                    hint: chmod +x it; its file system must not be mounted noexec\n";
     let path = path.file(".file", "x");
     path.checks_with(&["{home}/.file"], 125, &format!("{table}{}\n{refused}", rest("1"))).stderr_is("");
@@ -150,7 +143,7 @@ PASSWORD  {kv}/app#password @1, not used: overridden by --set
     silent_about_values(&env.checks(0, &(kept.to_owned() + &rest("none"))));
 
     let conflict = "\
-\n--on-conflict error: PASSWORD already in the environment
+\nproblem: --on-conflict error: PASSWORD already in the environment
 hint: unset them, --skip their keys, or choose --on-conflict vault or env
 ";
     let error = app().env("PASSWORD", CANARY).args(["--on-conflict", "error"]);
@@ -168,28 +161,28 @@ fn a_check_reports_all_problems() {
         .path("absent")
         .args(["--set", "A={user}:{pasword}", "--file", "B={user}", "--require", "NEEDED", "--require", "A"]);
     let problems = "\
-\nread {kv}/closed: permission denied (403)
+\nproblem: read {kv}/closed: permission denied (403)
 hint: a policy of the token must contain
 
 path \"{kv}/data/closed\" {
   capabilities = [\"read\"]
 }
 
-read {kv}/absent: no such secret
+problem: read {kv}/absent: no such secret
 hint: `vault kv list {kv}` lists the secrets; --optional-path allows it to be missing
 
---set A: column 8: unknown key `pasword`
+warning: --set A: column 8: unknown key `pasword`, perhaps only because of a problem above
 hint: did you mean `password`?
 
-`nothing` was not found
+problem: `nothing` was not found
 hint: PATH is /nowhere
 
---require: not set or empty: NEEDED, A
+warning: --require: not set or empty: NEEDED, A, perhaps only because of a problem above
 hint: add the keys to a secret that --path names, or set the variables
 ";
     let outcome = vault.clone().env("PATH", "/nowhere").args(["--check"]).run(["nothing"]).exits(125).stderr_is("");
     let shown = text_of(&outcome);
-    let (table, told) = shown.split_once("problems  5\n").unwrap_or_else(|| panic!("{outcome}"));
+    let (table, told) = shown.split_once("problems  3\nwarnings  2\n").unwrap_or_else(|| panic!("{outcome}"));
     let expected = "PASSWORD  {kv}/app#password @1\nUSER      {kv}/app#user @1\nB         --file\n\nserver    ";
     assert!(table.starts_with(&vault.fill(expected)), "{outcome}");
     let sorted = |text: &str| {
@@ -274,7 +267,7 @@ login     token from VAULT_TOKEN
 ";
     let shown = text_of(&outcome);
     assert!(shown.starts_with(table), "{outcome}");
-    let problem = "\nread secret/app: http://127.0.0.1:1: connection refused; gave up after 1 attempt (--attempts)\n\
+    let problem = "\nproblem: read secret/app: http://127.0.0.1:1: connection refused; gave up after 1 attempt (--attempts)\n\
                    hint: check that the server runs and is reachable; the address is from VAULT_ADDR\n";
     assert!(shown.contains(problem), "{outcome}");
     let told = vault.json(125);
@@ -297,6 +290,17 @@ fn a_check_names_the_project_file() {
 }
 
 #[test]
+fn a_key_to_skip_that_no_path_holds_is_reported() {
+    let vault = app().args(["--skip", "pasword", "--only", "user"]);
+    let warning = "\nwarning: --skip pasword: not found in any secret\nhint: did you mean `password`?\n";
+    let table = "USER      {kv}/app#user @1\n\n";
+    vault.checks(0, &format!("{table}{}warnings  1\n{warning}", rest("none")));
+    let outcome = vault.clone().args(["-v"]).run(["true"]).exits(0);
+    assert!(outcome.untimed_stderr().contains("vault-exec: --skip pasword: not found in any secret\n"), "{outcome}");
+    vault.run(["true"]).exits(0).stderr_is("");
+}
+
+#[test]
 fn check_has_no_variable() {
     app().env("VAULT_EXEC_CHECK", "true").run(["echo", "started"]).exits(0).stdout_is("started\n");
 }
@@ -311,88 +315,6 @@ fn format_needs_check() {
 }
 
 #[test]
-fn a_check_reports_its_login_and_revokes_the_token() {
-    let vault = TestVault::locked_kv1().with_approle(&json!({"token_ttl": "1h"}));
-    let outcome = vault.clone().args(["--check"]).alone().exits(0).stderr_is("");
-    let expected = "\
-K         {kv}/a#k
-
-server    {addr}
-trust     any server, over plain HTTP
-login     login at auth/approle
-token     expires in 1h; policies default, {kv}
-memory    locked
-problems  none
-";
-    // A second may go by between the login and the question.
-    assert_eq!(text_of(&outcome).replace("59m 59s", "1h"), vault.fill(expected), "{outcome}");
-    assert_no_secrets(&vault, &outcome);
-    assert!(!String::from_utf8_lossy(&outcome.stdout).contains(VALUE));
-    let last = "POST auth/token/revoke-self".to_owned();
-    assert_eq!(vault.requests().last(), Some(&last));
-    wait_until("the end of the token", || vault.token_count() == 0);
-
-    let told = vault.json(0);
-    assert!([json!(3600), json!(3599)].contains(&told["token"]["ttl"]), "{told}");
-    assert_eq!(told["token"]["policies"], json!(["default", vault.fill("{kv}")]));
-    assert_eq!(told["login"], "login at auth/approle");
-    assert_eq!(told["variables"][0]["version"], Value::Null);
-
-    let vault = vault.env("VAULT_SECRET_ID", "no-such-credential");
-    let failed = vault.clone().args(["--check"]).alone().exits(125);
-    let expected = "server    {addr}\ntrust     any server, over plain HTTP\nmemory    locked\nproblems  1\n\nlog in at auth/approle";
-    assert!(text_of(&failed).starts_with(&vault.fill(expected)), "{failed}");
-    let told = vault.json(125);
-    assert_eq!((&told["server"], &told["login"]), (&json!(vault.fill("{addr}")), &Value::Null));
-    assert_eq!(told["trust"], "any server, over plain HTTP");
-}
-
-#[test]
-#[ignore = "Debian: installs PostgreSQL"]
-fn a_check_revokes_its_leases() {
-    let vault = with_database("checks", &json!({"token_ttl": "3h"}));
-    let outcome = vault.clone().args(["--check"]).alone().exits(0);
-    assert!(text_of(&outcome).contains(&vault.fill("\nUSERNAME  db-{kv}/creds/checks#username\n")), "{outcome}");
-    wait_until("the end of the token", || vault.token_count() == 0);
-    wait_until("the end of the credentials", || database_users("checks") == 0);
-}
-
-#[test]
-fn a_check_writes_no_file_and_reports_an_existing_one() {
-    let memory = TmpfsDir::new();
-    let vault = app().args(["--explicit", "--file", "A={user}", "--file", "B={password}", "--file-dir"]);
-    let vault = vault.args([memory.path()]);
-    vault.checks(0, &format!("A         --file\nB         --file\n\n{}", rest("none")));
-    assert_eq!(memory.names(), [""; 0]);
-
-    symlink("theirs", format!("{}/B", memory.path())).unwrap();
-    let told = vault.json(125);
-    let message = format!("--file B: {}/B: File exists", memory.path());
-    assert_eq!(told["problems"][0]["message"], json!(message), "{told}");
-    assert_eq!(memory.names(), ["B"]);
-
-    for (wrong, why) in
-        [("{home}", "not on tmpfs"), ("/dev/null", "Not a directory"), ("/none", "No such file or directory")]
-    {
-        let told = app().args(["--explicit", "--file", "A={user}", "--file-dir", wrong]).json(125);
-        let message = text(&told["problems"][0]["message"]);
-        assert!(message.starts_with("--file A: ") && message.ends_with(&format!(": {why}")), "{told}");
-    }
-}
-
-#[test]
-#[ignore = "root: starts vault-exec as another user"]
-fn a_check_reports_a_directory_without_write_permission() {
-    let memory = TmpfsDir::new();
-    let vault = app().args(["--explicit", "--file", "A={user}", "--file-dir", memory.path()]);
-    let problem = format!(
-        "\n--file A: {}/A: Permission denied\nhint: the user of vault-exec must have write permission there\n",
-        memory.path()
-    );
-    as_somebody(vault, 65534, ".").checks(125, &format!("{}{problem}", rest("1")));
-}
-
-#[test]
 fn a_key_cannot_forge_a_line() {
     let key = "k\nproblems  none\u{202e}\u{7f}";
     let vault = TestVault::kv2().secret("odd", json!({key: CANARY})).path("odd");
@@ -404,16 +326,7 @@ fn a_key_cannot_forge_a_line() {
     let text = String::from_utf8(raw.stdout).unwrap();
     assert!(text.chars().all(|character| character == '\n' || (' '..='~').contains(&character)), "{text:?}");
     let null = TestVault::kv2().secret("odd", r#"{"a\nproblems  none": null}"#).path("odd");
-    let problem = "\n{kv}/odd: key `a\\nproblems  none` is null\n\
+    let problem = "\nproblem: {kv}/odd: key `a\\nproblems  none` is null\n\
                    hint: give it a value (\"\" is one), or leave it out with --skip\n";
     null.checks(125, &format!("{}{problem}", rest("1")));
-}
-
-#[test]
-#[ignore = "Debian: installs PostgreSQL"]
-fn warnings_go_to_standard_error() {
-    let vault = with_database("warns", &json!({"token_ttl": "3h"}));
-    let outcome = vault.args(["--check", "--format", "json", "-v"]).alone().exits(0);
-    serde_json::from_slice::<Value>(&outcome.stdout).unwrap_or_else(|error| panic!("{error}: {outcome}"));
-    assert!(outcome.stderr.contains("the server revokes these values"), "{outcome}");
 }

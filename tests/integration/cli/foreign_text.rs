@@ -246,7 +246,7 @@ fn no_text_of_the_server_repeats_a_secret() {
                 let vault = fake.vault().without("VAULT_TOKEN").env("VAULT_SECRET_ID", secret_id);
                 let vault = vault.args(["--auth=approle", "--role-id=r", "--kv=2", "--attempts=1", "--check", "-vv"]);
                 let outcome = vault.run(["true"]).exits(0);
-                assert!(output(&outcome).contains("; policies …\n") && !is_shown(&outcome), "{echo}: {outcome}");
+                assert!(output(&outcome).contains('…') && !is_shown(&outcome), "{echo}: {outcome}");
                 // What another path returns is not known before, and a host loses the case of its letters.
                 if secret != value && echo != twice {
                     let outcome = vault.args(["--path", "secret/b"]).run(["true"]).exits(125);

@@ -204,6 +204,6 @@ fn a_check_requests_every_path() {
     let vault = fake.vault().args(["--kv=2", "--timeout=3s", "--check"]).args(OTHERS).args(healthy);
     let outcome = vault.alone().exits(125).assert_no_canary();
     let table = String::from_utf8_lossy(&outcome.stdout);
-    let problem = "read secret/app, secret/b, secret/c, secret/d: ";
+    let problem = "\nproblem: read secret/app, secret/b, secret/c, secret/d: ";
     assert!(table.contains("problems  1\n") && table.contains(problem), "{outcome}");
 }

@@ -55,7 +55,7 @@ fn denied(secret: &str) -> String {
 /// The message if the server does not know the token.
 const DOUBTED: &str = "vault-exec: read secret/app: permission denied (403): the token lacks the permission, or is \
     expired, revoked or unknown to this server\n\
-                       hint: log in again if it should be valid; otherwise, a policy of the token must contain\n\n\
+                       hint: log in again if it should be valid; otherwise: a policy of the token must contain\n\n\
                        path \"secret/data/app\" {\n  capabilities = [\"read\"]\n}\n";
 
 fn statuses() -> Vec<Status> {

@@ -75,6 +75,13 @@ fn refusals(cases: &mut Cases) {
     cases.server(move || FakeServer::answering([denied()]).and_at("auth/token/lookup-self", [denied()]), agents);
     cases.fake([errors(403, &["permission denied", "invalid token"])], |vault| vault);
     cases.fake([errors(404, &["no handler for route"])], |vault| vault);
+    for slip in [
+        ["--path=secret/x#k", "--set=A={none}"],
+        ["--mount=secret", "--path=data/x"],
+        ["--mount=secret/data", "--path=x"],
+    ] {
+        cases.fake([refusal(404)], move |vault| vault.args(["--kv=2"]).args(slip));
+    }
     cases.fake([errors(400, &["a reason", "and another\n"])], |vault| vault.args(["--kv", "2"]));
     cases.server(
         || FakeServer::answering([errors(500, &["local node not active but active cluster node not found"])]),

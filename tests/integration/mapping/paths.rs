@@ -91,6 +91,29 @@ fn a_path_in_a_named_mount_is_literal() {
     pinned.args(["--mount", "{kv}", "--path", "data/foo@1"]).environ().has("K", "one");
 }
 
+/// A hint for each of the slips that a user makes who knows the API or templates.
+#[test]
+fn a_slip_in_a_path_gets_a_hint() {
+    let absent = "`vault kv list";
+    for vault in TestVault::each() {
+        let vault = vault.secret("x", [("k", "v")]);
+        for (args, hint) in [
+            (["--mount={kv}", "--path=data/x"], "with --mount the path is literal: leave out `data/`; "),
+            (["--mount={kv}/data", "--path=x"], "the mount is `{kv}`; "),
+            (["--kv=auto", "--path={kv}/x#k"], "`#` is for templates; --only takes one key; "),
+            (["--mount={kv}", "--path=y"], ""),
+        ] {
+            let vault = vault.clone().args(args);
+            let hint = vault.fill(hint);
+            let outcome = vault.run(["true"]).exits(125);
+            assert!(outcome.stderr.contains(&format!("no such secret\nhint: {hint}{absent}")), "{outcome}");
+            let denied =
+                vault.token_with_policy(r#"path "elsewhere" { capabilities = ["read"] }"#).run(["true"]).exits(125);
+            assert!(denied.stderr.contains(&format!("\nhint: {hint}")), "{denied}");
+        }
+    }
+}
+
 #[test]
 fn an_api_path_names_its_secret() {
     let vault = TestVault::kv2().secret("a", [("k", "v")]).secret("dataface/a", [("k", "face")]);

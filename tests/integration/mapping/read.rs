@@ -91,9 +91,9 @@ fn a_mount_that_does_not_exist_is_an_error_even_if_optional() {
     for option in ["--path", "--optional-path"] {
         TestVault::kv2().args([option, "nothing/a"]).fails(
             "vault-exec: read nothing/a: the mount does not exist, or the token lacks the permission (403)\n\
-             hint: `vault secrets list` lists the mounts; if it exists, a policy of the token must contain the stanza for \
-             the engine of this path; the server did not report it, so check --kv and --mount\n\n\
-             # KV v1 or another engine\npath \"nothing/a\" {\n  capabilities = [\"read\"]\n}\n",
+             hint: `vault secrets list` lists the mounts; is the mount really called `nothing`? If so, a policy of the token \
+             must contain one of these; with --kv and --mount only one is left\n\n\
+             # If it is KV version 1 or another engine:\npath \"nothing/a\" {\n  capabilities = [\"read\"]\n}\n",
         );
     }
 }
@@ -224,13 +224,11 @@ fn permission_denied_without_the_type_of_the_mount_gets_a_hint() {
             .secret("a", [("k", "v")])
             .token_with_policy(r#"path "elsewhere" {capabilities=["read"]}"#)
             .path("a")
+            .path("b")
             .fails(&format!(
-                "vault-exec: read {{kv}}/a: permission denied (403)\n\
-                 hint: a policy of the token must contain the stanza for the engine of this path; the server did not \
-                 report it, so check --kv and --mount\n\n\
-                 # KV v2 at {{kv}}/\n{}\n# KV v1 or another engine\n{}",
-                policy("{kv}/data/a"),
-                policy("{kv}/a")
+                "vault-exec: read {{kv}}/a, {{kv}}/b: permission denied (403)\n{}\n{}",
+                possible("a"),
+                possible("b").split_once("\n\n").unwrap().1
             ));
     }
 }
@@ -255,13 +253,10 @@ fn the_policies_for_an_unknown_mount_suffice_as_they_are_printed() {
         }
     }
     let vault = TestVault::each_nested().into_iter().next().unwrap().token_with_policy(&policy("elsewhere"));
-    vault.clone().args(["--mount", "{kv}", "--path", "a"]).fails(&format!(
-        "vault-exec: read {{kv}}/a: permission denied (403)\n\
-         hint: a policy of the token must contain the stanza for the engine of this path; the server did not report it, \
-         so check --kv and --mount\n\n# KV v2 at {{kv}}/\n{}\n# KV v1 or another engine\n{}",
-        policy("{kv}/data/a"),
-        policy("{kv}/a")
-    ));
+    vault
+        .clone()
+        .args(["--mount", "{kv}", "--path", "a"])
+        .fails(&format!("vault-exec: read {{kv}}/a: permission denied (403)\n{}", possible("a")));
 }
 
 #[test]
@@ -269,15 +264,17 @@ fn every_failed_path_is_reported() {
     let vault = TestVault::kv2().secret("a", [("k", "v")]).secret("b", [("k", "v")]);
     let vault = vault
         .token_with_policy(r#"path "{kv}/data/a" {capabilities=["read"]} path "{kv}/data/c" {capabilities=["read"]}"#);
-    let denied = |name: &str| {
-        format!("vault-exec: read {{kv}}/{name}: permission denied (403)\n{}", stanza(&format!("{{kv}}/data/{name}")))
-    };
+    let denied = format!(
+        "vault-exec: read {{kv}}/b, {{kv}}/d: permission denied (403)\n{}\n{}",
+        stanza("{kv}/data/b"),
+        policy("{kv}/data/d")
+    );
     let absent = "vault-exec: read {kv}/c: no such secret\n\
                   hint: `vault kv list {kv}` lists the secrets; --optional-path allows it to be missing\n";
     let all = vault.clone().path("a").path("b").path("c").path("d");
-    all.fails(&format!("{}\n{absent}{}", denied("b"), denied("d")));
+    all.fails(&format!("{denied}\n{absent}"));
     let outcome = all.args(["--log-format", "json"]).run(["true"]).exits(125);
-    assert_eq!(outcome.stderr.lines().count(), 3, "{outcome}");
+    assert_eq!(outcome.stderr.lines().count(), 2, "{outcome}");
 
     let down = TestVault::bare().env("VAULT_ADDR", "http://127.0.0.1:1").env("VAULT_TOKEN", "t").args(["--attempts=1"]);
     down.args(["--path", "secret/a", "--path", "secret/b"]).fails(
@@ -332,6 +329,17 @@ const READ_A: &str = r#"path "{kv}/data/a" {capabilities=["read"]}"#;
 
 fn stanza(path: &str) -> String {
     format!("hint: a policy of the token must contain\n\n{}", policy(path))
+}
+
+/// The hint if the server does not report the mount.
+fn possible(name: &str) -> String {
+    format!(
+        "hint: is the mount really called `{{kv}}`? If so, a policy of the token must contain one of these; with --kv and \
+         --mount only one is left\n\n\
+         # If {{kv}}/ is KV version 2:\n{}\n# If it is KV version 1 or another engine:\n{}",
+        policy(&format!("{{kv}}/data/{name}")),
+        policy(&format!("{{kv}}/{name}"))
+    )
 }
 
 fn policy(path: &str) -> String {

@@ -104,8 +104,8 @@ fn a_check_warns_about_the_syntax_of_other_templates() {
     let hint = "hint: {key} inserts a value\n";
     let braces = "`{{ … }}` is text in single braces";
     let warnings = format!(
-        "problems  none\nwarnings  3\n\n--set A: `${{…}}` is a dollar sign before a value\n{hint}\n\
-         --set B: {braces}\n{hint}\n--file F: {braces}\n{hint}"
+        "problems  none\nwarnings  3\n\nwarning: --set A: `${{…}}` is a dollar sign before a value\n{hint}\n\
+         warning: --set B: {braces}\n{hint}\nwarning: --file F: {braces}\n{hint}"
     );
     let check = vault.clone().args(["--check"]).alone().exits(0).stderr_is("");
     assert!(String::from_utf8_lossy(&check.stdout).ends_with(&warnings), "{check}");
