@@ -107,7 +107,7 @@ impl ReadError<'_> {
     /// The secret has a key that must not be printed.
     pub(super) fn credential_as_key() -> CliError {
         CliError::new("a key contains the token or another credential of this start")
-            .hint("rename the key, and replace the credential: whoever can read the secret knows it")
+            .hint("rename the key, and replace the credential: everyone who can read the secret knows it")
     }
 
     /// Nothing is mounted where the mount was expected, and the server did not report the mount.

@@ -38,8 +38,9 @@ fn as_seconds<S: Serializer>(ttl: &Option<Duration>, serializer: S) -> Result<S:
 pub fn lifetime(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let units = [(seconds / 3600, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
-    let units = units.into_iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count}{unit}"));
-    units.collect()
+    let is_written = |(count, unit): &(u64, &str)| *count > 0 || (seconds == 0 && *unit == "s");
+    let units: Vec<_> = units.into_iter().filter(is_written).map(|(count, unit)| format!("{count}{unit}")).collect();
+    units.concat()
 }
 
 /// Which certificates are accepted from the server.
@@ -84,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_lifetime_is_written_as_by_the_vault_cli() {
-        for (seconds, text) in [(2_764_800, "768h"), (3599, "59m59s"), (7201, "2h1s"), (60, "1m")] {
+        for (seconds, text) in [(2_764_800, "768h"), (3599, "59m59s"), (7201, "2h1s"), (60, "1m"), (0, "0s")] {
             assert_eq!(lifetime(Duration::from_secs(seconds)), text);
         }
     }
