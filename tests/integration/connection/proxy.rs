@@ -52,7 +52,7 @@ static SITE: LazyLock<Site> = LazyLock::new(|| {
     wait_until("the server", || {
         let mut put = Command::new(net.enter()[0]);
         put.arg(net.enter()[1]).arg(bao()).args(["kv", "put", "-mount=secret", "a", "k=v"]);
-        put.env("BAO_ADDR", format!("http://{SERVER}:8100")).env("BAO_TOKEN", ROOT);
+        put.env("VAULT_ADDR", format!("http://{SERVER}:8100")).env("VAULT_TOKEN", ROOT);
         put.output().unwrap().status.success()
     });
     Site { net, dir, _server: server }

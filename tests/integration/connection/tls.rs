@@ -24,8 +24,8 @@ static SERVER: LazyLock<(OpenBao, PathBuf)> = LazyLock::new(|| {
         let put = Command::new(bao())
             .args(["kv", "put", "-mount=secret", "a", "k=v"])
             .env_clear()
-            .envs([("BAO_ADDR", format!("https://{authority}")), ("BAO_TOKEN", ROOT.into()), ("HOME", "/".into())])
-            .env("BAO_CACERT", dir.join("vault-ca.pem"))
+            .envs([("VAULT_ADDR", format!("https://{authority}")), ("VAULT_TOKEN", ROOT.into()), ("HOME", "/".into())])
+            .env("VAULT_CACERT", dir.join("vault-ca.pem"))
             .output();
         put.unwrap().status.success()
     });
