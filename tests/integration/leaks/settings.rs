@@ -193,7 +193,7 @@ fn mistaken(cases: &mut Cases) {
             });
         }
         cases.call(move || {
-            let (certificate, _) = super::server::CLIENT.clone();
+            let (certificate, _) = super::tls::CLIENT.clone();
             vault().file("cert", certificate).args(["--client-cert", "cert"]).env("VAULT_CLIENT_KEY", &key)
         });
     }
