@@ -246,7 +246,9 @@ fn check_has_no_variable() {
 
 #[test]
 fn format_needs_check() {
-    app().args(["--format", "json"]).fails("vault-exec: --format requires --check\n");
+    app()
+        .args(["--format", "json"])
+        .fails("vault-exec: --format requires --check\nhint: give both, or leave --format out\n");
     app().args(["--check", "--format", "xml"]).alone_fails("vault-exec: --format: `xml`: expected text or json\n");
     let vault = app().args(["--check"]).env("VAULT_EXEC_FORMAT", "json");
     let outcome = vault.run(["echo", "the program was started"]).exits(0).stderr_is("");

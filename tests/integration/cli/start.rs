@@ -34,7 +34,11 @@ fn a_missing_program_is_127_before_any_request() {
         vault.run([program, "x"]).exits(127).stderr_is(stderr).stdout_is("").asked([]);
     };
     not_found(&vault, "nope", "vault-exec: `nope` was not found\nhint: PATH is {home}/bin::/nowhere\n");
-    not_found(&vault, "", "vault-exec: `` was not found\nhint: PATH is {home}/bin::/nowhere\n");
+    not_found(
+        &vault,
+        "",
+        "vault-exec: the name of the program is empty\nhint: a variable that should hold it may be unset\n",
+    );
     let no_file = "no such file\nhint: the path must exist where vault-exec runs\n";
     not_found(&vault, "./nope", &format!("vault-exec: ./nope: {no_file}"));
     not_found(&vault, "/dev/null/nope", &format!("vault-exec: /dev/null/nope: {no_file}"));

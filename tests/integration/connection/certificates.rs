@@ -283,8 +283,13 @@ fn an_invalid_client_certificate_is_an_error_before_any_request() {
                    hint: check that it exists and that the user of vault-exec can read it\n";
     with("none.pem", &key).fails(&format!("vault-exec: --client-cert: none.pem: {missing}"));
     with(&me, "./none.key").fails(&format!("vault-exec: VAULT_CLIENT_KEY: ./none.key: {missing}"));
-    vault.clone().args(["--client-cert", &me]).fails("vault-exec: --client-cert requires --client-key\n");
-    vault.env("VAULT_CLIENT_KEY", &key).fails("vault-exec: VAULT_CLIENT_KEY requires --client-cert\n");
+    vault
+        .clone()
+        .args(["--client-cert", &me])
+        .fails("vault-exec: --client-cert requires --client-key\nhint: give both, or leave --client-cert out\n");
+    vault
+        .env("VAULT_CLIENT_KEY", &key)
+        .fails("vault-exec: VAULT_CLIENT_KEY requires --client-cert\nhint: give both, or leave VAULT_CLIENT_KEY out\n");
     assert_eq!(tap.names(), []);
 }
 
