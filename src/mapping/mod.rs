@@ -91,7 +91,13 @@ pub struct MappedVariables {
 /// unless `naming` says so.
 #[must_use]
 pub fn map(secrets: &[KvSecret], from_templates: Vec<Variable>, naming: &KeyMapping) -> (MappedVariables, Vec<Error>) {
-    let mut errors: Vec<_> = missing("--only", &naming.only, secrets).into_iter().collect();
+    let unknown = unknown(&naming.only, secrets).chain(unknown(&naming.skip, secrets));
+    let lists: Vec<_> = unknown.filter(|key| key.contains(',')).cloned().collect();
+    let mut errors: Vec<_> = if lists.is_empty() {
+        missing("--only", &naming.only, secrets).into_iter().collect()
+    } else {
+        vec![Error::KeyList { keys: lists }]
+    };
     let mut variables = Vec::new();
     if !naming.explicit {
         let template_names = from_templates.iter().map(|variable| variable.name.clone()).collect();
@@ -119,12 +125,20 @@ pub fn unused_skips(secrets: &[KvSecret], naming: &KeyMapping) -> Option<CliErro
     missing("--skip", &naming.skip, secrets).map(CliError::from)
 }
 
-/// The error for those of `names` that no secret has as a key.
+/// The error for those of `names` that are [unknown].
 fn missing(option: &'static str, names: &[String], secrets: &[KvSecret]) -> Option<Error> {
-    let known = || secrets.iter().flat_map(|secret| &secret.data).map(|(key, _)| key.as_str());
-    let keys: Vec<_> = names.iter().filter(|name| !known().any(|key| key == *name)).cloned().collect();
-    let hint = hint_for_unknown(keys.iter().map(String::as_str), "keys", known());
+    let keys: Vec<_> = unknown(names, secrets).cloned().collect();
+    let hint = hint_for_unknown(keys.iter().map(String::as_str), "keys", keys_of(secrets));
     (!keys.is_empty()).then_some(Error::Missing { option, keys, hint })
+}
+
+/// The names that no secret has as a key.
+fn unknown<'a>(names: &'a [String], secrets: &'a [KvSecret]) -> impl Iterator<Item = &'a String> {
+    names.iter().filter(|name| !keys_of(secrets).any(|key| key == *name))
+}
+
+fn keys_of(secrets: &[KvSecret]) -> impl Iterator<Item = &str> + Clone {
+    secrets.iter().flat_map(|secret| &secret.data).map(|(key, _)| key.as_str())
 }
 
 impl FromIterator<Variable> for MappedVariables {

@@ -4,12 +4,15 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::api::text;
+use crate::auth::lease::{database_users, with_database};
+use crate::support::canary::assert_no_secrets;
+use crate::support::login::VALUE;
 use crate::support::vault::{Outcome, TestVault};
+use crate::support::wait::wait_until;
 
 /// Values that no output may contain, nor their lengths, which differ from all other numbers.
-const CANARY: &str = "canary-of-nineteen!";
-const OTHER: &str = "another-canary-of-thirty-seven-bytes!";
+pub(super) const CANARY: &str = "canary-of-nineteen!";
+pub(super) const OTHER: &str = "another-canary-of-thirty-seven-bytes!";
 
 /// Calls with `--check`.
 pub(super) trait Checks {
@@ -38,7 +41,7 @@ impl Checks for TestVault {
     }
 }
 
-pub(super) fn text_of(outcome: &Outcome) -> String {
+fn text_of(outcome: &Outcome) -> String {
     let text = String::from_utf8(outcome.stdout.clone()).unwrap();
     // Whether memory can be locked depends on the machine.
     text.replace("memory    not locked: the limit is too low\n", "memory    locked\n")
@@ -59,7 +62,7 @@ pub(super) fn rest(problems: &str) -> String {
 
 /// Neither a value nor its length is anywhere.
 #[track_caller]
-fn silent_about_values(outcome: &Outcome) {
+pub(super) fn silent_about_values(outcome: &Outcome) {
     let all = format!("{}{}", String::from_utf8_lossy(&outcome.stdout), outcome.stderr);
     let all = all.replace(&outcome.fill("{kv}"), "kv");
     for canary in [CANARY, OTHER] {
@@ -195,59 +198,6 @@ hint: add the keys to a secret that --path names, or set the variables
 }
 
 #[test]
-fn the_json_report_has_these_fields() {
-    let vault = app().secret("over", [("user", CANARY)]).path("over").env("PASSWORD", OTHER);
-    let vault = vault.args(["--set", "URL=x{user}", "--file", "F={password}"]);
-    let outcome = vault.clone().args(["--check", "--format=json"]).run(["sh"]).exits(0).stderr_is("");
-    silent_about_values(&outcome);
-    let told: Value = serde_json::from_slice(&outcome.stdout).unwrap();
-    let kv = vault.fill("{kv}");
-    let key = |name: &str, path: &str, key: &str, outcome: &str, by: Value| {
-        json!({"name": name, "source": "key", "path": format!("{kv}/{path}"), "key": key, "version": 1,
-               "outcome": outcome, "by": by})
-    };
-    let composed = |name: &str, source: &str| {
-        json!({"name": name, "source": source, "path": null, "key": null, "version": null,
-               "outcome": "set", "by": null})
-    };
-    let mut variables = told["variables"].as_array().unwrap().clone();
-    variables.sort_by_key(ToString::to_string);
-    let mut expected = vec![
-        key("PASSWORD", "app", "password", "replaces_inherited", Value::Null),
-        key("USER", "over", "user", "set", Value::Null),
-        key("USER", "app", "user", "overridden", json!(format!("{kv}/over#user @1"))),
-        composed("URL", "set"),
-        composed("F", "file"),
-    ];
-    expected.sort_by_key(ToString::to_string);
-    assert_eq!(variables, expected);
-    let mut rest = told.as_object().unwrap().clone();
-    rest.remove("variables");
-    assert!(rest.remove("memory_locked").unwrap().is_boolean());
-    assert!(rest["program"].as_str().unwrap().ends_with("/sh"));
-    rest.remove("program");
-    let expected = json!({
-        "ok": true, "server": vault.fill("{addr}"), "trust": "any server, over plain HTTP",
-        "login": "token from VAULT_TOKEN", "token": {"ttl": null, "policies": ["root"]}, "problems": [],
-        "project_file": null,
-        "warnings": []
-    });
-    assert_eq!(Value::from(rest), expected);
-}
-
-#[test]
-fn the_json_report_contains_the_problems() {
-    let told = app().path("absent").args(["--on-conflict", "env"]).env("USER", "me").json(125);
-    assert_eq!(told["ok"], false);
-    assert_eq!(told["program"], Value::Null);
-    assert!(told["variables"].as_array().unwrap().iter().any(|variable| variable["outcome"] == "kept_inherited"));
-    let [problem] = told["problems"].as_array().unwrap().as_slice() else { panic!("{told}") };
-    assert!(text(&problem["message"]).ends_with("/absent: no such secret"));
-    assert!(text(&problem["hint"]).contains("--optional-path"));
-    assert_eq!(problem.as_object().unwrap().len(), 2);
-}
-
-#[test]
 fn a_check_reports_an_unreachable_server() {
     let vault = TestVault::bare().env("VAULT_ADDR", "http://127.0.0.1:1").env("VAULT_TOKEN", "bed-down-token").args([
         "--path",
@@ -307,11 +257,64 @@ fn check_has_no_variable() {
 
 #[test]
 fn format_needs_check() {
-    app().args(["--format", "json"]).fails("vault-exec: --format requires --check\n");
+    app()
+        .args(["--format", "json"])
+        .fails("vault-exec: --format requires --check\nhint: give both, or leave --format out\n");
     app().args(["--check", "--format", "xml"]).alone_fails("vault-exec: --format: `xml`: expected text or json\n");
     let vault = app().args(["--check"]).env("VAULT_EXEC_FORMAT", "json");
     let outcome = vault.run(["echo", "the program was started"]).exits(0).stderr_is("");
     assert!(outcome.stdout.starts_with(b"{\n"), "{outcome}");
+}
+
+#[test]
+fn a_check_reports_its_login_and_revokes_the_token() {
+    let vault = TestVault::locked_kv1().with_approle(&json!({"token_ttl": "1h"}));
+    let outcome = vault.clone().args(["--check"]).alone().exits(0).stderr_is("");
+    let expected = "\
+K         {kv}/a#k
+
+server    {addr}
+trust     any server, over plain HTTP
+login     login at auth/approle
+token     expires in 1h; policies default, {kv}
+memory    locked
+problems  none
+";
+    // Seconds may go by between the login and the question.
+    let told = text_of(&outcome);
+    let (_, life) = told.split_once("token     expires in ").unwrap_or_else(|| panic!("{outcome}"));
+    let (life, _) = life.split_once(';').unwrap_or_else(|| panic!("{outcome}"));
+    assert!(life == "1h" || life.starts_with("59m"), "{outcome}");
+    assert_eq!(told.replacen(life, "1h", 1), vault.fill(expected), "{outcome}");
+    assert_no_secrets(&vault, &outcome);
+    assert!(!String::from_utf8_lossy(&outcome.stdout).contains(VALUE));
+    let last = "POST auth/token/revoke-self".to_owned();
+    assert_eq!(vault.requests().last(), Some(&last));
+    wait_until("the end of the token", || vault.token_count() == 0);
+
+    let told = vault.json(0);
+    assert!((3540..=3600).contains(&told["token"]["ttl"].as_u64().unwrap()), "{told}");
+    assert_eq!(told["token"]["policies"], json!(["default", vault.fill("{kv}")]));
+    assert_eq!(told["login"], "login at auth/approle");
+    assert_eq!(told["variables"][0]["version"], Value::Null);
+
+    let vault = vault.env("VAULT_SECRET_ID", "no-such-credential");
+    let failed = vault.clone().args(["--check"]).alone().exits(125);
+    let expected = "server    {addr}\ntrust     any server, over plain HTTP\nmemory    locked\nproblems  1\n\nproblem: log in at auth/approle";
+    assert!(text_of(&failed).starts_with(&vault.fill(expected)), "{failed}");
+    let told = vault.json(125);
+    assert_eq!((&told["server"], &told["login"]), (&json!(vault.fill("{addr}")), &Value::Null));
+    assert_eq!(told["trust"], "any server, over plain HTTP");
+}
+
+#[test]
+#[ignore = "Debian: installs PostgreSQL"]
+fn a_check_revokes_its_leases() {
+    let vault = with_database("checks", &json!({"token_ttl": "3h"}));
+    let outcome = vault.clone().args(["--check"]).alone().exits(0);
+    assert!(text_of(&outcome).contains(&vault.fill("\nUSERNAME  db-{kv}/creds/checks#username\n")), "{outcome}");
+    wait_until("the end of the token", || vault.token_count() == 0);
+    wait_until("the end of the credentials", || database_users("checks") == 0);
 }
 
 #[test]
@@ -329,4 +332,13 @@ fn a_key_cannot_forge_a_line() {
     let problem = "\nproblem: {kv}/odd: key `a\\nproblems  none` is null\n\
                    hint: give it a value (\"\" is one), or leave it out with --skip\n";
     null.checks(125, &format!("{}{problem}", rest("1")));
+}
+
+#[test]
+#[ignore = "Debian: installs PostgreSQL"]
+fn warnings_go_to_standard_error() {
+    let vault = with_database("warns", &json!({"token_ttl": "3h"}));
+    let outcome = vault.args(["--check", "--format", "json", "-v"]).alone().exits(0);
+    serde_json::from_slice::<Value>(&outcome.stdout).unwrap_or_else(|error| panic!("{error}: {outcome}"));
+    assert!(outcome.stderr.contains("the server revokes these values"), "{outcome}");
 }
