@@ -13,7 +13,7 @@ built := $(if $(BINARY),,release)
 test_release := VAULT_EXEC_TEST_BINARY=$(abspath $(tested)) cargo test --locked
 
 .PHONY: all help release demo check test test-unprivileged tools prove-memory prove-silence prove-faults stack \
-	stack-images stack-test bench fuzz lint generate supply reproducible clean
+	stack-images stack-test bench fuzz lint generate supply reproducible dist release-check clean
 
 all: release
 
@@ -86,8 +86,14 @@ generate: ## Generates the completions and the manual page
 supply: ## Licences, sources, duplicates, unused, vulnerabilities (SUPPLY_OFFLINE=1: without the last)
 	scripts/supply.sh
 
+dist: ## Makes the files of a release in dist/: static musl binaries for x86_64 and aarch64
+	scripts/dist.sh
+
+release-check: tools ## Tests the files in dist/ and builds them again; dist/CHECKED says what was proved
+	scripts/release-check.sh
+
 reproducible: ## Builds in two directories and compares the binaries
 	scripts/reproducible.sh
 
 clean: ## Removes build output and downloaded tools
-	rm -rf target tests/.tools fuzz/target
+	rm -rf target dist tests/.tools fuzz/target
