@@ -94,7 +94,7 @@ const UNREACHABLE: [(&[&str], &str); 10] = [
 
 /// Messages composed of parts that also occur in other messages. Each constructor of an error without a word in the
 /// source needs one of them: identified by what is printed, so that moving code does not change this list.
-const COMPOSED: [&str; 34] = [
+const COMPOSED: [&str; 33] = [
     "--set A: column ",
     "no program to start",
     "--client-cert requires --client-key",
@@ -124,7 +124,6 @@ const COMPOSED: [&str; 34] = [
     "vault-exec: VAULT_CACERT_BYTES: not PEM text",
     "connection refused",
     ": too many open files",
-    "Name or service not known",
     "read secret/app: http{}: --ca-cert: ca: no certificate found",
     "--file F: {}/F: File exists",
     "--token-file: {}/token: Is a directory",

@@ -1,11 +1,14 @@
 //! Faults between vault-exec and the server, and responses with secrets in unexpected places.
 
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 use rcgen::{CertificateParams, IsCa, date_time_ymd};
 use rustls::ServerConfig;
 use serde_json::json;
 
+use crate::connection::resolver::{HOSTS, NSSWITCH, NameServer, coded, with_resolv_conf};
 use crate::leaks::canary::canary;
 use crate::leaks::settings::injected;
 use crate::leaks::{Cases, refusal, reply, secret, secret_text, with_canaries};
@@ -342,6 +345,13 @@ fn names(cases: &mut Cases) {
             .env("VAULT_ADDR", format!("http://{host}:1"))
     };
     cases.call(move || at("none.invalid"));
+    cases.call(move || with_resolv_conf(at("vault.test"), HOSTS, "options timeout:1 attempts:1\n", NSSWITCH));
+    cases.with(&["true"], move || {
+        static NEXT: AtomicU8 = AtomicU8::new(220);
+        let names = NameServer::new(NEXT.fetch_add(1, Ordering::SeqCst), Duration::ZERO, |query| Some(coded(query, 0)));
+        let vault = with_resolv_conf(at("vault.test"), HOSTS, &format!("nameserver {}\n", names.address), NSSWITCH);
+        (vault, Box::new(names))
+    });
     cases.call(move || at("localhost").under(injected("clone,clone3:error=EAGAIN")));
 }
 
