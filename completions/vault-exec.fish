@@ -1,17 +1,18 @@
-complete -c vault-exec -l path -d 'Secret to read, written as for `vault kv get`; @N pins a version' -r
+complete -c vault-exec -l path -d 'Secret to read, as for `vault kv get`; @N pins a version, PREFIX=PATH prefixes its names' -r
 complete -c vault-exec -l optional-path -d 'The same, but the secret may be missing' -r
 complete -c vault-exec -l kv -d 'Version of the KV engine: auto, 1 or 2 [default: auto]' -r
-complete -c vault-exec -l mount -d 'Mount of the paths, if it is not their first segment' -r
+complete -c vault-exec -l mount -d 'Mount of the paths, if it is not their first segment; makes them literal' -r
 complete -c vault-exec -l only -d 'Take only this key' -r
 complete -c vault-exec -l skip -d 'Leave this key out' -r
 complete -c vault-exec -l case -d 'Case of the names: upper or keep [default: upper]' -r
 complete -c vault-exec -l prefix -d 'Text to prepend to every name' -r
-complete -c vault-exec -l allow-name -d 'Permit a name that can make programs run code, such as PATH' -r
+complete -c vault-exec -l allow-name -d 'Permit a name that is refused otherwise, such as PATH' -r
 complete -c vault-exec -l set -d 'Set one more variable; {key} or {path#key} inserts a value, {key|url} encodes it' -r
 complete -c vault-exec -l file -d 'The same in an in-memory file; the variable holds its path' -r
 complete -c vault-exec -l file-dir -d 'Directory on a tmpfs for these files, for programs that close inherited descriptors' -r
 complete -c vault-exec -l file-mode -d 'Permissions of these files [default: 0400; with --file-dir 0600]' -r
 complete -c vault-exec -l on-conflict -d 'Who wins if a variable is inherited too: vault, env or error [default: vault]' -r
+complete -c vault-exec -l on-duplicate -d 'Who wins if two paths produce the same name: last or error [default: last]' -r
 complete -c vault-exec -l keep-env -d 'Inherited variable to keep with --pristine' -r
 complete -c vault-exec -l require -d 'Stop unless this variable is set and not empty at the end' -r
 complete -c vault-exec -l auth -d 'token, approle, kubernetes, jwt, userpass, ldap or cert [default: by credential]' -r
@@ -19,8 +20,10 @@ complete -c vault-exec -l auth-mount -d 'Mount of the auth method [default: the 
 complete -c vault-exec -l auth-namespace -d 'Namespace of the auth method [default: --namespace]' -r
 complete -c vault-exec -l role -d 'Role to log in as, with kubernetes, jwt or cert' -r
 complete -c vault-exec -l token-file -d 'File with the token [default: ~/.vault-token] [BAO_TOKEN_PATH, VAULT_TOKEN_FILE]' -r
-complete -c vault-exec -l role-id -d 'role_id of an AppRole, or VAULT_ROLE_ID_FILE with its file [VAULT_ROLE_ID]' -r
+complete -c vault-exec -l role-id -d 'role_id of an AppRole [VAULT_ROLE_ID]' -r
+complete -c vault-exec -l role-id-file -d 'File with the role_id, if --role-id is not given [VAULT_ROLE_ID_FILE]' -r
 complete -c vault-exec -l secret-id-file -d 'File with the secret_id, if VAULT_SECRET_ID is not set [VAULT_SECRET_ID_FILE]' -r
+complete -c vault-exec -l wrapped-by -d 'Accept a wrapping token made by this request too, such as sys/wrapping/wrap' -r
 complete -c vault-exec -l jwt-file -d 'File with the JWT, if VAULT_JWT is not set [kubernetes: the pod\'s] [VAULT_JWT_FILE]' -r
 complete -c vault-exec -l jwt-audience -d 'Audience of the ID token to request from GitHub Actions' -r
 complete -c vault-exec -l username -d 'User name, with userpass or ldap [VAULT_USERNAME]' -r

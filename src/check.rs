@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::environment::Decision;
 use crate::error::{Diagnostic, ExitCode};
@@ -19,34 +19,17 @@ pub struct CheckReport {
     pub variables: Vec<Decision>,
     /// The path of the program, if a command was given and found.
     pub program: Option<String>,
-    /// The connection, if there was one.
-    #[serde(flatten, serialize_with = "fields_or_null")]
-    pub connection: Option<ConnectionReport>,
-    /// The name of the project file, if one is in use.
+    /// The path of the project file in use.
     pub project_file: Option<String>,
+    /// The connection.
+    #[serde(flatten)]
+    pub connection: ConnectionReport,
     /// Whether memory is locked against swapping.
     pub memory_locked: bool,
     /// The errors that keep the program from being started.
     pub problems: Vec<Diagnostic>,
     /// What is probably a mistake in templates, and does not keep the program from being started.
     pub warnings: Vec<Diagnostic>,
-}
-
-/// The fields of a [`ConnectionReport`], all `null`.
-#[derive(Default, Serialize)]
-struct NoConnection {
-    server: (),
-    trust: (),
-    login: (),
-    token: (),
-}
-
-#[allow(clippy::ref_option, reason = "serde passes the field by reference")]
-fn fields_or_null<S: Serializer>(report: &Option<ConnectionReport>, serializer: S) -> Result<S::Ok, S::Error> {
-    match report {
-        Some(report) => report.serialize(serializer),
-        None => NoConnection::default().serialize(serializer),
-    }
 }
 
 impl CheckReport {
@@ -83,9 +66,12 @@ impl fmt::Display for CheckReport {
         if let Some(file) = &self.project_file {
             writeln!(f, "project   {}", escape_line(file))?;
         }
-        if let Some(ConnectionReport { server, trust, login, token }) = &self.connection {
-            writeln!(f, "server    {}", escape_line(server))?;
+        let ConnectionReport { server, trust, login, token } = &self.connection;
+        writeln!(f, "server    {}", escape_line(server))?;
+        if let Some(trust) = trust {
             writeln!(f, "trust     {}", escape_line(trust))?;
+        }
+        if let Some(login) = login {
             writeln!(f, "login     {}", escape_line(login))?;
             match token {
                 None => writeln!(f, "token     unknown: the server does not report it")?,

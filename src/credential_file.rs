@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Read as _};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 use anyhow::Context;
 use nix::libc::O_NONBLOCK;
@@ -13,6 +14,9 @@ use crate::config::{CredentialSource, Setting};
 use crate::deadline::Deadline;
 use crate::error::CliError;
 use crate::secret::Secret;
+
+/// Bytes of a value that may be shown although no file has this name: fewer than Base64 of the shortest private key.
+const MAX_SHOWN_NAME: usize = 50;
 
 /// Far more than a credential or a certificate store has.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -28,11 +32,11 @@ pub(crate) fn read_credential(source: &CredentialSource, deadline: Deadline) -> 
     }
 }
 
-/// `VAULT_TOKEN`, or `--token-file: /run/token`.
+/// `VAULT_TOKEN`, or `--token-file: /run/token`. A value that names no file may be the credential itself and is left out.
 pub(crate) fn describe(source: &CredentialSource) -> String {
     match source {
-        CredentialSource::Value { source, .. } => source.clone(),
-        CredentialSource::File(file) => file.to_string(),
+        CredentialSource::File(file) if is_path(&file.value) => file.to_string(),
+        _ => source.source().to_owned(),
     }
 }
 
@@ -60,31 +64,42 @@ pub(crate) fn read_public(Setting { value, source, .. }: &Setting, deadline: Dea
     read_file(value, deadline).map_err(|error| unreadable(value, &error)).with_context(|| source.clone())
 }
 
-/// Reads the file that a setting names. Users mistake such settings for the secret itself, so a value that names no file
-/// and does not look like a path is left out of the message.
+/// Reads the file that a setting names. Users mistake such settings for the secret itself, which may begin with a `/`, so a
+/// value that leads through no directory that exists is left out of the message.
 ///
 /// # Errors
 /// See [`read_file`].
 pub(crate) fn read_private(Setting { value, source, .. }: &Setting, deadline: Deadline) -> anyhow::Result<Secret> {
-    let is_path = ["/", "./", "../"].iter().any(|start| value.starts_with(start));
-    let explain = |error: io::Error| match error.kind() {
-        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename if !is_path => {
-            CliError::new("the value must be the name of a file, and no such file exists")
-                .hint("check the name, which is not shown because it may be the secret itself")
-        }
-        _ => unreadable(value, &error),
-    };
+    let explain = |error| if is_missing(&error) && !is_path(value) { not_a_file() } else { unreadable(value, &error) };
     read_file(value, deadline).map_err(explain).with_context(|| source.clone())
 }
 
-/// The error for a file that could not be read.
+/// The error for a file that could not be read. A value that is longer than a name, and names no file, may be a key.
 pub(crate) fn unreadable(path: &str, error: &io::Error) -> CliError {
+    if is_missing(error) && !is_path(path) && (path.len() > MAX_SHOWN_NAME || path.contains(char::is_control)) {
+        return not_a_file();
+    }
     CliError::file_error(path, error).hint("check that it exists and that the user of vault-exec can read it")
 }
 
 /// The error if the deadline ends before everything is read.
 pub(crate) fn timed_out() -> io::Error {
     io::Error::new(ErrorKind::TimedOut, "no data in time (--timeout)")
+}
+
+fn not_a_file() -> CliError {
+    CliError::new("the value must be the name of a file, and no such file exists")
+        .hint("check the name, which is not shown because it may be the secret itself")
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename)
+}
+
+/// Whether a value names a file, or at least a directory on the way to one other than the root.
+fn is_path(value: &str) -> bool {
+    let mut directories = Path::new(value).ancestors().skip(1).filter(|directory| directory.parent().is_some());
+    !value.contains(char::is_control) && (Path::new(value).exists() || directories.any(Path::is_dir))
 }
 
 /// Reads a file of at most [`MAX_FILE_BYTES`], or a pipe until its writer closes it.

@@ -107,6 +107,9 @@ impl InheritedEnv {
     }
 }
 
+/// The credential of a job on GitHub Actions, which is withheld from the program only if it was used.
+pub const GITHUB_TOKEN: &[u8] = b"ACTIONS_ID_TOKEN_REQUEST_TOKEN";
+
 /// Whether a variable is a credential or a setting of vault-exec, which the program does not inherit.
 #[must_use]
 pub fn is_withheld(name: &[u8]) -> bool {

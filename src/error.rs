@@ -7,6 +7,7 @@ use nix::errno::Errno;
 use serde::Serialize;
 
 use crate::escape::shorten;
+use crate::secret::Secret;
 
 /// vault-exec's own exit codes, those of `env(1)`, `timeout(1)` and `docker run`.
 ///
@@ -42,13 +43,20 @@ pub struct Diagnostic {
 
 /// The reason why a step failed, and its remedy. The step and its object are prepended with [`anyhow::Context`].
 #[derive(Debug)]
-pub struct CliError(Diagnostic);
+pub struct CliError {
+    diagnostic: Diagnostic,
+    /// The server's, which may contain a secret.
+    server_reason: Option<Secret>,
+}
 
 impl CliError {
     /// An error without a hint, with exit code 125.
     #[must_use]
     pub fn new(reason: impl fmt::Display) -> Self {
-        Self(Diagnostic { message: reason.to_string(), hint: None, exit: ExitCode::Failed })
+        Self {
+            diagnostic: Diagnostic { message: reason.to_string(), hint: None, exit: ExitCode::Failed },
+            server_reason: None,
+        }
     }
 
     /// `path: reason`, with the C library's text for the reason. `EMFILE` has a hint, other errors have none.
@@ -63,27 +71,48 @@ impl CliError {
     /// Sets the hint.
     #[must_use]
     pub fn hint(mut self, hint: impl fmt::Display) -> Self {
-        self.0.hint = Some(hint.to_string());
+        self.diagnostic.hint = Some(hint.to_string());
         self
     }
 
     /// Sets the hint, unless the error already has a more specific one.
     #[must_use]
     pub fn with_hint_if_none(self, hint: impl fmt::Display) -> Self {
-        if self.0.hint.is_none() { self.hint(hint) } else { self }
+        if self.diagnostic.hint.is_none() { self.hint(hint) } else { self }
+    }
+
+    /// Sets the server's reason. It is not part of the message until [`CliError::show_server_reason`] is called.
+    #[must_use]
+    pub fn with_server_reason(mut self, reason: Option<Secret>) -> Self {
+        self.server_reason = reason;
+        self
+    }
+
+    /// Whether both say the same.
+    #[must_use]
+    pub fn is_same_message(&self, other: &Self) -> bool {
+        let [one, two] = [self, other].map(|error| error.server_reason.as_ref().map(Secret::expose));
+        self.diagnostic == other.diagnostic && one == two
+    }
+
+    /// Appends the server's reason to the message, if `printable` makes a text of it.
+    pub fn show_server_reason(&mut self, printable: impl FnOnce(&Secret) -> Option<String>) {
+        if let Some(text) = self.server_reason.take().as_ref().and_then(printable) {
+            self.diagnostic.message = format!("{}; the server reports: {text}", self.diagnostic.message);
+        }
     }
 
     /// Sets the exit code.
     #[must_use]
     pub const fn exit(mut self, exit: ExitCode) -> Self {
-        self.0.exit = exit;
+        self.diagnostic.exit = exit;
         self
     }
 }
 
 impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)
+        f.write_str(&self.diagnostic.message)
     }
 }
 
@@ -92,15 +121,15 @@ impl std::error::Error for CliError {}
 impl From<&anyhow::Error> for Diagnostic {
     fn from(error: &anyhow::Error) -> Self {
         let cause = error.chain().find_map(|cause| cause.downcast_ref::<CliError>());
-        let cause = cause.map_or_else(|| CliError::new("").into(), |CliError(diagnostic)| diagnostic.clone());
+        let cause = cause.map_or_else(|| CliError::new("").into(), |error| error.diagnostic.clone());
         let hint = cause.hint.map(|hint| shorten(&hint).into_owned());
         Self { message: shorten(&format!("{error:#}")).into_owned(), hint, ..cause }
     }
 }
 
 impl From<CliError> for Diagnostic {
-    fn from(CliError(diagnostic): CliError) -> Self {
-        diagnostic
+    fn from(error: CliError) -> Self {
+        error.diagnostic
     }
 }
 

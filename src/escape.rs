@@ -2,35 +2,40 @@
 //! looks like a message of vault-exec, or reverse the reading direction.
 
 use std::borrow::Cow;
-use std::fmt::Display;
+use std::fmt::{Display, Write};
 
 /// Characters of a name or another text that a server or a file chose the length of.
 pub const MAX_SHOWN_CHARS: usize = 100;
 
-/// Bytes of a message before it is escaped.
-const MAX_MESSAGE_BYTES: usize = 8 * 1024;
+/// Characters of a message before it is escaped.
+const MAX_MESSAGE_CHARS: usize = 8 * 1024;
 
 /// Escapes text that is part of one line, and [shortens](shorten) it.
 #[must_use]
 pub fn escape_line(text: impl Display) -> String {
-    escape(&shorten(&text.to_string()), is_unsafe_to_print, |character| character.escape_default().to_string())
+    escape(&shorten(&text.to_string()), is_unsafe_to_print, |character, safe| safe.extend(character.escape_default()))
 }
 
 /// Escapes text of several lines, and [shortens](shorten) it.
 #[must_use]
 pub fn escape_text(text: &str) -> String {
-    let is_unsafe = |character| character != '\n' && is_unsafe_to_print(character);
-    escape(&shorten(text), is_unsafe, |character| character.escape_default().to_string())
+    let must_escape = |character| character != '\n' && is_unsafe_to_print(character);
+    escape(&shorten(text), must_escape, |character, safe| safe.extend(character.escape_default()))
 }
 
 /// Escapes a JSON document as JSON does, in UTF-16. It contains line ends only between its strings.
 #[must_use]
 pub fn escape_json(json: &str) -> String {
-    let escaped = |character: char| {
-        let units = character.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<Vec<_>>();
-        units.concat()
-    };
-    escape(json, |character| character != '\n' && is_unsafe_to_print(character), escaped)
+    escape(
+        json,
+        |character| character != '\n' && is_unsafe_to_print(character),
+        |character, safe| {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                // Writing to a string cannot fail.
+                let _ = write!(safe, "\\u{unit:04x}");
+            }
+        },
+    )
 }
 
 /// Cuts the end off a name that is longer than [`MAX_SHOWN_CHARS`].
@@ -45,11 +50,11 @@ pub fn truncate(text: &str) -> Cow<'_, str> {
 /// Cuts the middle out of a long message. Its end, the reason, is kept.
 #[must_use]
 pub fn shorten(text: &str) -> Cow<'_, str> {
-    if text.len() <= MAX_MESSAGE_BYTES {
-        return text.into();
+    const HALF: usize = MAX_MESSAGE_CHARS / 2;
+    match (text.char_indices().nth(HALF), text.char_indices().nth_back(HALF - 1)) {
+        (Some((start, _)), Some((end, _))) if start < end => format!("{}…{}", &text[..start], &text[end..]).into(),
+        _ => text.into(),
     }
-    let (start, end) = (MAX_MESSAGE_BYTES / 2, text.len() - MAX_MESSAGE_BYTES / 2);
-    format!("{}…{}", &text[..text.floor_char_boundary(start)], &text[text.ceil_char_boundary(end)..]).into()
 }
 
 /// Whether text may be part of a command or a policy in a hint: no shell, and no policy in HCL, interprets any of its
@@ -60,11 +65,11 @@ pub fn is_pastable(text: &str) -> bool {
     !text.is_empty() && !text.starts_with('-') && text.bytes().all(is_plain)
 }
 
-fn escape(text: &str, is_unsafe: impl Fn(char) -> bool, escaped: impl Fn(char) -> String) -> String {
+fn escape(text: &str, must_escape: impl Fn(char) -> bool, push_escaped: impl Fn(char, &mut String)) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
-        if is_unsafe(character) {
-            safe.push_str(&escaped(character));
+        if must_escape(character) {
+            push_escaped(character, &mut safe);
         } else {
             safe.push(character);
         }
@@ -90,7 +95,7 @@ mod tests {
 
     #[test]
     fn control_and_format_characters_are_escaped_and_letters_are_not() {
-        for unsafe_range in [
+        for range in [
             0..=0x1f,
             0x7f..=0x9f,
             0xad..=0xad,
@@ -106,7 +111,7 @@ mod tests {
             0xe0001..=0xe0001,
             0xe0020..=0xe007f,
         ] {
-            for character in unsafe_range.filter_map(char::from_u32) {
+            for character in range.filter_map(char::from_u32) {
                 assert!(is_unsafe_to_print(character), "{character:?}");
                 let json = serde_json::to_string(&character).unwrap();
                 let escaped = escape_json(&json);
@@ -124,11 +129,11 @@ mod tests {
     fn names_and_messages_are_bounded() {
         assert_eq!(truncate(&"é".repeat(100)), "é".repeat(100));
         assert_eq!(truncate(&"é".repeat(101)), "é".repeat(100) + "…");
-        assert_eq!(shorten(&"é".repeat(4096)), "é".repeat(4096));
+        assert_eq!(shorten(&"é".repeat(8192)), "é".repeat(8192));
         let long = format!("read {}: no such secret", "é".repeat(450_000));
         for shortened in [escape_line(&long), escape_text(&long)] {
             assert!(shortened.starts_with("read é") && shortened.ends_with("é: no such secret"), "{shortened}");
-            assert!(shortened.len() <= MAX_MESSAGE_BYTES + 3);
+            assert_eq!(shortened.chars().count(), MAX_MESSAGE_CHARS + 1);
         }
     }
 
@@ -137,9 +142,9 @@ mod tests {
         for text in ["secret/my-app_1.2", "team/kv/a@b:c"] {
             assert!(is_pastable(text), "{text}");
         }
-        let unsafe_text =
+        let others =
             ["", "-a", "a b", "$(x)", "`x`", "a;b", "a\"b", "a'b", "a\\b", "${a}", "*", "a+", "a\n", "é", "~", "%"];
-        for text in unsafe_text {
+        for text in others {
             assert!(!is_pastable(text), "{text}");
         }
     }

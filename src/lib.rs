@@ -66,6 +66,7 @@ use crate::process::Hardened;
 use crate::secret_files::SecretFiles;
 use crate::template::Assignment;
 use crate::vault::FetchOptions;
+use crate::vault::report::ConnectionReport;
 
 /// Runs vault-exec. Returns the exit code, and only if no program was started. `command_line` starts with the program name.
 #[must_use]
@@ -134,8 +135,9 @@ pub fn run(
         kv: config.kv,
         revoke: config.revoke,
     };
-    let fetched = vault::fetch(&options, *deadline, logger, &mut diagnostics);
-    let mut connection = None;
+    let mut connection =
+        ConnectionReport { server: config.connection.address.to_string(), ..ConnectionReport::default() };
+    let fetched = vault::fetch(&options, *deadline, logger, &mut diagnostics, &mut connection);
     let mut environment = Environment::default();
     let mut files =
         SecretFiles::new(config.templates.file_dir.as_deref(), config.templates.file_mode, diagnostics.mode);
@@ -148,7 +150,7 @@ pub fn run(
         diagnostics.capture_all(errors)?;
         let argv_bytes = program.as_ref().map_or(0, Program::argv_bytes);
         diagnostics.capture(built.check_size(argv_bytes, exec::arg_max()).map_err(CliError::from))?;
-        (environment, connection) = (built, fetched.report);
+        environment = built;
     }
 
     if let Some(format) = config.check {
@@ -156,9 +158,9 @@ pub fn run(
             ok: diagnostics.collected.is_empty(),
             variables: environment.decisions,
             program: program.map(|program| program.path().display().to_string()),
+            project_file: project.file,
             connection,
             memory_locked: hardened.locked,
-            project_file: project.file,
             problems: diagnostics.collected.iter().map(Diagnostic::from).collect(),
             warnings: config.templates.assignments().flat_map(Assignment::warnings).map(Diagnostic::from).collect(),
         };

@@ -1,6 +1,7 @@
 //! `[pure]` The grammar of a path: `secret/airflow@3`.
 
 use std::fmt;
+use std::ops::Range;
 
 /// The path of a secret as `vault kv get` takes it. Two versions of a secret have different paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +86,12 @@ impl SecretPath {
     #[must_use]
     pub fn mount_depth(&self) -> usize {
         self.mount_depth.unwrap_or(1)
+    }
+
+    /// How many segments its mount may have: one number if the user named the mount.
+    #[must_use]
+    pub fn possible_mount_depths(&self) -> Range<usize> {
+        self.mount_depth.map_or(1..self.segments.len(), |depth| depth..depth + 1)
     }
 
     /// The mount, which has `mount_depth` segments, and the secret in this KV v2 mount. Unless the user named the mount,

@@ -38,10 +38,12 @@ pub fn hint_for_unknown<'a>(
     let mut names: Vec<_> = known.map(quoted).collect();
     names.sort_unstable();
     names.dedup();
-    match names.len() {
-        0 => format!("there are no {what}"),
-        1..=MAX_LISTED => format!("the {what} are {}", list(names)),
-        _ => format!("the first {what} are {}", list(names.drain(..MAX_LISTED).collect())),
+    let more = names.len().saturating_sub(MAX_LISTED);
+    names.truncate(MAX_LISTED);
+    match (names.len(), more) {
+        (0, _) => format!("there are no {what}"),
+        (_, 0) => format!("the {what} are {}", list(names)),
+        _ => format!("the {what} are {} and {more} more", list(names)),
     }
 }
 
@@ -66,7 +68,7 @@ mod tests {
         let many: Vec<String> = (10..30).map(|number| format!("k{number}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         let first = "`k10`, `k11`, `k12`, `k13`, `k14`, `k15`, `k16`, `k17`, `k18`, `k19`";
-        assert_eq!(hint(&["zzz"], &many), format!("the first keys are {first}"));
+        assert_eq!(hint(&["zzz"], &many), format!("the keys are {first} and 10 more"));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use vault_exec::env_block::{EnvEntry, InheritedEnv};
 use vault_exec::deadline::Deadline;
 use vault_exec::error::{Diagnostic, Diagnostics};
 use vault_exec::log::Logger;
+use vault_exec::vault::report::ConnectionReport;
 use vault_exec::vault::{self, FetchOptions, Fetched};
 
 pub use server::{Exchange, Request, Server, parts};
@@ -46,7 +47,8 @@ pub fn fetch(config: &Config, diagnostics: &mut Diagnostics) -> anyhow::Result<F
         revoke: config.revoke,
     };
     let logger = Logger::new(0, OutputFormat::Text);
-    vault::fetch(&options, Deadline::new(config.connection.timeout), &logger, diagnostics)
+    let deadline = Deadline::new(config.connection.timeout);
+    vault::fetch(&options, deadline, &logger, diagnostics, &mut ConnectionReport::default())
 }
 
 /// An error as it is printed: message and hint.

@@ -3,15 +3,17 @@
 #![no_main]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use libfuzzer_sys::fuzz_target;
-use vault_exec::env_block::is_withheld;
+use vault_exec::env_block::{EnvEntry, is_withheld};
 use vault_exec::env_name::{Case, EnvName};
 use vault_exec::environment::{EnvPolicy, Environment, MAX_ENTRY_BYTES, OnConflict, Outcome};
 use vault_exec::error::{CliError, Diagnostic};
 use vault_exec::kv::KvSecret;
-use vault_exec::mapping::{self, KeyMapping, Source, Variable};
+use vault_exec::mapping::{self, Export, KeyMapping, Source, Variable};
 use vault_exec::secret::Secret;
+use vault_exec::secret_path::SecretPath;
 use vault_exec_fuzz::{inherited, unescape};
 
 /// Cannot be part of a variable name, because of the dash.
@@ -35,7 +37,7 @@ fuzz_target!(|text: &str| {
     let set: BTreeMap<EnvName, Vec<u8>> =
         from_templates.iter().map(|variable| (variable.name.clone(), variable.value.expose().to_vec())).collect();
 
-    let (mapped, refused) = mapping::map(secrets, from_templates, &naming);
+    let (mapped, refused) = mapping::map(&secrets, from_templates, &naming);
     let errors: Vec<CliError> = refused.into_iter().map(CliError::from).collect();
     let is_sound = errors.is_empty();
     errors.into_iter().for_each(|error| assert_no_value_in(error, text));
@@ -45,7 +47,17 @@ fuzz_target!(|text: &str| {
     refused.into_iter().map(CliError::from).for_each(|error| assert_no_value_in(error, text));
 
     let mut block: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
-    for entry in &environment.entries {
+    // Entries without a name are passed on.
+    let nameless = |entries: Vec<EnvEntry>| {
+        let texts = entries.into_iter().filter(|entry| entry.name().is_empty());
+        texts.map(|entry| entry.with_nul().to_vec()).collect::<Vec<_>>()
+    };
+    let inherited_nameless = nameless(inherited(lines.iter().map(String::as_str)).into_entries());
+    let (named, rest): (Vec<_>, Vec<_>) =
+        environment.entries.iter().partition(|entry| !entry.name().is_empty());
+    let rest: Vec<_> = rest.into_iter().map(|entry| entry.with_nul().to_vec()).collect();
+    assert_eq!(rest, if policy.keep_only.is_none() { inherited_nameless } else { Vec::new() });
+    for entry in named {
         let (name, value, whole) = (entry.name(), entry.value(), entry.with_nul());
         assert_eq!(whole, [name, b"=", value, b"\0"].concat());
         assert_eq!(whole.iter().position(|&byte| byte == 0), Some(whole.len() - 1), "a NUL ends an entry");
@@ -77,10 +89,10 @@ fuzz_target!(|text: &str| {
 
     for decision in &environment.decisions {
         let name = &decision.name;
-        assert_eq!(EnvName::parse(name.as_str()).as_ref(), Ok(name));
+        assert_eq!(EnvName::parse_any(name.as_str()).as_ref(), Ok(name));
         let from_a_key = matches!(decision.source, Source::Key(_));
         let is_used = matches!(decision.outcome, Outcome::Set | Outcome::ReplacesInherited);
-        assert!(!from_a_key || !is_used || !name.is_dangerous() || naming.allowed_names.contains(name), "{name}");
+        assert!(!from_a_key || !is_used || name.danger().is_none() || naming.allowed_names.contains(name), "{name}");
     }
     assert_size_limits(&environment);
 });
@@ -92,7 +104,7 @@ fn selected(
     set: &BTreeMap<EnvName, Vec<u8>>,
 ) -> BTreeMap<EnvName, Vec<u8>> {
     let mut all = BTreeMap::new();
-    for (_, data) in sent.iter().filter(|_| !naming.explicit) {
+    for ((_, data), Export { prefix, .. }) in sent.iter().zip(&naming.exports).filter(|_| !naming.explicit) {
         let mut names = BTreeSet::new();
         for (key, value) in data {
             if naming.skip.contains(key) || (!naming.only.is_empty() && !naming.only.contains(key)) {
@@ -103,11 +115,11 @@ fn selected(
                 b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte),
                 _ => '_',
             });
-            let Ok(name) = EnvName::parse(&naming.prefix.chars().chain(letters).collect::<String>()) else { continue };
+            let Ok(name) = EnvName::parse(&prefix.chars().chain(letters).collect::<String>()) else { continue };
             let is_new = names.insert(name.clone());
             if let Some(value) = value
                 && is_new
-                && (!name.is_dangerous() || naming.allowed_names.contains(&name) || set.contains_key(&name))
+                && (name.danger().is_none() || naming.allowed_names.contains(&name) || set.contains_key(&name))
             {
                 all.insert(name, value.clone());
             }
@@ -139,17 +151,17 @@ fn assert_no_value_in(error: CliError, text: &str) {
 
 fn copy(secret: &KvSecret) -> (String, Vec<(String, Option<Vec<u8>>)>) {
     let pair =
-        |(key, value): &(String, Option<Secret>)| (key.clone(), value.as_ref().map(|value| value.expose().to_vec()));
-    (secret.path.clone(), secret.data.iter().map(pair).collect())
+        |(key, value): &(String, Option<Rc<Secret>>)| (key.clone(), value.as_ref().map(|value| value.expose().to_vec()));
+    (secret.path.as_typed(), secret.data.iter().map(pair).collect())
 }
 
 fn entries(lines: &[String]) -> Vec<(Vec<u8>, Vec<u8>)> {
     let block = inherited(lines.iter().map(String::as_str)).into_entries();
-    block.iter().map(|entry| (entry.name().to_vec(), entry.value().to_vec())).collect()
+    block.iter().filter(|entry| !entry.name().is_empty()).map(|entry| (entry.name().to_vec(), entry.value().to_vec())).collect()
 }
 
 fn read(text: &str) -> Input {
-    let mut case = Input::default();
+    let (mut case, mut prefix) = (Input::default(), String::new());
     for line in text.lines() {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         let owned = unescape(rest);
@@ -158,23 +170,28 @@ fn read(text: &str) -> Input {
             "skip" => case.naming.skip.push(owned),
             "keep" => case.naming.case = Case::Keep,
             "explicit" => case.naming.explicit = true,
-            "prefix" if EnvName::parse(rest).is_ok() => case.naming.prefix = owned,
+            "prefix" if EnvName::parse(rest).is_ok() => prefix = owned,
             "allow" => case.naming.allowed_names.extend(EnvName::parse(rest)),
             "conflict" => case.policy.on_conflict = if rest == "env" { OnConflict::Env } else { OnConflict::Error },
             "pristine" => case.policy.keep_only.get_or_insert_default().push(owned),
             "require" => case.policy.require.push(owned),
             "token" => case.token = Some(Secret::new(rest.bytes().filter(u8::is_ascii_graphic).collect())),
             "env" => case.inherited.push(rest.to_owned()),
-            "path" => case.secrets.push(KvSecret { path: owned, version: Some(1), data: Vec::new(), lease_duration: None }),
+            "path" => {
+                let Ok(path) = SecretPath::parse(&owned) else { continue };
+                if case.secrets.iter().all(|secret| secret.path != path) {
+                    case.secrets.push(KvSecret { path, version: Some(1), data: Vec::new(), lease_duration: None });
+                }
+            }
             "key" | "null" => {
                 let Some(secret) = case.secrets.last_mut() else { continue };
                 let (key, value) = rest.split_once('=').unwrap_or((rest, ""));
-                let value = (word == "key").then(|| Secret::new(unescape(value).into_bytes()));
+                let value = (word == "key").then(|| Rc::new(Secret::new(unescape(value).into_bytes())));
                 secret.data.push((unescape(key), value));
             }
             "set" => {
                 let (name, value) = rest.split_once('=').unwrap_or((rest, ""));
-                let (Ok(name), value) = (EnvName::parse(name), Secret::new(unescape(value).into_bytes())) else {
+                let (Ok(name), value) = (EnvName::parse_any(name), Secret::new(unescape(value).into_bytes())) else {
                     continue;
                 };
                 if case.from_templates.iter().all(|other| other.name != name) {
@@ -184,5 +201,7 @@ fn read(text: &str) -> Input {
             _ => {}
         }
     }
+    let export = |secret: &KvSecret| Export { path: secret.path.clone(), prefix: prefix.clone() };
+    case.naming.exports = case.secrets.iter().map(export).collect();
     case
 }

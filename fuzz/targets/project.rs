@@ -48,11 +48,11 @@ fn assert_unprivileged(project: &ProjectSettings) {
     assert_eq!(connection.address, before.address);
     assert_eq!(connection.tls, before.tls);
     assert!(connection.tls.verify && matches!(connection.tls.trust_anchors, TrustAnchors::System { file: None, directories: None }));
-    assert_eq!((&connection.proxy, &connection.namespace), (&None, &None));
+    assert_eq!((connection.proxies.for_url(&connection.address.url), &connection.namespace), (None, &None));
     assert!(connection.follow_redirects);
     let Credential::Token { token: Some(_), wrapped: false, .. } = config.credential else { panic!("another login") };
     assert!(!config.keep_token && config.revoke);
     assert!(config.key_mapping.allowed_names.is_empty() && config.templates.file_dir.is_none());
     let composed = config.templates.set.iter().chain(&config.templates.files);
-    assert!(composed.into_iter().all(|assignment| !assignment.name.is_dangerous()));
+    assert!(composed.into_iter().all(|assignment| assignment.name.danger().is_none()));
 }

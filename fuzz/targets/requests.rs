@@ -137,7 +137,7 @@ fn concerns_one_token(exchanges: &[Exchange], config: &Config) {
                 let sent: BTreeMap<String, String> = serde_json::from_slice(&request.body).expect("text fields");
                 let is = |field: &str, expected: &CredentialSource| assert_eq!(sent[field].as_bytes(), trimmed(expected));
                 match &login_.method {
-                    LoginMethod::AppRole { role_id, secret_id, wrapped } => {
+                    LoginMethod::AppRole { role_id, secret_id, wrapped, .. } => {
                         is("role_id", role_id);
                         match secret_id {
                             Some(_) if *wrapped => assert_eq!(sent["secret_id"], "unwrapped"),

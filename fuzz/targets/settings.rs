@@ -4,9 +4,10 @@
 
 use libfuzzer_sys::fuzz_target;
 use url::Url;
-use vault_exec::config::{self, Address, Config, PathError, ProjectSettings, SecretPath};
+use vault_exec::config::{self, Address, Config, ProjectSettings};
 use vault_exec::env_block::{InheritedEnv, is_withheld};
 use vault_exec::error::CliError;
+use vault_exec::secret_path::{PathError, SecretPath};
 use vault_exec_fuzz::{inherited, printed, resolve, unescape};
 
 const VALUE: &str = "hunter2";
@@ -30,7 +31,7 @@ fuzz_target!(|text: &str| {
             for read in &config.secret_requests {
                 assert!(read.path.segment_count() >= 2);
                 path(&read.path.api_path());
-                assert!(config.mount_depth.is_none_or(|length| read.path.split_kv2(length).is_some()));
+                assert!(read.path.split_kv2(read.path.mount_depth()).is_some());
             }
         }
     }
@@ -76,7 +77,8 @@ fn address(address: &Address) {
 }
 
 fn proxy(config: &Config, environment: &InheritedEnv) {
-    let Some(proxy) = &config.connection.proxy else { return };
+    let connection = &config.connection;
+    let Some(proxy) = connection.proxies.for_url(&connection.address.url) else { return };
     let host = config.connection.address.url.host_str().unwrap();
     assert!(!matches!(host, "localhost" | "127.0.0.1" | "[::1]") && config.connection.address.socket.is_none());
     assert!(matches!(proxy.url.scheme(), "http" | "https") && proxy.url.has_host());
@@ -94,7 +96,7 @@ fn path(text: &str) {
         .rsplit_once('@')
         .map(|(_, digits)| digits)
         .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()));
-    let parsed = match SecretPath::parse(text) {
+    let parsed = match SecretPath::parse(text).map(|path| path.in_mount(None)) {
         Ok(parsed) => parsed,
         Err(PathError::Version) => {
             assert!(digits.is_some());
@@ -109,13 +111,15 @@ fn path(text: &str) {
     assert_eq!(plain.split('/').count(), parsed.segment_count());
     assert!(text.contains(&plain));
     // Behind a `v1/`, which is dropped, and with a version, whatever is read is read as it stands.
-    let again = SecretPath::parse(&format!("/v1/{plain}@7")).expect("it is a path");
-    assert_eq!((again.api_path(), again.version), (plain, Some(7)));
+    let again = SecretPath::parse(&format!("/v1/{plain}@7")).expect("it is a path").in_mount(None);
+    assert_eq!((again.api_path(), again.version), (plain.clone(), Some(7)));
     for length in 1..parsed.segment_count() {
         let (mount, secret) = parsed.split_kv2(length).expect("something is left");
         let whole = format!("{mount}/{secret}");
         assert!(whole == parsed.api_path() || format!("{mount}/data/{secret}") == parsed.api_path(), "{whole}");
-        let mount = SecretPath::parse(&format!("v1/{mount}@1")).expect("a mount is a path");
-        assert_eq!(parsed.clone().under_mount(&mount).api_path(), parsed.api_path());
+        // In a mount that is named, it is literal.
+        let mount = SecretPath::parse(&mount).expect("a mount is a path");
+        let literal = SecretPath::parse(&plain).expect("it is a path").in_mount(Some(&mount));
+        assert_eq!(literal.split_kv2(literal.mount_depth()), Some((mount.api_path(), plain.clone())));
     }
 }

@@ -2,9 +2,12 @@
 //! of a brace, and no message quotes a value.
 #![no_main]
 
+use std::rc::Rc;
+
 use libfuzzer_sys::fuzz_target;
 use vault_exec::kv::KvSecret;
 use vault_exec::secret::Secret;
+use vault_exec::secret_path::SecretPath;
 use vault_exec::template::{TemplateError, TemplateErrorKind, Template};
 use vault_exec_fuzz::unescape;
 
@@ -17,10 +20,11 @@ fuzz_target!(|text: &str| {
     for line in lines.lines() {
         let (name, value) = line.split_once('=').map_or((line, None), |(name, value)| (name, Some(unescape(value))));
         let Some((path, key)) = name.split_once('#') else { continue };
-        let pair = (key.to_owned(), value.map(|value| Secret::new(value.into_bytes())));
+        let Ok(path) = SecretPath::parse(path) else { continue };
+        let pair = (key.to_owned(), value.map(|value| Rc::new(Secret::new(value.into_bytes()))));
         match secrets.iter_mut().find(|secret| secret.path == path) {
             Some(secret) => secret.data.push(pair),
-            None => secrets.push(KvSecret { path: path.into(), version: None, data: vec![pair], lease_duration: None }),
+            None => secrets.push(KvSecret { path, version: None, data: vec![pair], lease_duration: None }),
         }
     }
 
@@ -66,10 +70,10 @@ fn placeholder(inner: &str, secrets: &[KvSecret]) -> Option<Vec<u8>> {
     let filter = if bars == 0 { "" } else { parts.next()?.trim() };
     let reference = parts.next()?;
     let (path, key) = match reference.find('#') {
-        Some(at) => (Some(reference[..at].trim().trim_matches('/')), reference[at + 1..].trim()),
+        Some(at) => (Some(SecretPath::parse(reference[..at].trim()).ok()?), reference[at + 1..].trim()),
         None => (None, reference.trim()),
     };
-    let of_path = |secret: &&KvSecret| path.is_none_or(|path| secret.path == path);
+    let of_path = |secret: &&KvSecret| path.as_ref().is_none_or(|path| secret.path == *path);
     let mut found = None;
     for (name, value) in secrets.iter().filter(of_path).flat_map(|secret| &secret.data) {
         if name == key {

@@ -91,12 +91,12 @@ macro_rules! options {
 
 options! {
     "What to read" {
-        PATH = "--path", List("[PREFIX=]PATH[@N]"), Any,
-            "Secret to read, written as for `vault kv get`; @N pins a version, PREFIX replaces --prefix";
-        OPTIONAL_PATH = "--optional-path", List("[PREFIX=]PATH[@N]"), Any, "The same, but the secret may be missing";
+        PATH = "--path", List("PATH[@N]"), Any,
+            "Secret to read, as for `vault kv get`; @N pins a version, PREFIX=PATH prefixes its names";
+        OPTIONAL_PATH = "--optional-path", List("PATH[@N]"), Any, "The same, but the secret may be missing";
         KV = "--kv", Value("VERSION"), Any, "Version of the KV engine: auto, 1 or 2 [default: auto]";
         MOUNT = "--mount", Value("MOUNT"), Any,
-            "Mount of the paths, if it is not their first segment; they are then literal";
+            "Mount of the paths, if it is not their first segment; makes them literal";
         ONLY = "--only", List("KEY"), Any, "Take only this key";
         SKIP = "--skip", List("KEY"), Any, "Leave this key out";
     }
@@ -104,7 +104,7 @@ options! {
         CASE = "--case", Value("CASE"), Any, "Case of the names: upper or keep [default: upper]";
         PREFIX = "--prefix", Value("PREFIX"), Any, "Text to prepend to every name";
         ALLOW_NAME = "--allow-name", List("NAME"), NamedOnly,
-            "Permit a name that can make programs run code, such as PATH";
+            "Permit a name that is refused otherwise, such as PATH";
         SET = "--set", Lines("NAME=TEMPLATE"), Any,
             "Set one more variable; {key} or {path#key} inserts a value, {key|url} encodes it";
         FILE = "--file", Lines("NAME=TEMPLATE"), Any, "The same in an in-memory file; the variable holds its path";
@@ -132,12 +132,15 @@ options! {
         TOKEN_FILE = "--token-file", Value("FILE"), NamedOnly, ["BAO_TOKEN_PATH", "VAULT_TOKEN_FILE"],
             "File with the token [default: ~/.vault-token]";
         UNWRAP_TOKEN = "--unwrap-token", Flag, NamedOnly, "Unwrap the token first: it is a wrapping token";
-        ROLE_ID = "--role-id", Value("ID"), NamedOnly, ["VAULT_ROLE_ID"],
-            "role_id of an AppRole, or VAULT_ROLE_ID_FILE with its file";
+        ROLE_ID = "--role-id", Value("ID"), NamedOnly, ["VAULT_ROLE_ID"], "role_id of an AppRole";
+        ROLE_ID_FILE = "--role-id-file", Value("FILE"), NamedOnly, ["VAULT_ROLE_ID_FILE"],
+            "File with the role_id, if --role-id is not given";
         SECRET_ID_FILE = "--secret-id-file", Value("FILE"), NamedOnly, ["VAULT_SECRET_ID_FILE"],
             "File with the secret_id, if VAULT_SECRET_ID is not set";
         SECRET_ID_WRAPPED = "--secret-id-wrapped", Flag, NamedOnly,
             "Unwrap the secret_id first: it is a wrapping token";
+        WRAPPED_BY = "--wrapped-by", Value("PATH"), NamedOnly,
+            "Accept a wrapping token made by this request too, such as sys/wrapping/wrap";
         JWT_FILE = "--jwt-file", Value("FILE"), NamedOnly, ["VAULT_JWT_FILE"],
             "File with the JWT, if VAULT_JWT is not set [kubernetes: the pod's]";
         JWT_AUDIENCE = "--jwt-audience", Value("AUDIENCE"), NamedOnly,

@@ -13,6 +13,8 @@ use crate::args::options;
 
 /// `--timeout`
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
+/// The limit of one request without `VAULT_CLIENT_TIMEOUT`.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How to reach the server.
 #[derive(Debug)]
@@ -29,8 +31,10 @@ pub struct Connection {
     pub follow_redirects: bool,
     /// The limit for everything until the program starts.
     pub timeout: Duration,
-    /// The limit for the attempts of each request, at least 1.
-    pub max_attempts: Option<u32>,
+    /// The limit of one request, response included.
+    pub request_timeout: Duration,
+    /// The limit for the attempts of each request, at least 1, and its source.
+    pub max_attempts: Option<(u32, &'static str)>,
 }
 
 impl Connection {
@@ -43,7 +47,8 @@ impl Connection {
             proxies: Proxies::resolve(sources, &address)?,
             follow_redirects: !sources.get_flag(options::DISABLE_REDIRECTS)?,
             timeout: sources.get(options::TIMEOUT)?.unwrap_or(DEFAULT_TIMEOUT),
-            max_attempts: sources.get(options::ATTEMPTS)?.map(NonZeroU32::get),
+            request_timeout: request_timeout(sources)?,
+            max_attempts: max_attempts(sources)?,
             address,
         })
     }
@@ -58,9 +63,32 @@ impl Connection {
             // The bearer token is meant for this service alone.
             follow_redirects: false,
             timeout: Duration::ZERO,
+            request_timeout: REQUEST_TIMEOUT,
             max_attempts: None,
             address,
         })
+    }
+}
+
+/// `VAULT_CLIENT_TIMEOUT`, in which 0 is no limit, as for the Vault CLI.
+fn request_timeout(sources: Sources) -> Result<Duration, Error> {
+    match sources.vault_env("VAULT_CLIENT_TIMEOUT")? {
+        None => Ok(REQUEST_TIMEOUT),
+        Some(Setting { value, .. }) if matches!(value.as_str(), "0" | "0s") => Ok(Duration::MAX),
+        Some(setting) => Duration::from_setting(setting),
+    }
+}
+
+/// `--attempts`, else one more than `VAULT_MAX_RETRIES`.
+fn max_attempts(sources: Sources) -> Result<Option<(u32, &'static str)>, Error> {
+    const RETRIES: &str = "VAULT_MAX_RETRIES";
+    if let Some(attempts) = sources.get::<NonZeroU32>(options::ATTEMPTS)? {
+        return Ok(Some((attempts.get(), options::ATTEMPTS.name)));
+    }
+    let Some(setting) = sources.vault_env(RETRIES)? else { return Ok(None) };
+    match setting.value.parse::<u32>() {
+        Ok(retries) => Ok(Some((retries.saturating_add(1), RETRIES))),
+        Err(_) => Err(setting.invalid("a number from 0")),
     }
 }
 

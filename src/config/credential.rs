@@ -17,11 +17,24 @@ pub enum Credential {
         token: Option<CredentialSource>,
         /// Where the Vault CLI stores a token: `~/.vault-token`. `None` without an absolute `HOME`.
         token_helper_path: Option<String>,
+        /// The credential of another method, if a part of it was found and nothing is given for this one.
+        incomplete: Option<Incomplete>,
         /// Whether it is a wrapping token, to be unwrapped first.
         wrapped: bool,
+        /// The path of one more request whose wrapping token is accepted.
+        wrapped_by: Option<String>,
     },
     /// With a login, which returns a token.
     Login(Login),
+}
+
+/// A part of a credential without the rest.
+#[derive(Debug)]
+pub struct Incomplete {
+    /// The option or variable with the part.
+    pub source: String,
+    /// What is missing, and every way to provide it.
+    pub missing: &'static str,
 }
 
 /// A login with an auth method.
@@ -46,6 +59,8 @@ pub enum LoginMethod {
         secret_id: Option<CredentialSource>,
         /// Whether `secret_id` is a wrapping token, to be unwrapped first.
         wrapped: bool,
+        /// The path of one more request whose wrapping token is accepted.
+        wrapped_by: Option<String>,
     },
     /// `jwt` or `kubernetes`
     Jwt {
@@ -86,6 +101,14 @@ pub enum JwtSource {
 /// The path of the service account's token in a Kubernetes pod.
 const SERVICE_ACCOUNT_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
+const ROLE_ID: &str = "a role_id: --role-id, VAULT_ROLE_ID, --role-id-file or VAULT_ROLE_ID_FILE";
+const JWT: &str = "a JWT: VAULT_JWT, VAULT_ID_TOKEN (on GitLab from `id_tokens`), --jwt-file or VAULT_JWT_FILE, or on \
+                   GitHub Actions the permission `id-token: write`";
+const CLIENT_CERT: &str =
+    "a client certificate: --client-cert and --client-key, or VAULT_CLIENT_CERT and VAULT_CLIENT_KEY";
+const USERNAME: &str = "a user name: --username or VAULT_USERNAME";
+const PASSWORD: &str = "a password: VAULT_PASSWORD, --password-file or VAULT_PASSWORD_FILE";
+
 impl Credential {
     /// Chooses the method, without `--auth` the first that a credential was found for. Files are not opened.
     ///
@@ -93,7 +116,10 @@ impl Credential {
     /// [`Error::Requires`] if a part of the credential is missing, or as for [`Sources::get`].
     pub(super) fn resolve(sources: Sources, connection: &Connection) -> Result<Self, Error> {
         let detected = Detected::detect(sources)?;
-        let auth = sources.get(options::AUTH)?.unwrap_or_else(|| detected.default_method());
+        let auth: Option<AuthMethod> = sources.get(options::AUTH)?;
+        let incomplete = if auth.is_none() { detected.incomplete() } else { None };
+        let auth = auth.unwrap_or_else(|| detected.default_method());
+        let wrapped_by = sources.get(options::WRAPPED_BY)?.map(|path: SecretPath| path.api_path());
         let missing = |what: &'static str| Error::Requires { source: format!("--auth {}", auth.name()), what };
         let method = match auth {
             AuthMethod::Token => {
@@ -101,38 +127,39 @@ impl Credential {
                 return Ok(Self::Token {
                     token: detected.token,
                     token_helper_path: home.map(|home| format!("{}/.vault-token", home.value.trim_end_matches('/'))),
+                    incomplete,
                     wrapped: sources.get_flag(options::UNWRAP_TOKEN)?,
+                    wrapped_by,
                 });
             }
             AuthMethod::AppRole => LoginMethod::AppRole {
-                role_id: detected.role_id.ok_or_else(|| missing("--role-id or VAULT_ROLE_ID"))?,
+                role_id: detected.role_id.ok_or_else(|| missing(ROLE_ID))?,
                 secret_id: detected.secret_id,
                 wrapped: sources.get_flag(options::SECRET_ID_WRAPPED)?,
+                wrapped_by,
             },
             AuthMethod::Kubernetes => LoginMethod::Jwt {
-                role: Some(detected.role.ok_or_else(|| missing("--role"))?),
+                role: Some(detected.role.ok_or_else(|| missing("--role"))?.value),
                 jwt: JwtSource::Given(detected.jwt_file.unwrap_or_else(|| {
                     let source = "the service account of the pod (or give --jwt-file)";
                     CredentialSource::File(Setting::new(SERVICE_ACCOUNT_TOKEN, source))
                 })),
             },
             AuthMethod::Jwt => LoginMethod::Jwt {
-                role: detected.role,
+                role: detected.role.map(|role| role.value),
                 jwt: match detected.jwt.or(detected.jwt_file) {
                     Some(jwt) => JwtSource::Given(jwt),
-                    None => github(sources)?.ok_or_else(|| {
-                        missing("VAULT_JWT, --jwt-file or a GitHub Actions job with `id-token: write`")
-                    })?,
+                    None => github(sources)?.ok_or_else(|| missing(JWT))?,
                 },
             },
             AuthMethod::Userpass | AuthMethod::Ldap => LoginMethod::Password {
-                username: username(detected.username.ok_or_else(|| missing("--username or VAULT_USERNAME"))?)?,
-                password: detected.password.ok_or_else(|| missing("VAULT_PASSWORD or --password-file"))?,
+                username: username(detected.username.ok_or_else(|| missing(USERNAME))?)?,
+                password: detected.password.ok_or_else(|| missing(PASSWORD))?,
             },
             AuthMethod::Cert if connection.tls.client_identity.is_none() => {
-                return Err(missing("--client-cert and --client-key"));
+                return Err(missing(CLIENT_CERT));
             }
-            AuthMethod::Cert => LoginMethod::Cert { role: detected.role },
+            AuthMethod::Cert => LoginMethod::Cert { role: detected.role.map(|role| role.value) },
         };
         let mount = sources.get(options::AUTH_MOUNT)?.map(|mount: SecretPath| mount.api_path());
         let login_namespace = sources.get(options::AUTH_NAMESPACE)?.map(namespace).transpose()?;
@@ -141,6 +168,11 @@ impl Credential {
             mount: mount.as_deref().map_or(auth.name(), |mount| mount.trim_start_matches("auth/")).to_owned(),
             namespace: login_namespace.or_else(|| connection.namespace.clone()),
         }))
+    }
+
+    /// Whether `ACTIONS_ID_TOKEN_REQUEST_TOKEN` is used.
+    pub(super) const fn uses_github_token(&self) -> bool {
+        matches!(self, Self::Login(Login { method: LoginMethod::Jwt { jwt: JwtSource::GitHub { .. }, .. }, .. }))
     }
 
     /// The prefix for paths of `namespace` in policies of the login namespace, where the token gets its policies: `team/`
@@ -211,7 +243,7 @@ struct Detected {
     jwt_file: Option<CredentialSource>,
     /// Whether a job on GitHub Actions can request an ID token.
     github: bool,
-    role: Option<String>,
+    role: Option<Setting>,
     username: Option<Setting>,
     password: Option<CredentialSource>,
 }
@@ -219,10 +251,9 @@ struct Detected {
 impl Detected {
     fn detect(sources: Sources) -> Result<Self, Error> {
         let file = |option| Ok(sources.get(option)?.map(CredentialSource::File));
-        let role_id_file = sources.vault_env("VAULT_ROLE_ID_FILE")?.map(CredentialSource::File);
         Ok(Self {
             token: sources.credential("VAULT_TOKEN")?.or(file(options::TOKEN_FILE)?),
-            role_id: sources.get(options::ROLE_ID)?.or(role_id_file),
+            role_id: sources.get(options::ROLE_ID)?.or(file(options::ROLE_ID_FILE)?),
             secret_id: sources.credential("VAULT_SECRET_ID")?.or(file(options::SECRET_ID_FILE)?),
             jwt: sources.credential("VAULT_JWT")?.or(sources.credential("VAULT_ID_TOKEN")?),
             jwt_file: file(options::JWT_FILE)?,
@@ -245,6 +276,19 @@ impl Detected {
             () if self.username.is_some() && self.password.is_some() => AuthMethod::Userpass,
             () => AuthMethod::Token,
         }
+    }
+}
+
+impl Detected {
+    /// The first part without the rest. `--role` alone may be for any of several methods, so the JWT is the least of its
+    /// needs.
+    fn incomplete(&self) -> Option<Incomplete> {
+        let secret_id = self.secret_id.as_ref().map(|secret_id| (secret_id.source(), ROLE_ID));
+        let username = || self.username.as_ref().map(|username| (username.source.as_str(), PASSWORD));
+        let password = || self.password.as_ref().map(|password| (password.source(), USERNAME));
+        let role = || self.role.as_ref().map(|role| (role.source.as_str(), JWT));
+        let (source, missing) = secret_id.or_else(username).or_else(password).or_else(role)?;
+        Some(Incomplete { source: source.to_owned(), missing })
     }
 }
 

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 pub use address::Address;
 pub use connection::{Connection, DEFAULT_TIMEOUT};
-pub use credential::{Credential, JwtSource, Login, LoginMethod, OutsideLoginNamespace};
+pub use credential::{Credential, Incomplete, JwtSource, Login, LoginMethod, OutsideLoginNamespace};
 pub use error::Error;
 pub use project_settings::ProjectSettings;
 pub use proxy::{Proxies, Proxy};
@@ -83,12 +83,12 @@ impl Config {
         let credential = Credential::resolve(sources, &connection)?;
         let (secret_requests, exports) = secret_requests::secret_requests(sources, kv, mount.as_ref())?;
         Ok(Self {
-            credential,
             secret_requests,
             kv,
             key_mapping: variables::key_mapping(sources, exports)?,
             templates: variables::templates(sources, mount.as_ref())?,
-            env_policy: variables::env_policy(sources)?,
+            env_policy: variables::env_policy(sources, &credential)?,
+            credential,
             keep_token,
             revoke: !keep_token && !sources.get_flag(options::NO_REVOKE)?,
             connection,

@@ -33,6 +33,16 @@ pub enum CredentialSource {
     File(Setting),
 }
 
+impl CredentialSource {
+    /// The option or variable it comes from.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        match self {
+            Self::Value { source, .. } | Self::File(Setting { source, .. }) => source,
+        }
+    }
+}
+
 /// A type that a setting can become.
 pub(super) trait FromSetting: Sized {
     /// # Errors

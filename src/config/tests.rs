@@ -214,9 +214,20 @@ fn the_first_method_with_a_credential_is_used() {
 
 #[test]
 fn a_missing_part_of_a_credential_is_named() {
-    assert_eq!(auth(&[], &["--auth", "approle"]), "--auth approle requires --role-id or VAULT_ROLE_ID");
+    assert_eq!(
+        auth(&[], &["--auth", "approle"]),
+        "--auth approle requires a role_id: --role-id, VAULT_ROLE_ID, --role-id-file or VAULT_ROLE_ID_FILE"
+    );
+    assert_eq!(
+        auth(&[], &["--auth", "jwt"]),
+        "--auth jwt requires a JWT: VAULT_JWT, VAULT_ID_TOKEN (on GitLab from `id_tokens`), --jwt-file or \
+         VAULT_JWT_FILE, or on GitHub Actions the permission `id-token: write`"
+    );
     assert_eq!(auth(&[], &["--auth", "kubernetes"]), "--auth kubernetes requires --role");
-    assert_eq!(auth(&[], &["--auth", "cert"]), "--auth cert requires --client-cert and --client-key");
+    assert_eq!(
+        auth(&[], &["--auth", "cert"]),
+        "--auth cert requires a client certificate: --client-cert and --client-key, or VAULT_CLIENT_CERT and VAULT_CLIENT_KEY"
+    );
     assert_eq!(auth(&[], &["--client-key", "k"]), "--client-key requires --client-cert");
     assert_eq!(
         auth(&[], &["--auth", "github"]),
@@ -293,21 +304,28 @@ fn proxies_follow_the_rules_of_vaults_own_client() {
     assert!(matches!(error, Error::Invalid { value: None, .. }), "{error}");
 }
 
-/// The contract: every option `--some-name` has the variable `VAULT_EXEC_SOME_NAME`, and it means the same.
+/// The contract: every option `--some-name` has the variable `VAULT_EXEC_SOME_NAME`, and it means the same, except those
+/// that replace a start by something else.
 #[test]
 fn every_option_has_its_variable() {
     // Each option must change something in one of these situations.
     let situations = [
         ("token", ["A=b", "VAULT_ADDR=https://vault", "VAULT_CLIENT_KEY=k", "VAULT_CLIENT_CERT=c"]),
-        ("approle", ["VAULT_ROLE_ID=r", "A=b", "A=b", "A=b"]),
+        ("approle", ["VAULT_ROLE_ID_FILE=r", "A=b", "A=b", "A=b"]),
         ("jwt", ["ACTIONS_ID_TOKEN_REQUEST_URL=https://g/?a=b", "ACTIONS_ID_TOKEN_REQUEST_TOKEN=t", "A=b", "A=b"]),
         ("userpass", ["VAULT_USERNAME=u", "A=b", "A=b", "VAULT_PASSWORD_FILE=f"]),
     ];
-    // These have no variable, or change no setting of a start by themselves.
-    let silent =
-        ["--verbose", "--log-format", "--config", "--no-config", "--format", "--check", "--trust", "--untrust"];
+    // The last one says how something is told, and only where it was asked for.
+    let silent = ["--verbose", "--log-format", "--config", "--no-config", "--format"];
+    let without_variable = ["--check", "--trust", "--untrust"];
+    let none: [&str; 0] = [];
+    for option in without_variable {
+        let variable = format!("VAULT_EXEC_{}=true", option[2..].to_uppercase());
+        let outcome = |variables: &[&str]| format!("{:?}", resolve_with(variables, &["--path=x/y", "--", "true"]));
+        assert_eq!(outcome(&[&variable]), outcome(&none));
+    }
     let mut count = 0;
-    for opt in options::all().filter(|option| !silent.contains(&option.name)) {
+    for opt in options::all().filter(|option| ![&silent[..], &without_variable].concat().contains(&option.name)) {
         let option = opt.key();
         count += 1;
         let variable = format!("VAULT_EXEC_{}", option.to_uppercase().replace('-', "_"));

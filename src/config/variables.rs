@@ -1,5 +1,6 @@
 //! `[pure]` Which variables the program gets: how keys are named, templates, and what is inherited.
 
+use super::credential::Credential;
 use super::error::Error;
 use super::setting::{FromSetting, Setting};
 use super::sources::Sources;
@@ -10,6 +11,9 @@ use crate::environment::{EnvPolicy, OnConflict};
 use crate::mapping::{Export, KeyMapping, OnDuplicate};
 use crate::secret_path::SecretPath;
 use crate::template::{Assignment, Template};
+
+/// What the name of a file must be, and in a project file that the user did not name, that of any variable.
+const PORTABLE_NAME: &str = "a variable name before the `=`: letters, digits and `_`, no digit first";
 
 /// The variables and files to make from templates.
 #[derive(Debug, Default)]
@@ -49,8 +53,7 @@ pub(super) fn templates(sources: Sources, mount: Option<&SecretPath>) -> Result<
         return Err(Error::Requires { source: options::EXPLICIT.name.into(), what: "--set or --file" });
     }
     if let Some(Assignment { source, .. }) = templates.files.iter().find(|file| !file.name.is_portable()) {
-        let expected = "a variable name before the `=`: letters, digits and `_`, no digit first";
-        return Err(Error::Invalid { source: source.clone(), value: None, expected });
+        return Err(Error::Invalid { source: source.clone(), value: None, expected: PORTABLE_NAME });
     }
     for assignment in templates.set.iter_mut().chain(&mut templates.files) {
         assignment.template.set_mount(mount);
@@ -69,7 +72,7 @@ impl Templates {
     }
 }
 
-pub(super) fn env_policy(sources: Sources) -> Result<EnvPolicy, Error> {
+pub(super) fn env_policy(sources: Sources, credential: &Credential) -> Result<EnvPolicy, Error> {
     let pristine = sources.get_flag(options::PRISTINE)?;
     let keep: Vec<Setting> = sources.get_list(options::KEEP_ENV)?;
     if let Some(Setting { source, .. }) = keep.first().filter(|_| !pristine) {
@@ -82,6 +85,7 @@ pub(super) fn env_policy(sources: Sources) -> Result<EnvPolicy, Error> {
         return Err(name.clone().invalid("the name of one variable: patterns are not supported"));
     }
     Ok(EnvPolicy {
+        withhold_github_token: credential.uses_github_token(),
         on_conflict: sources.get(options::ON_CONFLICT)?.unwrap_or_default(),
         keep_only: pristine.then(|| keep.into_iter().map(|name| name.value).collect()),
         require: sources.get_list(options::REQUIRE)?,
@@ -128,8 +132,10 @@ impl FromSetting for Assignment {
         let Some((name, template)) = setting.value.split_once('=') else {
             return Err(setting.invalid_unshown("NAME=TEMPLATE such as PGPASSWORD={postgres_password}"));
         };
-        let Ok(name) = EnvName::parse_any(name) else {
-            return Err(setting.invalid_unshown("a variable name before the `=`"));
+        let name = match EnvName::parse_any(name) {
+            Ok(name) if setting.discovered && !name.is_portable() => return Err(setting.invalid_unshown(PORTABLE_NAME)),
+            Ok(name) => name,
+            Err(_) => return Err(setting.invalid_unshown("a variable name before the `=`")),
         };
         if let (true, Some(danger)) = (setting.discovered, name.danger()) {
             let what = format!("{name}, {danger},");

@@ -4,7 +4,7 @@ mod decision;
 
 pub use decision::{Decision, Outcome};
 
-use crate::env_block::{EnvEntry, InheritedEnv, is_withheld};
+use crate::env_block::{EnvEntry, GITHUB_TOKEN, InheritedEnv, is_withheld};
 use crate::error::CliError;
 use crate::escape::truncate;
 use crate::mapping::MappedVariables;
@@ -15,6 +15,8 @@ use crate::secret::Secret;
 pub struct EnvPolicy {
     /// Which of two variables with the same name to take.
     pub on_conflict: OnConflict,
+    /// Whether to withhold [`GITHUB_TOKEN`] as well.
+    pub withhold_github_token: bool,
     /// The only inherited variables to keep; `None` keeps all.
     pub keep_only: Option<Vec<String>>,
     /// Variables that must be set and not empty at the end.
@@ -66,7 +68,8 @@ impl Environment {
         policy: &EnvPolicy,
     ) -> (Self, Vec<Error>) {
         let mut entries = inherited.into_entries();
-        entries.retain(|entry| !is_withheld(entry.name()) && is_kept(policy, entry.name()));
+        let is_credential = |name: &[u8]| is_withheld(name) || (policy.withhold_github_token && name == GITHUB_TOKEN);
+        entries.retain(|entry| !is_credential(entry.name()) && is_kept(policy, entry.name()));
         entries.extend(token.map(|token| EnvEntry::new(b"VAULT_TOKEN", token.expose())));
 
         let mut environment = Self { entries, decisions: Vec::new() };

@@ -5,14 +5,14 @@ use std::ffi::{CStr, c_char};
 
 use zeroize::Zeroize;
 
-use crate::env_block::{EnvEntry, InheritedEnv, is_withheld};
+use crate::env_block::{EnvEntry, GITHUB_TOKEN, InheritedEnv, is_withheld};
 
 unsafe extern "C" {
     static environ: *mut *mut c_char;
 }
 
-/// Returns the environment and wipes the values of [withheld](is_withheld) variables in the very memory that
-/// `/proc/self/environ` shows.
+/// Returns the environment and wipes the values of [withheld](is_withheld) variables and [`GITHUB_TOKEN`] in the very
+/// memory that `/proc/self/environ` shows.
 ///
 /// Variables of Rust's standard library are removed from `environ`: with `RUST_BACKTRACE`, each error would walk the
 /// stack, and the tables for that are not in the binary (see `build.rs`).
@@ -31,7 +31,7 @@ pub(super) fn take() -> InheritedEnv {
                 kept = kept.add(1);
             }
             let entry = EnvEntry::parse(text);
-            if is_withheld(entry.name()) {
+            if is_withheld(entry.name()) || entry.name() == GITHUB_TOKEN {
                 let value = (*next).add(entry.name().len() + 1).cast::<u8>();
                 std::slice::from_raw_parts_mut(value, entry.value().len()).zeroize();
             }

@@ -38,8 +38,9 @@ pub fn write_stderr(mut text: &[u8], patience: Duration) {
         let timeout = PollTimeout::try_from(remaining).unwrap_or(PollTimeout::MAX);
         let written = match poll(&mut [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)], timeout) {
             Ok(0) => return,
-            Ok(_) => write(&stderr, text),
-            Err(errno) => Err(errno),
+            Err(Errno::EINTR) => Err(Errno::EINTR),
+            // Under a limit of no open files, `poll` fails, but `write` does not.
+            _ => write(&stderr, text),
         };
         match written {
             Ok(length) => text = &text[length..],

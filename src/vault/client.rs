@@ -1,12 +1,14 @@
 //! `[net]` Requests that are repeated until a final response arrives or the deadline is over.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
+use percent_encoding::percent_decode_str;
+use serde::de::IgnoredAny;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -32,6 +34,9 @@ const MAX_IN_FLIGHT: usize = 4;
 /// Soft limit: after waiting this long, a request proceeds without a permit.
 const PERMIT_WAIT: Duration = Duration::from_millis(200);
 
+/// Attempts of a login that the server answers with 500: Vault does so to credentials that it cannot judge.
+const MAX_LOGIN_SERVER_ERRORS: u32 = 3;
+
 /// A server, and the limits for reaching it.
 pub(super) struct Client<'a> {
     pub(super) transport: Transport<'a>,
@@ -39,6 +44,8 @@ pub(super) struct Client<'a> {
     pub(super) address: &'a Address,
     sources: Sources<'a>,
     pub(super) logger: &'a Logger,
+    /// Credentials that requests were made with, to be left out of messages.
+    pub(super) used: RefCell<Vec<Secret>>,
     warned: Cell<bool>,
     permits: Semaphore,
 }
@@ -53,11 +60,22 @@ pub(super) struct Session<'a> {
     use_limit: Option<NonZeroU64>,
 }
 
+/// Whether to repeat a request that the server may have acted on.
+#[derive(Clone, Copy)]
+enum Repeat {
+    Always,
+    /// Not if an attempt may have had this effect; with the remedy.
+    UnlessSent(&'static str, &'static str),
+}
+
 /// A failed attempt that another one may follow.
 struct Attempt {
     reason: String,
     /// Whether the server responded.
     responded: bool,
+    /// Whether the server may have acted on the request.
+    may_have_acted: bool,
+    server_reason: Option<Secret>,
 }
 
 impl<'a> Client<'a> {
@@ -69,7 +87,10 @@ impl<'a> Client<'a> {
         let sources =
             (address.source.as_str(), connection.proxies.for_url(&address.url).map_or("", |proxy| &proxy.source));
         let (warned, permits) = (Cell::new(false), Semaphore::new(MAX_IN_FLIGHT));
-        Ok(Self { transport, retry, address, sources, logger, warned, permits })
+        let proxy_password = connection.proxies.for_url(&address.url).and_then(|proxy| proxy.url.password());
+        let used = proxy_password.map(|password| Secret::new(percent_decode_str(password).collect()));
+        let used = RefCell::new(used.into_iter().collect());
+        Ok(Self { transport, retry, address, sources, logger, used, warned, permits })
     }
 
     pub(super) fn session(&'a self, token: Option<&'a HeaderValue>, namespace: Option<&'a str>) -> Session<'a> {
@@ -84,7 +105,10 @@ impl<'a> Client<'a> {
         let mut header = header.map_err(|error| self.explain(&error.into()))?;
         header.set_sensitive(true);
         request.headers_mut().insert(AUTHORIZATION, header);
-        self.send_with_retry(url.path(), async || self.transport.send(url, request.clone()).await).await
+        let exchange = async |sent: &Cell<bool>| self.transport.send(url, request.clone(), sent).await;
+        let response = self.send_with_retry(url.path(), Repeat::Always, exchange).await;
+        // The reasons of other services are not known to be without secrets.
+        response.map(|(response, _)| response).map_err(|error| error.with_server_reason(None))
     }
 
     /// The message of an error, without a hint.
@@ -92,29 +116,39 @@ impl<'a> Client<'a> {
         error.describe(self.sources).0
     }
 
+    /// Returns the final response, and whether the server may have acted on an earlier attempt.
     async fn send_with_retry(
         &self,
         path: &str,
-        exchange: impl AsyncFn() -> error::Result<HttpResponse>,
-    ) -> Result<HttpResponse, CliError> {
-        let mut attempts = 0;
+        repeat: Repeat,
+        exchange: impl AsyncFn(&Cell<bool>) -> error::Result<HttpResponse>,
+    ) -> Result<(HttpResponse, bool), CliError> {
+        let (mut attempts, mut login_errors, mut may_have_acted) = (0, 0, false);
         let mut last_error = None;
         loop {
             attempts += 1;
             // A request that waits for its next attempt holds no permit.
             let permit = timeout(PERMIT_WAIT, self.permits.acquire()).await;
             let (start, address_index) = (Instant::now(), self.transport.address_index());
-            let result = timeout(self.retry.request_timeout(), exchange()).await;
+            let sent = Cell::new(false);
+            let result = timeout(self.retry.request_timeout(), exchange(&sent)).await;
             let result = result.unwrap_or(Err(TransportError::Timeout));
             drop(permit);
             self.log_exchange(path, &result, start.elapsed());
             let is_cut_off = matches!(result, Err(TransportError::Timeout)) && start.elapsed() < MIN_MEANINGFUL_ATTEMPT;
             let (attempt, retry_after) = match result {
                 Ok(response) => match retryable_reason(response.status()) {
-                    None => return Ok(response),
+                    None => return Ok((response, may_have_acted)),
                     Some(reason) => {
                         let reason = format!("{reason} ({})", response.status().as_u16());
-                        (Attempt { reason, responded: true }, retry_after(&response))
+                        let (retry_after, response) =
+                            (retry_after(&response), Response::<IgnoredAny>::parse(&response));
+                        let is_login_error = path.starts_with("auth/")
+                            && response.status == StatusCode::INTERNAL_SERVER_ERROR
+                            && !response.has_no_active_node();
+                        login_errors += u32::from(is_login_error);
+                        let (may_have_acted, server_reason) = (!is_refusal(&response), response.reason());
+                        (Attempt { reason, responded: true, may_have_acted, server_reason }, retry_after)
                     }
                 },
                 Err(TransportError::Connection(reason))
@@ -123,20 +157,30 @@ impl<'a> Client<'a> {
                     return Err(CliError::new(format!("{}: {reason}, and no address was given", self.address))
                         .hint("give the server's address with VAULT_ADDR or --address"));
                 }
-                Err(error) if error.is_transient() => {
-                    (Attempt { reason: self.message(&error), responded: false }, None)
+                Err(error) if error.is_transient() || (sent.get() && matches!(repeat, Repeat::UnlessSent(..))) => {
+                    let (reason, may_have_acted) = (self.message(&error), sent.get());
+                    (Attempt { reason, responded: false, may_have_acted, server_reason: None }, None)
                 }
                 Err(error) => return Err(self.explain(&error)),
             };
+            may_have_acted |= attempt.may_have_acted;
+            if let (true, Repeat::UnlessSent(effect, hint)) = (may_have_acted, repeat) {
+                let error = CliError::new(format!("{}: {}; {effect}", self.address, attempt.reason)).hint(hint);
+                return Err(error.with_server_reason(attempt.server_reason));
+            }
             let attempt = last_error.take().filter(|_| is_cut_off).unwrap_or(attempt);
-            match self.retry.backoff(attempts, retry_after) {
+            let next = match login_errors {
+                MAX_LOGIN_SERVER_ERRORS => Err(format!("gave up after {attempts} attempts")),
+                _ => self.retry.backoff(attempts, retry_after),
+            };
+            match next {
                 Ok(delay) => {
                     self.warn_retrying(&attempt.reason);
                     self.transport.rotate_address(address_index);
                     tokio::time::sleep(delay).await;
                     last_error = Some(attempt);
                 }
-                Err(give_up) => return Err(self.given_up(&attempt, &give_up)),
+                Err(give_up) => return Err(self.given_up(attempt, &give_up)),
             }
         }
     }
@@ -158,8 +202,8 @@ impl<'a> Client<'a> {
         }
     }
 
-    fn given_up(&self, Attempt { reason, responded }: &Attempt, give_up: &str) -> CliError {
-        let advice = if *responded {
+    fn given_up(&self, Attempt { reason, responded, server_reason, .. }: Attempt, give_up: &str) -> CliError {
+        let advice = if responded {
             format!("see `{} status` and the server's log", self.address.cli())
         } else {
             "check that the server runs and is reachable".to_owned()
@@ -171,7 +215,7 @@ impl<'a> Client<'a> {
         if self.address.url.scheme() == "http" && reason == "connection reset" {
             hint.push_str("; if the server uses TLS, write https://");
         }
-        CliError::new(format!("{}: {reason}; {give_up}", self.address)).hint(hint)
+        CliError::new(format!("{}: {reason}; {give_up}", self.address)).hint(hint).with_server_reason(server_reason)
     }
 
     fn explain(&self, error: &TransportError) -> CliError {
@@ -190,9 +234,31 @@ impl Session<'_> {
     /// # Errors
     /// If none arrives within the limits of the [`RetryPolicy`], or the error is not transient.
     pub(super) async fn send<T: Data>(&self, request: impl ApiRequest) -> Result<Response<T>, CliError> {
+        self.send_repeatedly(request, Repeat::Always).await
+    }
+
+    /// The same for a request that must not have its `effect` twice: it is sent again only if the server has not received
+    /// it, or has refused it. `hint` is the remedy if its response is lost.
+    pub(super) async fn send_unless_sent<T: Data>(
+        &self,
+        request: impl ApiRequest,
+        effect: &'static str,
+        hint: &'static str,
+    ) -> Result<Response<T>, CliError> {
+        self.send_repeatedly(request, Repeat::UnlessSent(effect, hint)).await
+    }
+
+    async fn send_repeatedly<T: Data>(
+        &self,
+        request: impl ApiRequest,
+        repeat: Repeat,
+    ) -> Result<Response<T>, CliError> {
         let request = self.prepare(request).map_err(|error| self.client.explain(&error))?;
-        let exchange = async || self.exchange(&request).await;
-        Ok(Response::parse(&self.client.send_with_retry(&request.path, exchange).await?))
+        let exchange = async |sent: &Cell<bool>| self.exchange(&request, sent).await;
+        let (response, may_have_acted) = self.client.send_with_retry(&request.path, repeat, exchange).await?;
+        let mut response = Response::parse(&response);
+        response.may_have_acted_before = may_have_acted;
+        Ok(response)
     }
 
     /// Sends a request once, and waits for a response no longer than `limit`.
@@ -202,7 +268,8 @@ impl Session<'_> {
         request: impl ApiRequest,
     ) -> error::Result<Response<T>> {
         let request = self.prepare(request)?;
-        let response = timeout(limit, self.exchange(&request)).await.unwrap_or(Err(TransportError::Timeout))?;
+        let response =
+            timeout(limit, self.exchange(&request, &Cell::default())).await.unwrap_or(Err(TransportError::Timeout))?;
         Ok(Response::parse(&response))
     }
 
@@ -212,12 +279,12 @@ impl Session<'_> {
         Ok(request)
     }
 
-    async fn exchange(&self, request: &PreparedRequest) -> error::Result<HttpResponse> {
+    async fn exchange(&self, request: &PreparedRequest, sent: &Cell<bool>) -> error::Result<HttpResponse> {
         // Requests that the server also answers without a token do not count as a use of it.
         if !request.path.starts_with("sys/internal/ui/") {
             self.sent.set(self.sent.get() + 1);
         }
-        self.client.transport.send(&request.url, request.http.clone()).await
+        self.client.transport.send(&request.url, request.http.clone(), sent).await
     }
 
     /// Text of the server for a message, without the token.
@@ -251,6 +318,11 @@ fn retryable_reason(status: StatusCode) -> Option<&'static str> {
         500..=599 => "server error",
         _ => return None,
     })
+}
+
+/// Whether the server itself, rather than a proxy, answers that it did not act on the request.
+fn is_refusal(response: &Response<IgnoredAny>) -> bool {
+    matches!(response.status.as_u16(), 412 | 429 | 472 | 473 | 503) && response.is_from_vault()
 }
 
 /// Seconds, the form that Vault sends; an HTTP date is ignored.

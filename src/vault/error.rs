@@ -10,7 +10,9 @@ use rustls::{AlertDescription, CertificateError};
 
 use crate::error::{Diagnostic, RAISE_NOFILE_HINT};
 use crate::escape::truncate;
+use crate::vault::http::key_type::{SUPPORTED_KEYS, unsupported_algorithm};
 use crate::vault::http::limit::MAX_RESPONSE_BYTES;
+use crate::vault::quote::HIDDEN;
 
 /// Why an exchange returned no response.
 #[derive(Debug)]
@@ -116,6 +118,10 @@ impl TransportError {
             Self::Redirect(target, reason) => {
                 hinted(format!("redirected to {target}, but {reason}"), "give the address of the active server")
             }
+            // The error may name the host.
+            Self::AfterRedirect(target, _) if target == HIDDEN => {
+                (format!("redirected to {target}, which cannot be reached"), None)
+            }
             Self::AfterRedirect(target, error) => {
                 let (message, hint) = error.describe(sources);
                 (format!("redirected to {target}: {message}"), hint)
@@ -174,6 +180,16 @@ fn describe_certificate(error: &CertificateError, source: &str) -> (String, Opti
             let names = truncate(&names);
             hinted(format!("the server's certificate is for {names}, not for {}", expected.to_str()), name_hint)
         }
+        CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { public_key_algorithm_id: id, .. }
+        | CertificateError::UnsupportedSignatureAlgorithmContext { signature_algorithm_id: id, .. } => {
+            let kind = unsupported_algorithm(id).map_or(String::new(), |kind| format!(": {kind}"));
+            hinted(format!("a signature of the server's certificate is not supported{kind}"), SUPPORTED_KEYS)
+        }
+        CertificateError::BadSignature => hinted(
+            "a signature of the server's certificate is not valid, or made with RSA of less than 2048 bits",
+            "an authority of the same name may have another key: give its current certificate with --ca-cert or \
+             VAULT_CACERT",
+        ),
         // A certificate made by `openssl req -x509`. Other clients accept it if it is trusted; rustls never does, and has
         // no variant for it.
         CertificateError::Other(other) if other.0.to_string() == "CaUsedAsEndEntity" => hinted(

@@ -7,6 +7,7 @@ use crate::config::Connection;
 use crate::error::CliError;
 use crate::secret::Secret;
 use crate::vault::client::Client;
+use crate::vault::response::parse_object;
 
 /// Requests a token from the service, within the deadline of the Vault client.
 ///
@@ -18,8 +19,8 @@ pub(super) async fn id_token(vault: &Client<'_>, service: &Connection, bearer: &
         value: Secret,
     }
     let response = Client::new(service, vault.retry, vault.logger)?.get_with_bearer(bearer).await?;
-    match serde_json::from_slice(response.body()) {
-        Ok(Body { value }) if response.status().is_success() => Ok(value),
+    match parse_object(response.body()) {
+        Some(Body { value }) if response.status().is_success() => Ok(value),
         _ => Err(CliError::new(format!("the response ({}) contains no token", response.status().as_u16()))
             .hint("the job needs `permissions: id-token: write`")
             .into()),

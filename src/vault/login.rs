@@ -8,7 +8,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::config::{Credential, CredentialSource, Login, LoginMethod};
+use crate::config::{self, Credential, CredentialSource, Incomplete, Login, LoginMethod};
 use crate::credential_file;
 use crate::error::CliError;
 use crate::secret::Secret;
@@ -29,8 +29,9 @@ pub(super) async fn obtain_token(
     namespace: Option<&str>,
 ) -> anyhow::Result<Option<Token>> {
     match credential {
-        Credential::Token { token, token_helper_path, wrapped } => {
-            let Some((secret, source)) = given_token(client, token.as_ref(), token_helper_path.as_deref())? else {
+        Credential::Token { token, token_helper_path, incomplete, wrapped, wrapped_by } => {
+            let given = given_token(client, token.as_ref(), token_helper_path.as_deref(), incomplete.as_ref());
+            let Some((secret, source)) = given? else {
                 return Ok(None);
             };
             let token = Token::given(secret, &source)?;
@@ -38,8 +39,7 @@ pub(super) async fn obtain_token(
             if !wrapped {
                 return Ok(Some(token));
             }
-            let session = client.session(Some(&token.header), namespace);
-            let unwrapped = wrapping::unwrap_token(&session).await;
+            let unwrapped = wrapping::unwrap_token(client, token, namespace, wrapped_by.as_deref()).await;
             let token = unwrapped.and_then(|secret| Token::given(secret, "the wrapped token"));
             token.map(Some).with_context(|| format!("unwrap the token ({source})"))
         }
@@ -54,6 +54,7 @@ fn given_token(
     client: &Client<'_>,
     token: Option<&CredentialSource>,
     token_helper_path: Option<&str>,
+    incomplete: Option<&Incomplete>,
 ) -> anyhow::Result<Option<(Secret, String)>> {
     let deadline = client.retry.deadline;
     if let Some(token) = token {
@@ -71,6 +72,9 @@ fn given_token(
         client.logger.info(format_args!("no token: the agent adds its own"));
         return Ok(None);
     }
+    if let Some(Incomplete { source, missing }) = incomplete {
+        return Err(CliError::from(config::Error::Requires { source: source.clone(), what: missing }).into());
+    }
     Err(CliError::new(format!("no token: VAULT_TOKEN is not set, --token-file is not given and {reason}"))
         .hint(format_args!(
             "set VAULT_TOKEN, give a --token-file, choose an --auth method, or log in with `{} login`",
@@ -83,7 +87,10 @@ fn given_token(
 async fn log_in(client: &Client<'_>, login: &Login) -> anyhow::Result<Token> {
     let session = client.session(None, login.namespace.as_deref());
     let LoginRequest { path, fields } = LoginRequest::prepare(client, login).await?;
-    let mut response: Response<IgnoredAny> = session.send(request::write(&path, &fields)).await?;
+    let request = request::write(&path, &fields);
+    let secrets = fields.into_iter().filter(|(name, _)| !matches!(*name, "role" | "role_id" | "name"));
+    client.used.borrow_mut().extend(secrets.map(|(_, secret)| secret));
+    let mut response: Response<IgnoredAny> = session.send(request).await?;
     let Some(auth) = response.body.auth.take().filter(|_| response.status == StatusCode::OK) else {
         return Err(rejected(client, login, &response).into());
     };
@@ -112,6 +119,10 @@ fn rejected(client: &Client<'_>, login: &Login, response: &Response<IgnoredAny>)
         return response.unexpected(client.address);
     }
     let hint = match &login.method {
+        LoginMethod::AppRole { secret_id: None, .. } => {
+            "no secret_id is given, which most roles require: VAULT_SECRET_ID, --secret-id-file or \
+             VAULT_SECRET_ID_FILE; otherwise check the role_id"
+        }
         LoginMethod::AppRole { .. } => {
             "check role_id and secret_id: one that was used up or has expired is rejected like a wrong one"
         }
@@ -122,7 +133,13 @@ fn rejected(client: &Client<'_>, login: &Login, response: &Response<IgnoredAny>)
         LoginMethod::Password { .. } => "check the user name and the password",
         LoginMethod::Cert { .. } => "check that a role trusts the CA of --client-cert, and --role if it is given",
     };
-    let error = CliError::new(format!("the server rejected the credential ({status})"));
+    let lost = if response.may_have_acted_before && matches!(login.method, LoginMethod::AppRole { .. }) {
+        "; an earlier attempt, whose response was lost, may have used up the secret_id"
+    } else {
+        ""
+    };
+    let error = CliError::new(format!("the server rejected the credential ({status}){lost}"));
+    let error = error.with_server_reason(response.reason());
     if response.status == StatusCode::FORBIDDEN {
         // A server that does not tell unauthenticated clients what is mounted answers 403, and so do a few methods.
         return error.hint(format!("check that the method is mounted there (--auth-mount); if it is, {hint}"));

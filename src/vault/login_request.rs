@@ -6,7 +6,7 @@ use crate::config::{JwtSource, Login, LoginMethod};
 use crate::credential_file::{describe, read_credential};
 use crate::secret::Secret;
 use crate::vault::client::Client;
-use crate::vault::token::token_header;
+use crate::vault::token::Token;
 use crate::vault::{github, wrapping};
 
 /// The path and the body of a login.
@@ -25,14 +25,14 @@ impl LoginRequest {
         let deadline = client.retry.deadline;
         let mut path = format!("auth/{}/login", login.mount);
         let fields = match &login.method {
-            LoginMethod::AppRole { role_id, secret_id, wrapped } => {
+            LoginMethod::AppRole { role_id, secret_id, wrapped, wrapped_by } => {
                 let mut fields = vec![("role_id", read_credential(role_id, deadline)?)];
                 if let Some(source) = secret_id {
                     let mut secret_id = read_credential(source, deadline)?;
                     if *wrapped {
-                        let header = token_header(&secret_id, &describe(source))?;
-                        let session = client.session(Some(&header), login.namespace.as_deref());
-                        secret_id = wrapping::unwrap_secret_id(&session).await.context("unwrap the secret_id")?;
+                        let wrapping = Token::given(secret_id, &describe(source))?;
+                        let unwrapped = wrapping::unwrap_secret_id(client, wrapping, login, wrapped_by.as_deref());
+                        secret_id = unwrapped.await.context("unwrap the secret_id")?;
                     }
                     fields.push(("secret_id", secret_id));
                 }

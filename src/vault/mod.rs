@@ -13,17 +13,20 @@ pub mod report;
 mod request;
 mod response;
 mod retry;
+mod server_reason;
 mod token;
 mod wrapping;
 
 use std::cell::RefCell;
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Error, Result};
 use futures_util::stream::{self, StreamExt};
+use tokio::time::{Instant, timeout_at};
 
 use crate::config::{Connection, Credential, KvVersion, SecretRequest};
 use crate::deadline::Deadline;
-use crate::error::{CliError, Diagnostics, Mode};
+use crate::error::{CliError, Diagnostic, Diagnostics, Mode};
 use crate::kv::KvSecret;
 use crate::log::Logger;
 use crate::secret::Secret;
@@ -34,6 +37,9 @@ use retry::RetryPolicy;
 
 /// Paths that are read concurrently.
 const MAX_CONCURRENT_READS: usize = 16;
+
+/// How long a start that has failed waits for the results of other paths, to report them as well.
+const FAILED_START_WAIT: Duration = Duration::from_millis(500);
 
 /// What to read, where, and with which credential.
 #[derive(Clone, Copy, Debug)]
@@ -57,42 +63,52 @@ pub struct Fetched {
     pub secrets: Vec<KvSecret>,
     /// The token they were read with; `None` if an agent added its own.
     pub token: Option<Secret>,
-    /// Only for `--check`.
-    pub report: Option<ConnectionReport>,
 }
 
 /// Logs in, reads every path, concurrently, and revokes the token of the login. All or nothing, unless errors are
 /// collected.
 ///
-/// On return the runtime, the connections and every copy of the token but the returned one are gone.
+/// On return the runtime, the connections and every copy of the token but the returned one are gone. `report` gets what is
+/// known, also if there is an error.
 ///
 /// # Errors
-/// The first one, with its path or its stage.
+/// That of the login, or of the last path that failed; those of other paths are logged.
 pub fn fetch(
     options: &FetchOptions,
     deadline: Deadline,
     logger: &Logger,
     diagnostics: &mut Diagnostics,
+    report: &mut ConnectionReport,
 ) -> Result<Fetched> {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().max_io_events_per_tick(4 * MAX_CONCURRENT_READS).build();
     let runtime = runtime.map_err(|error| CliError::file_error("start the network runtime", &error))?;
     let connection = options.connection;
-    let client = Client::new(connection, RetryPolicy::new(deadline, connection.max_attempts), logger)?;
-    runtime.block_on(fetch_with(&client, options, diagnostics))
+    let client = Client::new(connection, RetryPolicy::new(deadline, connection), logger)?;
+    report.trust = Some(client.transport.trust.clone());
+    runtime.block_on(fetch_with(&client, options, diagnostics, report))
 }
 
-async fn fetch_with(client: &Client<'_>, options: &FetchOptions<'_>, diagnostics: &mut Diagnostics) -> Result<Fetched> {
+async fn fetch_with(
+    client: &Client<'_>,
+    options: &FetchOptions<'_>,
+    diagnostics: &mut Diagnostics,
+    report: &mut ConnectionReport,
+) -> Result<Fetched> {
     let is_check = diagnostics.mode == Mode::Check;
     let namespace = options.connection.namespace.as_deref();
-    let token = login::obtain_token(client, options.credential, namespace).await?;
+    let token = login::obtain_token(client, options.credential, namespace).await;
+    let token = token.map_err(|error| with_server_reason(error, client, None, &[]))?;
     let login = token.as_ref().and_then(|token| token.login.as_ref());
     let session = client
         .session(token.as_ref().map(|token| &token.header), namespace)
         .with_use_limit(login.and_then(|login| login.num_uses));
-    let secrets = read_all(&session, options, diagnostics).await;
-    let report = if is_check { Some(report(&session, options.credential).await) } else { None };
-    let has_lease = secrets.iter().flatten().any(|secret| secret.lease_duration.is_some());
+    let (secrets, errors) = read_all(&session, options, diagnostics.mode).await;
+    if is_check {
+        report.login = Some(login::describe(options.credential));
+        report.token = login::lookup_self(&session).await;
+    }
+    let has_lease = errors.is_empty() && secrets.iter().any(|secret| secret.lease_duration.is_some());
     // A check uses no lease, so that it may end with the token.
     if let (Some(token), Some(login)) = (&token, login)
         && options.revoke
@@ -102,44 +118,79 @@ async fn fetch_with(client: &Client<'_>, options: &FetchOptions<'_>, diagnostics
     {
         login::revoke(client, token, login).await;
     }
-    let secrets = secrets?;
+    let token_secret = token.as_ref().map(|token| &token.secret);
+    let errors = errors.into_iter().map(|error| with_server_reason(error, client, token_secret, &secrets));
+    report_all(errors.collect(), client, diagnostics)?;
     for (secret, lease) in secrets.iter().filter_map(|secret| secret.lease_duration.map(|lease| (secret, lease))) {
         let ttl = token.as_ref().map_or(lease, |token| token.effective_ttl(lease));
         let ttl = humantime::format_duration(ttl);
         client.logger.warn(format_args!("{}: the server revokes these values after {ttl}", secret.path));
     }
-    Ok(Fetched { secrets, token: token.map(|token| token.secret), report })
+    Ok(Fetched { secrets, token: token.map(|token| token.secret) })
 }
 
-async fn read_all(
-    session: &Session<'_>,
-    options: &FetchOptions<'_>,
-    diagnostics: &mut Diagnostics,
-) -> Result<Vec<KvSecret>> {
+/// Returns the secrets that exist and the errors, both in the order of the paths; paths with the same error share one.
+async fn read_all(session: &Session<'_>, options: &FetchOptions<'_>, mode: Mode) -> (Vec<KvSecret>, Vec<Error>) {
     let reader = &Reader {
         session,
         kv: options.kv,
         mounts: RefCell::default(),
         policy_prefix: options.credential.policy_prefix(options.connection.namespace.as_deref()),
     };
-    let secret_requests =
-        options.secret_requests.iter().enumerate().map(|(index, read)| async move { (index, reader.read(read).await) });
+    let reads = options.secret_requests.iter().enumerate();
+    let reads = reads.map(|(index, request)| async move { (index, &request.path, reader.read(request).await) });
+    let mut reads = stream::iter(reads).buffer_unordered(MAX_CONCURRENT_READS);
     let mut results = Vec::with_capacity(options.secret_requests.len());
-    let mut next = stream::iter(secret_requests).buffer_unordered(MAX_CONCURRENT_READS);
-    while let Some((index, result)) = next.next().await {
-        // A start ends at the first error, whichever path it is of.
-        results.push((index, if diagnostics.mode == Mode::Check { result } else { Ok(result?) }));
+    let mut end = None;
+    loop {
+        let next = match end {
+            Some(end) => timeout_at(end, reads.next()).await.unwrap_or(None),
+            None => reads.next().await,
+        };
+        let Some(result) = next else { break };
+        if result.2.is_err() && mode == Mode::Start {
+            end = end.or(Some(Instant::now() + FAILED_START_WAIT));
+        }
+        results.push(result);
     }
-    results.sort_unstable_by_key(|(index, _)| *index);
-    let secrets: Vec<_> = results.into_iter().map(|(_, result)| diagnostics.capture(result)).collect::<Result<_>>()?;
-    Ok(secrets.into_iter().flatten().flatten().collect())
+    results.sort_unstable_by_key(|(index, ..)| *index);
+    let (mut secrets, mut errors) = (Vec::with_capacity(results.len()), Vec::<(String, CliError)>::new());
+    for (_, path, result) in results {
+        match result {
+            Ok(secret) => secrets.extend(secret),
+            Err(error) => match errors.iter_mut().find(|(_, known)| known.is_same_message(&error)) {
+                Some((paths, _)) => *paths = format!("{paths}, {path}"),
+                None => errors.push((format!("read {path}"), error)),
+            },
+        }
+    }
+    (secrets, errors.into_iter().map(|(step, error)| Error::from(error).context(step)).collect())
 }
 
-async fn report(session: &Session<'_>, credential: &Credential) -> ConnectionReport {
-    ConnectionReport {
-        server: session.client.address.to_string(),
-        trust: session.client.transport.trust.clone(),
-        login: login::describe(credential),
-        token: login::lookup_self(session).await,
+/// Appends the server's reason to the message, unless it contains a secret: all of this start are known by now.
+fn with_server_reason(mut error: Error, client: &Client, token: Option<&Secret>, secrets: &[KvSecret]) -> Error {
+    if let Some(error) = error.downcast_mut::<CliError>() {
+        let used = client.used.borrow();
+        let values = secrets.iter().flat_map(|secret| &secret.data).filter_map(|(_, value)| value.as_deref());
+        error.show_server_reason(|reason| server_reason::printable(reason, used.iter().chain(token).chain(values)));
     }
+    error
+}
+
+/// Reports every error: to the logger, but for the last one of a start, which is returned.
+fn report_all(errors: Vec<Error>, client: &Client, diagnostics: &mut Diagnostics) -> Result<()> {
+    let mut errors = errors.into_iter().peekable();
+    while let Some(error) = errors.next() {
+        if diagnostics.mode == Mode::Check || errors.peek().is_none() {
+            diagnostics.capture(Err::<(), _>(error))?;
+        } else {
+            let mut diagnostic = Diagnostic::from(&error);
+            // Keeps the next message apart from a policy.
+            if let Some(hint) = diagnostic.hint.as_mut().filter(|hint| hint.contains('\n')) {
+                hint.push('\n');
+            }
+            client.logger.error(&diagnostic, client.retry.deadline);
+        }
+    }
+    Ok(())
 }

@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use anyhow::Context;
 use http::StatusCode;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
@@ -15,17 +14,17 @@ use crate::error::CliError;
 use crate::kv::KvSecret;
 use crate::secret_path::SecretPath;
 use crate::vault::client::Session;
-use crate::vault::read_error::{Absence, ReadError};
+use crate::vault::read_error::{Absence, Denial, ReadError};
 use crate::vault::request;
-use crate::vault::response::{Fields, Missing, Response};
+use crate::vault::response::{Fields, Missing, Response, if_fitting};
 
 /// See [`require_permitted`].
 const RESERVED_SEGMENTS: [&str; 4] = ["auth", "sys", "identity", "cubbyhole"];
 
 /// Reads paths with one token.
 pub(super) struct Reader<'a> {
-    /// The mounts that were looked up, by the first segment of their paths: while one is looked up, other paths wait for it.
-    pub(super) mounts: RefCell<BTreeMap<String, Rc<Mutex<Vec<(String, Mount)>>>>>,
+    /// By the first segment of their paths. While a mount is looked up, other paths of that segment wait for it.
+    pub(super) mounts: RefCell<BTreeMap<String, Rc<Mutex<KnownMounts>>>>,
     pub(super) session: &'a Session<'a>,
     pub(super) kv: KvVersion,
     /// See [`Credential::policy_prefix`](crate::config::Credential::policy_prefix).
@@ -36,10 +35,12 @@ pub(super) struct Reader<'a> {
 enum Reply {
     Found(KvSecret),
     Absent(Absence),
-    /// 403, and the path that a policy would have to name.
-    Denied(String),
+    Denied(Denial),
     Unexpected(CliError),
 }
+
+/// The mounts that were looked up, by their paths.
+type KnownMounts = Vec<(String, Mount)>;
 
 /// What the server answers for the mount of a path.
 #[derive(Clone)]
@@ -56,11 +57,12 @@ pub(super) enum Mount {
 #[derive(Default, Deserialize)]
 struct Kv2 {
     data: Option<Fields>,
-    metadata: Metadata,
+    #[serde(default, deserialize_with = "if_fitting")]
+    metadata: Option<Metadata>,
 }
 
 /// The version that was read. A secret of KV v1 can have the same form, but then has a lease duration as well.
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 struct Metadata {
     version: u64,
     #[serde(default)]
@@ -72,16 +74,12 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// If it is denied, unreachable, or absent without being optional.
-    pub(super) async fn read(&self, read: &SecretRequest) -> anyhow::Result<Option<KvSecret>> {
-        self.read_one(read).await.with_context(|| format!("read {}", read.path))
-    }
-
-    async fn read_one(&self, request: &SecretRequest) -> Result<Option<KvSecret>, CliError> {
+    pub(super) async fn read(&self, request: &SecretRequest) -> Result<Option<KvSecret>, CliError> {
         let SecretRequest { path, optional, .. } = request;
         let mount_depth = path.mount_depth();
         let (reply, mount_unknown) = match self.kv {
-            KvVersion::V1 => (self.read_logical(request).await?, false),
-            KvVersion::V2 => (self.read_kv2(request, mount_depth).await?, false),
+            KvVersion::V1 => (self.require_kv(path, self.read_logical(request).await?).await?, false),
+            KvVersion::V2 => (self.require_kv(path, self.read_kv2(request, mount_depth).await?).await?, false),
             KvVersion::Auto => self.detect(request, mount_depth).await?,
         };
         let error = ReadError { path, kv: self.kv, mount_unknown, cli: self.session.client.address.cli() };
@@ -97,8 +95,9 @@ impl Reader<'_> {
                 self.session.client.logger.info(format_args!("read {path}: missing, but optional"));
                 Ok(None)
             }
+            Reply::Absent(Absence::Mount) if mount_unknown => Err(error.mount_not_found(&self.policy_prefix)),
             Reply::Absent(absence) => Err(error.not_found(&absence)),
-            Reply::Denied(path) => Err(error.permission_denied(self.session, &self.policy_prefix, &path).await),
+            Reply::Denied(denial) => Err(error.permission_denied(self.session, &self.policy_prefix, denial).await),
             Reply::Unexpected(error) => Err(error),
         }
     }
@@ -122,6 +121,16 @@ impl Reader<'_> {
         Ok((reply, false))
     }
 
+    /// Has the mount confirm an absence that may only mean that the engine has another version than `--kv`.
+    async fn require_kv(&self, path: &SecretPath, reply: Reply) -> Result<Reply, CliError> {
+        let Reply::Absent(Absence::Secret) = reply else { return Ok(reply) };
+        match (self.kv, self.mount(path).await?) {
+            (KvVersion::V1, Mount::Kv2(_)) => Err(ReadError::wrong_kv("2")),
+            (KvVersion::V2, Mount::Logical(_)) => Err(ReadError::wrong_kv("1, or another engine")),
+            _ => Ok(reply),
+        }
+    }
+
     async fn read_kv2(&self, request: &SecretRequest, mount_depth: usize) -> Result<Reply, CliError> {
         let path = &request.path;
         let Some((mount, secret)) = path.split_kv2(mount_depth) else { return Ok(Reply::Absent(Absence::Secret)) };
@@ -130,17 +139,24 @@ impl Reader<'_> {
         let mut response: Response<Kv2> = self.session.send(request::read_kv2(mount, secret, path.version)).await?;
         let data = response.body.data.take().filter(|_| response.body.lease_duration == 0);
         Ok(match (response.status, data) {
-            (StatusCode::OK, Some(Kv2 { data: Some(data), metadata })) => Reply::Found(KvSecret {
+            (_, Some(Kv2 { metadata: Some(Metadata { version, .. }), .. }))
+                if path.version.unwrap_or(version) != version =>
+            {
+                return Err(ReadError::other_version(version));
+            }
+            (StatusCode::OK, Some(Kv2 { data: Some(data), metadata: Some(metadata) })) => Reply::Found(KvSecret {
                 path: path.clone(),
                 version: Some(metadata.version),
                 data: data.0,
                 lease_duration: None,
             }),
-            (StatusCode::NOT_FOUND, Some(Kv2 { data: None, metadata })) => Reply::Absent(if metadata.destroyed {
-                Absence::Destroyed(metadata.version)
-            } else {
-                Absence::Deleted(metadata.version)
-            }),
+            (StatusCode::NOT_FOUND, Some(Kv2 { data: None, metadata: Some(metadata) })) => {
+                Reply::Absent(if metadata.destroyed {
+                    Absence::Destroyed(metadata.version)
+                } else {
+                    Absence::Deleted(metadata.version)
+                })
+            }
             _ => self.classify(&response, policy_path),
         })
     }
@@ -152,9 +168,18 @@ impl Reader<'_> {
         let mut response: Response<Fields> = self.session.send(request::read(&path.api_path())).await?;
         let lease_duration = response.lease();
         Ok(match (response.status, response.body.data.take()) {
+            // The API path of a secret in KV v2. One of KV v1 with these keys has a lease duration.
+            (StatusCode::OK, Some(Fields(data)))
+                if self.kv == KvVersion::V1
+                    && response.body.lease_duration == 0
+                    && ["data", "metadata"].iter().all(|name| data.iter().any(|(key, _)| key == name)) =>
+            {
+                return Err(ReadError::wrong_kv("2"));
+            }
             (StatusCode::OK, Some(Fields(data))) => {
                 Reply::Found(KvSecret { path: path.clone(), version: None, data, lease_duration })
             }
+            _ if response.is_of_kv2_mount() => return Err(ReadError::wrong_kv("2")),
             _ => self.classify(&response, path.api_path()),
         })
     }
@@ -162,7 +187,11 @@ impl Reader<'_> {
     /// What a response without a secret means.
     fn classify<T>(&self, response: &Response<T>, policy_path: String) -> Reply {
         match (response.status, response.missing()) {
-            (StatusCode::FORBIDDEN, _) if response.is_from_vault() => Reply::Denied(policy_path),
+            (StatusCode::FORBIDDEN, _) if response.is_from_vault() => Reply::Denied(Denial {
+                policy_path,
+                is_token_invalid: response.is_token_invalid(),
+                server_reason: response.reason(),
+            }),
             (StatusCode::NOT_FOUND, missing) if response.is_from_vault() => Reply::Absent(match missing {
                 Some(Missing::Mount) => Absence::Mount,
                 Some(Missing::Namespace) => Absence::Namespace,
@@ -190,13 +219,14 @@ impl Reader<'_> {
         Ok(mount)
     }
 
-    /// The request with which the Vault CLI tells KV v1 from v2. Returns the path of the mount, with a slash at its end. The server denies it if no policy of the token names
-    /// anything in the mount, and if the mount does not exist.
+    /// The request with which the Vault CLI tells KV v1 from v2. Returns the path of the mount, with a slash at its end. The
+    /// server denies it if no policy of the token names anything in the mount, and if the mount does not exist.
     async fn lookup_mount(&self, path: &SecretPath) -> Result<Option<(String, Mount)>, CliError> {
         #[derive(Default, Deserialize)]
         struct Info {
             path: String,
             r#type: String,
+            #[serde(default, deserialize_with = "if_fitting")]
             options: Option<Options>,
         }
         #[derive(Deserialize)]

@@ -6,6 +6,7 @@ use serde::de::IgnoredAny;
 use crate::config::{KvVersion, OutsideLoginNamespace};
 use crate::error::CliError;
 use crate::escape::is_pastable;
+use crate::secret::Secret;
 use crate::secret_path::SecretPath;
 use crate::vault::client::Session;
 use crate::vault::request;
@@ -20,6 +21,18 @@ pub(super) struct ReadError<'a> {
     pub(super) cli: &'static str,
 }
 
+/// What the server answered with 403.
+pub(super) struct Denial {
+    /// The path that a policy would have to name.
+    pub(super) policy_path: String,
+    /// Whether the server says so.
+    pub(super) is_token_invalid: bool,
+    pub(super) server_reason: Option<Secret>,
+}
+
+/// See [`Credential::policy_prefix`](crate::config::Credential::policy_prefix).
+type PolicyPrefix = Result<String, OutsideLoginNamespace>;
+
 /// What does not exist on the server.
 pub(super) enum Absence {
     /// The secret, or its pinned version.
@@ -33,6 +46,8 @@ pub(super) enum Absence {
     /// The namespace: an error even if the path is optional.
     Namespace,
 }
+
+const UNPASTABLE_POLICY_HINT: &str = "a policy of the token must allow to read this path";
 
 const MOUNT_UNKNOWN_HINT: &str = "check --kv and --mount: the server did not report the engine of this path";
 
@@ -71,58 +86,108 @@ impl ReadError<'_> {
         if is_pastable(path) { format!("`{} kv {subcommand} {path}`{effect}", self.cli) } else { otherwise.to_owned() }
     }
 
+    /// The engine is not of the version that `--kv` gives.
+    pub(super) fn wrong_kv(found: &str) -> CliError {
+        CliError::new(format!("the mount is KV version {found}, which is not that of --kv"))
+            .hint("leave --kv out, so that it is detected, or give the other version")
+    }
+
+    /// Another version was returned than the pinned one.
+    pub(super) fn other_version(found: u64) -> CliError {
+        CliError::new(format!("the server returned version {found} instead of the pinned one"))
+            .hint("check the proxies and agents between vault-exec and the server, which may have a cache")
+    }
+
     /// A version is pinned, but the engine of this type has none.
     pub(super) fn no_versions(engine: &str) -> CliError {
         CliError::new(format!("a version is pinned, but the engine ({engine}) has no versions"))
             .hint("leave out the @ and the version")
     }
 
+    /// Nothing is mounted where the mount was expected, and the server did not report the mount.
+    pub(super) fn mount_not_found(&self, policy_prefix: &PolicyPrefix) -> CliError {
+        let error = CliError::new("the mount does not exist, or the token lacks the permission (403)");
+        let lists = format!("`{} secrets list` lists the mounts", self.cli);
+        match policy_prefix {
+            Ok(prefix) => error.hint(format!("{lists}; if it exists, {}", self.possible_policies(prefix, 1))),
+            Err(_) => error.hint(lists),
+        }
+    }
+
     /// The server answers 403 both if a policy lacks the path and if the token is not valid. One more request tells them
-    /// apart.
+    /// apart, unless the server does.
     pub(super) async fn permission_denied(
         &self,
         session: &Session<'_>,
-        policy_prefix: &Result<String, OutsideLoginNamespace>,
-        policy_path: &str,
+        policy_prefix: &PolicyPrefix,
+        Denial { policy_path, is_token_invalid, server_reason }: Denial,
     ) -> CliError {
         let uses_left = session.uses_left();
         if uses_left.is_some_and(|left| left < 0) {
             return CliError::new("permission denied (403): the login token allows fewer requests than are needed")
                 .hint("raise token_num_uses of the role, or save requests with --kv and --mount");
         }
-        let may_be_invalid = uses_left != Some(0) && lookup_is_denied(session).await;
-        if may_be_invalid && session.token.is_none() {
-            return CliError::new("permission denied (403): the agent has no valid token")
-                .hint("see the agent's log: it could not log in, or it does not add its token (use_auto_auth_token)");
-        }
-        let prefix = match policy_prefix {
-            Ok(prefix) => prefix,
-            Err(OutsideLoginNamespace { login: namespace }) => {
-                let reason = format!("the token belongs to namespace `{namespace}`, and the secret is outside it");
-                return CliError::new(format!("permission denied (403): {reason}"))
-                    .hint("log in to the namespace of the secret, or one above it, with --auth-namespace");
+        let may_be_invalid = is_token_invalid || (uses_left != Some(0) && lookup_is_denied(session).await);
+        let error = match (session.token, policy_prefix) {
+            (None, _) if may_be_invalid => CliError::new("permission denied (403): the agent has no valid token")
+                .hint("see the agent's log: it could not log in, or it does not add its token (use_auto_auth_token)"),
+            _ if is_token_invalid => {
+                CliError::new("permission denied (403): the token is expired, revoked or unknown to this server")
+                    .hint("log in again, or set VAULT_TOKEN or --token-file to a valid token")
+            }
+            (_, Err(OutsideLoginNamespace { login: namespace })) => CliError::new(format!(
+                "permission denied (403): the token belongs to namespace `{namespace}`, and the secret is outside it"
+            ))
+            .hint("log in to the namespace of the secret, or one above it, with --auth-namespace"),
+            (_, Ok(prefix)) => {
+                let policy = if self.mount_unknown {
+                    self.possible_policies(prefix, 0)
+                } else {
+                    match stanza(prefix, &policy_path) {
+                        Some(stanza) => format!("a policy of the token must contain\n\n{stanza}"),
+                        None => UNPASTABLE_POLICY_HINT.into(),
+                    }
+                };
+                if may_be_invalid {
+                    CliError::new(
+                        "permission denied (403): the token lacks the permission, or is expired, revoked or unknown \
+                         to this server",
+                    )
+                    .hint(format!("log in again if it should be valid; otherwise, {policy}"))
+                } else {
+                    CliError::new("permission denied (403)").hint(policy)
+                }
             }
         };
-        let policy_path = format!("{prefix}{policy_path}");
-        let stanza = if is_pastable(&policy_path) {
-            format!("a policy of the token must contain\npath \"{policy_path}\" {{\n  capabilities = [\"read\"]\n}}")
-        } else {
-            "a policy of the token must allow to read this path".to_owned()
-        };
-        let (message, mut hint) = if may_be_invalid {
-            (
-                "permission denied (403): the token lacks the permission, or is expired, revoked or unknown to this \
-                 server",
-                format!("log in again if it should be valid; otherwise, {stanza}"),
-            )
-        } else {
-            ("permission denied (403)", stanza)
-        };
-        if self.mount_unknown {
-            hint = format!("{hint}\n{MOUNT_UNKNOWN_HINT}");
-        }
-        CliError::new(message).hint(hint)
+        error.with_server_reason(server_reason)
     }
+
+    /// One stanza for each form that the path may have in a policy, but for the first `excluded` mounts. Nothing follows
+    /// the last one, so that each can be copied as it stands.
+    fn possible_policies(&self, prefix: &str, excluded: usize) -> String {
+        let depths = self.path.possible_mount_depths();
+        let kv2 = depths.skip(excluded).filter_map(|depth| self.path.split_kv2(depth));
+        let mut forms: Vec<_> =
+            kv2.map(|(mount, secret)| (format!("KV v2 at {mount}/"), format!("{mount}/data/{secret}"))).collect();
+        let path = self.path.api_path();
+        if !forms.iter().any(|(_, form)| *form == path) {
+            forms.push(("KV v1 or another engine".into(), path));
+        }
+        let stanzas = forms.iter().map(|(engine, path)| Some(format!("\n\n# {engine}\n{}", stanza(prefix, path)?)));
+        let Some(stanzas) = stanzas.collect::<Option<String>>() else {
+            return format!("{UNPASTABLE_POLICY_HINT}; {MOUNT_UNKNOWN_HINT}");
+        };
+        format!(
+            "a policy of the token must contain the stanza for the engine of this path; \
+             the server did not report it, so check --kv and --mount{stanzas}"
+        )
+    }
+}
+
+/// As it is pasted into a policy; `None` if HCL may interpret the path.
+fn stanza(prefix: &str, path: &str) -> Option<String> {
+    let path = format!("{prefix}{path}");
+    is_pastable(&path).then(|| format!("path \"{path}\" {{\n  capabilities = [\"read\"]\n}}"))
 }
 
 /// Whether the token cannot even look itself up, which the `default` policy allows.

@@ -6,15 +6,15 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 /// The server, how its identity was proved, and the token.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct ConnectionReport {
     /// The address.
     pub server: String,
-    /// Which certificates were accepted.
-    pub trust: Trust,
-    /// The source of the token, or the login method's mount.
-    pub login: String,
-    /// `None` if the token's policies deny `auth/token/lookup-self`.
+    /// Which certificates are accepted; `None` if the files that say so cannot be used.
+    pub trust: Option<Trust>,
+    /// The source of the token, or the login method's mount; `None` without a token.
+    pub login: Option<String>,
+    /// `None` without a token, or if its policies deny `auth/token/lookup-self`.
     pub token: Option<TokenInfo>,
 }
 

@@ -78,7 +78,13 @@ impl<E: Endpoint> ApiRequest for E {
 
 #[cfg(test)]
 mod tests {
+    use percent_encoding::percent_decode_str;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
     use super::*;
+    use crate::secret_path::SecretPath;
 
     #[test]
     fn a_request_has_the_prefix_of_the_address_and_no_token() {
@@ -89,5 +95,26 @@ mod tests {
         let mut headers: Vec<_> = request.http.headers().keys().map(http::HeaderName::as_str).collect();
         headers.sort_unstable();
         assert_eq!(headers, ["x-vault-namespace", "x-vault-request"]);
+    }
+
+    proptest! {
+        /// The rule for paths of a discovered project file judges the path as it was given.
+        #[test]
+        fn a_server_decodes_the_path_that_was_given(
+            segments in vec("[^/\\pC]{1,6}|[.%\\\\?#;2eEfF]{1,6}", 2..5),
+            address in select(vec!["https://vault.test", "http://vault.test/proxied/"]),
+        ) {
+            let path = segments.join("/");
+            prop_assume!(SecretPath::parse(&path).is_ok_and(|parsed| parsed.api_path() == path));
+            let address = Url::parse(address).unwrap();
+            let prefix = address.path().trim_end_matches('/');
+            let decoded = |request: PreparedRequest| {
+                assert_eq!((request.url.query(), request.url.fragment()), (None, None));
+                percent_decode_str(request.url.path()).decode_utf8().unwrap().into_owned()
+            };
+            prop_assert_eq!(decoded(read(&path).prepare(&address, None).unwrap()), format!("{prefix}/v1/{path}"));
+            let kv2 = read_kv2(path.clone(), path.clone(), None).prepare(&address, None).unwrap();
+            prop_assert_eq!(decoded(kv2), format!("{prefix}/v1/{path}/data/{path}"));
+        }
     }
 }

@@ -13,6 +13,7 @@ use crate::config::Address;
 use crate::error::CliError;
 use crate::secret::Secret;
 use crate::vault::http::HttpResponse;
+use crate::vault::server_reason;
 
 /// What the data of a response can be parsed into.
 pub(super) trait Data: Default + DeserializeOwned {}
@@ -24,6 +25,8 @@ pub(super) struct Response<T> {
     pub(super) status: StatusCode,
     /// Empty unless the body is a JSON object with an envelope's fields.
     pub(super) body: Envelope<T>,
+    /// Whether the request was repeated, and the server may have acted on an earlier attempt.
+    pub(super) may_have_acted_before: bool,
     is_from_tls_port: bool,
 }
 
@@ -75,7 +78,8 @@ impl<T: Data> Response<T> {
         Self {
             status,
             // serde's errors quote what they reject, so none leaves this file.
-            body: serde_json::from_slice(text).unwrap_or_default(),
+            body: parse_object(text).unwrap_or_default(),
+            may_have_acted_before: false,
             is_from_tls_port: status == StatusCode::BAD_REQUEST
                 && text.starts_with(b"Client sent an HTTP request to an HTTPS server"),
         }
@@ -101,6 +105,26 @@ impl<T> Response<T> {
         self.has_message("namespace not found").then_some(Missing::Namespace)
     }
 
+    /// Whether a read without `data/` was answered by a mount of KV v2.
+    pub(super) fn is_of_kv2_mount(&self) -> bool {
+        self.has_message("Invalid path for a versioned K/V secrets engine")
+    }
+
+    /// Whether the server rejects the token itself. `OpenBao` does not tell.
+    pub(super) fn is_token_invalid(&self) -> bool {
+        self.has_message("invalid token")
+    }
+
+    /// Whether a standby answers that no node is active.
+    pub(super) fn has_no_active_node(&self) -> bool {
+        self.has_message("active cluster node not found")
+    }
+
+    /// The server's reason for an error, if it adds to the status.
+    pub(super) fn reason(&self) -> Option<Secret> {
+        server_reason::join(self.body.errors.as_deref()?, self.status)
+    }
+
     /// Whether an error or a warning contains this text.
     fn has_message(&self, text: &str) -> bool {
         let lists = [&self.body.errors, &self.body.warnings].into_iter().flatten();
@@ -121,13 +145,21 @@ impl<T> Response<T> {
         let reason = self.status.canonical_reason().unwrap_or("unknown status").to_lowercase();
         CliError::new(format!("{address}: the server answered {status} ({reason})"))
             .hint("check the path, --kv and --mount, and see the server's log")
+            .with_server_reason(self.reason())
     }
 }
 
 /// A part of the body, or `None` if it has another form: the rest still tells whose response it is.
-fn if_fitting<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
+pub(super) fn if_fitting<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     let text = <&RawValue>::deserialize(deserializer)?.get();
-    Ok(serde_json::from_str(text).ok())
+    Ok(parse_object(text.as_bytes()))
+}
+
+/// Parses a struct from a JSON object only: serde's own code also takes an array for one, as the values of its fields.
+pub(super) fn parse_object<T: DeserializeOwned>(text: &[u8]) -> Option<T> {
+    if text.trim_ascii_start().starts_with(b"{") { serde_json::from_slice(text).ok() } else { None }
 }
 
 impl<'de> Deserialize<'de> for Fields {

@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use humantime::format_duration;
 
+use crate::config::Connection;
 use crate::deadline::Deadline;
 
-/// The limits of `--timeout` and `--attempts`.
+/// The limits of `--timeout`, `--attempts` and their like.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RetryPolicy {
     pub(super) deadline: Deadline,
-    max_attempts: Option<u32>,
+    request_timeout: Duration,
+    max_attempts: Option<(u32, &'static str)>,
 }
 
 /// The upper bound of the first wait; it doubles with each attempt.
@@ -23,17 +25,15 @@ const MAX_BACKOFF: Duration = Duration::from_secs(2);
 /// With less time than this, no further attempt is made.
 const MIN_REMAINING: Duration = Duration::from_millis(20);
 
-/// The limit of one request, response included.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-
 impl RetryPolicy {
-    pub(super) const fn new(deadline: Deadline, max_attempts: Option<u32>) -> Self {
-        Self { deadline, max_attempts }
+    pub(super) const fn new(deadline: Deadline, connection: &Connection) -> Self {
+        let Connection { request_timeout, max_attempts, .. } = connection;
+        Self { deadline, request_timeout: *request_timeout, max_attempts: *max_attempts }
     }
 
     /// The limit of a request that is sent now.
     pub(super) fn request_timeout(&self) -> Duration {
-        self.deadline.remaining().min(REQUEST_TIMEOUT)
+        self.deadline.remaining().min(self.request_timeout)
     }
 
     /// The wait after this many attempts, at least 1: exponential with full jitter
@@ -43,8 +43,10 @@ impl RetryPolicy {
     /// Why no further attempt is made, for the message.
     pub(super) fn backoff(&self, attempts: u32, retry_after: Option<Duration>) -> Result<Duration, String> {
         match self.max_attempts {
-            Some(1) => return Err("gave up after 1 attempt (--attempts)".into()),
-            Some(max) if attempts >= max => return Err(format!("gave up after {attempts} attempts (--attempts)")),
+            Some((1, source)) => return Err(format!("gave up after 1 attempt ({source})")),
+            Some((max, source)) if attempts >= max => {
+                return Err(format!("gave up after {attempts} attempts ({source})"));
+            }
             _ => {}
         }
         let ceiling = MAX_BACKOFF.min(INITIAL_BACKOFF.saturating_mul(1 << (attempts - 1).min(16)));
@@ -68,7 +70,11 @@ mod tests {
     use super::*;
 
     fn policy(seconds: u64, max_attempts: Option<u32>) -> RetryPolicy {
-        RetryPolicy::new(Deadline::new(Duration::from_secs(seconds)), max_attempts)
+        RetryPolicy {
+            deadline: Deadline::new(Duration::from_secs(seconds)),
+            request_timeout: Duration::MAX,
+            max_attempts: max_attempts.map(|max| (max, "--attempts")),
+        }
     }
 
     #[test]

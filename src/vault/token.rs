@@ -64,7 +64,7 @@ impl Token {
 ///
 /// # Errors
 /// If the token holds anything but ASCII without control characters.
-pub(super) fn token_header(token: &Secret, source: &str) -> Result<HeaderValue, CliError> {
+fn token_header(token: &Secret, source: &str) -> Result<HeaderValue, CliError> {
     let header = HeaderValue::from_bytes(token.expose()).ok().filter(|_| token.expose().is_ascii());
     let mut header = header.ok_or_else(|| {
         CliError::new(format!("{source}: a character is not allowed in a token"))

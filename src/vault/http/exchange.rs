@@ -59,23 +59,27 @@ impl<'a> Transport<'a> {
         }
     }
 
-    /// Sends a request to the server of a URL, and again to the target of one redirect.
-    pub(crate) async fn send(&self, url: &Url, request: HttpRequest) -> Result<HttpResponse> {
-        let first = self.send_to(url, request.clone()).await?;
+    /// Sends a request to the server of a URL, and again to the target of one redirect. Sets `sent` when a server may
+    /// have received it; one that redirects does nothing else.
+    pub(crate) async fn send(&self, url: &Url, request: HttpRequest, sent: &Cell<bool>) -> Result<HttpResponse> {
+        let first = self.send_to(url, request.clone(), sent).await?;
         let Some(target) = redirect_target(&first, url) else { return Ok(first) };
         let body = request.body().clone().collect().await.unwrap_or_default().to_bytes();
         let token = request.headers().get(X_VAULT_TOKEN).cloned();
-        let sent = || token.iter().map(HeaderValue::as_bytes).chain([body.as_ref()]);
-        let shown = |target: &Url| quote(&target.origin().ascii_serialization(), sent());
+        let credentials = || token.iter().map(HeaderValue::as_bytes).chain([body.as_ref()]);
+        let shown = |target: &Url| quote(&target.origin().ascii_serialization(), credentials());
+        sent.set(false);
         let refuse = |target: String, reason| Err(TransportError::Redirect(target, reason));
         let origin = shown(&target);
         match (target.scheme(), url.scheme()) {
             _ if !self.follow_redirects => return refuse(origin, "--disable-redirects is given"),
             ("http", "https") => return refuse(origin, "that address is not encrypted"),
             ("http" | "https", _) => {}
-            (scheme, _) => return refuse(quote(&format!("{scheme}:"), sent()), "only https and http are supported"),
+            (scheme, _) => {
+                return refuse(quote(&format!("{scheme}:"), credentials()), "only https and http are supported");
+            }
         }
-        let second = self.send_to(&target, request).await;
+        let second = self.send_to(&target, request, sent).await;
         let second = second.map_err(|error| TransportError::AfterRedirect(origin, error.into()))?;
         match redirect_target(&second, &target) {
             None => Ok(second),
@@ -83,9 +87,10 @@ impl<'a> Transport<'a> {
         }
     }
 
-    async fn send_to(&self, url: &Url, mut request: HttpRequest) -> Result<HttpResponse> {
+    async fn send_to(&self, url: &Url, mut request: HttpRequest, sent: &Cell<bool>) -> Result<HttpResponse> {
         self.connector.set_target(&mut request, url)?;
         let mut connection = self.open_connection(url).await?;
+        sent.set(true);
         let response = read_body(connection.send(request).await?).await?;
         if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED
             && let Some(proxy) = self.connector.forwarding_proxy(url)

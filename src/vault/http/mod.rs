@@ -3,6 +3,7 @@
 mod connect;
 mod dns;
 pub(super) mod exchange;
+pub(super) mod key_type;
 pub(super) mod limit;
 mod proxy;
 mod tls;

@@ -10,14 +10,15 @@ use anyhow::Context;
 use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{self, CryptoProvider};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, TrustAnchor, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use crate::config::{Setting, Tls, TrustAnchors};
 use crate::credential_file;
 use crate::deadline::Deadline;
 use crate::error::CliError;
+use crate::vault::http::key_type::{self, SUPPORTED_KEYS, unsupported_public_key};
 use crate::vault::report::Trust;
 
 /// Where Linux systems keep their certificates, in the order in which Go, and so Vault's own client, looks.
@@ -55,9 +56,18 @@ pub(super) fn client_config(tls: &Tls, deadline: Deadline) -> anyhow::Result<(Cl
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
             let (chain, private) = client_identity(certificate, key, deadline)?;
-            let mismatch =
-                |_| CliError::new("the certificate and the key do not match").hint(format!("the key is from {key}"));
-            builder.with_client_auth_cert(chain, private).map_err(mismatch).with_context(|| certificate.to_string())?
+            let kind = key_type::unusable_private_key(private.secret_der(), matches!(private, PrivateKeyDer::Pkcs1(_)));
+            let explain = |error| match error {
+                rustls::Error::InconsistentKeys(_) => {
+                    CliError::new(format!("{certificate}: the certificate and the key do not match"))
+                        .hint(format!("the key is from {key}"))
+                }
+                rustls::Error::InvalidCertificate(_) => {
+                    CliError::new(format!("{certificate}: the certificate is not valid")).hint(PEM_HINT)
+                }
+                _ => CliError::new(format!("{key}: the key is {kind}")).hint(SUPPORTED_KEYS),
+            };
+            builder.with_client_auth_cert(chain, private).map_err(explain)?
         }
     };
     // No connection lives long enough to be resumed, so that its secrets need not be kept.
@@ -71,13 +81,16 @@ fn client_identity(
     key: &Setting,
     deadline: Deadline,
 ) -> anyhow::Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
-    let chain = CertificateDer::pem_slice_iter(credential_file::read_public(certificate, deadline)?.expose())
-        .collect::<Result<Vec<_>, _>>();
-    let chain = chain.ok().filter(|chain| !chain.is_empty()).ok_or_else(|| no_certificate(certificate))?;
-    let key = PrivateKeyDer::from_pem_slice(credential_file::read_private(key, deadline)?.expose()).map_err(|_| {
-        CliError::new(format!("{key}: no private key found"))
-            .hint("expected PEM text such as -----BEGIN PRIVATE KEY-----, not encrypted")
-    })?;
+    let chain = certificates(credential_file::read_public(certificate, deadline)?.expose());
+    let chain = chain.with_context(|| certificate.to_string())?;
+    if chain.is_empty() {
+        return Err(no_certificate(certificate));
+    }
+    let key =
+        PrivateKeyDer::from_pem_slice(credential_file::read_private(key, deadline)?.expose()).map_err(|error| {
+            let expected = "expected PEM text such as -----BEGIN PRIVATE KEY-----, not encrypted";
+            CliError::new(format!("{key}: no private key found")).hint(pem_hint(&error, expected))
+        })?;
     Ok((chain, key))
 }
 
@@ -85,9 +98,9 @@ fn root_store(anchors: &TrustAnchors, deadline: Deadline) -> anyhow::Result<(Roo
     let mut store = RootCertStore::empty();
     let (source, added) = match anchors {
         TrustAnchors::File(file) => {
-            (file.to_string(), add_pem(&mut store, credential_file::read_public(file, deadline)?.expose()))
+            (file.to_string(), add_all(&mut store, credential_file::read_public(file, deadline)?.expose()))
         }
-        TrustAnchors::Pem(pem) => (pem.source.clone(), add_pem(&mut store, pem.value.as_bytes())),
+        TrustAnchors::Pem(pem) => (pem.source.clone(), add_all(&mut store, pem.value.as_bytes())),
         TrustAnchors::Directory(directory) => {
             add_directory(&mut store, &directory.value, deadline).with_context(|| directory.source.clone())?;
             (directory.to_string(), Ok(()))
@@ -103,7 +116,8 @@ fn root_store(anchors: &TrustAnchors, deadline: Deadline) -> anyhow::Result<(Roo
     }
 }
 
-/// The certificates of the system or, if it has none, the bundled ones. `file` and `directories` replace its paths.
+/// The certificates of the system or, if it has none, the bundled ones. `file` and `directories` replace its paths; each
+/// must then have a certificate.
 fn system_store(
     file: Option<&Setting>,
     directories: Option<&Setting>,
@@ -111,24 +125,31 @@ fn system_store(
 ) -> anyhow::Result<(RootCertStore, Trust)> {
     let mut store = RootCertStore::empty();
     let mut paths = Vec::new();
-    let files = match file {
-        Some(file) => vec![file.value.as_str()],
-        None => SYSTEM_FILES.to_vec(),
-    };
-    if let Some(file) = files.into_iter().find(|file| Path::new(file).exists()) {
+    if let Some(file) = file {
+        let pem = credential_file::read_public(file, deadline)?;
+        if add_usable(&mut store, pem.expose()).with_context(|| file.to_string())? == 0 {
+            return Err(no_certificate(file));
+        }
+        paths.push(file.value.clone());
+    } else if let Some(file) = SYSTEM_FILES.into_iter().find(|file| Path::new(file).exists()) {
         let pem =
             credential_file::read_file(file, deadline).map_err(|error| credential_file::unreadable(file, &error))?;
-        add_pem(&mut store, pem.expose()).with_context(|| file.to_owned())?;
+        add_usable(&mut store, pem.expose()).with_context(|| file.to_owned())?;
         paths.push(file.to_owned());
     }
-    let directories = match directories {
+    let searched = match directories {
         Some(directories) => directories.value.split(':').collect(),
         None if paths.is_empty() => SYSTEM_DIRECTORIES.to_vec(),
         None => Vec::new(),
     };
-    for directory in directories.into_iter().filter(|directory| Path::new(directory).is_dir()) {
-        add_directory(&mut store, directory, deadline)?;
+    let mut count = 0;
+    for directory in searched.into_iter().filter(|directory| Path::new(directory).is_dir()) {
+        count += add_directory(&mut store, directory, deadline)?;
         paths.push(directory.to_owned());
+    }
+    if let (Some(directories), 0) = (directories, count) {
+        // Its value may be a secret by mistake, as no directory of it need exist.
+        return Err(no_certificate(&directories.source));
     }
     let trust = if store.is_empty() {
         store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
@@ -139,9 +160,11 @@ fn system_store(
     Ok((store, trust))
 }
 
-/// Adds the certificates of every file in a directory. A file without any is skipped: another may have what is needed.
-fn add_directory(store: &mut RootCertStore, directory: &str, deadline: Deadline) -> Result<(), CliError> {
+/// Adds the certificates of every file in a directory, and returns their number. A file without any is skipped: another
+/// may have what is needed.
+fn add_directory(store: &mut RootCertStore, directory: &str, deadline: Deadline) -> Result<usize, CliError> {
     let unreadable = |error: io::Error| credential_file::unreadable(directory, &error);
+    let mut count = 0;
     for entry in fs::read_dir(directory).map_err(unreadable)? {
         if deadline.remaining().is_zero() {
             return Err(unreadable(credential_file::timed_out()));
@@ -149,19 +172,71 @@ fn add_directory(store: &mut RootCertStore, directory: &str, deadline: Deadline)
         let path = entry.map_err(unreadable)?.path();
         let path = path.to_str().filter(|path| Path::new(path).is_file());
         if let Some(pem) = path.and_then(|path| credential_file::read_file(path, deadline).ok()) {
-            let _ = add_pem(store, pem.expose());
+            count += add_usable(store, pem.expose()).unwrap_or(0);
         }
+    }
+    Ok(count)
+}
+
+/// Adds every certificate of a PEM text. A user who names it relies on each of them.
+fn add_all(store: &mut RootCertStore, pem: &[u8]) -> Result<(), CliError> {
+    let authorities = authorities(pem).collect::<Result<Vec<_>, _>>()?;
+    let unsupported = |authority: &TrustAnchor| unsupported_public_key(&authority.subject_public_key_info);
+    if let Some(kind) = authorities.first().and_then(unsupported)
+        && authorities.iter().all(|authority| unsupported(authority).is_some())
+    {
+        return Err(CliError::new(format!("the key of the authority is {kind}")).hint(SUPPORTED_KEYS));
+    }
+    for authority in authorities {
+        add(store, authority);
     }
     Ok(())
 }
 
-/// Adds every certificate in a PEM text. One that rustls cannot parse is skipped, as other clients do: some old ones have
-/// invalid encodings.
-fn add_pem(store: &mut RootCertStore, pem: &[u8]) -> Result<(), CliError> {
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let certificates = certificates.map_err(|_| CliError::new("not PEM text").hint(PEM_HINT))?;
-    store.add_parsable_certificates(certificates);
-    Ok(())
+/// Adds the certificates of a PEM text that rustls can parse, and returns their number. Others are skipped, as other
+/// clients do: some old ones have invalid encodings. Fails if there are only such.
+fn add_usable(store: &mut RootCertStore, pem: &[u8]) -> Result<usize, CliError> {
+    let (mut count, mut failed) = (0, None);
+    for authority in authorities(pem) {
+        match authority {
+            Ok(authority) => {
+                count += 1;
+                add(store, authority);
+            }
+            Err(error) => failed = failed.or(Some(error)),
+        }
+    }
+    failed.filter(|_| count == 0).map_or(Ok(count), Err)
+}
+
+/// The certificates of a PEM text, each as an authority to trust.
+fn authorities(pem: &[u8]) -> impl Iterator<Item = Result<TrustAnchor<'static>, CliError>> {
+    CertificateDer::pem_slice_iter(pem).enumerate().map(|(index, certificate)| {
+        let invalid = |hint| CliError::new(format!("certificate {} of the text is not valid", index + 1)).hint(hint);
+        let mut store = RootCertStore::empty();
+        let certificate = certificate.map_err(|error| invalid(pem_hint(&error, PEM_HINT)))?;
+        store.add(certificate).map_err(|_| invalid(PEM_HINT))?;
+        store.roots.pop().ok_or_else(|| invalid(PEM_HINT))
+    })
+}
+
+/// Adds an authority once.
+fn add(store: &mut RootCertStore, authority: TrustAnchor<'static>) {
+    if !store.roots.contains(&authority) {
+        store.roots.push(authority);
+    }
+}
+
+fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, CliError> {
+    let certificates: Result<_, _> = CertificateDer::pem_slice_iter(pem).collect();
+    certificates.map_err(|error| CliError::new("not PEM text").hint(pem_hint(&error, PEM_HINT)))
+}
+
+fn pem_hint(error: &pem::Error, expected: &'static str) -> &'static str {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => "it is cut off: a BEGIN line has no END line",
+        _ => expected,
+    }
 }
 
 fn no_certificate(source: impl fmt::Display) -> anyhow::Error {

@@ -142,7 +142,7 @@ fn an_agent_without_permission_reports_the_missing_policy() {
     let agent = agent("proxy", &vault, true);
     vault.without("VAULT_TOKEN").env("VAULT_ADDR", &agent.socket).path("b").args(["--kv", "2"]).fails(
         "vault-exec: read {kv}/b: permission denied (403)\n\
-         hint: a policy of the token must contain\npath \"{kv}/data/b\" {\n  capabilities = [\"read\"]\n}\n",
+         hint: a policy of the token must contain\n\npath \"{kv}/data/b\" {\n  capabilities = [\"read\"]\n}\n",
     );
 }
 

@@ -69,14 +69,20 @@ fn a_client_certificate_logs_in() {
     both.args(["--auth", "cert", "--client-cert", "both", "--client-key", "both"]).enters();
     assert_eq!(mtls.api.token_count(), before, "the tokens of the logins are gone");
 
-    let refused = "vault-exec: log in at auth/cert: the server rejected the credential (400)\n\
-                   hint: check that a role trusts the CA of --client-cert, and --role if it is given\n";
-    auth.clone().args(["--role", "stranger"]).is_refused(refused);
-    auth.args(["--role", "none"]).is_refused(refused);
+    let refused = |reason: &str| {
+        format!(
+            "vault-exec: log in at auth/cert: the server rejected the credential (400); the server reports: {reason}\n\
+             hint: check that a role trusts the CA of --client-cert, and --role if it is given\n"
+        )
+    };
+    let no_chain = refused("no chain matching all constraints could be found for this login certificate");
+    auth.clone().args(["--role", "stranger"]).is_refused(&no_chain);
+    let none = refused("invalid certificate or no client certificate supplied");
+    auth.args(["--role", "none"]).is_refused(&none);
 
     let (foreign, key) = Authority::new("test").issue(&["reader"]);
     let wrong = vault.clone().file("cert", foreign).file("key", key).args(["--auth", "cert"]).args(KEYS);
-    wrong.is_refused(refused);
+    wrong.is_refused(&none);
 }
 
 #[test]
@@ -109,5 +115,31 @@ fn a_client_certificate_must_match_its_key() {
     with("{home}/none", "key")
         .is_refused("vault-exec: --client-cert: {home}/none: No such file or directory\nhint: check that it exists and that the user of vault-exec can read it\n");
     vault.clone().args(["--client-cert", "cert"]).is_refused("vault-exec: --client-cert requires --client-key\n");
-    vault.is_refused("vault-exec: --auth cert requires --client-cert and --client-key\n");
+    vault.is_refused(
+        "vault-exec: --auth cert requires a client certificate: --client-cert and --client-key, or \
+         VAULT_CLIENT_CERT and VAULT_CLIENT_KEY\n",
+    );
+}
+
+/// A private key where the name of its file, or of the certificate, is expected.
+#[test]
+fn a_key_in_place_of_a_file_name_is_not_printed() {
+    let pem = Authority::new("test").issue(&["me"]).1;
+    let base64 = pem.lines().filter(|line| !line.starts_with('-')).collect::<String>();
+    let hint = "the value must be the name of a file, and no such file exists\n\
+                hint: check the name, which is not shown because it may be the secret itself\n";
+    let vault = TestVault::bare().env("VAULT_ADDR", "https://127.0.0.1:1").args(["--path", "secret/a"]);
+    for key in [pem, format!("/{base64}"), base64] {
+        for name in ["VAULT_CACERT", "VAULT_CAPATH", "SSL_CERT_FILE", "SSL_CERT_DIR"] {
+            let nothing =
+                "no certificate found\nhint: expected PEM text that starts with -----BEGIN CERTIFICATE-----\n";
+            let hint = if name == "SSL_CERT_DIR" { nothing } else { hint };
+            vault.clone().env(name, &key).fails(&format!("vault-exec: {name}: {hint}"));
+        }
+        let client = vault.clone().file("cert", Authority::new("test").issue(&["me"]).0);
+        let client = client.env("VAULT_CLIENT_CERT", "cert").env("VAULT_CLIENT_KEY", "key");
+        for name in ["VAULT_CLIENT_CERT", "VAULT_CLIENT_KEY"] {
+            client.clone().env(name, &key).fails(&format!("vault-exec: {name}: {hint}"));
+        }
+    }
 }

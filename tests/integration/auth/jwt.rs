@@ -22,8 +22,19 @@ static SIGNER: LazyLock<Signer> = LazyLock::new(|| {
     signer
 });
 
-const REFUSED: &str = "vault-exec: log in at auth/jwt: the server rejected the credential (400)\n\
-                       hint: check --role, and that the token has its audience and subject and has not expired\n";
+/// The message with the server's reason.
+fn refused(reason: &str) -> String {
+    format!(
+        "vault-exec: log in at auth/jwt: the server rejected the credential (400); the server reports: {reason}\n\
+         hint: check --role, and that the token has its audience and subject and has not expired\n"
+    )
+}
+
+const NOT_A_JWT: &str = "error validating token: error verifying token signature: go-jose/go-jose: compact JWS format \
+                         must have three parts";
+
+const OTHER_AUDIENCE: &str =
+    "error validating token: invalid audience (aud) claim: audience claim does not match any expected audience";
 
 /// The time `from_now` seconds from now, in seconds since 1970.
 pub(crate) fn seconds(from_now: i64) -> i64 {
@@ -69,7 +80,7 @@ fn a_jwt_logs_in() {
     let file = vault.file("jwt", format!("{}\r\n", jwt("vault")));
     file.clone().args(["--jwt-file", "{home}/jwt"]).enters();
     file.clone().env("VAULT_JWT_FILE", "jwt").enters_silently();
-    file.env("VAULT_JWT", "wrong").args(["--auth", "jwt", "--jwt-file", "jwt"]).is_refused(REFUSED);
+    file.env("VAULT_JWT", "wrong").args(["--auth", "jwt", "--jwt-file", "jwt"]).is_refused(&refused(NOT_A_JWT));
 }
 
 #[test]
@@ -86,9 +97,9 @@ fn the_role_may_be_the_default_of_the_method() {
     vault
         .clone()
         .args(["--auth-mount", "jwt-{kv}", "--role", "none"])
-        .is_refused(&REFUSED.replace("/jwt", "/jwt-{kv}"));
+        .is_refused(&refused("role \"none\" could not be found").replace("/jwt", "/jwt-{kv}"));
     vault.is_refused(
-        "vault-exec: log in at auth/jwt: the server rejected the credential (400)\n\
+        "vault-exec: log in at auth/jwt: the server rejected the credential (400); the server reports: missing role\n\
          hint: give a role with --role, and check that the token is valid for it and has not expired\n",
     );
 }
@@ -96,21 +107,30 @@ fn the_role_may_be_the_default_of_the_method() {
 #[test]
 fn an_invalid_jwt_is_refused() {
     let vault = with_role();
-    let refused = |jwt: &str| vault.clone().env("VAULT_JWT", jwt).is_refused(REFUSED);
-    refused(&SIGNER.sign(&claims("repo:app", "vault", -300)));
-    refused(&jwt("pypi"));
-    refused(&SIGNER.sign(&claims("repo:other", "vault", 300)));
-    refused(&Signer::new().sign(&claims("repo:app", "vault", 300)));
-    refused("canary-that-is-no-jwt");
-    vault.clone().args(["--role", "none"]).env("VAULT_JWT", jwt("vault")).is_refused(REFUSED);
+    let rejects = |jwt: &str, reason: &str| vault.clone().env("VAULT_JWT", jwt).is_refused(&refused(reason));
+    let expired = "error validating token: invalid expiration time (exp) claim: token is expired";
+    rejects(&SIGNER.sign(&claims("repo:app", "vault", -300)), expired);
+    rejects(&jwt("pypi"), OTHER_AUDIENCE);
+    rejects(&SIGNER.sign(&claims("repo:other", "vault", 300)), "error validating token: invalid subject (sub) claim");
+    rejects(
+        &Signer::new().sign(&claims("repo:app", "vault", 300)),
+        "error validating token: error verifying token signature: no known key successfully validated the token signature",
+    );
+    rejects("canary-that-is-no-jwt", NOT_A_JWT);
+    let none = refused("role \"none\" could not be found");
+    vault.clone().args(["--role", "none"]).env("VAULT_JWT", jwt("vault")).is_refused(&none);
     vault.clone().args(["--auth", "jwt"]).is_refused(
-        "vault-exec: --auth jwt requires VAULT_JWT, --jwt-file or a GitHub Actions job with `id-token: write`\n",
+        "vault-exec: --auth jwt requires a JWT: VAULT_JWT, VAULT_ID_TOKEN (on GitLab from `id_tokens`), --jwt-file or \
+         VAULT_JWT_FILE, or on GitHub Actions the permission `id-token: write`\n",
     );
     vault.args(["--jwt-file", "{home}/none"]).is_refused(
         "vault-exec: log in at auth/jwt: --jwt-file: {home}/none: No such file or directory\nhint: check that it \
          exists and that the user of vault-exec can read it\n",
     );
 }
+
+/// A credential of a job on GitHub, which the program inherits unless vault-exec used it.
+const REQUEST_TOKEN: &str = "ACTIONS_ID_TOKEN_REQUEST_TOKEN";
 
 /// What GitHub does for a job: it signs for the audience that is asked for, or for its own.
 fn github(request: &Request) -> Reply {
@@ -132,22 +152,27 @@ pub(crate) fn on_github(vault: TestVault, path: &str) -> TestVault {
     let service = FakeServer::handling(None, github).forever();
     vault
         .env("ACTIONS_ID_TOKEN_REQUEST_URL", format!("{}{path}", service.url()))
-        .env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "canary-of-the-job")
+        .env(REQUEST_TOKEN, "canary-of-the-job")
 }
 
 #[test]
 fn a_github_job_requests_its_id_token() {
     let vault = on_github(with_role(), "/token?api-version=2.0").without("HTTPS_PROXY");
     let vault = vault.env("http_proxy", "http://127.0.0.1:1");
-    vault.clone().args(["--jwt-audience", "vault"]).enters_silently();
+    vault.clone().args(["--jwt-audience", "vault"]).enters_silently().lacks(REQUEST_TOKEN);
     let outcome = vault.clone().args(["--jwt-audience", "vault"]).run(["true"]).exits(0);
     assert_eq!(outcome.stderr, "");
     vault.clone().env("VAULT_EXEC_JWT_AUDIENCE", "vault").args(["--auth", "jwt", "-vv"]).environ().has("K", VALUE);
     // A given JWT has priority over a request.
-    vault.clone().args(["--jwt-audience", "none"]).env("VAULT_JWT", jwt("vault")).enters_silently();
+    vault
+        .clone()
+        .args(["--jwt-audience", "none"])
+        .env("VAULT_JWT", jwt("vault"))
+        .enters_silently()
+        .has(REQUEST_TOKEN, "canary-of-the-job");
     // The default audience is GitHub's own.
-    vault.clone().is_refused(REFUSED);
-    vault.clone().args(["--jwt-audience", "https://vault.example/?a&b"]).is_refused(REFUSED);
+    vault.clone().is_refused(&refused(OTHER_AUDIENCE));
+    vault.clone().args(["--jwt-audience", "https://vault.example/?a&b"]).is_refused(&refused(OTHER_AUDIENCE));
 }
 
 #[test]
@@ -171,7 +196,7 @@ fn a_github_job_without_permission_gets_a_hint() {
              hint: the job needs `permissions: id-token: write`\n"
         )
     };
-    let wrong = vault.clone().env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "hunter2-of-the-job");
+    let wrong = vault.clone().env(REQUEST_TOKEN, "hunter2-of-the-job");
     wrong.is_refused(&refused(401));
     on_github(vault.clone(), "/elsewhere?").is_refused(&refused(404));
     assert_eq!(vault.requests(), [""; 0], "Vault is not asked without a token");
@@ -179,7 +204,8 @@ fn a_github_job_without_permission_gets_a_hint() {
     let service = FakeServer::answering([Reply::answer(200, "{}")]);
     vault.clone().env("ACTIONS_ID_TOKEN_REQUEST_URL", format!("{}/", service.url())).is_refused(&refused(200));
     vault.clone().without("ACTIONS_ID_TOKEN_REQUEST_URL").args(["--auth", "jwt"]).is_refused(
-        "vault-exec: --auth jwt requires VAULT_JWT, --jwt-file or a GitHub Actions job with `id-token: write`\n",
+        "vault-exec: --auth jwt requires a JWT: VAULT_JWT, VAULT_ID_TOKEN (on GitLab from `id_tokens`), --jwt-file or \
+         VAULT_JWT_FILE, or on GitHub Actions the permission `id-token: write`\n",
     );
 }
 
@@ -188,7 +214,7 @@ fn requests_to_github_are_retried() {
     let port = free_port();
     let vault = with_role()
         .env("ACTIONS_ID_TOKEN_REQUEST_URL", format!("http://127.0.0.1:{port}/token?secret=canary"))
-        .env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "canary-of-the-job")
+        .env(REQUEST_TOKEN, "canary-of-the-job")
         .args(["--jwt-audience", "vault", "--attempts", "2", "--timeout", "5s"]);
     let service = format!("http://127.0.0.1:{port}/token: connection refused");
     vault.fails(&format!(

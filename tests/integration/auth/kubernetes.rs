@@ -71,7 +71,8 @@ pub(crate) fn in_pod() -> TestVault {
     vault
 }
 
-const REFUSED: &str = "vault-exec: log in at auth/kubernetes: the server rejected the credential (400)\n\
+const REFUSED: &str = "vault-exec: log in at auth/kubernetes: the server rejected the credential (400); the server reports: \
+                       invalid role name \"none\"\n\
                        hint: check --role, and that the token has its audience and subject and has not expired\n";
 
 #[test]
@@ -118,11 +119,16 @@ fn a_wrong_role_or_account_is_refused() {
         "bound_service_account_names": ["db"], "bound_service_account_namespaces": ["shop"], "token_policies": ["{kv}"],
     });
     vault.post("auth/kubernetes/role/other-{kv}", &other);
-    let refused = "vault-exec: log in at auth/kubernetes: the server rejected the credential (403)\n\
-                   hint: check that the method is mounted there (--auth-mount); if it is, check --role, and that the \
-                   token has its audience and subject and has not expired\n";
-    vault.clone().args(["--role", "other-{kv}"]).is_refused(refused);
+    let refused = |reason: &str| {
+        format!(
+            "vault-exec: log in at auth/kubernetes: the server rejected the credential (403){reason}\n\
+             hint: check that the method is mounted there (--auth-mount); if it is, check --role, and that the token has \
+             its audience and subject and has not expired\n"
+        )
+    };
+    let reason = "; the server reports: service account name not authorized";
+    vault.clone().args(["--role", "other-{kv}"]).is_refused(&refused(reason));
     let vault = vault.args(["--role", "{kv}"]);
-    vault.clone().file("jwt", service_account() + UNKNOWN).is_refused(refused);
-    vault.file("jwt", "canary-that-is-no-jwt").is_refused(refused);
+    vault.clone().file("jwt", service_account() + UNKNOWN).is_refused(&refused(""));
+    vault.file("jwt", "canary-that-is-no-jwt").is_refused(&refused(""));
 }

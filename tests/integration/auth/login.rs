@@ -1,13 +1,24 @@
 //! `AppRole`, user name and password, certificate, and which of several credentials is used.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::json;
 
 use crate::auth::password::userpass;
 use crate::support::api::{Api, text};
+use crate::support::http;
+use crate::support::login::VALUE;
 use crate::support::openbao::ROOT;
 use crate::support::vault::{DOUBTED, TestVault};
 
-const REFUSED: &str = "vault-exec: log in at auth/approle: the server rejected the credential (400)\n\
+/// Without a `secret_id`.
+const FORGOTTEN: &str = "vault-exec: log in at auth/approle: the server rejected the credential (400); the server reports: \
+    missing secret_id\n\
+    hint: no secret_id is given, which most roles require: VAULT_SECRET_ID, --secret-id-file or VAULT_SECRET_ID_FILE; \
+    otherwise check the role_id\n";
+
+const REFUSED: &str = "vault-exec: log in at auth/approle: the server rejected the credential (400); the server reports: \
+                       invalid role or secret ID\n\
                        hint: check role_id and secret_id: one that was used up or has expired is rejected like a \
                        wrong one\n";
 
@@ -34,7 +45,7 @@ fn role_id_and_secret_id_come_from_variables_or_files_and_are_trimmed() {
     let vault = TestVault::locked();
     let (role_id, secret_id) = (vault.approle(&json!({})), vault.secret_id());
     let vault = vault.file("role", format!("{role_id}\n")).file("secret", format!(" {secret_id}\r\n\n"));
-    for role in ["VAULT_ROLE_ID_FILE", "BAO_ROLE_ID_FILE"] {
+    for role in ["VAULT_ROLE_ID_FILE", "BAO_ROLE_ID_FILE", "VAULT_EXEC_ROLE_ID_FILE"] {
         let vault = vault.clone().env(role, "{home}/role");
         vault.clone().env("VAULT_SECRET_ID", format!("{secret_id}\n")).enters();
         vault.clone().env("BAO_SECRET_ID", &secret_id).env("VAULT_SECRET_ID", "wrong").enters();
@@ -43,6 +54,7 @@ fn role_id_and_secret_id_come_from_variables_or_files_and_are_trimmed() {
         }
         vault.args(["--secret-id-file", "{home}/secret"]).enters();
     }
+    vault.clone().args(["--role-id-file", "role", "--secret-id-file", "secret"]).enters();
     for role in ["VAULT_ROLE_ID", "BAO_ROLE_ID", "VAULT_EXEC_ROLE_ID"] {
         vault.clone().env(role, format!("{role_id}\n")).env("VAULT_SECRET_ID", &secret_id).enters();
     }
@@ -52,9 +64,52 @@ fn role_id_and_secret_id_come_from_variables_or_files_and_are_trimmed() {
 fn a_wrong_or_missing_role_id_or_secret_id_is_refused() {
     let vault = TestVault::locked();
     let (role_id, secret_id) = (vault.approle(&json!({})), vault.secret_id());
-    vault.clone().args(["--role-id", &role_id]).env("VAULT_SECRET_ID", "canary-of-the-secret-id").is_refused(REFUSED);
+    vault.clone().args(["--role-id", &role_id]).env("VAULT_SECRET_ID", "canary-of-the-credential").is_refused(REFUSED);
     vault.clone().args(["--role-id", "wrong"]).env("VAULT_SECRET_ID", &secret_id).is_refused(REFUSED);
-    vault.args(["--role-id", &role_id]).is_refused(REFUSED);
+    vault.args(["--role-id", &role_id]).is_refused(FORGOTTEN);
+}
+
+#[test]
+fn a_part_of_a_credential_names_what_is_missing_unless_there_is_a_token() {
+    let role_id = "a role_id: --role-id, VAULT_ROLE_ID, --role-id-file or VAULT_ROLE_ID_FILE";
+    let password = "a password: VAULT_PASSWORD, --password-file or VAULT_PASSWORD_FILE";
+    let jwt = "a JWT: VAULT_JWT, VAULT_ID_TOKEN (on GitLab from `id_tokens`), --jwt-file or VAULT_JWT_FILE, or on GitHub \
+               Actions the permission `id-token: write`";
+    for (variable, missing) in [
+        ("VAULT_SECRET_ID", role_id),
+        ("VAULT_SECRET_ID_FILE", role_id),
+        ("VAULT_EXEC_SECRET_ID_FILE", role_id),
+        ("BAO_USERNAME", password),
+        ("VAULT_PASSWORD", "a user name: --username or VAULT_USERNAME"),
+        ("VAULT_EXEC_ROLE", jwt),
+    ] {
+        let vault = TestVault::locked().env(variable, "canary-of-a-part");
+        vault.is_refused(&format!("vault-exec: {variable} requires {missing}\n"));
+        vault.clone().file(".vault-token", ROOT).environ().has("K", VALUE).stderr_is("");
+        vault.env("VAULT_TOKEN", ROOT).environ().has("K", VALUE).stderr_is("");
+    }
+}
+
+/// A `secret_id` for one use is used up by a login whose response is lost.
+#[test]
+fn a_refusal_after_a_lost_response_says_that_the_secret_id_may_be_used_up() {
+    let lost = AtomicBool::new(false);
+    let vault = TestVault::locked().with_approle(&json!({"secret_id_num_uses": 1}));
+    let upstream = vault.fill("{addr}");
+    let vault = vault.intercepted(move |request| {
+        if !request.target().ends_with("/login") || lost.swap(true, Ordering::SeqCst) {
+            return None;
+        }
+        let headers = [("X-Vault-Request", "true")];
+        http::send(&format!("{upstream}{}", request.target()), request.method(), headers, &request.body).unwrap();
+        Some((502, "<html>bad gateway</html>".into()))
+    });
+    vault.fails(
+        "vault-exec: waiting for {addr}: server error (502) (for 1m at most)\n\
+         vault-exec: log in at auth/approle: the server rejected the credential (400); an earlier attempt, whose \
+         response was lost, may have used up the secret_id; the server reports: invalid role or secret ID\n\
+         hint: check role_id and secret_id: one that was used up or has expired is rejected like a wrong one\n",
+    );
 }
 
 #[test]
@@ -85,7 +140,11 @@ fn a_damaged_or_missing_credential_is_never_sent() {
         "vault-exec: log in at auth/approle: --secret-id-file: {home}/none: No such file or directory\nhint: check \
          that it exists and that the user of vault-exec can read it\n",
     );
-    vault.clone().args(["--auth", "approle"]).env("VAULT_EXEC_ROLE_ID", "").is_refused(REFUSED);
+    vault
+        .clone()
+        .args(["--auth", "approle"])
+        .env("VAULT_EXEC_ROLE_ID", "")
+        .is_refused(&FORGOTTEN.replace("missing secret_id", "invalid role or secret ID"));
     let sent = vault.requests().len();
     vault.without("VAULT_EXEC_ROLE_ID").args(["--role-id", "canary\n\n x"]).is_refused(&unprintable("--role-id"));
     assert_eq!(sent, 2, "only the role that was known to nobody was sent");
@@ -168,7 +227,7 @@ fn a_named_auth_method_is_not_replaced() {
         .env("VAULT_TOKEN", ROOT)
         .without("VAULT_ROLE_ID")
         .args(["--auth", "approle"])
-        .is_refused("vault-exec: --auth approle requires --role-id or VAULT_ROLE_ID\n");
+        .is_refused("vault-exec: --auth approle requires a role_id: --role-id, VAULT_ROLE_ID, --role-id-file or VAULT_ROLE_ID_FILE\n");
     vault
         .args(["--auth", "oidc"])
         .is_refused("vault-exec: --auth: `oidc`: expected token, approle, kubernetes, jwt, userpass, ldap or cert\n");

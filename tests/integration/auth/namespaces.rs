@@ -42,7 +42,7 @@ fn the_auth_method_may_be_in_a_parent_namespace() {
     // Policies are written where the token is from.
     login(&["reader"]).args(["--namespace", "above/below", "--auth-namespace", "above"]).is_refused(
         "vault-exec: read secret/a: permission denied (403)\n\
-         hint: a policy of the token must contain\n\
+         hint: a policy of the token must contain\n\n\
          path \"below/secret/a\" {\n  capabilities = [\"read\"]\n}\n",
     );
     assert_eq!(parent.token_count(), before);

@@ -32,19 +32,19 @@ fn user_name_and_password_log_in() {
 #[test]
 fn a_wrong_password_or_user_is_refused() {
     let vault = userpass("me-{kv}").env("VAULT_USERNAME", "me-{kv}");
-    let refused = "vault-exec: log in at auth/userpass: the server rejected the credential (400)\n\
+    let refused = "vault-exec: log in at auth/userpass: the server rejected the credential (400); the server reports: \
+                   invalid username or password\n\
                    hint: check the user name and the password\n";
     vault.clone().env("VAULT_PASSWORD", "canary").is_refused(refused);
     vault.clone().env("VAULT_USERNAME", "nobody").env("VAULT_PASSWORD", "canary").is_refused(refused);
-    vault
-        .clone()
-        .args(["--auth", "userpass"])
-        .is_refused("vault-exec: --auth userpass requires VAULT_PASSWORD or --password-file\n");
+    vault.clone().args(["--auth", "userpass"]).is_refused(
+        "vault-exec: --auth userpass requires a password: VAULT_PASSWORD, --password-file or VAULT_PASSWORD_FILE\n",
+    );
     vault
         .without("VAULT_USERNAME")
         .env("VAULT_PASSWORD", "canary")
         .args(["--auth", "userpass"])
-        .is_refused("vault-exec: --auth userpass requires --username or VAULT_USERNAME\n");
+        .is_refused("vault-exec: --auth userpass requires a user name: --username or VAULT_USERNAME\n");
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn unusual_user_names_log_in() {
     }
     let vault = TestVault::locked().env("VAULT_PASSWORD", "canary-of-the-password");
     vault.env("VAULT_USERNAME", "me@example.com").is_refused(
-        "vault-exec: log in at auth/userpass: the server rejected the credential (404)\n\
+        "vault-exec: log in at auth/userpass: the server rejected the credential (404); the server reports: unsupported path\n\
          hint: check the user name and the password\n",
     );
 }

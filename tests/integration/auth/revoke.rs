@@ -118,7 +118,7 @@ fn the_token_is_revoked_after_a_failed_read() {
     let vault = with_approle(&json!({}));
     vault.clone().args(["--path", "{kv}/b"]).is_refused(
         "vault-exec: read {kv}/b: permission denied (403)\n\
-         hint: a policy of the token must contain\n\
+         hint: a policy of the token must contain\n\n\
          path \"{kv}/b\" {\n  capabilities = [\"read\"]\n}\n",
     );
     assert_eq!(vault.requests().last().unwrap(), REVOKE);
@@ -181,12 +181,14 @@ fn a_lookup_of_the_mount_takes_no_use_of_the_token() {
 #[test]
 fn a_token_with_too_few_uses_is_reported() {
     let vault = with_approle(&json!({"token_num_uses": 1}));
-    does_not_suffice(&vault.clone().args(["--path", "{kv}/a"]));
+    vault.post("{kv}/b", &json!({"b": "v"}));
+    vault.post("sys/policies/acl/{kv}", &policy("{kv}/*"));
+    does_not_suffice(&vault.clone().args(["--path", "{kv}/b"]));
     // The read took the last use, so there is no further lookup.
     vault.post("sys/policies/acl/{kv}", &policy("{kv}/b"));
     vault.is_refused(
         "vault-exec: read {kv}/a: permission denied (403)\n\
-         hint: a policy of the token must contain\n\
+         hint: a policy of the token must contain\n\n\
          path \"{kv}/a\" {\n  capabilities = [\"read\"]\n}\n",
     );
     let requests = vault.requests();

@@ -114,9 +114,9 @@ fn an_unreadable_token_file_is_an_error() {
         .asked([]);
     vault
         .clone()
-        .env("VAULT_TOKEN_FILE", "/none/token")
+        .env("VAULT_TOKEN_FILE", "{home}/none/token")
         .file(".vault-token", ROOT)
-        .fails(&format!("vault-exec: VAULT_TOKEN_FILE: /none/token: {missing}"))
+        .fails(&format!("vault-exec: VAULT_TOKEN_FILE: {{home}}/none/token: {missing}"))
         .asked([]);
     vault
         .clone()
@@ -138,7 +138,16 @@ fn a_secret_in_place_of_a_file_name_is_not_printed() {
         )
     };
     let vault = without_token().recorded();
-    for secret in ["hvs.hunter2", "3f1c2a9e-hunter2", "hunter2/hunter2", &"hunter2".repeat(100), "BEGIN\nhunter2"] {
+    for secret in [
+        "hvs.hunter2",
+        "3f1c2a9e-hunter2",
+        "hunter2/hunter2",
+        &"hunter2".repeat(100),
+        "BEGIN\nhunter2",
+        "/hunter2+x=",
+        "/hunter2/x+/y",
+        "/tmp/hunter2\nx",
+    ] {
         vault.clone().args(["--token-file", secret]).fails(&message("--token-file")).asked([]);
         vault.clone().env("BAO_TOKEN_PATH", secret).fails(&message("BAO_TOKEN_PATH")).asked([]);
         let login = vault.clone().args(["--auth", "approle", "--role-id", "me", "--secret-id-file", secret]);

@@ -170,6 +170,7 @@ fn a_check_reports_all_problems() {
     let problems = "\
 \nread {kv}/closed: permission denied (403)
 hint: a policy of the token must contain
+
 path \"{kv}/data/closed\" {
   capabilities = [\"read\"]
 }
@@ -235,7 +236,8 @@ fn the_json_report_has_these_fields() {
     let expected = json!({
         "ok": true, "server": vault.fill("{addr}"), "trust": "any server, over plain HTTP",
         "login": "token from VAULT_TOKEN", "token": {"ttl": null, "policies": ["root"]}, "problems": [],
-        "project_file": null
+        "project_file": null,
+        "warnings": []
     });
     assert_eq!(Value::from(rest), expected);
 }
@@ -278,6 +280,20 @@ login     token from VAULT_TOKEN
     let told = vault.json(125);
     assert_eq!((&told["ok"], &told["variables"], &told["token"]), (&json!(false), &json!([]), &Value::Null));
     assert!(!told["problems"].as_array().unwrap().is_empty());
+    assert_eq!(told["server"], "http://127.0.0.1:1");
+    let told = vault.args(["--ca-cert", "none"]).env("VAULT_ADDR", "https://127.0.0.1:1").json(125);
+    assert_eq!((&told["server"], &told["trust"]), (&json!("https://127.0.0.1:1"), &Value::Null));
+}
+
+#[test]
+fn a_check_names_the_project_file() {
+    let vault =
+        app().file(".vault-exec.toml", "only = [\"user\"]\n").file("named.toml", "only = [\"user\"]\n").trusted();
+    let table = "USER      {kv}/app#user @1\n\nproject   ";
+    vault.checks(0, &format!("{table}{{home}}/.vault-exec.toml\n{}", rest("none")));
+    assert_eq!(vault.json(0)["project_file"], vault.fill("{home}/.vault-exec.toml"));
+    vault.clone().args(["--config", "named.toml"]).checks(0, &format!("{table}named.toml\n{}", rest("none")));
+    assert_eq!(vault.args(["--no-config"]).json(0)["project_file"], Value::Null);
 }
 
 #[test]
@@ -322,8 +338,13 @@ problems  none
     assert_eq!(told["login"], "login at auth/approle");
     assert_eq!(told["variables"][0]["version"], Value::Null);
 
-    let silent = vault.clone().env("VAULT_SECRET_ID", "no-such-secret-id").args(["--check"]).alone().exits(125);
-    assert!(text_of(&silent).contains("problems  1\n\nlog in at auth/approle"), "{silent}");
+    let vault = vault.env("VAULT_SECRET_ID", "no-such-credential");
+    let failed = vault.clone().args(["--check"]).alone().exits(125);
+    let expected = "server    {addr}\ntrust     any server, over plain HTTP\nmemory    locked\nproblems  1\n\nlog in at auth/approle";
+    assert!(text_of(&failed).starts_with(&vault.fill(expected)), "{failed}");
+    let told = vault.json(125);
+    assert_eq!((&told["server"], &told["login"]), (&json!(vault.fill("{addr}")), &Value::Null));
+    assert_eq!(told["trust"], "any server, over plain HTTP");
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn no_output_has_control_or_format_characters() {
     let good = TestVault::kv2().secret("a", json!({&*key: "v"})).path("a");
     let bad = TestVault::kv2().secret("a", json!({&*key: null})).path("a");
     let template = good.clone().args(["--explicit", "--set", &format!("A={{{key}x}}")]);
-    let path = good.clone().args(["--path".to_owned(), format!("none/a\u{61c}\u{202e}\u{9b}").replace('\u{9b}', "")]);
+    let path = good.clone().args(["--path".to_owned(), "none/a\u{61c}\u{202e}".to_owned()]);
     let program = good.clone().args(["--set", &format!("A={{{UNSAFE}")]);
     for vault in [good.clone(), bad, template, path, program] {
         for outcome in run_each_mode(&vault) {
@@ -131,7 +131,7 @@ fn a_hint_holds_nothing_that_runs_when_it_is_pasted() {
         "a b",
     ];
     for vault in TestVault::each() {
-        let denied = vault.clone().token_with_policy("");
+        let denied = vault.clone().token_with_policy(r#"path "others/*" { capabilities = ["read"] }"#);
         for path in hostile {
             for vault in [&vault, &denied] {
                 let vault = vault.clone().args(["--mount", "{kv}", "--path", path]);
@@ -196,15 +196,18 @@ fn text_of_the_server_is_bounded_and_never_holds_the_token() {
             }
         }
     }
-    let hosts =
-        [TOKEN.to_owned(), TOKEN.to_uppercase(), format!("{TOKEN}.test"), TOKEN[8..].to_owned(), "h".repeat(9000)];
-    for host in hosts {
-        for to in [format!("http://{host}:1/"), format!("{host}://x/"), format!("ftp://{host}/")] {
-            let fake = FakeServer::answering([Reply::redirect(307, &to)]);
-            let vault = fake.vault().args(["--attempts", "1"]);
-            for vault in [vault.clone(), vault.args(["--disable-redirects"])] {
-                run_each_mode(&vault).iter().for_each(has_no_token);
-            }
+    let redirects = [
+        format!("http://{TOKEN}:1/"),
+        format!("http://{}.test:1/", TOKEN.to_uppercase()),
+        format!("http://{}:1/", &TOKEN[8..]),
+        format!("http://{}:1/", "h".repeat(9000)),
+        format!("{TOKEN}://x/"),
+    ];
+    for to in redirects {
+        let fake = FakeServer::answering([Reply::redirect(307, &to)]);
+        let vault = fake.vault().args(["--attempts", "1"]);
+        for vault in [vault.clone(), vault.args(["--disable-redirects"])] {
+            run_each_mode(&vault).iter().for_each(has_no_token);
         }
     }
 }

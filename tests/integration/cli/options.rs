@@ -106,10 +106,17 @@ fn a_secret_in_place_of_a_flag_or_a_name_is_not_printed() {
         let stderr = vault.env(variable, "hunter2").run(["true"]).exits(125).stderr;
         assert!(!stderr.contains("hunter2"), "{stderr}");
     }
-    for option in ["--set", "--file"] {
-        typed(["--path", "a/b", option, "postgres://me:hunter2@db/x?a=b"]).fails(&format!(
-            "vault-exec: {option}: expected a variable name before the `=`: letters, digits and `_`, no digit first\n"
-        ));
+    for (option, value, expected) in [
+        ("--set", "postgres://me:hunter2@db/x", "NAME=TEMPLATE such as PGPASSWORD={postgres_password}"),
+        ("--set", "=hunter2", "a variable name before the `=`"),
+        (
+            "--file",
+            "postgres://me:hunter2@db/x?a=b",
+            "a variable name before the `=`: letters, digits and `_`, no digit first",
+        ),
+    ] {
+        let message = format!("vault-exec: {option}: expected {expected}\n");
+        typed(["--path", "a/b", option, value]).fails(&message);
     }
 }
 

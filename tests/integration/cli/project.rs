@@ -57,6 +57,8 @@ fn a_project_file_is_found_in_the_working_directory_or_a_parent() {
     let vault = vault().project(APP);
     vault.environ().has("USER", "me").stderr_is("");
     vault.clone().at("{home}/a/b/c").environ().has("USER", "me");
+    let outcome = vault.clone().at("{home}/a/b/c").args(["-v"]).environ();
+    assert!(outcome.stderr.contains(&vault.fill("] project file {home}/.vault-exec.toml\n")), "{outcome}");
     // The nearest alone counts.
     fs::write(vault.fill("{home}/a/.vault-exec.toml"), vault.fill("path = \"{kv}/other\"")).unwrap();
     vault.clone().at("{home}/a/b/c").trusted().environ().has("K", "v").lacks("USER");

@@ -9,7 +9,7 @@ use crate::support::process::requires_root;
 use crate::support::vault::TestVault;
 
 /// Keys that say where credentials go, what is proven with them or what runs, with a value each.
-const REFUSED: [(&str, &str); 26] = [
+const REFUSED: [(&str, &str); 28] = [
     ("address", "'http://127.0.0.1:1'"),
     ("namespace", "'evil'"),
     ("ca-cert", "'{home}/none'"),
@@ -27,8 +27,10 @@ const REFUSED: [(&str, &str); 26] = [
     ("token-file", "'{home}/none'"),
     ("unwrap-token", "true"),
     ("role-id", "'evil'"),
+    ("role-id-file", "'{home}/none'"),
     ("secret-id-file", "'{home}/none'"),
     ("secret-id-wrapped", "true"),
+    ("wrapped-by", "'sys/wrapping/wrap'"),
     ("jwt-file", "'{home}/none'"),
     ("jwt-audience", "'evil'"),
     ("username", "'evil'"),

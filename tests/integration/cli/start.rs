@@ -36,6 +36,10 @@ fn a_missing_program_is_127_before_any_request() {
     let no_file = "no such file\nhint: the path must exist where vault-exec runs\n";
     not_found(&vault, "./nope", &format!("vault-exec: ./nope: {no_file}"));
     not_found(&vault, "/dev/null/nope", &format!("vault-exec: /dev/null/nope: {no_file}"));
+    let hint = "no shell splits it: give its arguments as words of their own, or a shell as the program: sh -c '...'";
+    not_found(&vault, "echo bar", &format!("vault-exec: `echo bar` was not found\nhint: {hint}\n"));
+    not_found(&vault, "/bin/echo bar", &format!("vault-exec: /bin/echo bar: no such file\nhint: {hint}\n"));
+    ready().program("with space", "#!/bin/sh\nprintf %s \"$1\"\n").run(["{home}/with space", "x"]).stdout_is("x");
     let unset = vault.without("PATH");
     not_found(&unset, "nope", "vault-exec: `nope` was not found\nhint: PATH is /bin:/usr/bin\n");
 }

@@ -205,15 +205,11 @@ fn without_a_system_store_the_bundled_one_is_used() {
     let hide = "for dir in /etc/ssl /etc/pki; do [ ! -d $dir ] || mount -t tmpfs none $dir; done; true";
     let scratch = vault("good").with_mounts(hide);
     scratch.fails(&unknown());
-    for vault in
-        [scratch, vault("good").file("empty", "").env("SSL_CERT_FILE", "{home}/empty").env("SSL_CERT_DIR", "/none")]
-    {
-        let vault = vault.args(["-vv"]);
-        let outcome = vault.run(["echo", "the program was started"]).exits(125).stdout_is("");
-        let told = outcome.untimed_stderr();
-        assert!(told.contains(&format!("vault-exec: {bundled}")), "{outcome}");
-        assert!(told.ends_with(&vault.fill(&unknown())), "{outcome}");
-    }
+    let scratch = scratch.args(["-vv"]);
+    let outcome = scratch.run(["echo", "the program was started"]).exits(125).stdout_is("");
+    let told = outcome.untimed_stderr();
+    assert!(told.contains(&format!("vault-exec: {bundled}")), "{outcome}");
+    assert!(told.ends_with(&scratch.fill(&unknown())), "{outcome}");
     let outcome = trusting("good").args(["-vv"]).environ();
     let only = format!("vault-exec: trust 1 CA certificate from --ca-cert: {}\n", path_of("ca"));
     assert!(outcome.untimed_stderr().contains(&only), "{outcome}");
@@ -276,7 +272,7 @@ fn an_invalid_client_certificate_is_an_error_before_any_request() {
     let missing = "No such file or directory\n\
                    hint: check that it exists and that the user of vault-exec can read it\n";
     with("none.pem", &key).fails(&format!("vault-exec: --client-cert: none.pem: {missing}"));
-    with(&me, "/none.key").fails(&format!("vault-exec: VAULT_CLIENT_KEY: /none.key: {missing}"));
+    with(&me, "./none.key").fails(&format!("vault-exec: VAULT_CLIENT_KEY: ./none.key: {missing}"));
     vault.clone().args(["--client-cert", &me]).fails("vault-exec: --client-cert requires --client-key\n");
     vault.env("VAULT_CLIENT_KEY", &key).fails("vault-exec: VAULT_CLIENT_KEY requires --client-cert\n");
     assert_eq!(tap.names(), []);

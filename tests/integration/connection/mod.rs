@@ -10,5 +10,6 @@ mod quota;
 pub(crate) mod redirects;
 pub(crate) mod resolver;
 mod retry;
+mod server_reason;
 pub(crate) mod single_node;
 mod tls;

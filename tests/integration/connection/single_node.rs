@@ -68,7 +68,7 @@ pub(crate) fn a_sealed_server_is_waited_for() {
     let origin = &node.origin;
     let vault = TestVault::bare().env("VAULT_ADDR", origin).args(["--path", "secret/a"]);
     let why = "{addr}: sealed or not ready (503)";
-    let end = "gave up after 1s (--timeout)\n\
+    let end = "gave up after 1s (--timeout); the server reports: Vault is sealed\n\
                hint: see `vault status` and the server's log; the address is from VAULT_ADDR\n";
     let fails = |vault: &TestVault| {
         vault

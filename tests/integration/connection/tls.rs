@@ -8,8 +8,12 @@ use std::process::Command;
 use std::sync::LazyLock;
 use std::thread;
 
+use rustls::DEFAULT_VERSIONS;
+
+use crate::support::fake_server::{FakeServer, Reply};
 use crate::support::openbao::{OpenBao, ROOT, bao};
 use crate::support::scratch::new_dir;
+use crate::support::tls::{Authority, UNSUPPORTED, openssl, openssl_issued_by, server_config};
 use crate::support::vault::TestVault;
 
 /// A server that speaks TLS, and the directory of its certificates.
@@ -132,7 +136,7 @@ fn a_wrong_scheme_is_named() {
 #[test]
 fn an_invalid_ca_is_an_error() {
     let nothing = format!("no certificate found\n{PEM}");
-    for text in ["", "garbage", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+    for text in ["", "garbage"] {
         let vault = vault().file("ca.pem", text);
         vault.clone().args(["--ca-cert", "ca.pem"]).fails(&format!("vault-exec: --ca-cert: ca.pem: {nothing}"));
         vault.clone().env("VAULT_CAPATH", "{home}").fails(&format!("vault-exec: VAULT_CAPATH: {{home}}: {nothing}"));
@@ -151,9 +155,105 @@ fn an_invalid_ca_is_an_error() {
 }
 
 const PEM: &str = "hint: expected PEM text that starts with -----BEGIN CERTIFICATE-----\n";
+const CUT_OFF: &str = "hint: it is cut off: a BEGIN line has no END line\n";
 
 #[test]
-fn a_damaged_ca_is_an_error_with_a_hint() {
-    let damaged = vault().env("VAULT_CACERT_BYTES", "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n");
-    damaged.fails(&format!("vault-exec: VAULT_CACERT_BYTES: not PEM text\n{PEM}"));
+fn each_certificate_of_a_given_ca_must_be_valid_and_counts_once() {
+    let good = fs::read_to_string(authority()).unwrap();
+    let other = Authority::new("other").pem().to_owned();
+    let block = |text: &str| format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n");
+    for bad in [block("!!!"), block("AAAA"), block(""), good.replace("-----END", "")] {
+        for (text, number) in [(bad.clone(), 1), (format!("{good}{bad}"), 2), (format!("{good}{other}{bad}{good}"), 3)]
+        {
+            let is_cut_off = !bad.contains("-----END") && text.ends_with(&bad);
+            let hint = if is_cut_off { CUT_OFF } else { PEM };
+            let damaged =
+                |source: &str| format!("vault-exec: {source}: certificate {number} of the text is not valid\n{hint}");
+            let vault = vault().file("ca.pem", &text);
+            vault.clone().args(["--ca-cert", "ca.pem"]).fails(&damaged("--ca-cert: ca.pem"));
+            vault.clone().env("VAULT_CACERT_BYTES", &text).fails(&damaged("VAULT_CACERT_BYTES"));
+            // In a store of many, what is needed may be among the others.
+            if number > 1 {
+                works(&vault.clone().env("SSL_CERT_FILE", "ca.pem"));
+                works(&vault.args(["--ca-path", "{home}"]));
+            }
+        }
+    }
+    let twice = vault().file("ca.pem", format!("{good}{other}{good}")).args(["--ca-cert", "ca.pem", "-vv"]);
+    let outcome = twice.environ().has("K", "v");
+    assert!(outcome.stderr.contains("trust 2 CA certificates from --ca-cert: ca.pem\n"), "{outcome}");
+}
+
+#[test]
+fn a_store_that_is_named_but_has_no_certificate_is_an_error() {
+    let vault = vault().file("empty", "").file("garbage", "garbage").file("ca.pem", fs::read(authority()).unwrap());
+    let nothing = format!("no certificate found\n{PEM}");
+    for file in ["empty", "garbage"] {
+        let named = vault.clone().env("SSL_CERT_FILE", file);
+        named.fails(&format!("vault-exec: SSL_CERT_FILE: {file}: {nothing}"));
+        named.env("SSL_CERT_DIR", "{home}").fails(&format!("vault-exec: SSL_CERT_FILE: {file}: {nothing}"));
+    }
+    vault.clone().env("SSL_CERT_FILE", "/none").fails(
+        "vault-exec: SSL_CERT_FILE: /none: No such file or directory\n\
+         hint: check that it exists and that the user of vault-exec can read it\n",
+    );
+    for directories in ["/none", "/none:/proc/self/fdinfo", ":"] {
+        let named = vault.clone().env("SSL_CERT_DIR", directories);
+        named.fails(&format!("vault-exec: SSL_CERT_DIR: {nothing}"));
+        let both = named.env("SSL_CERT_FILE", "ca.pem");
+        both.fails(&format!("vault-exec: SSL_CERT_DIR: {nothing}"));
+    }
+    works(&vault.env("SSL_CERT_FILE", "").env("SSL_CERT_DIR", "/none:{home}"));
+}
+
+const KEYS: &str = "hint: supported keys: RSA of 2048 to 4096 bits, ECDSA with P-256 or P-384, Ed25519\n";
+
+#[test]
+fn an_unsupported_key_is_named() {
+    for (kind, options) in UNSUPPORTED {
+        let (certificate, key) = openssl(options, &[]);
+        let vault = vault().file("cert", &certificate).file("key", &key);
+        let of_authority = format!("the key of the authority is {kind}\n{KEYS}");
+        vault.clone().args(["--ca-cert", "cert"]).fails(&format!("vault-exec: --ca-cert: cert: {of_authority}"));
+        let bytes = vault.clone().env("VAULT_CACERT_BYTES", &certificate);
+        bytes.fails(&format!("vault-exec: VAULT_CACERT_BYTES: {of_authority}"));
+
+        let kind = kind.replace("2048 bits", "2048 or more than 4096 bits");
+        let client = vault.args(["--ca-cert", &authority(), "--client-cert", "cert", "--client-key", "key"]);
+        client.fails(&format!("vault-exec: --client-key: key: the key is {kind}\n{KEYS}"));
+    }
+}
+
+/// Among several authorities, the one that is not supported is noticed when it is needed.
+#[test]
+fn an_unsupported_signature_of_the_server_is_named() {
+    for (kind, options) in UNSUPPORTED {
+        let (ca, ca_key) = openssl(options, &[]);
+        let pair = openssl_issued_by(&ca, &ca_key);
+        let fake = FakeServer::answering_over_tls(server_config(&pair, DEFAULT_VERSIONS, None), [Reply::status(418)]);
+        let several = Authority::new("other").pem().to_owned() + &ca;
+        let outcome = fake.vault().env("VAULT_CACERT_BYTES", several).run(["true"]).exits(125);
+        let (why, hint) = if kind.starts_with("RSA of") {
+            ("not valid, or made with RSA of less than 2048 bits\n", " with --ca-cert or VAULT_CACERT\n")
+        } else {
+            ("not supported", KEYS)
+        };
+        let start = "vault-exec: read secret/app: {addr}: a signature of the server's certificate is ";
+        let start = outcome.fill(&format!("{start}{why}"));
+        assert!(outcome.stderr.starts_with(&start) && outcome.stderr.ends_with(hint), "{kind}: {outcome}");
+    }
+}
+
+#[test]
+fn a_cut_off_pem_is_an_error_with_a_hint() {
+    let cut = |label: &str| format!("-----BEGIN {label}-----\nAAAA\n");
+    let vault = vault().file("ca", cut("CERTIFICATE")).file("key", cut("PRIVATE KEY"));
+    let hint = CUT_OFF;
+    let invalid = "certificate 1 of the text is not valid";
+    vault.clone().args(["--ca-cert", "ca"]).fails(&format!("vault-exec: --ca-cert: ca: {invalid}\n{hint}"));
+    let with_key = |certificate: &str| vault.clone().args(["--client-key", "key", "--client-cert", certificate]);
+    with_key("ca").fails(&format!("vault-exec: --client-cert: ca: not PEM text\n{hint}"));
+    let (whole, _) = Authority::new("CA").issue(&["me"]);
+    let vault = vault.clone().file("me", whole).args(["--client-key", "key", "--client-cert", "me"]);
+    vault.fails(&format!("vault-exec: --client-key: key: no private key found\n{hint}"));
 }

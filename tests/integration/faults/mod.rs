@@ -6,6 +6,7 @@
 mod bodies;
 mod environment;
 mod network;
+mod reasons;
 mod request;
 mod seccomp;
 mod server;
@@ -115,7 +116,7 @@ impl Section {
 /// A message as a cell of the table.
 fn cell(text: &str) -> String {
     let line = |line: &str| format!("`{}`", line.replace('|', "\\|"));
-    text.lines().map(line).collect::<Vec<_>>().join("<br>")
+    text.lines().filter(|line| !line.is_empty()).map(line).collect::<Vec<_>>().join("<br>")
 }
 
 /// Runs it within the time.
@@ -134,6 +135,7 @@ fn sections() -> Vec<Section> {
         server::answers(),
         statuses::section(),
         bodies::section(),
+        reasons::section(),
         network::section(),
         network::certificates(),
         environment::limits(),
@@ -159,6 +161,11 @@ fn every_status() {
 #[test]
 fn faults_of_the_body() {
     bodies::section().prove();
+}
+
+#[test]
+fn reasons_of_the_server() {
+    reasons::section().prove();
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use crate::faults::{cell, run_within};
-use crate::support::canary::{CANARY, TOKEN};
+use crate::support::canary::{CANARY, SECRET_ID, TOKEN};
 use crate::support::fake_server::{FakeServer, ODD, Reply, UNREACHABLE, secret_body};
 use crate::support::tls::LoopbackTls;
 use crate::support::vault::TestVault;
@@ -102,7 +102,7 @@ impl Step {
                 .without("VAULT_TOKEN")
                 .args(["--kv", "2"])
                 .env("VAULT_ROLE_ID", "app")
-                .env("VAULT_SECRET_ID", format!("{CANARY}-secret-id")),
+                .env("VAULT_SECRET_ID", SECRET_ID),
         }
     }
 
@@ -176,7 +176,7 @@ impl Effect {
 }
 
 /// The message if the lookup of the token does not fail with 403.
-const DENIED: &str = "vault-exec: read secret/app: permission denied (403)\nhint: a policy of the token must contain\n\
+const DENIED: &str = "vault-exec: read secret/app: permission denied (403)\nhint: a policy of the token must contain\n\n\
                       path \"secret/data/app\" {\n  capabilities = [\"read\"]\n}\n";
 
 /// The message about a missing secret if the lookup of the mount succeeds, and if it fails.
@@ -248,12 +248,20 @@ pub(super) fn expected(step: Step, effect: &Effect, one_try: bool) -> Expected {
         }
         (_, Effect::Retried { .. } | Effect::TimesOut) => {
             let (hint, stage) = (&text[why.len()..], step.stage());
-            let given_up = if one_try { "1 attempt (--attempts)" } else { "2s (--timeout)" };
+            let is_limited = matches!(step, Step::Login) && why.ends_with("(500)");
+            let given_up = match (one_try, is_limited) {
+                (true, _) => "1 attempt (--attempts)",
+                (false, true) => "3 attempts",
+                (false, false) => "2s (--timeout)",
+            };
             let text = format!("vault-exec: {stage}: {{addr}}: {why}; gave up after {given_up}{hint}");
             let waiting = format!("vault-exec: waiting for {{addr}}: {why} (for 2s at most)\n");
             match (slow, one_try) {
                 (true, _) => Expected { timeout: SHORT, ..Expected::told(&text) },
                 (_, true) => Expected::told(&text),
+                (_, false) if is_limited => {
+                    Expected { requests: 3..=3, timeout: SHORT, ..Expected::told(&(waiting + &text)) }
+                }
                 (_, false) => {
                     Expected { requests: 2..=usize::MAX, timeout: SHORT, ..Expected::told(&(waiting + &text)) }
                 }

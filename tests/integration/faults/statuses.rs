@@ -2,7 +2,7 @@
 
 use crate::faults::request::{Effect, Expected, STEPS, Step, check_effect, check_retry, expected};
 use crate::faults::{Row, Section, Trial};
-use crate::support::canary::{CANARY, TOKEN};
+use crate::support::canary::{CANARY, SECRET_ID, TOKEN};
 use crate::support::fake_server::{NOT_READY, Reply};
 
 /// The effect of a status on a read and on a login.
@@ -49,13 +49,13 @@ const ABSENT: &str = "no such secret\nhint: `vault kv list secret` lists the sec
 
 fn denied(secret: &str) -> String {
     let stanza = format!("path \"secret/data/{secret}\" {{\n  capabilities = [\"read\"]\n}}\n");
-    format!("permission denied (403)\nhint: a policy of the token must contain\n{stanza}")
+    format!("permission denied (403)\nhint: a policy of the token must contain\n\n{stanza}")
 }
 
 /// The message if the server does not know the token.
 const DOUBTED: &str = "vault-exec: read secret/app: permission denied (403): the token lacks the permission, or is \
     expired, revoked or unknown to this server\n\
-                       hint: log in again if it should be valid; otherwise, a policy of the token must contain\n\
+                       hint: log in again if it should be valid; otherwise, a policy of the token must contain\n\n\
                        path \"secret/data/app\" {\n  capabilities = [\"read\"]\n}\n";
 
 fn statuses() -> Vec<Status> {
@@ -126,7 +126,7 @@ impl Status {
             });
         let mut trials = Vec::new();
         let status = std::sync::Arc::new(self);
-        let vaults = format!(r#"{{"errors":["{CANARY} {TOKEN}"]}}"#);
+        let vaults = format!(r#"{{"errors":["{CANARY} {TOKEN} {SECRET_ID}"]}}"#);
         for body in FOREIGN_BODIES.map(str::to_owned).into_iter().chain([vaults]) {
             for (step, one_try) in STEPS.into_iter().flat_map(|step| [(step, true), (step, false)]) {
                 let is_vaults = body.contains("errors") && status.code != 204;
@@ -177,4 +177,5 @@ const ABOUT: &str = "\
 Tried in the same requests over HTTP, with an error of Vault in the body, and with an empty body, HTML and other JSON. The
 message has no address if the response is about the path or the credential. If the lookup of the mount is not retried, the
 response to the read is reported. After a refused token, only a 403 of its lookup casts doubt on the token. The revocation
-takes any 2xx for success, and its warning names any other status.";
+takes any 2xx for success, and its warning names any other status. A login that is answered with 500 is tried three times. The
+server's reason is left out of all messages, because it contains a credential.";

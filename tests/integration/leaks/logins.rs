@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::leaks::canary::canary;
 use crate::leaks::server::agents;
-use crate::leaks::{Cases, refusal, reply, secret, secret_text, with_canaries};
+use crate::leaks::{Cases, echoes, errors, refusal, reply, secret, secret_text, with_canaries};
 use crate::support::fake_server::{FakeServer, Reply};
 use crate::support::vault::TestVault;
 
@@ -47,6 +47,20 @@ pub(super) fn add(cases: &mut Cases) {
         ] {
             cases.server(
                 move || login(path, answer.clone()),
+                move |fake| with_canaries(fake.vault()).args(options.iter().copied()).args(["--attempts", "1"]),
+            );
+        }
+    }
+    for (credential, options) in [
+        ("secret_id", &APPROLE[..]),
+        ("jwt", &["--auth", "jwt"]),
+        ("password", &["--auth", "userpass", "--username", "me"]),
+    ] {
+        for (reasons, status) in
+            echoes(canary(credential)).into_iter().flat_map(|reasons| [(reasons.clone(), 400), (reasons, 500)])
+        {
+            cases.server(
+                move || FakeServer::answering([errors(status, &reasons)]),
                 move |fake| with_canaries(fake.vault()).args(options.iter().copied()).args(["--attempts", "1"]),
             );
         }
@@ -121,7 +135,10 @@ fn credentials(cases: &mut Cases) {
         }
         cases.call(move || vault().env("VAULT_TOKEN", format!("{}{damage}", canary("token"))));
     }
-    let without = move || vault().without("VAULT_TOKEN").without("VAULT_JWT");
+    let incomplete = move || vault().without("VAULT_TOKEN").without("VAULT_JWT");
+    cases.call(incomplete);
+    cases.call(move || incomplete().without("VAULT_SECRET_ID"));
+    let without = move || incomplete().without("VAULT_SECRET_ID").without("VAULT_PASSWORD");
     cases.call(without);
     cases.call(move || without().without("HOME"));
     cases.call(move || vault().env("VAULT_TOKEN", " \n"));
@@ -136,7 +153,42 @@ fn credentials(cases: &mut Cases) {
     cases.call(move || vault().args(["--auth", "kubernetes", "--role", "app"]));
 }
 
+/// A wrapping token that a request of this path created.
+fn lookup(path: &str) -> Reply {
+    reply(200, json!({"request_id": "1", "data": {"creation_path": path}}).to_string())
+}
+
 fn wrapped(cases: &mut Cases) {
+    let of_secret_id = "auth/approle/role/app/secret-id";
+    for answer in [lookup(canary("server's words")), refusal(400), reply(200, canary("value")), Reply::closed()] {
+        let other = answer.clone();
+        cases.server(
+            move || FakeServer::answering([secret()]).and_at("sys/wrapping/lookup", [answer.clone()]),
+            |fake| {
+                let vault = with_canaries(fake.vault()).env("VAULT_TOKEN", canary("wrapping token"));
+                vault.args(["--unwrap-token", "--attempts=1"])
+            },
+        );
+        cases.server(
+            move || {
+                let fake = FakeServer::answering([secret()]).and_at("sys/wrapping/lookup", [lookup(of_secret_id)]);
+                fake.and_at("sys/wrapping/unwrap", [other.clone()])
+            },
+            |fake| {
+                let vault = with_canaries(fake.vault()).env("VAULT_SECRET_ID", canary("wrapping token"));
+                vault.args(APPROLE).args(["--secret-id-wrapped", "--attempts=1"])
+            },
+        );
+    }
+    // A secret_id that is used up by a login whose response is lost.
+    cases.server(
+        || FakeServer::answering([secret()]).and_at("auth/approle/login", [Reply::status(502), refusal(400)]),
+        |fake| with_canaries(fake.vault()).args(APPROLE),
+    );
+    cases.server(
+        || FakeServer::answering([secret()]).and_at("auth/approle/login", [refusal(400)]),
+        |fake| with_canaries(fake.vault()).args(APPROLE).without("VAULT_SECRET_ID"),
+    );
     for answer in [
         auth(&json!({})),
         auth(&json!({"client_token": format!("{}é", canary("token of a login"))})),
@@ -149,7 +201,10 @@ fn wrapped(cases: &mut Cases) {
     ] {
         let other = answer.clone();
         cases.server(
-            move || FakeServer::answering([secret()]).and_at("sys/wrapping/unwrap", [answer.clone()]),
+            move || {
+                let fake = FakeServer::answering([secret()]).and_at("sys/wrapping/unwrap", [answer.clone()]);
+                fake.and_at("sys/wrapping/lookup", [lookup("auth/token/create")])
+            },
             |fake| {
                 with_canaries(fake.vault()).env("VAULT_TOKEN", canary("wrapping token")).args([
                     "--unwrap-token",
@@ -159,7 +214,10 @@ fn wrapped(cases: &mut Cases) {
             },
         );
         cases.server(
-            move || login("approle/login", auth(&json!({}))).and_at("sys/wrapping/unwrap", [other.clone()]),
+            move || {
+                let fake = login("approle/login", auth(&json!({}))).and_at("sys/wrapping/unwrap", [other.clone()]);
+                fake.and_at("sys/wrapping/lookup", [lookup(of_secret_id)])
+            },
             |fake| {
                 let vault = with_canaries(fake.vault()).env("VAULT_SECRET_ID", canary("wrapping token"));
                 vault.args(APPROLE).args(["--secret-id-wrapped", "--attempts", "1"])

@@ -18,6 +18,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::support::fake_server::{FakeServer, Reply};
 use crate::support::process::requires_root;
 use crate::support::vault::TestVault;
@@ -58,6 +61,7 @@ const UNREACHABLE: [(&[&str], &str); 10] = [
             "error: ",
             "Client sent an HTTP request to an HTTPS server",
             "no handler for route",
+            "Invalid path for a versioned K/V secrets engine",
             "namespace not found",
             "failed to lookup address information: ",
             "uncategorized error",
@@ -94,7 +98,7 @@ const UNREACHABLE: [(&[&str], &str); 10] = [
 
 /// Messages composed of parts that also occur in other messages. Each constructor of an error without a word in the
 /// source needs one of them: identified by what is printed, so that moving code does not change this list.
-const COMPOSED: [&str; 33] = [
+const COMPOSED: [&str; 34] = [
     "--set A: column ",
     "no program to start",
     "--client-cert requires --client-key",
@@ -102,6 +106,7 @@ const COMPOSED: [&str; 33] = [
     "/usr cannot be executed",
     "no path to read",
     "`nope` was not found",
+    "--client-cert: cert: not PEM text",
     "/token: No such file or directory",
     "/none: No such file or directory",
     "--file F: ",
@@ -119,9 +124,9 @@ const COMPOSED: [&str; 33] = [
     "version 7 does not exist",
     "--client-cert: cert: the certificate and the key",
     "--ca-path: none: ",
-    "vault-exec: ca: not PEM text",
-    "vault-exec: --ca-cert: ca: not PEM text",
-    "vault-exec: VAULT_CACERT_BYTES: not PEM text",
+    "vault-exec: SSL_CERT_FILE: ca: certificate 1 of",
+    "vault-exec: --ca-cert: ca: certificate 1 of",
+    "vault-exec: VAULT_CACERT_BYTES: certificate 1 of",
     "connection refused",
     ": too many open files",
     "read secret/app: http{}: --ca-cert: ca: no certificate found",
@@ -251,10 +256,38 @@ pub(super) fn reply(status: u16, body: impl Into<Vec<u8>>) -> Reply {
     Reply::answer(status, body).header("Set-Cookie", &format!("session={header}; Secure")).header("X-Odd", header)
 }
 
-/// An error response that contains secrets.
+/// An error response that contains secrets, the credential of every request among them.
 pub(super) fn refusal(status: u16) -> Reply {
-    let errors = [canary("server's words"), canary("token"), canary("value")];
-    reply(status, serde_json::json!({"request_id": canary("header"), "errors": errors}).to_string())
+    let credentials = ["token", "wrapping token", "token of a login", "secret_id", "jwt", "password"].map(canary);
+    errors(status, &[&credentials[..], &[canary("server's words"), canary("value")]].concat())
+}
+
+/// An error response with these reasons.
+pub(super) fn errors(status: u16, reasons: &[impl AsRef<str>]) -> Reply {
+    let reasons: Vec<_> = reasons.iter().map(AsRef::as_ref).collect();
+    reply(status, serde_json::json!({"request_id": canary("header"), "errors": reasons}).to_string())
+}
+
+/// The reasons of responses that contain this secret in one of the forms that must be recognized.
+pub(super) fn echoes(secret: &str) -> Vec<Vec<String>> {
+    let percent: String = secret.bytes().map(percent_encoding::percent_encode_byte).collect();
+    let pieces = |text: &str| {
+        let characters: Vec<_> = text.chars().collect();
+        characters.chunks(5).map(|piece| piece.iter().collect()).collect::<Vec<String>>()
+    };
+    let base64 = ["", "a", "ab"].map(|before| STANDARD.encode(format!("{before}{secret}")));
+    let mut echoes = vec![
+        vec![format!("no such credential: {secret}")],
+        vec![format!("\x1b[2J\x1b]0;{secret}\x07")],
+        vec![secret.chars().skip(3).take(12).collect()],
+        vec![percent.to_lowercase()],
+        pieces(secret),
+        pieces(&percent),
+        pieces(&base64[0]),
+        vec![format!("{}{secret}", "x".repeat(190))],
+    ];
+    echoes.extend(base64.map(|text| vec![text.replace('+', "-").replace('/', "_")]));
+    echoes
 }
 
 /// A secret with values of every kind.

@@ -4,16 +4,16 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use rcgen::{CertificateParams, IsCa, date_time_ymd};
+use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, IsCa, date_time_ymd};
 use rustls::ServerConfig;
 use serde_json::json;
 
 use crate::connection::resolver::{HOSTS, NSSWITCH, NameServer, coded, with_resolv_conf};
 use crate::leaks::canary::canary;
 use crate::leaks::settings::injected;
-use crate::leaks::{Cases, refusal, reply, secret, secret_text, with_canaries};
+use crate::leaks::{Cases, echoes, errors, refusal, reply, secret, secret_text, with_canaries};
 use crate::support::fake_server::{FakeServer, Reply};
-use crate::support::tls::{Authority, Pair, self_signed, server_config};
+use crate::support::tls::{Authority, Pair, UNSUPPORTED, openssl, openssl_issued_by, self_signed, server_config};
 use crate::support::vault::TestVault;
 
 static OURS: LazyLock<Authority> = LazyLock::new(|| Authority::new("ours"));
@@ -54,6 +54,8 @@ fn statuses(cases: &mut Cases) {
     cases.fake([refusal(503)], |vault| vault.args(["--attempts", "2"]));
     cases.fake([refusal(503)], |vault| vault.args(["--timeout", "200ms"]));
     cases.fake([refusal(429).header("Retry-After", "3600")], |vault| vault);
+    cases.fake([secret()], |vault| vault.without("VAULT_ADDR"));
+    cases.fake([secret()], |vault| once(vault.without("VAULT_ADDR")).under(injected("connect:error=ENETUNREACH")));
     cases.fake([refusal(429).header("Retry-After", canary("header"))], once);
     cases.fake([reply(400, format!("Client sent an HTTP request to an HTTPS server. {}", canary("value")))], |vault| {
         vault
@@ -72,7 +74,27 @@ fn refusals(cases: &mut Cases) {
             );
         }
     }
-    cases.server(|| FakeServer::answering([refusal(403)]).and_at("auth/token/lookup-self", [refusal(403)]), agents);
+    let denied = || errors(403, &["1 error occurred:\n\t* permission denied\n\n"]);
+    cases.server(move || FakeServer::answering([denied()]).and_at("auth/token/lookup-self", [denied()]), agents);
+    cases.fake([errors(403, &["permission denied", "invalid token"])], |vault| vault);
+    cases.fake([errors(404, &["no handler for route"])], |vault| vault);
+    cases.fake([errors(400, &["a reason", "and another\n"])], |vault| vault.args(["--kv", "2"]));
+    cases.server(
+        || FakeServer::answering([errors(500, &["local node not active but active cluster node not found"])]),
+        |fake| with_canaries(fake.vault()).args(["--auth=userpass", "--username=me", "--timeout=1s"]),
+    );
+    cases.server(
+        || FakeServer::answering([errors(500, &["no such user"])]),
+        |fake| with_canaries(fake.vault()).args(["--auth=userpass", "--username=me"]),
+    );
+    for secret in ["token", "value", "other value", "number"] {
+        for reasons in echoes(canary(secret)) {
+            cases.server(
+                move || FakeServer::answering([self::secret()]).and_at("secret/data/b", [errors(400, &reasons)]),
+                |fake| with_canaries(fake.vault()).args(["--kv", "2", "--path", "secret/b"]),
+            );
+        }
+    }
     for (words, status) in [("no handler for route", 404), ("namespace not found", 404)] {
         let errors = json!({"errors": [format!("{words} {}", canary("server's words"))]}).to_string();
         cases.fake([reply(status, errors)], |vault| vault.args(["--kv", "2"]));
@@ -170,6 +192,11 @@ fn engines(cases: &mut Cases) {
         reply(404, json!({"data": {"data": null, "metadata": metadata}}).to_string())
     };
     cases.fake([gone(false)], |vault| vault);
+    cases.fake([gone(false)], |vault| vault.args(["--path", "secret/$(x)"]));
+    for path in ["secret/$(x)/a", "secret/$(x)@7"] {
+        cases.fake([refusal(404)], move |vault| vault.args(["--kv", "2", "--path", path]));
+    }
+    cases.fake([refusal(403)], |vault| vault.args(["--kv", "2", "--path", "secret/\"x"]));
     cases.fake([gone(true)], |vault| vault);
     cases.fake([refusal(404)], |vault| vault.args(["--kv", "2", "--path", "secret/app@7"]));
     cases.server(
@@ -209,6 +236,7 @@ fn redirects(cases: &mut Cases) {
     }
     cases.fake([refusal(307).header("Location", &format!("/v1/{query}?{query}"))], once);
     cases.fake([refusal(307).header("Location", &format!("http://[{query}"))], |vault| once(vault.args(["--kv", "2"])));
+    cases.fake([refusal(307).header("Location", &format!("http://{}", canary("token")))], once);
     cases.with(&["true"], || {
         let active = FakeServer::answering([secret()]);
         let target = format!("https://127.0.0.1:{}/{}", active.port(), canary("query"));
@@ -241,7 +269,7 @@ fn tls(cases: &mut Cases) {
     shown(cases, issued(|_| {}));
     let pair = issued(|_| {});
     cases.server(
-        move || FakeServer::answering_over_tls(config(&pair), [refusal(400)]),
+        move || FakeServer::answering_over_tls(config(&pair), [errors(400, &["no such certificate"])]),
         |fake| {
             let (certificate, key) = CLIENT.clone();
             let vault = trusting(fake).file("cert", certificate).file("key", key);
@@ -252,6 +280,7 @@ fn tls(cases: &mut Cases) {
     shown(cases, issued(|params| params.not_before = date_time_ymd(2090, 1, 1)));
     shown(cases, OURS.issue(&["other.test"]));
     shown(cases, OURS.issue(&[]));
+    shown(cases, issued(|params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth]));
     shown(cases, issued(|params| params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained)));
     shown(cases, self_signed(&["127.0.0.1"], |_| {}));
     // From an authority that has only the same name.
@@ -284,20 +313,32 @@ fn trust(cases: &mut Cases) {
     cases.call(move || vault().args(["--ca-cert", "none"]));
     cases.call(move || vault().env("VAULT_CACERT_BYTES", broken()));
     cases.call(move || vault().env("VAULT_CACERT_BYTES", canary("value")));
+    let cut_off = || format!("-----BEGIN CERTIFICATE-----\n{}\n", canary("value"));
+    cases.call(move || vault().file("ca", cut_off()).args(["--ca-cert", "ca"]));
+    cases.call(move || vault().file("cert", cut_off()).args(["--client-cert", "cert", "--client-key", "cert"]));
     cases.call(move || vault().file("ca", canary("value")).args(["--ca-path", "."]));
     cases.call(move || vault().args(["--ca-path", "none"]));
-    cases.call(move || vault().env("SSL_CERT_FILE", "/none").env("SSL_CERT_DIR", "/none"));
+    let hide = "for dir in /etc/ssl /etc/pki; do [ ! -d $dir ] || mount -t tmpfs none $dir; done";
+    cases.call(move || vault().with_mounts(hide));
     cases.call(move || vault().file("ca", broken()).env("SSL_CERT_FILE", "ca"));
     cases.call(move || {
         vault().file("ca", OURS.pem().to_owned() + Authority::new("other").pem()).env("SSL_CERT_FILE", "ca")
     });
     let shows = move |certificate: String, key: String| {
-        vault()
-            .file("ca", OURS.pem())
-            .args(["--ca-cert=ca", "--client-cert=cert", "--client-key=key"])
-            .file("cert", certificate)
-            .file("key", key)
+        let vault = vault().file("ca", OURS.pem()).file("cert", certificate).file("key", key);
+        vault.args(["--ca-cert=ca", "--client-cert=cert", "--client-key=key"])
     };
+    for (_, options) in UNSUPPORTED {
+        let (certificate, key) = openssl(options, &[]);
+        let ca = certificate.clone();
+        cases.call(move || vault().file("ca", &ca).args(["--ca-cert", "ca"]));
+        let (several, pair) = (OURS.pem().to_owned() + &certificate, openssl_issued_by(&certificate, &key));
+        cases.server(
+            move || FakeServer::answering_over_tls(server_config(&pair, rustls::DEFAULT_VERSIONS, None), [secret()]),
+            move |fake| once(with_canaries(fake.vault())).env("VAULT_CACERT_BYTES", several.clone()),
+        );
+        cases.call(move || shows(certificate.clone(), key.clone()));
+    }
     let (certificate, key) = CLIENT.clone();
     let marked = |kind: &str, key: &str| format!("-----BEGIN {kind}-----\n{key}\n-----END {kind}-----\n");
     let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, canary("key"));
@@ -313,14 +354,17 @@ fn trust(cases: &mut Cases) {
         let certificate = certificate.clone();
         cases.call(move || shows(certificate.clone(), key.clone()));
     }
-    cases.call(move || shows(canary("key").into(), key.clone()));
+    for certificate in [marked("CERTIFICATE", &encoded), canary("key").into()] {
+        let key = key.clone();
+        cases.call(move || shows(certificate.clone(), key.clone()));
+    }
 }
 
 fn proxies(cases: &mut Cases) {
-    let through = |fake: &FakeServer| {
-        let proxy = fake.url().replace("http://", &format!("http://me:{}@", canary("userinfo")));
+    let proxy = |fake: &FakeServer| fake.url().replace("http://", &format!("http://me:{}@", canary("userinfo")));
+    let through = move |fake: &FakeServer| {
         let vault = with_canaries(fake.vault()).args(["--attempts", "1", "--timeout", "1s"]);
-        vault.env("VAULT_ADDR", "https://vault.test:8200").env("HTTPS_PROXY", proxy)
+        vault.env("VAULT_ADDR", "https://vault.test:8200").env("HTTPS_PROXY", proxy(fake))
     };
     for answer in [
         refusal(407),
@@ -331,6 +375,12 @@ fn proxies(cases: &mut Cases) {
         reply(200, canary("value")),
     ] {
         cases.server(move || FakeServer::answering([answer.clone()]), through);
+    }
+    for reasons in echoes(canary("userinfo")) {
+        cases.server(
+            move || FakeServer::answering([errors(400, &reasons)]),
+            move |fake| through(fake).env("VAULT_ADDR", "http://vault.test:8200").env("VAULT_PROXY_ADDR", proxy(fake)),
+        );
     }
     // The proxy of with_canaries(), where no server listens.
     cases.call(|| {
@@ -366,6 +416,11 @@ fn real(cases: &mut Cases) {
         .posted("{kv}/destroy/lost", &json!({"versions": [1]}));
     let wrapped = kv1.clone().args(["--unwrap-token", "--path", "{kv}/a"]);
     let of_others = r#"path "others/*" { capabilities = ["read"] }"#;
+    for (vault, kv) in [(&kv1, "2"), (&kv2, "1")] {
+        let vault = vault.clone().args(["--kv", kv, "--optional-path", "{kv}/none"]);
+        cases.call(move || vault.clone());
+    }
+    cases.fake([reply(200, secret_text())], |vault| vault.args(["--path", "secret/app@7"]));
     for vault in [kv1, kv2] {
         for path in ["a", "none", "gone", "lost"] {
             let vault = vault.clone().path("a").path(path);

@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStringExt as _;
 
 use crate::leaks::canary::canary;
 use crate::leaks::{Cases, secret, with_canaries};
+use crate::support::fake_server::FakeServer;
 use crate::support::vault::TestVault;
 
 /// A call with one path, and without a server.
@@ -43,6 +44,8 @@ fn typed(cases: &mut Cases) {
         &["--auth", "oidc"],
         &["--case", "lower"],
         &["--on-conflict", "me"],
+        &["--on-duplicate", "first"],
+        &["--explicit"],
         &["--log-format", "xml"],
         &["--check", "--format", "xml"],
         &["--format", "json"],
@@ -53,6 +56,7 @@ fn typed(cases: &mut Cases) {
         &["--path", "a/b@0"],
         &["--mount", "a@1"],
         &["--path", "secret"],
+        &["--path", "1_=secret/app"],
         &["--path", "a/b@1", "--kv", "1"],
         &["--username", "../me", "--auth", "userpass"],
         &["--allow-name", "a-b"],
@@ -67,6 +71,7 @@ fn typed(cases: &mut Cases) {
         &["--client-key", "key"],
         &["--keep-env", "A"],
         &["--pristine", "--keep-env", "VAULT_TOKEN"],
+        &["--pristine", "--keep-env", "GO*"],
         &["--config", "a", "--no-config"],
         &["--config", "none.toml"],
         &["--auth", "approle"],
@@ -78,6 +83,10 @@ fn typed(cases: &mut Cases) {
         cases.call(move || with(line));
     }
     cases.call(|| with(&["--auth", "jwt"]).without("VAULT_JWT"));
+    for retries in ["many", "0"] {
+        let vault = || with_canaries(TestVault::bare()).args(["--path", "secret/app"]);
+        cases.call(move || vault().env("VAULT_ADDR", "http://127.0.0.1:1").env("VAULT_MAX_RETRIES", retries));
+    }
     cases.call(|| with(&["--auth", "ldap", "--username", "me"]).without("VAULT_PASSWORD"));
     cases.call(|| with(&["--help"]).under_sh(r#"exec "$@" >/dev/full"#));
 }
@@ -148,6 +157,9 @@ fn mistaken(cases: &mut Cases) {
         format!("hvs.{secret}"),
         secret.repeat(10),
         format!("{secret}/{secret}"),
+        format!("/{secret}"),
+        format!("/{secret}/{secret}"),
+        format!("/tmp/{secret}\n"),
         format!("{secret}\n"),
     ] {
         let token = move || token.clone();
@@ -172,22 +184,51 @@ fn mistaken(cases: &mut Cases) {
         }
     }
     let key = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", canary("key"));
-    cases.call(move || {
-        let (certificate, _) = super::server::CLIENT.clone();
-        vault().file("cert", certificate).args(["--client-cert", "cert"]).env("VAULT_CLIENT_KEY", &key)
-    });
+    for key in [key, canary("key").repeat(10)] {
+        for name in ["VAULT_CACERT", "VAULT_CAPATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "VAULT_CLIENT_CERT"] {
+            let key = key.clone();
+            cases.call(move || {
+                let vault = vault().env("VAULT_ADDR", "https://127.0.0.1:1").args(["--client-key", "key"]);
+                vault.env("VAULT_CLIENT_CERT", "cert").env(name, &key)
+            });
+        }
+        cases.call(move || {
+            let (certificate, _) = super::server::CLIENT.clone();
+            vault().file("cert", certificate).args(["--client-cert", "cert"]).env("VAULT_CLIENT_KEY", &key)
+        });
+    }
 }
 
 fn templates(cases: &mut Cases) {
     let literal = canary("literal");
-    for template in ["A={{x}{L}", "A=L{x", "A=Lx}", "A=L{}", "A=L{x|uri}L", "L", "=L", "1=L", "A-B=L", "L=", "LA=L"] {
+    for template in ["A={{x}{L}", "A=L{x", "A=Lx}", "A=L{}", "A=L{x|uri}L", "A=L{a//b#x}", "L", "=L", "1=L", "A-B=L"] {
         for option in ["--set", "--file"] {
             cases.call(move || with(&[option, &template.replace('L', literal)]));
         }
     }
-    for template in ["A=L{txt}", "A=L{secret/ap#text}", "A=L{/x#text}", "A=L{unlike}", "A=L{null}"] {
+    for template in [
+        "A=L{txt}",
+        "A=L{secret/ap#text}",
+        "A=L{/x#text}",
+        "A=L{unlike}",
+        "A=L{null}",
+        "A=L${text}",
+        "A=L{{ text }}",
+        "A-B=L{text}",
+    ] {
         cases.fake([null()], move |vault| vault.args(["--set", &template.replace('L', literal)]));
     }
+    let keys = ('a'..'m').fold(String::new(), |keys, key| keys + &format!(r#""{key}": 1, "#));
+    let many = super::reply(200, super::secret_text().replacen(r#""text""#, &(keys + r#""text""#), 1));
+    cases.fake([many], |vault| vault.args(["--only", "unlike", "--only", "unlike it"]));
+    let absent = super::reply(404, r#"{"request_id": "1", "errors": []}"#);
+    cases.server(
+        move || FakeServer::answering([absent.clone()]),
+        |fake| {
+            let vault = with_canaries(TestVault::bare()).env("VAULT_ADDR", fake.url());
+            vault.args(["--kv", "2", "--optional-path", "secret/app", "--set", "A={unlike}"])
+        },
+    );
 }
 
 /// With one key that has no value.

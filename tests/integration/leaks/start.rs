@@ -41,6 +41,7 @@ fn mapped(cases: &mut Cases) {
         r#""null": null, "#,
         r#""path": ~, "#,
         r#""ld_preload'": ~, "#,
+        r#""vault_addr": ~, "ssl_cert_file": ~, "#,
     ] {
         cases.fake([keys(odd)], |vault| vault);
     }
@@ -49,11 +50,14 @@ fn mapped(cases: &mut Cases) {
     cases.fake([keys(&format!(r#""nul": {nul}, "#))], |vault| {
         vault.args(["--skip", "nul", "--set", "A={nul}", "--file", "B={nul}"])
     });
-    cases.fake([only("")], |vault| vault);
+    cases.fake([only("")], |vault| vault.args(["--set", "A={key}"]));
+    let many: Vec<_> = (0..12).map(|number| format!(r#""key{number}": ~"#)).collect();
+    cases.fake([only(&many.join(", "))], |vault| vault.args(["--set", "A={text}"]));
     cases.fake([secret()], |vault| vault.args(["--only", "nothing"]));
     cases.fake([only(r#""text": ~"#)], |vault| vault.args(["--skip", "text"]));
     cases.fake([secret()], |vault| vault.args(["--on-conflict", "error"]));
     cases.fake([secret()], |vault| vault.args(["--on-conflict", "env"]));
+    cases.fake([secret()], |vault| vault.args(["--on-duplicate", "error", "--path", "secret/other"]));
     cases.fake([secret()], |vault| vault.args(["--require", "NOTHING", "--require", "TEXT"]));
     let long = format!(r#""long": "{}", "#, canary("token").repeat(4000));
     cases.fake([keys(&long)], |vault| vault);
@@ -108,6 +112,7 @@ fn programs(cases: &mut Cases) {
     };
     starting(&["nope"], |vault| vault);
     starting(&["./nope"], |vault| vault);
+    starting(&["nope nope"], |vault| vault);
     starting(&["/usr"], |vault| vault);
     starting(&["./text"], |vault| vault.file("text", canary("value")));
     starting(&["./text"], |vault| vault.program("text", canary("value")));

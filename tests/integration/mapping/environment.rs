@@ -6,11 +6,12 @@ use std::os::unix::ffi::OsStringExt;
 use crate::support::openbao::ROOT;
 use crate::support::vault::TestVault;
 
-/// Hands its command a block that no shell would make: names twice, an entry without `=`, a name that starts with one.
+/// Hands its command a block that no shell would make: names twice, entries without `=` or a name, a name that starts with one.
 const ODD_BLOCK: &str = r"
 import ctypes, os, sys
 own = [name + b'=' + value for name, value in os.environb.items()]
-odd = [b'TWICE=first', b'TWICE=second', b'VAULT_TOKEN=other', b'K=inherited', b'K=again', b'no equals sign', b'=C:=x']
+odd = [b'TWICE=first', b'TWICE=second', b'VAULT_TOKEN=other', b'K=inherited', b'K=again', b'no equals sign', b'=C:=x', b'K', b'',
+       b'=x', b'=', b'\xff\xfe', b'no equals sign']
 def strings(items): return (ctypes.c_char_p * (len(items) + 1))(*items)
 line = [os.fsencode(argument) for argument in sys.argv[1:]]
 ctypes.CDLL(None).execve(line[0], strings(line), strings(own + odd))
@@ -69,6 +70,12 @@ fn keep_env_needs_pristine_and_keeps_no_credential() {
 }
 
 #[test]
+fn keep_env_takes_no_pattern() {
+    let vault = TestVault::bare().args(["--path", "a/b", "--pristine", "--keep-env", "HOME", "--keep-env", "GO*"]);
+    vault.fails("vault-exec: --keep-env: `GO*`: expected the name of one variable: patterns are not supported\n");
+}
+
+#[test]
 fn all_missing_variables_are_listed_at_once() {
     for vault in TestVault::each() {
         let vault = vault.secret("a", [("k", "v"), ("empty", "")]).path("a").env("A", "1").env("B", "");
@@ -115,6 +122,7 @@ fn a_secret_may_set_a_withheld_name() {
     for vault in TestVault::each() {
         let vault =
             vault.secret("a", [("vault_token", "own"), ("bao_secret_id", "id"), ("vault_exec_path", "p")]).path("a");
+        let vault = vault.args(["--allow-name", "VAULT_EXEC_PATH"]);
         vault.environ().has("VAULT_TOKEN", "own").has("BAO_SECRET_ID", "id").has("VAULT_EXEC_PATH", "p");
         vault.args(["--on-conflict", "error"]).environ().has("VAULT_TOKEN", "own");
     }
@@ -137,5 +145,41 @@ fn each_name_reaches_the_program_once() {
         let outcome = vault.environ().has("TWICE", "first").has("K", "v").lacks("VAULT_TOKEN").has("=C:", "x");
         outcome.stderr_is("");
         vault.args(["--on-conflict", "env"]).environ().has("K", "inherited");
+    }
+}
+
+#[test]
+fn entries_without_a_name_pass_byte_for_byte() {
+    let nameless = [&b"no equals sign"[..], b"K", b"", b"=x", b"=", b"\xff\xfe", b"no equals sign"];
+    for vault in TestVault::each() {
+        let vault = vault.secret("a", [("k", "v")]).path("a").under(["python3", "-c", ODD_BLOCK]);
+        let outcome = vault.environ().stderr_is("");
+        let block = outcome.stdout.strip_suffix(b"\0").unwrap().split(|&byte| byte == 0);
+        let kept: Vec<&[u8]> = block.filter(|entry| !entry.iter().skip(1).any(|&byte| byte == b'=')).collect();
+        assert_eq!(kept, nameless, "{outcome}");
+        vault.args(["--pristine"]).environ().has_only(["K=v"]);
+    }
+}
+
+#[test]
+fn on_duplicate_chooses_between_two_paths() {
+    for vault in TestVault::each() {
+        let version = if vault.is_kv1() { "" } else { " @1" };
+        let vault = vault.secret("a", [("k", "a"), ("l", "a"), ("m", "a")]).secret("b", [("k", "b"), ("l", "b")]);
+        let vault = vault.path("a").path("b");
+        vault.clone().args(["--on-duplicate", "last"]).environ().has("K", "b").has("M", "a");
+        let error = vault.args(["--on-duplicate", "error"]);
+        error.clone().args(["--skip", "l"]).fails(&format!(
+            "vault-exec: --on-duplicate error: K ({{kv}}/a#k{version}, {{kv}}/b#k{version})\n\
+             hint: give the names of one path a prefix: --path DB_=secret/db\n"
+        ));
+        error.fails(&format!(
+            "vault-exec: --on-duplicate error: K ({{kv}}/a#k{version}, {{kv}}/b#k{version}), \
+             L ({{kv}}/a#l{version}, {{kv}}/b#l{version})\n\
+             hint: give the names of one path a prefix: --path DB_=secret/db\n"
+        ));
+        let decided = error.clone().args(["--set", "K={{kv}/a#k}", "--set", "L=x"]);
+        decided.environ().has("K", "a").has("L", "x");
+        error.clone().path("a").args(["--skip", "k", "--skip", "l"]).environ().has("M", "a");
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod environment;
 mod file_dir;
 pub(crate) mod names;
+mod paths;
 mod read;
 mod templates;
 pub(crate) mod templates_in_programs;

@@ -26,6 +26,24 @@ fn case_keep_and_prefix_change_names() {
 }
 
 #[test]
+fn a_path_has_a_prefix_of_its_own() {
+    for vault in TestVault::each() {
+        let vault = vault.secret("db", [("user", "1")]).secret("app", [("user", "2")]).secret("x=y", [("user", "3")]);
+        let vault = vault.args(["--pristine", "--prefix", "P_", "--optional-path", "Db2_={kv}/db"]);
+        vault.clone().path("app").environ().has_only(["Db2_USER=1", "P_USER=2"]);
+        vault.clone().args(["--path", "={kv}/app"]).environ().has_only(["Db2_USER=1", "USER=2"]);
+        vault.clone().path("x=y").environ().has_only(["Db2_USER=1", "P_USER=3"]);
+        vault.clone().args(["--path", "X={kv}/x=y"]).environ().has_only(["Db2_USER=1", "XUSER=3"]);
+        let variable = vault.clone().env("VAULT_EXEC_PATH", "A_={kv}/app,B_={kv}/db,C_={kv}/app");
+        variable.environ().has_only(["Db2_USER=1", "A_USER=2", "B_USER=1", "C_USER=2"]);
+        vault.args(["--path", "1_={kv}/app"]).fails(
+            "vault-exec: --path: `1_={kv}/app`: expected the start of a variable name: letters, digits and `_`, \
+             no digit first\n",
+        );
+    }
+}
+
+#[test]
 fn two_keys_of_one_path_with_one_name_are_an_error() {
     for vault in TestVault::each() {
         let vault = vault.secret("a", [("Foo", "1"), ("foo", "2")]).path("a");

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::support::fake_server::{FakeServer, Reply};
 use crate::support::vault::{DOUBTED, TestVault};
 
 #[test]
@@ -9,20 +10,6 @@ fn a_secret_becomes_variables() {
     for vault in TestVault::each() {
         let vault = vault.secret("airflow", [("postgres_user", "airflow"), ("postgres_db", "main")]);
         vault.path("airflow").environ().has("POSTGRES_USER", "airflow").has("POSTGRES_DB", "main");
-    }
-}
-
-#[test]
-fn the_later_path_wins() {
-    for vault in TestVault::each() {
-        let vault = vault
-            .secret("a", [("x", "a"), ("only_a", "a")])
-            .secret("b", [("x", "b"), ("y", "b")])
-            .secret("c", [("y", "c")]);
-        let three = ["--path", "{kv}/a", "--optional-path", "{kv}/b", "--path", "{kv}/c"];
-        vault.clone().args(three).environ().has("X", "b").has("Y", "c").has("ONLY_A", "a");
-        let turned = ["--path", "{kv}/c", "--optional-path", "{kv}/b", "--path", "{kv}/a"];
-        vault.args(turned).environ().has("X", "a").has("Y", "b");
     }
 }
 
@@ -103,8 +90,10 @@ fn an_optional_secret_may_be_absent_deleted_or_destroyed() {
 fn a_mount_that_does_not_exist_is_an_error_even_if_optional() {
     for option in ["--path", "--optional-path"] {
         TestVault::kv2().args([option, "nothing/a"]).fails(
-            "vault-exec: read nothing/a: nothing is mounted there\n\
-             hint: `vault secrets list` lists the mounts\n",
+            "vault-exec: read nothing/a: the mount does not exist, or the token lacks the permission (403)\n\
+             hint: `vault secrets list` lists the mounts; if it exists, a policy of the token must contain the stanza for \
+             the engine of this path; the server did not report it, so check --kv and --mount\n\n\
+             # KV v1 or another engine\npath \"nothing/a\" {\n  capabilities = [\"read\"]\n}\n",
         );
     }
 }
@@ -123,20 +112,6 @@ fn a_404_that_is_not_from_vault_is_an_error() {
 }
 
 #[test]
-fn a_mount_of_several_segments_is_detected_or_given() {
-    for vault in TestVault::each_nested() {
-        let vault = vault.secret("deep/a", [("k", "v")]);
-        vault.clone().path("deep/a").environ().has("K", "v");
-        vault.clone().args(["--mount", "{kv}", "--path", "deep/a"]).environ().has("K", "v");
-        vault.clone().args(["--mount", "/{kv}/"]).path("deep/a").environ().has("K", "v");
-        vault.path("absent").fails(
-            "vault-exec: read {kv}/absent: no such secret\n\
-             hint: `vault kv list {kv}` lists the secrets; --optional-path allows it to be missing\n",
-        );
-    }
-}
-
-#[test]
 fn a_token_for_one_secret_in_a_nested_mount_is_enough() {
     for vault in TestVault::each_nested() {
         let vault = vault.secret("a", [("k", "v")]);
@@ -149,45 +124,62 @@ fn a_token_for_one_secret_in_a_nested_mount_is_enough() {
 }
 
 #[test]
-fn an_api_path_names_its_secret() {
-    let vault = TestVault::kv2().secret("a", [("k", "v")]).secret("dataface/a", [("k", "face")]);
-    for form in ["{kv}/a/", "/{kv}/a", "//{kv}/a//", "{kv}/data/a", "/v1/{kv}/data/a", "v1/{kv}/data/a/", "/v1/{kv}/a"]
-    {
-        vault.clone().args(["--path", form]).environ().has("K", "v");
-    }
-    vault.clone().args(["--path", "{kv}/data/a@1"]).environ().has("K", "v");
-    vault.path("dataface/a").environ().has("K", "face");
-}
-
-#[test]
-fn a_secret_named_data_can_be_read() {
-    let vault = TestVault::kv2().secret("data/a", [("k", "below")]).secret("a", [("k", "above")]);
-    vault.path("data/data/a").environ().has("K", "below");
-    let vault = TestVault::kv1().secret("data/a", [("k", "below")]).secret("a", [("k", "above")]);
-    vault.clone().path("data/a").environ().has("K", "below");
-    vault.path("a").environ().has("K", "above");
-}
-
-#[test]
-fn special_characters_in_paths_are_encoded() {
-    for vault in TestVault::each() {
-        let names = [("a b", "a%20b"), ("50%", "50%25"), ("a%20b", "a%2520b"), ("ü", "%C3%BC"), ("a@b", "a@b")];
-        for (name, encoded) in names.into_iter().chain([("a?b", "a%3Fb"), ("a#b", "a%23b"), ("a+b", "a+b")]) {
-            vault.clone().secret(encoded, [("k", name)]).path(name).environ().has("K", name);
-        }
-    }
-}
-
-#[test]
 fn kv_sets_the_version_of_the_engine() {
     for (vault, version, other) in [(TestVault::kv1(), "1", "2"), (TestVault::kv2(), "2", "1")] {
         let vault = vault.secret("a", [("k", "v")]).path("a");
         vault.clone().args(["--kv", version]).environ().has("K", "v");
         vault.clone().args(["--kv", "auto"]).environ().has("K", "v");
-        vault.args(["--kv", other]).fails(
-            "vault-exec: read {kv}/a: no such secret\n\
-             hint: `vault kv list {kv}` lists the secrets; --optional-path allows it to be missing; \
-             --kv auto detects the engine\n",
+        let found = if version == "1" { "1, or another engine" } else { "2" };
+        vault.args(["--kv", other]).fails(&format!(
+            "vault-exec: read {{kv}}/a: the mount is KV version {found}, which is not that of --kv\n\
+             hint: leave --kv out, so that it is detected, or give the other version\n"
+        ));
+    }
+}
+
+#[test]
+fn a_wrong_kv_version_is_an_error_for_optional_paths_too() {
+    for (vault, version, other) in [(TestVault::kv1(), "1", "2"), (TestVault::kv2(), "2", "1")] {
+        let vault = vault.secret("a", [("k", "v")]);
+        for path in ["a", "none", "data/a", "data/none"] {
+            let vault = vault.clone().args(["--optional-path", &format!("{{kv}}/{path}")]);
+            vault.clone().args(["--kv", version]).environ();
+            let outcome = vault.args(["--kv", other]).run(["true"]).exits(125);
+            assert!(outcome.stderr.contains(", which is not that of --kv\nhint: leave --kv out"), "{outcome}");
+        }
+    }
+}
+
+#[test]
+fn another_version_than_the_pinned_one_is_an_error() {
+    let answer = |status, data: &str| {
+        let metadata = r#""metadata":{"version":2,"destroyed":false}"#;
+        Reply::answer(status, format!(r#"{{"request_id":"1","data":{{"data":{data},{metadata}}}}}"#))
+    };
+    for reply in [answer(200, r#"{"a":"1"}"#), answer(404, "null")] {
+        let fake = FakeServer::answering([Reply::secret(&[("b", "1")])]).and_at("secret/data/old", [reply]);
+        for option in ["--path", "--optional-path"] {
+            fake.vault().args([option, "secret/old@7"]).fails(
+                "vault-exec: read secret/old: the server returned version 2 instead of the pinned one\n\
+                 hint: check the proxies and agents between vault-exec and the server, which may have a cache\n",
+            );
+        }
+        fake.vault().args(["--optional-path", "secret/old@2"]).environ().has("B", "1");
+    }
+}
+
+#[test]
+fn a_json_array_is_not_taken_for_an_object() {
+    let secret = r#"{"a":"1"}"#;
+    for body in [
+        format!(r#"{{"request_id":"1","data":[{secret},{{"version":1}}]}}"#),
+        format!(r#"{{"request_id":"1","data":{{"data":{secret},"metadata":[1]}}}}"#),
+        format!(r#"["1",null,null,"",0,{{"data":{secret},"metadata":{{"version":1}}}},null]"#),
+    ] {
+        let fake = FakeServer::answering([Reply::answer(200, body)]);
+        fake.vault().args(["--kv", "2"]).fails(
+            "vault-exec: read secret/app: {addr}: the response (200) is not in Vault's format\n\
+             hint: is this Vault's address? It is from VAULT_ADDR\n",
         );
     }
 }
@@ -201,7 +193,7 @@ fn only_and_skip_select_keys() {
         vault.clone().args(["--only", "x", "--only", "y", "--skip", "x"]).environ().lacks("X").has("Y", "2").lacks("Z");
         vault.args(["--only", "X", "--only", "x", "--only", "w"]).fails(
             "vault-exec: --only X, w: not found in any secret\n\
-             hint: write keys as in the secret, not as variable names\n",
+             hint: did you mean `x`?\n",
         );
     }
 }
@@ -233,11 +225,65 @@ fn permission_denied_without_the_type_of_the_mount_gets_a_hint() {
             .token_with_policy(r#"path "elsewhere" {capabilities=["read"]}"#)
             .path("a")
             .fails(&format!(
-                "vault-exec: read {{kv}}/a: permission denied (403)\n{}\
-                 check --kv and --mount: the server did not report the engine of this path\n",
-                stanza("{kv}/data/a")
+                "vault-exec: read {{kv}}/a: permission denied (403)\n\
+                 hint: a policy of the token must contain the stanza for the engine of this path; the server did not \
+                 report it, so check --kv and --mount\n\n\
+                 # KV v2 at {{kv}}/\n{}\n# KV v1 or another engine\n{}",
+                policy("{kv}/data/a"),
+                policy("{kv}/a")
             ));
     }
+}
+
+/// Whatever the mount is and whatever was granted before, the stanzas of the message are a policy that suffices, and no
+/// message claims that nothing is mounted there.
+#[test]
+fn the_policies_for_an_unknown_mount_suffice_as_they_are_printed() {
+    for vault in TestVault::each_nested().into_iter().chain(TestVault::each()) {
+        let vault = vault.secret("deep/a", [("k", "v")]).path("deep/a");
+        let mut policy = String::from("path \"elsewhere\" { capabilities = [\"read\"] }");
+        for attempt in 0.. {
+            let outcome = vault.clone().token_with_policy(&policy).run(["true"]);
+            if outcome.stderr.is_empty() {
+                break;
+            }
+            assert!(attempt < 3 && !outcome.stderr.contains("nothing is mounted"), "{outcome}");
+            let (_, stanzas) = outcome.stderr.split_once("\n\n").unwrap_or_else(|| panic!("{outcome}"));
+            // Only the first stanza at first, as a user would who does not read on.
+            let end = if attempt == 0 { stanzas.find("\n\n").unwrap() } else { stanzas.len() };
+            policy = format!("{policy}\n{}", &stanzas[..end]);
+        }
+    }
+    let vault = TestVault::each_nested().into_iter().next().unwrap().token_with_policy(&policy("elsewhere"));
+    vault.clone().args(["--mount", "{kv}", "--path", "a"]).fails(&format!(
+        "vault-exec: read {{kv}}/a: permission denied (403)\n\
+         hint: a policy of the token must contain the stanza for the engine of this path; the server did not report it, \
+         so check --kv and --mount\n\n# KV v2 at {{kv}}/\n{}\n# KV v1 or another engine\n{}",
+        policy("{kv}/data/a"),
+        policy("{kv}/a")
+    ));
+}
+
+#[test]
+fn every_failed_path_is_reported() {
+    let vault = TestVault::kv2().secret("a", [("k", "v")]).secret("b", [("k", "v")]);
+    let vault = vault
+        .token_with_policy(r#"path "{kv}/data/a" {capabilities=["read"]} path "{kv}/data/c" {capabilities=["read"]}"#);
+    let denied = |name: &str| {
+        format!("vault-exec: read {{kv}}/{name}: permission denied (403)\n{}", stanza(&format!("{{kv}}/data/{name}")))
+    };
+    let absent = "vault-exec: read {kv}/c: no such secret\n\
+                  hint: `vault kv list {kv}` lists the secrets; --optional-path allows it to be missing\n";
+    let all = vault.clone().path("a").path("b").path("c").path("d");
+    all.fails(&format!("{}\n{absent}{}", denied("b"), denied("d")));
+    let outcome = all.args(["--log-format", "json"]).run(["true"]).exits(125);
+    assert_eq!(outcome.stderr.lines().count(), 3, "{outcome}");
+
+    let down = TestVault::bare().env("VAULT_ADDR", "http://127.0.0.1:1").env("VAULT_TOKEN", "t").args(["--attempts=1"]);
+    down.args(["--path", "secret/a", "--path", "secret/b"]).fails(
+        "vault-exec: read secret/a, secret/b: http://127.0.0.1:1: connection refused; gave up after 1 attempt (--attempts)\n\
+         hint: check that the server runs and is reachable; the address is from VAULT_ADDR\n",
+    );
 }
 
 #[test]
@@ -285,5 +331,9 @@ fn other_engines_take_two_requests_more() {
 const READ_A: &str = r#"path "{kv}/data/a" {capabilities=["read"]}"#;
 
 fn stanza(path: &str) -> String {
-    format!("hint: a policy of the token must contain\npath \"{path}\" {{\n  capabilities = [\"read\"]\n}}\n")
+    format!("hint: a policy of the token must contain\n\n{}", policy(path))
+}
+
+fn policy(path: &str) -> String {
+    format!("path \"{path}\" {{\n  capabilities = [\"read\"]\n}}\n")
 }

@@ -38,7 +38,27 @@ fn templates_may_be_the_lines_of_a_variable() {
 #[test]
 fn set_may_use_any_name() {
     let vault = TestVault::kv2().secret("a", [("path", "/evil"), ("k", "v")]).path("a");
-    vault.args(["--set", "PATH=/usr/bin:/bin:{k}"]).environ().has("PATH", "/usr/bin:/bin:v");
+    vault.clone().args(["--set", "PATH=/usr/bin:/bin:{k}"]).environ().has("PATH", "/usr/bin:/bin:v");
+    let vault = vault.args(["--skip", "path"]);
+    for name in ["discovery.type", "xpack.security.enabled", "1", "a b", "BASH_FUNC_f%%", "é", "a-b/c", "\u{1b}[31m"] {
+        let set = format!("{name}=x={{k}}");
+        vault.clone().args(["--set", &set]).environ().has(name, "x=v");
+        vault.clone().env("VAULT_EXEC_SET", set).environ().has(name, "x=v");
+        let check = vault.clone().args(["--set", &format!("{name}={{k}}"), "--check"]).alone().exits(0);
+        let shown = name.replace('\u{1b}', "\\u{1b}");
+        assert!(String::from_utf8_lossy(&check.stdout).lines().any(|line| line.starts_with(&shown)), "{check}");
+    }
+    vault.clone().args(["--set", "=x"]).fails("vault-exec: --set: expected a variable name before the `=`\n");
+    let portable = "expected a variable name before the `=`: letters, digits and `_`, no digit first\n";
+    vault.args(["--file", "a/b={k}"]).fails(&format!("vault-exec: --file: {portable}"));
+}
+
+#[test]
+fn an_explicit_start_exports_something() {
+    let vault = postgres().args(["--explicit"]);
+    vault.fails("vault-exec: --explicit requires --set or --file\n");
+    vault.clone().args(["--set", "A={user}"]).environ().has("A", "me").lacks("USER");
+    vault.args(["--file", "A={user}"]).environ().lacks("USER");
 }
 
 #[test]
@@ -47,14 +67,53 @@ fn template_errors_have_a_column() {
         "vault-exec: --set A: column 2: unknown key `pasword`\n\
          hint: did you mean `password`?\n",
     );
+    postgres().args(["--set", "A={key}"]).fails(
+        "vault-exec: --set A: column 1: unknown key `key`\n\
+         hint: the keys are `db`, `password`, `user`\n",
+    );
+    let keys: serde_json::Map<_, _> =
+        (0..12).map(|number| (format!("\u{1b}key-of-the-secret-{number:02}"), "v".into())).collect();
+    let outcome = TestVault::kv2()
+        .secret("many", serde_json::Value::from(keys))
+        .path("many")
+        .args(["--set", "A={user}"])
+        .run(["true"])
+        .exits(125);
+    let hint = outcome.stderr.lines().last().unwrap();
+    assert!(hint.starts_with("hint: the keys are `\\u{1b}key-of-the-secret-00`, "), "{outcome}");
+    assert!(hint.ends_with("-09` and 2 more"), "{outcome}");
     postgres().args(["--file", "A={secret/none#k}"]).fails(
         "vault-exec: --file A: column 1: no secret was read at `secret/none`\n\
-         hint: write the path before the # as in --path\n",
+         hint: the paths are `{kv}/db`\n",
+    );
+    postgres().args(["--set", "A={a//b#k}"]).fails(
+        "vault-exec: --set A: column 1: before the #: expected a path without empty, `.` or `..` segments\n\
+         hint: write the path as in --path\n",
     );
     postgres().args(["--set", "A={user"]).fails(
         "vault-exec: --set A: column 1: unclosed {\n\
          hint: {key} inserts a value; {{ and }} are literal braces\n",
     );
+}
+
+#[test]
+fn a_check_warns_about_the_syntax_of_other_templates() {
+    let set = ["--set", "A=pg://${user}@db", "--set", "B={{ .Data.data.user }}", "--set", r#"C={{"a": "{user}"}}"#];
+    let vault = postgres().args(["--explicit"]).args(set).args(["--file", "F={{ user }}"]);
+    vault.environ().has("A", "pg://$me@db").has("B", "{ .Data.data.user }").has("C", r#"{"a": "me"}"#).stderr_is("");
+    let hint = "hint: {key} inserts a value\n";
+    let braces = "`{{ … }}` is text in single braces";
+    let warnings = format!(
+        "problems  none\nwarnings  3\n\n--set A: `${{…}}` is a dollar sign before a value\n{hint}\n\
+         --set B: {braces}\n{hint}\n--file F: {braces}\n{hint}"
+    );
+    let check = vault.clone().args(["--check"]).alone().exits(0).stderr_is("");
+    assert!(String::from_utf8_lossy(&check.stdout).ends_with(&warnings), "{check}");
+    let check = vault.args(["--check", "--format", "json"]).alone().exits(0);
+    let json: serde_json::Value = serde_json::from_slice(&check.stdout).unwrap();
+    assert_eq!((json["ok"].as_bool(), json["problems"].as_array().map(Vec::len)), (Some(true), Some(0)));
+    let expected = serde_json::json!({"message": format!("--set B: {braces}"), "hint": "{key} inserts a value"});
+    assert_eq!((&json["warnings"][1], json["warnings"].as_array().map(Vec::len)), (&expected, Some(3)));
 }
 
 #[test]

@@ -51,7 +51,8 @@ const LOGINS: [Login; 27] = [
     ("a token in a wrapping of data, in a file", || {
         let (vault, token) = with_token(TestVault::locked());
         let wrapping = Api::shared().wrapped("sys/wrapping/wrap", &json!({"token": token}));
-        let vault = vault.args(["--unwrap-token", "--token-file", "wrapped"]).file("wrapped", format!("{wrapping}\n"));
+        let vault = vault.args(["--unwrap-token", "--wrapped-by=sys/wrapping/wrap", "--token-file=wrapped"]);
+        let vault = vault.file("wrapped", format!("{wrapping}\n"));
         MemoryCase::entering(vault).never("wrapping token", wrapping).never("token", token)
     }),
     ("the token of a wrapping, which is kept", || {
@@ -108,7 +109,7 @@ const LOGINS: [Login; 27] = [
     ("jwt, from GitHub Actions", || {
         let vault = on_github(with_role(), "/token?api-version=2.0").args(["--jwt-audience", "vault"]);
         let case = MemoryCase::entering(vault).obtaining().hearing("jwt");
-        case.inherited("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "canary-of-the-job")
+        case.never("request token", "canary-of-the-job")
     }),
     ("userpass, in VAULT_PASSWORD", || userpass(|vault, password| vault.env("VAULT_PASSWORD", password))),
     ("userpass, in --password-file", || {

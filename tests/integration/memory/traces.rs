@@ -126,7 +126,10 @@ fn only_the_requested_files_are_written() {
     let directory = TmpfsDir::new();
     let vault = fake.unwatched_vault().args(["--file-dir", directory.path(), "--file", "F={a}"]);
     let left = started(vault);
-    assert!(left.len() >= 2 && left.iter().all(|call| call.contains(".vault-exec.")), "{left:#?}");
+    assert!(
+        left.len() >= 2 && left.iter().all(|call| call.contains(".vault-exec.") && !call.contains("AT_FDCWD")),
+        "{left:#?}"
+    );
     assert_eq!(directory.names(), ["F"]);
 }
 

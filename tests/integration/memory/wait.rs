@@ -24,8 +24,8 @@ fn half_silent(secret: &str) -> (FakeServer, TestVault) {
 #[test]
 #[ignore = "root: starts vault-exec as another user"]
 fn other_processes_see_no_credential_while_it_waits() {
-    let secrets: [String; 7] = std::array::from_fn(|_| random(32));
-    let [held, secret_id, jwt, id_token, password, own, proxy] = &secrets;
+    let secrets: [String; 8] = std::array::from_fn(|_| random(32));
+    let [held, secret_id, jwt, id_token, password, own, proxy, job] = &secrets;
     let (fake, vault) = half_silent(held);
     let vault = vault
         .env("BAO_TOKEN", TOKEN)
@@ -33,6 +33,7 @@ fn other_processes_see_no_credential_while_it_waits() {
         .env("VAULT_JWT", jwt)
         .env("VAULT_ID_TOKEN", id_token)
         .env("BAO_PASSWORD", password)
+        .env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", job)
         .env("VAULT_EXEC_PREFIX", format!("P{own}"))
         .env("VAULT_EXEC_PROXY", format!("http://me:{proxy}@127.0.0.1:1"))
         .env("LANG", "C.UTF-8");

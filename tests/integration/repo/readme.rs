@@ -200,13 +200,13 @@ fn the_messages_of_the_troubleshooting_page_exist() {
     assert!(missing.is_empty(), "no message has {missing:#?}");
 }
 
-/// `memory::wait::some_test` is in `memory/wait.rs` or `memory/wait/mod.rs` of one of these folders.
+/// `memory::wait::some_test` is in `memory/wait.rs`, `memory/wait/mod.rs` or `memory/wait/tests.rs` of one of these folders.
 fn is_a_test(path: &str) -> bool {
     let (module, name) = path.rsplit_once("::").unwrap();
     let module = module.trim_end_matches("::tests").replace("::", "/");
     ["tests/integration", "tests/stack", "src"].iter().any(|folder| {
-        [format!("{module}.rs"), format!("{module}/mod.rs")].iter().any(|file| {
-            let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join(file);
+        ["", "/mod", "/tests"].iter().any(|end| {
+            let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join(format!("{module}{end}.rs"));
             let text = fs::read_to_string(file).unwrap_or_default();
             text.split("\n\n").any(|item| item.contains("#[test]") && item.contains(&format!("fn {name}()")))
         })

@@ -5,6 +5,9 @@ use super::vault::{Outcome, TestVault};
 /// The token of every call of a fake server.
 pub(crate) const TOKEN: &str = "hvs.canary-of-the-token";
 
+/// The `secret_id` of every login at a fake server.
+pub(crate) const SECRET_ID: &str = "canary-secret-id";
+
 /// A part of every response of a fake server, and of every value in one.
 pub(crate) const CANARY: &str = "canary";
 

@@ -19,7 +19,7 @@ use std::time::Duration;
 use nix::libc;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use super::canary::{CANARY, TOKEN};
+use super::canary::{CANARY, SECRET_ID, TOKEN};
 use super::http::Request;
 use super::vault::TestVault;
 use super::wait::wait_until;
@@ -95,9 +95,14 @@ impl Reply {
         Self { head, body, pace: Duration::ZERO, then: Then::Listen }
     }
 
-    /// An error of Vault with canaries in its text.
+    /// An error of Vault with the credentials in its text.
     pub(crate) fn status(status: u16) -> Self {
-        Self::answer(status, format!(r#"{{"errors":["{CANARY} {TOKEN}"]}}"#))
+        Self::errors(status, &[&format!("{CANARY} {TOKEN} {SECRET_ID}")])
+    }
+
+    /// An error of Vault for these reasons.
+    pub(crate) fn errors(status: u16, reasons: &[&str]) -> Self {
+        Self::answer(status, serde_json::json!({"errors": reasons}).to_string())
     }
 
     /// A KV v2 secret.

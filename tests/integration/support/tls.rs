@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -113,6 +114,36 @@ fn params(names: &[&str], common: &str) -> CertificateParams {
     params.distinguished_name.push(DnType::CommonName, common);
     params
 }
+
+/// A certificate that is its own issuer, unless the options say otherwise, and its key.
+pub(crate) fn openssl(kind: &[&str], more: &[&str]) -> Pair {
+    let dir = new_dir("openssl");
+    let line = "req -x509 -nodes -days 2 -subj /CN=127.0.0.1 -keyout key -out cert";
+    let run = Command::new("openssl").args(line.split(' ')).args(kind).args(more).current_dir(&dir).output().unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let [certificate, key] = ["cert", "key"].map(|name| fs::read_to_string(dir.join(name)).unwrap());
+    (certificate, key)
+}
+
+/// A certificate for a server at 127.0.0.1, with a key that is supported, from this authority.
+pub(crate) fn openssl_issued_by(ca: &str, ca_key: &str) -> Pair {
+    let dir = new_dir("issuer");
+    let [ca, key] = [("ca", ca), ("key", ca_key)].map(|(name, text)| {
+        fs::write(dir.join(name), text).unwrap();
+        dir.join(name).to_str().unwrap().to_owned()
+    });
+    let leaf = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-CA", &ca, "-CAkey", &key];
+    openssl(&leaf, &["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"])
+}
+
+/// The kinds of keys that vault-exec does not support, with the options of openssl.
+pub(crate) const UNSUPPORTED: [(&str, &[&str]); 5] = [
+    ("ECDSA with P-521", &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-521"]),
+    ("ECDSA with secp256k1", &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:secp256k1"]),
+    ("RSA-PSS", &["-newkey", "rsa-pss", "-pkeyopt", "rsa_keygen_bits:2048"]),
+    ("Ed448", &["-newkey", "ed448"]),
+    ("RSA of less than 2048 bits", &["-newkey", "rsa:1024"]),
+];
 
 /// TLS for servers on the loopback.
 pub(crate) struct LoopbackTls {

@@ -33,9 +33,10 @@ pub(crate) use super::outcome::Outcome;
 pub(crate) const DOUBTED: &str = "\
     vault-exec: read {kv}/a: permission denied (403): the token lacks the permission, or is expired, revoked or \
     unknown to this server\n\
-    hint: log in again if it should be valid; otherwise, a policy of the token must contain\n\
-    path \"{kv}/data/a\" {\n  capabilities = [\"read\"]\n}\n\
-    check --kv and --mount: the server did not report the engine of this path\n";
+    hint: log in again if it should be valid; otherwise, a policy of the token must contain the stanza for the engine of \
+    this path; the server did not report it, so check --kv and --mount\n\n\
+    # KV v2 at {kv}/\npath \"{kv}/data/a\" {\n  capabilities = [\"read\"]\n}\n\n\
+    # KV v1 or another engine\npath \"{kv}/a\" {\n  capabilities = [\"read\"]\n}\n";
 
 /// A mount with one engine, and how vault-exec is called with it: by default with nothing but `PATH`, `HOME`,
 /// `VAULT_ADDR` and the root token in `VAULT_TOKEN`.
