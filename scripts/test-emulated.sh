@@ -17,4 +17,8 @@ if ! [ -e $formats/qemu-aarch64 ]; then
     trap 'exit 1' HUP INT TERM
     cat /usr/lib/binfmt.d/qemu-aarch64.conf >$formats/register
 fi
-VAULT_EXEC_TEST_BINARY=$binary cargo test --locked --test integration -- --include-ignored "$@"
+# Left out: memory:: and leaks:: trace the process and inject faults into its system calls, but it is QEMU that makes them,
+# with threads, signals and descriptors of its own; and deadlines of a few seconds are too short for an emulator.
+VAULT_EXEC_TEST_BINARY=$binary cargo test --locked --test integration -- --include-ignored \
+    --skip memory:: --skip leaks:: --skip repo:: --skip faults:: --skip connection::deadline \
+    --skip the_program_inherits_ --skip an_ip_address_needs_no_thread "$@"
