@@ -171,13 +171,14 @@ static TABLES: [Table; 3] = [
         "PATH HOME SHELL IFS ENV CDPATH FPATH FCEDIT MAILPATH PS0 PS1 PS2 PS3 PS4 BASH_ENV BASH_FUNC_* \
          BASH_LOADABLES_PATH BASHOPTS SHELLOPTS GLOBIGNORE PROMPT_COMMAND HISTFILE INPUTRC ZDOTDIR NULLCMD \
          READNULLCMD TMPPREFIX ~PSMODULEPATH"
-        // https://specifications.freedesktop.org/basedir-spec/latest/
-        "XDG_CONFIG_HOME XDG_CONFIG_DIRS XDG_DATA_HOME XDG_DATA_DIRS"
-        // Editors, pagers, terminals: environ(7), vim(1), emacs(1), sudo(8), less(1), man(1), systemctl(1), terminfo(5)
+        // https://specifications.freedesktop.org/basedir-spec/latest/; the state directory holds vault-exec's own trust
+        "XDG_CONFIG_HOME XDG_CONFIG_DIRS XDG_DATA_HOME XDG_DATA_DIRS XDG_STATE_HOME"
+        // Editors, pagers, terminals: environ(7), vim(1), emacs(1), sudo(8), less(1), man(1), groff(1), terminfo(5)
         "EDITOR VISUAL PAGER BROWSER SUDO_EDITOR SUDO_ASKPASS ALTERNATE_EDITOR EXINIT VIMINIT LESS LESSOPEN LESSCLOSE \
-         LESSKEY* LESSEDIT MANPAGER SYSTEMD_PAGER SYSTEMD_EDITOR TERMINFO TERMINFO_DIRS TERMCAP TERMPATH"
-        // Options and commands in variables: tar, gawk(1), rg(1), fzf(1)
-        "TAR_OPTIONS AWKPATH RIPGREP_CONFIG_PATH FZF_*"
+         LESSKEY* LESSEDIT LESSGLOBALTAGS MANPAGER MANOPT GROFF_COMMAND_PREFIX SYSTEMD_PAGER SYSTEMD_EDITOR TERMINFO \
+         TERMINFO_DIRS TERMCAP TERMPATH"
+        // Options and commands in variables: tar, zip(1), gawk(1), rg(1), fzf(1)
+        "TAR_OPTIONS ZIPOPT AWKPATH RIPGREP_CONFIG_PATH FZF_*"
         // java(1), https://eclipse.dev/openj9/docs/env_var/
         "JAVA_TOOL_OPTIONS _JAVA_* JDK_JAVA_OPTIONS JDK_JAVAC_OPTIONS OPENJ9_JAVA_OPTIONS IBM_JAVA_OPTIONS CLASSPATH"
         // Start scripts of Tomcat, Kafka, Elasticsearch, WildFly, Spark, Hadoop, JRuby; Log4j
@@ -185,7 +186,7 @@ static TABLES: [Table; 3] = [
          ES_PATH_CONF JBOSS_HOME SPARK_HOME SPARK_*_OPTS SPARK_*CLASSPATH PYSPARK_* HADOOP_*OPTS HADOOP_*CLASSPATH \
          HADOOP_CONF_DIR JRUBY_OPTS JYTHONPATH LOG4J_*"
         // Maven, Gradle, Ant, sbt: https://maven.apache.org/configure.html, https://docs.gradle.org/current/userguide/
-        "MAVEN_OPTS GRADLE_OPTS GRADLE_USER_HOME ANT_OPTS SBT_OPTS"
+        "MAVEN_OPTS MAVEN_ARGS MAVEN_DEBUG_OPTS GRADLE_OPTS GRADLE_USER_HOME ANT_OPTS SBT_OPTS"
         // https://docs.spring.io/spring-boot/reference/features/external-config.html, in any case; Quarkus
         "~SPRING_APPLICATION_JSON ~SPRING_CONFIG_* ~LOGGING_CONFIG ~LOADER_PATH ~LOADER_MAIN SMALLRYE_CONFIG_* \
          QUARKUS_CONFIG_*"
@@ -218,7 +219,7 @@ static TABLES: [Table; 3] = [
         // ruby(1), https://guides.rubygems.org/command-reference/, https://bundler.io/man/bundle-config.1.html
         "RUBYOPT RUBYLIB RUBYSHELL RUBYGEMS_GEMDEPS GEM_HOME GEM_PATH BUNDLE_GEMFILE BUNDLE_PATH BUNDLE_APP_CONFIG"
         // perlrun(1)
-        "PERLLIB PERL5* PERLIO_DEBUG"
+        "PERLLIB PERL5* PERLIO_DEBUG HARNESS_PERL_SWITCHES"
         // https://www.php.net/manual/en/configuration.file.php, Composer, Laravel
         "PHPRC PHP_INI_SCAN_DIR COMPOSER_HOME APP_CONFIG_CACHE APP_ROUTES_CACHE"
         // https://learn.microsoft.com/dotnet/core/runtime-config/, in any case; MSBuild; mono(1)
@@ -251,7 +252,7 @@ static TABLES: [Table; 3] = [
          GIT_WORK_TREE GIT_IMPLICIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES \
          GIT_SHALLOW_FILE GIT_GRAFT_FILE GIT_NAMESPACE GIT_PREFIX GIT_REPLACE_REF_BASE GIT_NO_REPLACE_OBJECTS \
          GIT_INTERNAL_SUPER_PREFIX GIT_ATTR_SOURCE GIT_ALLOW_PROTOCOL GIT_PROTOCOL_FROM_USER GIT_DIFFTOOL_* \
-         GIT_TRACE*"
+         GIT_TRACE* GIT_TEST_*"
         // ssh(1), ssh-agent(1), rsync(1), rsync-ssl(1)
         "SSH_ASKPASS SSH_ASKPASS_REQUIRE SSH_SK_HELPER SSH_SK_PROVIDER SSH_PKCS11_HELPER RSYNC_RSH RSYNC_CONNECT_PROG"
         // svn(1), cvs(1), hg(1), p4(1), gh help environment

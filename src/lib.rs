@@ -128,13 +128,7 @@ pub fn run(
     let program = diagnostics.capture(Program::find(command, inherited.get("PATH")))?.flatten();
     diagnostics.capture(require_hardened(&config, hardened, logger))?;
 
-    let options = FetchOptions {
-        connection: &config.connection,
-        credential: &config.credential,
-        secret_requests: &config.secret_requests,
-        kv: config.kv,
-        revoke: config.revoke,
-    };
+    let options = FetchOptions::from(&config);
     let mut connection =
         ConnectionReport { server: config.connection.address.to_string(), ..ConnectionReport::default() };
     let fetched = vault::fetch(&options, *deadline, logger, &mut diagnostics, &mut connection);

@@ -39,13 +39,7 @@ pub fn resolve(inherited: &InheritedEnv, project: &ProjectSettings) -> Result<Co
 
 /// Reads what a configuration names.
 pub fn fetch(config: &Config, diagnostics: &mut Diagnostics) -> anyhow::Result<Fetched> {
-    let options = FetchOptions {
-        connection: &config.connection,
-        credential: &config.credential,
-        secret_requests: &config.secret_requests,
-        kv: config.kv,
-        revoke: config.revoke,
-    };
+    let options = FetchOptions::from(config);
     let logger = Logger::new(0, OutputFormat::Text);
     let deadline = Deadline::new(config.connection.timeout);
     vault::fetch(&options, deadline, &logger, diagnostics, &mut ConnectionReport::default())

@@ -84,11 +84,12 @@ impl<'a> Client<'a> {
     pub(super) fn new(connection: &'a Connection, retry: RetryPolicy, logger: &'a Logger) -> anyhow::Result<Self> {
         let transport = Transport::new(connection, retry.deadline, logger)?;
         let address = &connection.address;
-        let sources =
-            (address.source.as_str(), connection.proxies.for_url(&address.url).map_or("", |proxy| &proxy.source));
+        let proxy = connection.proxies.for_url(&address.url);
+        let sources = (address.source.as_str(), proxy.map_or("", |proxy| &proxy.source));
         let (warned, permits) = (Cell::new(false), Semaphore::new(MAX_IN_FLIGHT));
-        let proxy_password = connection.proxies.for_url(&address.url).and_then(|proxy| proxy.url.password());
-        let used = proxy_password.map(|password| Secret::new(percent_decode_str(password).collect()));
+        let used = proxy
+            .and_then(|proxy| proxy.url.password())
+            .map(|password| Secret::new(percent_decode_str(password).collect()));
         let used = RefCell::new(used.into_iter().collect());
         Ok(Self { transport, retry, address, sources, logger, used, warned, permits })
     }

@@ -24,7 +24,7 @@ use anyhow::{Error, Result};
 use futures_util::stream::{self, StreamExt};
 use tokio::time::{Instant, timeout_at};
 
-use crate::config::{Connection, Credential, KvVersion, SecretRequest};
+use crate::config::{Config, Connection, Credential, KvVersion, SecretRequest};
 use crate::deadline::Deadline;
 use crate::error::{CliError, Diagnostic, Diagnostics, Mode};
 use crate::kv::KvSecret;
@@ -54,6 +54,18 @@ pub struct FetchOptions<'a> {
     pub kv: KvVersion,
     /// Whether to revoke the token of a login if no secret has a lease.
     pub revoke: bool,
+}
+
+impl<'a> From<&'a Config> for FetchOptions<'a> {
+    fn from(config: &'a Config) -> Self {
+        Self {
+            connection: &config.connection,
+            credential: &config.credential,
+            secret_requests: &config.secret_requests,
+            kv: config.kv,
+            revoke: config.revoke,
+        }
+    }
 }
 
 /// What the server returned.

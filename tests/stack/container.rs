@@ -174,9 +174,12 @@ fn the_codes_are_those_of_the_program_or_tell_what_failed() {
 #[test]
 fn memory_is_locked_where_the_limit_or_a_capability_allows() {
     let image = image("static");
-    let limited = VAULT.client(&image).hardened().options(&["--ulimit=memlock=65536"]);
-    limited.run(&["--check"]).exits(0).prints("memory    not locked: the limit is too low");
-    limited.clone().options(&["--user=0", "--cap-add=IPC_LOCK"]).run(&["--check"]).exits(0).prints("memory    locked");
+    // The entrypoint of the image ends with `--`, so that options would be the program.
+    let options = ["--ulimit=memlock=65536", "--entrypoint=/vault-exec"];
+    let limited = VAULT.client(&image).hardened().options(&options);
+    let check = ["--check", "--path", "secret/app"];
+    limited.run(&check).exits(0).prints("memory    not locked: the limit is too low");
+    limited.clone().options(&["--user=0", "--cap-add=IPC_LOCK"]).run(&check).exits(0).prints("memory    locked");
 }
 
 #[test]

@@ -317,8 +317,7 @@ const DIR_FULL: &str = "vault-exec: --file F: /mnt/F: No space left on device\n\
 const DIR_READ_ONLY: &str = "vault-exec: --file F: /mnt/F: Read-only file system\n\
                              hint: the user of vault-exec must have write permission there\n";
 const HOMELESS: &str = "vault-exec: no token: VAULT_TOKEN is not set, --token-file is not given and HOME is not set\n\
-                        hint: set VAULT_TOKEN, give a --token-file, choose an --auth method, or log in with `bao \
-                        login` or \
+                        hint: set VAULT_TOKEN, give a --token-file, choose an --auth method, or log in with \
                         `vault login`\n";
 const HOME_CLOSED: &str = "vault-exec: /dev/shm/closed/.vault-token: Permission denied\n\
                            hint: check that it exists and that the user of vault-exec can read it\n";

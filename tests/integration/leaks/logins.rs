@@ -186,7 +186,7 @@ fn wrapped(cases: &mut Cases) {
         |fake| with_canaries(fake.vault()).args(APPROLE),
     );
     cases.server(
-        || FakeServer::answering([secret()]).and_at("auth/approle/login", [refusal(400)]),
+        || FakeServer::answering([secret()]).and_at("auth/approle/login", [errors(400, &["missing secret_id"])]),
         |fake| with_canaries(fake.vault()).args(APPROLE).without("VAULT_SECRET_ID"),
     );
     for answer in [

@@ -98,7 +98,7 @@ const UNREACHABLE: [(&[&str], &str); 10] = [
 
 /// Messages composed of parts that also occur in other messages. Each constructor of an error without a word in the
 /// source needs one of them: identified by what is printed, so that moving code does not change this list.
-const COMPOSED: [&str; 34] = [
+const COMPOSED: [&str; 39] = [
     "--set A: column ",
     "no program to start",
     "--client-cert requires --client-key",
@@ -133,6 +133,11 @@ const COMPOSED: [&str; 34] = [
     "--file F: {}/F: File exists",
     "--token-file: {}/token: Is a directory",
     "/.vault-exec.toml: stream did not contain valid UTF-8",
+    "/.vault-exec.toml: not trusted",
+    "unexpected argument",
+    "; the server reports: ",
+    "log in at auth/approle: ",
+    "read secret/app: ",
 ];
 
 /// Calls of vault-exec.
