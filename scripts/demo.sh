@@ -4,7 +4,7 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 bin=$(cd "$(dirname "$1")" && pwd)
-bao=$("$here/test-deps/openbao.sh")
+bao=$("$here/test-deps/server.sh")
 dir=$(mktemp -d)
 server=
 clean_up() {

@@ -91,6 +91,12 @@ impl EnvName {
     pub fn danger(&self) -> Option<Danger> {
         dangerous::classify(&self.0)
     }
+
+    /// Why a project file that the user did not name must not set a variable of this name.
+    #[must_use]
+    pub fn danger_if_discovered(&self) -> Option<Danger> {
+        dangerous::classify_discovered(&self.0)
+    }
 }
 
 /// Maps with names as keys can be searched by text.

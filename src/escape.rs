@@ -13,7 +13,13 @@ const MAX_MESSAGE_CHARS: usize = 8 * 1024;
 /// Escapes text that is part of one line, and [shortens](shorten) it.
 #[must_use]
 pub fn escape_line(text: impl Display) -> String {
-    escape(&shorten(&text.to_string()), is_unsafe_to_print, |character, safe| safe.extend(character.escape_default()))
+    escape_whole_line(&shorten(&text.to_string()))
+}
+
+/// Escapes text that is part of one line, whatever its length, for a user who decides by what it says.
+#[must_use]
+pub fn escape_whole_line(text: &str) -> String {
+    escape(text, is_unsafe_to_print, |character, safe| safe.extend(character.escape_default()))
 }
 
 /// Escapes text of several lines, and [shortens](shorten) it.
@@ -78,15 +84,38 @@ fn escape(text: &str, must_escape: impl Fn(char) -> bool, push_escaped: impl Fn(
 }
 
 /// Control and format characters, such as those that change the direction of text, separators other than the space, and
-/// characters that are private or not assigned: those that the standard library does not print in a string.
+/// characters that are private or not assigned: those that the standard library does not print in a string. Also those
+/// that look like nothing.
 fn is_unsafe_to_print(character: char) -> bool {
     if character.is_ascii() {
         return character.is_ascii_control();
+    }
+    if is_blank(character) {
+        return true;
     }
     // Behind a letter, because it also escapes an accent that has none to stand on.
     let mut text = *b"a\0\0\0\0";
     let length = 1 + character.encode_utf8(&mut text[1..]).len();
     str::from_utf8(&text[..length]).is_ok_and(|text| text.escape_debug().count() > 2)
+}
+
+/// The code points of `Default_Ignorable_Code_Point` in <https://www.unicode.org/Public/UCD/latest/ucd/> that are not
+/// format characters, and the Braille, Khitan and musical symbols without ink.
+const fn is_blank(character: char) -> bool {
+    matches!(
+        character,
+        '\u{34f}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{2800}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{ffa0}'
+            | '\u{16fe4}'
+            | '\u{1d159}'
+            | '\u{e0100}'..='\u{e01ef}'
+    )
 }
 
 #[cfg(test)]
@@ -101,15 +130,30 @@ mod tests {
             0xad..=0xad,
             0x600..=0x605,
             0x61c..=0x61c,
-            0x180e..=0x180e,
-            0x200b..=0x200f,
-            0x2028..=0x202e,
-            0x2060..=0x206f,
-            0xfeff..=0xfeff,
-            0xfff9..=0xfffb,
+            0xa0..=0xa0,
+            0x1680..=0x1680,
+            0x2000..=0x200f,
+            0x2028..=0x202f,
+            0x205f..=0x206f,
+            0x3000..=0x3000,
+            0xfff0..=0xfffb,
             0xe000..=0xf8ff,
-            0xe0001..=0xe0001,
-            0xe0020..=0xe007f,
+            // Default_Ignorable_Code_Point, as of Unicode 17.
+            0x34f..=0x34f,
+            0x115f..=0x1160,
+            0x17b4..=0x17b5,
+            0x180b..=0x180f,
+            0x3164..=0x3164,
+            0xfe00..=0xfe0f,
+            0xfeff..=0xfeff,
+            0xffa0..=0xffa0,
+            0x1bca0..=0x1bca3,
+            0x1d173..=0x1d17a,
+            0xe0000..=0xe0fff,
+            // Symbols without ink.
+            0x2800..=0x2800,
+            0x16fe4..=0x16fe4,
+            0x1d159..=0x1d159,
         ] {
             for character in range.filter_map(char::from_u32) {
                 assert!(is_unsafe_to_print(character), "{character:?}");
@@ -121,7 +165,7 @@ mod tests {
                 );
             }
         }
-        let letters = "azAZ09 ~é\u{301}日本ไทยहिन्दी😀…`'\"\\";
+        let letters = "azAZ09 ~é\u{301}日本ไทยहिन्दी한국어ខ្មែរ⠿😀…`'\"\\";
         assert_eq!(escape_line(letters), letters);
     }
 
@@ -135,6 +179,7 @@ mod tests {
             assert!(shortened.starts_with("read é") && shortened.ends_with("é: no such secret"), "{shortened}");
             assert_eq!(shortened.chars().count(), MAX_MESSAGE_CHARS + 1);
         }
+        assert_eq!(escape_whole_line(&format!("{long}\n")), format!("{long}\\n"));
     }
 
     #[test]

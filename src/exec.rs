@@ -112,8 +112,14 @@ fn executable(path: &[u8]) -> Result<CString, Errno> {
 }
 
 fn not_found(name: &str, search_path: &[u8]) -> CliError {
-    let reason = if name.contains('/') { format!("{name}: no such file") } else { format!("`{name}` was not found") };
-    let hint = if name.contains(char::is_whitespace) {
+    let reason = match name {
+        "" => "the name of the program is empty".to_owned(),
+        name if name.contains('/') => format!("{name}: no such file"),
+        name => format!("`{name}` was not found"),
+    };
+    let hint = if name.is_empty() {
+        "a variable that should hold it may be unset".into()
+    } else if name.contains(char::is_whitespace) {
         "no shell splits it: give its arguments as words of their own, or a shell as the program: sh -c '...'".into()
     } else if name.contains('/') {
         "the path must exist where vault-exec runs".into()

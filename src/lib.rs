@@ -165,6 +165,7 @@ pub fn run(
     drop(config);
     log_decisions(&environment, logger);
     logger.info(format_args!("start {}", program.path().display()));
+    files.publish()?;
     Err(program.exec(&environment, hardened).into())
 }
 

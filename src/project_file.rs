@@ -52,7 +52,7 @@ pub fn read(
     }
 }
 
-/// Runs `--trust`, which prints the settings of the nearest file, or `--untrust`.
+/// Runs `--trust`, which prints the settings of the nearest file, or `--untrust`, and prints what was done.
 ///
 /// # Errors
 /// If there is no file, it cannot be parsed, or the trust cannot be recorded.
@@ -63,17 +63,20 @@ pub fn change_trust(change: TrustChange, inherited: &InheritedEnv) -> anyhow::Re
             .hint("run it in the directory of the file")
             .into());
     };
-    match change {
-        TrustChange::Remove => store.remove(&path)?,
+    let name = path.display().to_string();
+    let shown = escape_line(&name);
+    let outcome = match change {
+        TrustChange::Remove if store.remove(&path)? => "is no longer trusted",
+        TrustChange::Remove => "was not trusted",
         TrustChange::Add => {
             let file = read_discovered(path, file)?;
-            let name = file.path.display().to_string();
             let settings = parse(&file.text, &name, true)?;
-            log::write_stdout(&format!("{} sets\n{settings}", escape_line(&name)))?;
+            log::write_stdout(&format!("{shown} sets\n{settings}"))?;
             store.add(&file)?;
+            "is trusted until it changes; vault-exec --untrust takes that back"
         }
-    }
-    Ok(())
+    };
+    Ok(log::write_stdout(&format!("{shown} {outcome}\n"))?)
 }
 
 fn parse(text: &str, name: &str, discovered: bool) -> anyhow::Result<ProjectSettings> {

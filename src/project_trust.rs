@@ -103,14 +103,15 @@ impl TrustStore {
         entry.write_all(&entry_content(file)).map_err(|error| unusable(&path, error))
     }
 
-    /// Trusts no file at this path any more.
+    /// Trusts no file at this path any more. Returns whether one was trusted.
     ///
     /// # Errors
     /// If the directory cannot be written to, or another user can write to it.
-    pub fn remove(&self, path: &Path) -> Result<(), CliError> {
-        let Some((directory, entries)) = self.open()? else { return Ok(()) };
+    pub fn remove(&self, path: &Path) -> Result<bool, CliError> {
+        let Some((directory, entries)) = self.open()? else { return Ok(false) };
         match unlinkat(&directory, entry_name(path).as_str(), UnlinkatFlags::NoRemoveDir) {
-            Ok(()) | Err(Errno::ENOENT) => Ok(()),
+            Ok(()) => Ok(true),
+            Err(Errno::ENOENT) => Ok(false),
             Err(errno) => Err(unusable(&entries, errno)),
         }
     }

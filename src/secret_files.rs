@@ -1,17 +1,18 @@
 //! `[os]` The files of `--file`: sealed in-memory files that the program inherits, or files in the tmpfs of `--file-dir`.
 
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
 use std::fs::{File, Permissions};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Seek, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{self, Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, FcntlArg, OFlag, SealFlag, fcntl, open, openat, renameat};
+use nix::fcntl::{AtFlags, FcntlArg, OFlag, SealFlag, fcntl, open, openat};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::stat::{self, SFlag, fstat, fstatat};
 use nix::sys::statfs::{TMPFS_MAGIC, fstatfs};
@@ -19,7 +20,7 @@ use nix::unistd::{AccessFlags, faccessat, geteuid};
 
 use crate::env_name::EnvName;
 use crate::error::{CliError, Mode};
-use crate::process::cleanup::{PendingFile, remove_files};
+use crate::process::cleanup::{PendingFile, remove_files, rename_files};
 use crate::process::signals;
 use crate::secret::Secret;
 
@@ -44,7 +45,8 @@ impl SecretFiles {
         Self { directory: directory.map(PathBuf::from), opened: None, mode, dry_run: run == Mode::Check }
     }
 
-    /// Creates a file with the value and returns the path that the program opens it by.
+    /// Creates a file with the value and returns the path that the program opens it by. A file in a directory has another
+    /// name until [`SecretFiles::publish`] is called.
     ///
     /// # Errors
     /// If the file cannot be created, or the directory or a file of that name is not what it must be.
@@ -55,9 +57,11 @@ impl SecretFiles {
             require_proc(&path)?;
             return Ok(Secret::new(path.into_bytes()));
         };
-        let opened = match &self.opened {
-            Some(opened) => opened,
-            None => self.opened.insert(Arc::new(open_directory(directory)?)),
+        let opened = if let Some(opened) = &self.opened {
+            opened
+        } else {
+            signals::install_cleanup_handlers();
+            self.opened.insert(Arc::new(open_directory(directory)?))
         };
         // The program may change its working directory before it opens the file.
         let path = path::absolute(directory.join(name.as_str())).context("find the working directory")?;
@@ -65,7 +69,6 @@ impl SecretFiles {
         let written = if self.dry_run {
             faccessat(&**opened, ".", AccessFlags::W_OK | AccessFlags::X_OK, AtFlags::empty()).map_err(io::Error::from)
         } else {
-            signals::install_cleanup_handlers();
             write(opened, name, value, self.mode.unwrap_or(0o600))
         };
         written.map_err(|error| {
@@ -73,6 +76,19 @@ impl SecretFiles {
                 .with_hint_if_none("the user of vault-exec must have write permission there")
         })?;
         Ok(Secret::new(path.into_os_string().into_encoded_bytes()))
+    }
+
+    /// Gives the files in a directory their names, at once, so that nobody reads a part of one. Must be the last step: a
+    /// start that fails before leaves the files of other starts in place.
+    ///
+    /// # Errors
+    /// If a file cannot be renamed.
+    pub fn publish(&self) -> Result<(), CliError> {
+        rename_files().map_err(|(name, errno)| {
+            let name = OsStr::from_bytes(name.to_bytes());
+            let path = self.directory.as_ref().map_or_else(|| name.into(), |directory| directory.join(name));
+            write_error(&path.display().to_string(), &errno.into())
+        })
     }
 }
 
@@ -131,10 +147,12 @@ fn open_directory(path: &Path) -> Result<OwnedFd, CliError> {
         Ok((TMPFS_MAGIC, status, directory)) => {
             if status.st_uid != 0 && status.st_uid != geteuid().as_raw() {
                 ("owned by another user", "use a directory of root or of the user of vault-exec")
+            } else if status.st_mode & 0o1022 > 0o1000 {
+                ("writable by other users", "make a directory in it (mkdir -m 700), and name that one")
             } else if status.st_mode & 0o022 != 0 {
                 (
                     "writable by other users",
-                    "remove that permission (chmod go-w), or make a directory in it (mode 0700)",
+                    "remove that permission (chmod go-w), or make a directory in it (mkdir -m 700)",
                 )
             } else {
                 return Ok(directory);
@@ -162,7 +180,6 @@ fn require_replaceable(directory: &OwnedFd, name: &EnvName, path: &Path) -> Resu
     }
 }
 
-/// Replaces the file at once, so that nobody reads a part of it.
 fn write(directory: &Arc<OwnedFd>, name: &EnvName, value: &Secret, mode: u32) -> io::Result<()> {
     // Unique: another start may write to the directory at the same time.
     let temporary = CString::new(format!(".vault-exec.{:016x}", RandomState::new().hash_one(name.as_str())))?;
@@ -171,8 +188,7 @@ fn write(directory: &Arc<OwnedFd>, name: &EnvName, value: &Secret, mode: u32) ->
     // Not readable by others before it has its final mode.
     let mut file =
         File::from(openat(directory, temporary.as_c_str(), flags, stat::Mode::S_IRUSR | stat::Mode::S_IWUSR)?);
-    pending.set_created();
+    pending.set_created(&file)?;
     file.write_all(value.expose())?;
-    file.set_permissions(Permissions::from_mode(mode))?;
-    Ok(renameat(directory, temporary.as_c_str(), directory, name.as_str())?)
+    file.set_permissions(Permissions::from_mode(mode))
 }

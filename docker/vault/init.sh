@@ -3,20 +3,21 @@
 # root token, which no service receives.
 set -eu
 here=$(dirname "$0")
+PATH=$here/bin:$PATH
 
 # role NAME: creates an AppRole for the service, with its policy and tokens that are valid for one minute. Writes the
 # secret_id to a volume in memory that only this service mounts.
 role() {
-    bao policy write "$1-policy" "$here/policies/$1-policy.hcl" >/dev/null
-    bao write "auth/approle/role/$1" token_policies="$1-policy" token_ttl=1m token_max_ttl=1m >/dev/null
-    bao write "auth/approle/role/$1/role-id" role_id="$1" >/dev/null
+    vault policy write "$1-policy" "$here/policies/$1-policy.hcl" >/dev/null
+    vault write "auth/approle/role/$1" token_policies="$1-policy" token_ttl=1m token_max_ttl=1m >/dev/null
+    vault write "auth/approle/role/$1/role-id" role_id="$1" >/dev/null
     secret_id=/run/vault/$1/secret_id
     # For an unknown secret_id the server responds with no content, and the CLI exits with 0.
-    if bao write -format=json "auth/approle/role/$1/secret-id/lookup" secret_id="@$secret_id" 2>/dev/null | grep -q accessor
+    if vault write -format=json "auth/approle/role/$1/secret-id/lookup" secret_id="@$secret_id" 2>/dev/null | grep -q accessor
     then
         echo "role $1: has its secret_id"
     else
-        bao write -force -field=secret_id "auth/approle/role/$1/secret-id" >"$secret_id.new"
+        vault write -force -field=secret_id "auth/approle/role/$1/secret-id" >"$secret_id.new"
         mv "$secret_id.new" "$secret_id"
         echo "role $1: got a secret_id"
     fi
@@ -25,10 +26,10 @@ role() {
 # shellcheck source=docker/vault/secrets.sh
 . "$here/secrets.sh"
 
-bao auth list | grep -q '^approle/ ' || bao auth enable approle
+vault auth list | grep -q '^approle/ ' || vault auth enable approle
 # role_ids are not secret, so any client could lock a service out for 15 minutes with five wrong secret_ids. A secret_id is
 # too long to guess.
-bao auth tune -user-lockout-disable=true approle/ >/dev/null
+vault auth tune -user-lockout-disable=true approle/ >/dev/null
 for name in postgres redis minio backend airflow mlflow; do
     role "$name"
 done

@@ -1,20 +1,22 @@
 #!/bin/sh
 # Creates what the cluster needs to start: a certificate authority, a certificate for each node and for each job that logs
 # in with one, and the seal key. Keeps what exists, but renews certificates after half of their lifetime. Needs no network
-# and no tool except bao, whose PKI engine it runs in memory.
+# and no tool except the server, whose PKI engine it runs in memory.
 set -eu
 umask 077
 
+here=$(dirname "$0")
+PATH=$here/bin:$PATH
 nodes='vault-1 vault-2 vault-3'
 jobs='secret-id-issuer snapshot'
-# uid:gid of the user of the OpenBao image, and of nobody.
-vault=100:1000
+# uid:gid of the user of the server's image, OpenBao's or HashiCorp's, and of nobody.
+server=100:1000
 nobody=65534:65534
 
 owner() {
     case $1 in
         secret-id-issuer) echo "$nobody" ;;
-        *) echo "$vault" ;;
+        *) echo "$server" ;;
     esac
 }
 
@@ -33,19 +35,19 @@ put() {
 }
 
 start_engine() {
-    [ -z "${BAO_ADDR-}" ] || return 0
-    export BAO_ADDR=http://127.0.0.1:8200 BAO_TOKEN=pki
-    bao server -dev -dev-no-store-token -dev-root-token-id="$BAO_TOKEN" >/dev/null 2>&1 &
-    until bao status >/dev/null 2>&1; do sleep 0.1; done
-    bao secrets enable -max-lease-ttl=87600h pki
+    [ -z "${VAULT_ADDR-}" ] || return 0
+    export VAULT_ADDR=http://127.0.0.1:8200 VAULT_TOKEN=pki
+    vault server -dev -dev-no-store-token -dev-root-token-id="$VAULT_TOKEN" >/dev/null 2>&1 &
+    until vault status >/dev/null 2>&1; do sleep 0.1; done
+    vault secrets enable -max-lease-ttl=87600h pki
     if [ -e /pki/authority/ca.pem ]; then
-        bao write pki/config/ca pem_bundle=@/pki/authority/ca.pem
+        vault write pki/config/ca pem_bundle=@/pki/authority/ca.pem
     else
-        bao write -field=certificate pki/root/generate/exported common_name='vault-exec demo authority' \
+        vault write -field=certificate pki/root/generate/exported common_name='vault-exec demo authority' \
             key_type=ec ttl=87600h format=pem_bundle 2>/dev/null | put /pki/authority/ca.pem 400 0:0
     fi
-    bao write pki/roles/node key_type=ec allow_any_name=true client_flag=false max_ttl=8760h
-    bao write pki/roles/job key_type=ec allow_any_name=true server_flag=false enforce_hostnames=false max_ttl=8760h
+    vault write pki/roles/node key_type=ec allow_any_name=true client_flag=false max_ttl=8760h
+    vault write pki/roles/job key_type=ec allow_any_name=true server_flag=false enforce_hostnames=false max_ttl=8760h
 } >/dev/null
 
 # issue ROLE FILE NAME [FIELD=VALUE]...: writes a key and its certificate to one file.
@@ -53,7 +55,7 @@ issue() {
     start_engine
     role=$1 file=$2 name=$3
     shift 3
-    bao write -field=certificate "pki/issue/$role" common_name="$name" ttl=8760h format=pem_bundle "$@" \
+    vault write -field=certificate "pki/issue/$role" common_name="$name" ttl=8760h format=pem_bundle "$@" \
         | put "$file" 400 "$(owner "$name")"
     echo "pki: a certificate for $name"
 }
@@ -65,13 +67,13 @@ for volume in /pki/for/*/*; do
 done
 
 if ! [ -e /pki/seal/1.key ]; then
-    head -c 32 /dev/urandom | put /pki/seal/1.key 400 "$vault"
+    head -c 32 /dev/urandom | put /pki/seal/1.key 400 "$server"
     echo 'pki: a key for the seal'
 fi
 for node in $nodes; do
     for own in raft audit; do
         [ -d "/pki/nodes/$node/$own" ] || mkdir "/pki/nodes/$node/$own"
-        chown "$vault" "/pki/nodes/$node/$own"
+        chown "$server" "/pki/nodes/$node/$own"
     done
     [ -d "/pki/nodes/$node/tls" ] || mkdir -m 755 "/pki/nodes/$node/tls"
     file=/pki/nodes/$node/tls/server.pem
@@ -83,5 +85,5 @@ for job in $jobs; do
 done
 if ! [ -e /pki/trust/ca.pem ]; then
     start_engine
-    bao read -field=certificate pki/cert/ca | put /pki/trust/ca.pem 444 0:0
+    vault read -field=certificate pki/cert/ca | put /pki/trust/ca.pem 444 0:0
 fi

@@ -25,8 +25,8 @@ MAX_LOGIN_DELAY = 90
 CHECK_INTERVAL = 300
 IN_CLOSE_NOWRITE = 0x10
 
-tls = ssl.create_default_context(cafile=os.environ["BAO_CACERT"])
-tls.load_cert_chain(os.environ["BAO_CLIENT_CERT"])
+tls = ssl.create_default_context(cafile=os.environ["VAULT_CACERT"])
+tls.load_cert_chain(os.environ["VAULT_CLIENT_CERT"])
 
 
 class Refused(Exception):
@@ -34,7 +34,7 @@ class Refused(Exception):
 
 
 def post(path, body, **headers):
-    host, _, port = os.environ["BAO_ADDR"].removeprefix("https://").partition(":")
+    host, _, port = os.environ["VAULT_ADDR"].removeprefix("https://").partition(":")
     server = http.client.HTTPSConnection(host, int(port), timeout=10, context=tls)
     try:
         server.request("POST", f"/v1/{path}", json.dumps(body), headers)

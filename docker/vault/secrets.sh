@@ -4,19 +4,19 @@
 
 # random BYTES [FORMAT]: prints random bytes from the server.
 random() {
-    bao write -field=random_bytes "sys/tools/random/$1" format="${2:-base64}"
+    vault write -field=random_bytes "sys/tools/random/$1" format="${2:-base64}"
 }
 
 get() {
-    bao kv get -mount=secret -field="$2" "$1"
+    vault kv get -mount=secret -field="$2" "$1"
 }
 
 # put NAME [KEY VALUE]...: creates a secret if it never existed, which check-and-set enforces on the server too. Passes the
-# values to bao on standard input, because other users can read arguments. The values must not need JSON quoting.
+# values on standard input, because other users can read arguments. The values must not need JSON quoting.
 put() {
     name=$1
     shift
-    if bao kv metadata get -mount=secret "$name" >/dev/null 2>&1; then
+    if vault kv metadata get -mount=secret "$name" >/dev/null 2>&1; then
         echo "secret/$name: exists"
         return
     fi
@@ -27,12 +27,12 @@ put() {
         pairs="$pairs,\"$1\":\"$2\""
         shift 2
     done
-    printf '{%s}' "${pairs#,}" | bao kv put -mount=secret -cas=0 "$name" - >/dev/null
+    printf '{%s}' "${pairs#,}" | vault kv put -mount=secret -cas=0 "$name" - >/dev/null
     echo "secret/$name: made"
 }
 
 # A server in dev mode has this mount already.
-bao secrets list | grep -q '^secret/ ' || bao secrets enable -path=secret -version=2 kv
+vault secrets list | grep -q '^secret/ ' || vault secrets enable -path=secret -version=2 kv
 
 # The secrets of the databases first, because their clients use the same passwords.
 put postgres \

@@ -1,7 +1,8 @@
-# Shared by the three nodes; compose.prod.yaml sets BAO_RAFT_NODE_ID, BAO_API_ADDR and BAO_CLUSTER_ADDR for each.
+# Shared by the three nodes; compose.prod.yaml sets VAULT_RAFT_NODE_ID, VAULT_API_ADDR and VAULT_CLUSTER_ADDR for each.
+# openbao.hcl has what is specific to OpenBao.
 
 storage "raft" {
-  path = "/vault/raft"
+  path = "/node/raft"
 
   # The list includes the node itself, so that the file is the same for all nodes.
   retry_join {
@@ -18,18 +19,11 @@ storage "raft" {
   }
 }
 
-# A node unseals itself with this key when it starts. If you have a second OpenBao, a KMS or an HSM, keep the key there:
-# `seal "transit" { address = …, key_name = …, mount_path = "transit/" }` replaces this block.
-seal "static" {
-  current_key_id = "1"
-  current_key    = "file:///run/seal/1.key"
-}
-
 listener "tcp" {
   address         = "0.0.0.0:8200"
   cluster_address = "0.0.0.0:8201"
-  tls_cert_file   = "/vault/tls/server.pem"
-  tls_key_file    = "/vault/tls/server.pem"
+  tls_cert_file   = "/node/tls/server.pem"
+  tls_key_file    = "/node/tls/server.pem"
   tls_min_version = "tls13"
 }
 
@@ -37,8 +31,8 @@ listener "tcp" {
 # metrics have their own listener, which serves nothing else.
 listener "tcp" {
   address         = "0.0.0.0:8210"
-  tls_cert_file   = "/vault/tls/server.pem"
-  tls_key_file    = "/vault/tls/server.pem"
+  tls_cert_file   = "/node/tls/server.pem"
+  tls_key_file    = "/node/tls/server.pem"
   tls_min_version = "tls13"
 
   telemetry {
@@ -51,12 +45,4 @@ telemetry {
   disable_hostname          = true
   prometheus_retention_time = "1m"
   usage_gauge_period        = "1m"
-}
-
-# The server rejects requests that it cannot log. With a single audit device, a full disk stops the node, which raises an alert.
-audit "file" "file" {
-  description = "Requests and responses, with secrets as HMACs"
-  options {
-    file_path = "/vault/audit/audit.log"
-  }
 }

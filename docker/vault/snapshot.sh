@@ -3,6 +3,8 @@
 # to Prometheus. A snapshot is encrypted like the storage: it cannot be restored without the seal key.
 set -eu
 umask 077
+here=$(dirname "$0")
+PATH=$here/bin:$PATH
 trap 'exit 0' TERM INT
 
 # A shell runs its traps during `wait`, not while a foreground command such as `sleep` runs.
@@ -12,10 +14,10 @@ pause() {
 }
 
 save() {
-    BAO_TOKEN=$(bao login -method=cert -no-store -token-only name=snapshot) || return
-    export BAO_TOKEN
+    VAULT_TOKEN=$(vault login -method=cert -no-store -token-only name=snapshot) || return
+    export VAULT_TOKEN
     name=$(date -u +%Y%m%dT%H%M%SZ).snap
-    bao operator raft snapshot save /snapshots/part || return
+    vault operator raft snapshot save /snapshots/part || return
     mv /snapshots/part "/snapshots/$name"
     echo "snapshot: $name"
 }

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command, Error, value_parser};
 
-use super::options::{Arity, OPTIONS, OptionSpec};
+use super::options::{Arity, OPTIONS, OptionSpec, find_long};
 use crate::error::{Diagnostic, ExitCode};
 
 const USAGE: &str = "vault-exec [OPTIONS] [--] COMMAND [ARG]...\n       vault-exec --check [OPTIONS] [--] [COMMAND [ARG]...]\n       vault-exec --trust | --untrust";
@@ -14,8 +14,9 @@ const AFTER_HELP: &str = "\
 Every option --some-name, except --trust, --untrust and --check, has the variable VAULT_EXEC_SOME_NAME and, except
 those for checks, messages and project files, the key some-name in a project file. Variables in brackets apply
 too; BAO_X overrides VAULT_X.
-Lists are separated by newlines or commas, those of SET and FILE by newlines only. The token comes from
-VAULT_TOKEN or a file, never from an option.
+On the command line, an option takes one item and is repeated for more. In variables, newlines or commas
+separate the items, those of SET and FILE newlines only. The token comes from VAULT_TOKEN or a file, never
+from an option.
 
 Examples:
   ENTRYPOINT [\"vault-exec\", \"--path\", \"secret/airflow\", \"--\"]
@@ -65,9 +66,27 @@ fn argument(option: &OptionSpec) -> Arg {
     }
 }
 
-/// clap's error for a line that the parser did not understand, which is one for help or the version as well.
+/// clap's error for a line that the parser did not understand, which is one for help or the version as well. An option
+/// with one dash, as the Vault CLI has them, is named as a whole instead of its first letter.
 pub(super) fn describe_mistake(line: &[OsString]) -> Error {
-    command().try_get_matches_from(line).err().unwrap_or_else(|| Error::new(ErrorKind::UnknownArgument))
+    let mistake = command().try_get_matches_from(line).err();
+    let mut mistake = mistake.unwrap_or_else(|| Error::new(ErrorKind::UnknownArgument));
+    let single_dash = line.iter().filter_map(|word| word.to_str()?.split('=').next());
+    let is_known = |word: &&str| find_long(&format!("-{word}")).is_some() || credential_file(word).is_some();
+    let mut single_dash = single_dash.filter(|word| !word.starts_with("--") && is_known(word));
+    if let (Some(ContextValue::String(argument)), Some(word)) =
+        (mistake.get(ContextKind::InvalidArg), single_dash.next())
+        && argument.len() == "-x".len()
+    {
+        mistake.insert(ContextKind::InvalidArg, ContextValue::String(word.to_owned()));
+        mistake.insert(ContextKind::SuggestedArg, ContextValue::String(format!("-{word}")));
+    }
+    mistake
+}
+
+/// The option for a file with the credential that `argument` would be, such as `--token`.
+fn credential_file(argument: &str) -> Option<&'static OptionSpec> {
+    find_long(&format!("--{}-file", argument.trim_start_matches('-')))
 }
 
 /// What to print about a mistake.
@@ -79,11 +98,18 @@ pub fn diagnostic(error: &Error) -> Diagnostic {
         (ErrorKind::TooManyValues, Some(ContextValue::String(flag))) => format!("{flag} takes no value"),
         _ => rendered.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned(),
     };
-    let hint = match error.get(ContextKind::SuggestedArg) {
-        Some(ContextValue::String(similar)) => {
-            format!("did you mean {similar}? Options of the program come after --")
+    let argument = |kind| match error.get(kind) {
+        Some(ContextValue::String(argument)) => Some(argument.as_str()),
+        _ => None,
+    };
+    let hint = match (argument(ContextKind::InvalidArg).and_then(credential_file), argument(ContextKind::SuggestedArg))
+    {
+        (Some(file), _) => {
+            let variable = file.key().trim_end_matches("-file").replace('-', "_").to_uppercase();
+            format!("credentials are never options: set VAULT_{variable}, or name a file with {}", file.name)
         }
-        _ => "vault-exec --help lists the options; those of the program come after --".to_owned(),
+        (None, Some(similar)) => format!("did you mean {similar}? Options of the program come after --"),
+        (None, None) => "vault-exec --help lists the options; those of the program come after --".to_owned(),
     };
     Diagnostic { message, hint: Some(hint), exit: ExitCode::Failed }
 }

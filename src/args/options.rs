@@ -38,8 +38,8 @@ pub enum Arity {
 pub enum InProjectFile {
     /// None.
     Never,
-    /// Only one that the user names with `--config`: the option decides where credentials and secrets go or which code
-    /// runs, and whoever can put a file into a directory must not.
+    /// Only one that the user names with `--config`: the option decides where credentials and secrets go, for vault-exec
+    /// or for a client that the program starts, or which code runs. Those who can put a file into a directory must not.
     NamedOnly,
     /// Also one that is found in the working directory or a parent.
     Any,
@@ -117,8 +117,8 @@ options! {
             "Who wins if a variable is inherited too: vault, env or error [default: vault]";
         ON_DUPLICATE = "--on-duplicate", Value("WHO"), Any,
             "Who wins if two paths produce the same name: last or error [default: last]";
-        PRISTINE = "--pristine", Flag, Any, "Start from an empty environment";
-        KEEP_ENV = "--keep-env", List("NAME"), Any, "Inherited variable to keep with --pristine";
+        PRISTINE = "--pristine", Flag, NamedOnly, "Start from an empty environment";
+        KEEP_ENV = "--keep-env", List("NAME"), NamedOnly, "Inherited variable to keep with --pristine";
         REQUIRE = "--require", List("NAME"), Any, "Stop unless this variable is set and not empty at the end";
         KEEP_TOKEN = "--keep-token", Flag, NamedOnly, "Leave the token in VAULT_TOKEN for the program";
     }

@@ -11,6 +11,8 @@ use super::setting::{FromSetting, Setting};
 /// The source of the default address.
 pub(super) const DEFAULT_SOURCE: &str = "the default";
 
+const WITH_SCHEME: &str = "an address that starts with https://, http:// or unix:///";
+
 /// The address of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
@@ -54,16 +56,28 @@ impl Address {
     }
 }
 
-/// Whether the host is this machine. Linux connects an unspecified address to the loopback.
+/// Whether the host is this machine. Linux connects an unspecified address to the loopback; the names are those of
+/// `/etc/hosts` in Debian and Fedora.
 pub(super) fn is_loopback(url: &Url) -> bool {
-    const NAMES: [&str; 4] = ["localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"];
+    const NAMES: [&str; 8] = [
+        "localhost",
+        "localhost.localdomain",
+        "localhost4",
+        "localhost4.localdomain4",
+        "localhost6",
+        "localhost6.localdomain6",
+        "ip6-localhost",
+        "ip6-loopback",
+    ];
     let ip = match url.host() {
         Some(Host::Domain(name)) => {
             let name = name.trim_end_matches('.');
             return NAMES.contains(&name) || name.ends_with(".localhost");
         }
         Some(Host::Ipv4(ip)) => IpAddr::V4(ip),
-        Some(Host::Ipv6(ip)) => IpAddr::V6(ip).to_canonical(),
+        // Mapped (::ffff:127.0.0.1) or, as in RFC 4291 at first, compatible (::127.0.0.1).
+        Some(Host::Ipv6(ip)) if !ip.is_loopback() => ip.to_ipv4().map_or(IpAddr::V6(ip), IpAddr::V4),
+        Some(Host::Ipv6(ip)) => IpAddr::V6(ip),
         None => return false,
     };
     ip.is_loopback() || ip.is_unspecified()
@@ -77,9 +91,7 @@ impl FromSetting for Address {
         }
         let url = parse_url(&setting, &setting.value)?;
         let expected = match () {
-            () if url.scheme() != "https" && url.scheme() != "http" => {
-                "an address that starts with https://, http:// or unix:///"
-            }
+            () if url.scheme() != "https" && url.scheme() != "http" => WITH_SCHEME,
             () if url.query().is_some() || url.fragment().is_some() => "an address without `?` and `#`",
             () if !url.username().is_empty() || url.password().is_some() => "an address without a user name",
             () => return Ok(Self { url: strip_v1(url), socket: None, source: setting.source }),
@@ -99,7 +111,8 @@ impl fmt::Display for Address {
 }
 
 fn parse_url(setting: &Setting, text: &str) -> Result<Url, Error> {
-    Url::parse(text).map_err(|_| invalid(setting.clone(), "a URL such as https://vault.example.com:8200"))
+    let expected = if text.contains("://") { "a URL such as https://vault.example.com:8200" } else { WITH_SCHEME };
+    Url::parse(text).map_err(|_| invalid(setting.clone(), expected))
 }
 
 fn invalid(setting: Setting, expected: &'static str) -> Error {

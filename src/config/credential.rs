@@ -312,3 +312,6 @@ fn username(setting: Setting) -> Result<String, Error> {
     }
     Err(setting.invalid("a user name without control characters and empty, `.` or `..` segments"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,6 +23,7 @@ pub enum Error {
         value: Option<String>,
         expected: &'static str,
     },
+    /// `what` is an option, or lists every way to give what is missing.
     Requires {
         source: String,
         what: &'static str,
@@ -71,7 +72,10 @@ impl Error {
                 (format!("{source}: `{value}`: expected {expected}"), None)
             }
             Self::Invalid { source, value: None, expected } => (format!("{source}: expected {expected}"), None),
-            Self::Requires { source, what } => (format!("{source} requires {what}"), None),
+            Self::Requires { source, what } => {
+                let hint = || format!("give both, or leave {source} out");
+                (format!("{source} requires {what}"), what.starts_with("--").then(hint))
+            }
             Self::ConfigConflict => {
                 hinted("--config and --no-config exclude each other".into(), "leave one of them out")
             }

@@ -8,7 +8,7 @@ use toml_span::value::{Key, Value, ValueInner};
 use super::error::Error;
 use super::setting::Setting;
 use crate::args::options::{self, Arity, InProjectFile, OptionSpec};
-use crate::escape::escape_line;
+use crate::escape::escape_whole_line;
 use crate::suggest::suggest;
 
 /// The settings of a project file; empty without one.
@@ -52,12 +52,12 @@ impl ProjectSettings {
     }
 }
 
-/// One setting per line: `path = secret/app`, escaped for printing.
+/// One setting per line: `path = secret/app`, whole, since it is shown to be trusted, and escaped for printing.
 impl fmt::Display for ProjectSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, settings) in &self.settings {
             let key = name.trim_start_matches('-');
-            settings.iter().try_for_each(|setting| writeln!(f, "{key} = {}", escape_line(&setting.value)))?;
+            settings.iter().try_for_each(|setting| writeln!(f, "{key} = {}", escape_whole_line(&setting.value)))?;
         }
         Ok(())
     }
@@ -143,11 +143,11 @@ mod tests {
 
     #[test]
     fn keys_are_the_options() {
-        let text = "path = [\"secret/a\",\n \"secret/b\"]\nkv = 2\npristine = true\n[set]\nPGUSER = \"{user}\"\n";
+        let text = "path = [\"secret/a\",\n \"secret/b\"]\nkv = 2\nexplicit = true\n[set]\nPGUSER = \"{user}\"\n";
         assert_eq!(
             shown(text, true),
-            "p.toml:3: kv = 2; p.toml:1: path = secret/a; p.toml:2: path = secret/b; \
-             p.toml:4: pristine = true; p.toml:6: set = PGUSER={user}"
+            "p.toml:4: explicit = true; p.toml:3: kv = 2; p.toml:1: path = secret/a; p.toml:2: path = secret/b; \
+             p.toml:6: set = PGUSER={user}"
         );
         assert_eq!(shown("", true), "");
     }
@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn errors_have_a_line_and_a_column() {
         assert_eq!(shown("path = \"a/b\"\npth = \"c\"", true), "p.toml:2:1: unknown key `pth`");
-        assert_eq!(shown("\n  pristine = \"yes\"", true), "p.toml:2:15: pristine: expected true or false");
+        assert_eq!(shown("\n  explicit = \"yes\"", true), "p.toml:2:15: explicit: expected true or false");
         assert_eq!(shown("path = [1]", true), "p.toml:1:9: path: expected a list of strings");
         assert!(shown("path = ", true).starts_with("p.toml:1:"));
     }

@@ -122,3 +122,6 @@ fn cidr_contains(network: IpAddr, length: u32, ip: IpAddr) -> bool {
     let ((ip, size), (network, other)) = (bits(ip), bits(network));
     size == other && size.checked_sub(length).is_some_and(|rest| (ip ^ network).checked_shr(rest).unwrap_or(0) == 0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn the_project_file_comes_last() {
-        let project = "only = [\"p\"]\nkv = 2\npristine = true";
+        let project = "only = [\"p\"]\nkv = 2\nexplicit = true";
         let value = |typed: &[&str], variables: &[&str]| -> String {
             look(typed, variables, project, |sources| sources.get(options::KV)).unwrap().unwrap()
         };
@@ -177,7 +177,7 @@ mod tests {
         assert_eq!(value(&[], &["VAULT_EXEC_KV=1"]), "1");
         assert_eq!(value(&["--kv=auto"], &["VAULT_EXEC_KV=1"]), "auto");
         assert_eq!(look(&[], &[], project, |sources| sources.get_list::<String>(options::ONLY)).unwrap(), ["p"]);
-        assert_eq!(look(&[], &[], project, |sources| sources.get_flag(options::PRISTINE)), Ok(true));
+        assert_eq!(look(&[], &[], project, |sources| sources.get_flag(options::EXPLICIT)), Ok(true));
     }
 
     #[test]

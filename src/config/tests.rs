@@ -10,7 +10,7 @@ fn args(line: &[&str]) -> Args {
     args
 }
 
-fn resolve_with(variables: &[&str], line: &[&str]) -> Result<Config, Error> {
+pub(super) fn resolve_with(variables: &[&str], line: &[&str]) -> Result<Config, Error> {
     let inherited = InheritedEnv::new(variables.iter().map(|text| EnvEntry::parse(text.as_bytes())).collect());
     Config::resolve(args(line), &inherited, &ProjectSettings::default())
 }
@@ -72,9 +72,19 @@ fn contradictions_are_refused() {
             "--path: `1_=s/a`: expected the start of a variable name: letters, digits and `_`, no digit first",
         ),
         (&["--path", "s/a", "--explicit"], "--explicit requires --set or --file"),
+        (&["--path", "s/a", "--file-dir", "/run"], "--file-dir requires --file"),
+        (&["--path", "s/a", "--set", "A=b", "--file-mode", "0444"], "--file-mode requires --file"),
         (
             &["--path", "s/a", "--pristine", "--keep-env", "GO*"],
-            "--keep-env: `GO*`: expected the name of one variable: patterns are not supported",
+            "--keep-env: `GO*`: expected the name of one variable, without a pattern; repeat the option for more",
+        ),
+        (
+            &["--path", "s/a", "--pristine", "--keep-env", "A,B"],
+            "--keep-env: `A,B`: expected the name of one variable, without a pattern; repeat the option for more",
+        ),
+        (
+            &["--path", "s/a", "--require", "A,B"],
+            "--require: `A,B`: expected the name of one variable, without a pattern; repeat the option for more",
         ),
         (
             &["--path", "s/a", "--file", "a.b=x"],
@@ -119,9 +129,9 @@ fn addresses_are_checked_before_anything_is_sent() {
     assert_eq!(fault(""), "https://127.0.0.1:8200");
     assert_eq!(fault("https://gateway/vault"), "https://gateway/vault");
     assert_eq!(fault("https://me:hunter2@vault"), "an address without a user name");
-    assert_eq!(fault("vault"), "a URL such as https://vault.example.com:8200");
-    assert_eq!(fault("127.0.0.1:8200"), "a URL such as https://vault.example.com:8200");
-    assert_eq!(fault("ftp://vault"), "an address that starts with https://, http:// or unix:///");
+    for address in ["vault", "127.0.0.1:8200", "localhost:8200", "vault:8200", "[::1]:8200", "//vault", "ftp://vault"] {
+        assert_eq!(fault(address), "an address that starts with https://, http:// or unix:///", "{address}");
+    }
     assert_eq!(fault("https://vault?x"), "an address without `?` and `#`");
     assert_eq!(fault("https://me:a#hunter2@vault"), "a URL such as https://vault.example.com:8200");
     assert_eq!(fault("https://me:1#hunter2@vault"), "an address without `?` and `#`");
@@ -174,134 +184,9 @@ fn templates_are_parsed_with_the_settings() {
     }
     assert_eq!(shown(&["--set", "A=x", "--file", "A=y"]), "A is given twice by --set and --file");
     for wrong in ["0o400", "1400", "rw", "0222", ""] {
-        let line = ["--file-mode", wrong];
+        let line = ["--file", "C={d}", "--file-mode", wrong];
         assert_eq!(templates(&line).is_ok(), wrong.is_empty(), "{wrong}");
     }
-}
-
-fn auth(variables: &[&str], line: &[&str]) -> String {
-    match resolve_with(variables, &[line, &["--path", "a/b", "x"]].concat()).map(|config| config.credential) {
-        Ok(Credential::Token { token: None, .. }) => "the stored token".into(),
-        Ok(Credential::Token { token: Some(token), .. }) => format!("{token:?}"),
-        Ok(Credential::Login(Login { method, mount, namespace })) => {
-            format!("{mount} {namespace:?} {}", format!("{method:?}").split([' ', '{']).next().unwrap())
-        }
-        Err(error) => error.to_string(),
-    }
-}
-
-#[test]
-fn the_first_method_with_a_credential_is_used() {
-    let all = [
-        "VAULT_TOKEN=t",
-        "VAULT_TOKEN_FILE=f",
-        "VAULT_ROLE_ID=r",
-        "VAULT_JWT=j",
-        "VAULT_USERNAME=u",
-        "VAULT_PASSWORD=p",
-    ];
-    assert!(auth(&all, &[]).contains("VAULT_TOKEN\""));
-    assert!(auth(&all[1..], &[]).contains("VAULT_TOKEN_FILE"));
-    assert_eq!(auth(&all[2..], &[]), "approle None AppRole");
-    assert_eq!(auth(&all[3..], &[]), "jwt None Jwt");
-    assert_eq!(auth(&all[4..], &[]), "userpass None Password");
-    assert_eq!(auth(&all[5..], &[]), "the stored token");
-    assert_eq!(auth(&all, &["--auth", "ldap", "--auth-mount", "auth/corp/"]), "corp None Password");
-    let github = ["ACTIONS_ID_TOKEN_REQUEST_URL=https://g/?a=b", "ACTIONS_ID_TOKEN_REQUEST_TOKEN=t"];
-    assert_eq!(auth(&github, &[]), "the stored token", "the token may be for another service");
-    assert_eq!(auth(&github, &["--role", "ci"]), "jwt None Jwt");
-}
-
-#[test]
-fn a_missing_part_of_a_credential_is_named() {
-    assert_eq!(
-        auth(&[], &["--auth", "approle"]),
-        "--auth approle requires a role_id: --role-id, VAULT_ROLE_ID, --role-id-file or VAULT_ROLE_ID_FILE"
-    );
-    assert_eq!(
-        auth(&[], &["--auth", "jwt"]),
-        "--auth jwt requires a JWT: VAULT_JWT, VAULT_ID_TOKEN (on GitLab from `id_tokens`), --jwt-file or \
-         VAULT_JWT_FILE, or on GitHub Actions the permission `id-token: write`"
-    );
-    assert_eq!(auth(&[], &["--auth", "kubernetes"]), "--auth kubernetes requires --role");
-    assert_eq!(
-        auth(&[], &["--auth", "cert"]),
-        "--auth cert requires a client certificate: --client-cert and --client-key, or VAULT_CLIENT_CERT and VAULT_CLIENT_KEY"
-    );
-    assert_eq!(auth(&[], &["--client-key", "k"]), "--client-key requires --client-cert");
-    assert_eq!(
-        auth(&[], &["--auth", "github"]),
-        "--auth: `github`: expected token, approle, kubernetes, jwt, userpass, ldap or cert"
-    );
-}
-
-#[test]
-fn the_method_may_be_in_another_namespace() {
-    let role = ["VAULT_ROLE_ID=r", "VAULT_NAMESPACE=team"];
-    assert_eq!(auth(&role, &[]), "approle Some(\"team\") AppRole");
-    assert_eq!(auth(&role, &["--auth-namespace", "root"]), "approle Some(\"root\") AppRole");
-}
-
-#[test]
-fn policies_are_relative_to_the_login_namespace() {
-    let source = |auth: &str, namespace: &str| {
-        let variables = ["VAULT_ROLE_ID=r", &format!("VAULT_NAMESPACE={namespace}")];
-        let line = ["--auth-namespace", auth, "--path", "a/b", "x"];
-        let config = resolve_with(&variables, &line).unwrap();
-        let source = config.credential.policy_prefix(config.connection.namespace.as_deref());
-        source.map_err(|error| error.login)
-    };
-    assert_eq!(source("", "team"), Ok(String::new()));
-    assert_eq!(source("/team/", "team"), Ok(String::new()));
-    assert_eq!(source("root", "team/a"), Ok("team/a/".into()));
-    assert_eq!(source("team", "team/a/"), Ok("a/".into()));
-    assert_eq!(source("team", "teams"), Err("team".into()));
-    assert_eq!(source("team/a", "team"), Err("team/a".into()));
-}
-
-#[test]
-fn proxies_follow_the_rules_of_vaults_own_client() {
-    let proxy = |variables: &[&str], line: &[&str]| {
-        let config = resolve_with(variables, &[line, &["--path", "a/b", "x"]].concat())?;
-        let proxy = config.connection.proxies.for_url(&config.connection.address.url);
-        Ok(proxy.map(|proxy| format!("{} {}", proxy.url, proxy.source)))
-    };
-    let shared = ["VAULT_ADDR=https://vault", "HTTPS_PROXY=http://p:1", "no_proxy=a,b"];
-    assert_eq!(proxy(&shared, &[]), Ok(Some("http://p:1/ HTTPS_PROXY".into())));
-    assert_eq!(proxy(&shared, &["--proxy", "q:2"]), Ok(Some("http://q:2/ --proxy".into())));
-    assert_eq!(
-        proxy(&["VAULT_PROXY_ADDR=http://v:3", "VAULT_ADDR=http://vault"], &[]),
-        Ok(Some("http://v:3/ VAULT_PROXY_ADDR".into()))
-    );
-    assert_eq!(proxy(&shared, &["--address", "http://vault"]), Ok(None));
-    for host in ["localhostess", "my-localhost", "localhost.test", "1.0.0.0", "[::2]", "[::ffff:1.0.0.0]", "ip6-local"]
-    {
-        let address = format!("https://{host}");
-        assert_eq!(proxy(&shared, &["--address", &address, "--proxy", "q:2"]), Ok(Some("http://q:2/ --proxy".into())));
-    }
-    for (host, except, direct) in [
-        ("vault.example.com", "example.com", true),
-        ("vault.example.com", "x, .example.com", true),
-        ("vault.example.com", "*.Example.com:443", true),
-        ("vault.example.com", "*", true),
-        ("vault.example.com", "ample.com, vault, vault.example.com:8200", false),
-        ("vault.example.com", ",  , 0.0.0.0/0, /, :", false),
-        ("10.1.2.3", "10.0.0.0/8", true),
-        ("10.1.2.3", "10.1.2.3:443", true),
-        ("10.1.2.3", "10.1.2.2/31", true),
-        ("10.1.2.3", "10.1.2.4/31, 10.1.2, 2.3, ::/0, 10.0.0.0/33, 10.1.2.3:80", false),
-        ("10.1.2.3", "0.0.0.0/0", true),
-        ("[fd00::1]", "fd00::/8", true),
-        ("[fd00::1]", "[fd00::1]:443", true),
-        ("[fd00::1]", "fd00::1", true),
-        ("[fd00::1]", "fd00::2, ::/128, 0.0.0.0/0", false),
-        ("[fd00::1]", "::/0", true),
-    ] {
-        let variables = [&format!("VAULT_ADDR=https://{host}"), "HTTPS_PROXY=p:1", &format!("NO_PROXY={except}")];
-        assert_eq!(proxy(&variables, &[]).map(|proxy| proxy.is_none()), Ok(direct), "{host} {except}");
-    }
-    let error = proxy(&shared, &["--proxy", "socks5://q"]).unwrap_err();
-    assert!(matches!(error, Error::Invalid { value: None, .. }), "{error}");
 }
 
 /// The contract: every option `--some-name` has the variable `VAULT_EXEC_SOME_NAME`, and it means the same, except those
@@ -335,7 +220,7 @@ fn every_option_has_its_variable() {
         let mut changes = false;
         for (auth, variables) in &situations {
             let auth = format!("--auth={auth}");
-            let line: Vec<&str> = ["--path=x/y", "--pristine", &auth]
+            let line: Vec<&str> = ["--path=x/y", "--pristine", "--file=F=x", &auth]
                 .into_iter()
                 .filter(|given| !given.starts_with(&format!("--{option}=")) && *given != format!("--{option}"))
                 .collect();

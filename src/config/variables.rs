@@ -4,7 +4,7 @@ use super::credential::Credential;
 use super::error::Error;
 use super::setting::{FromSetting, Setting};
 use super::sources::Sources;
-use crate::args::options;
+use crate::args::options::{self, OptionSpec};
 use crate::env_block::is_withheld;
 use crate::env_name::{Case, EnvName};
 use crate::environment::{EnvPolicy, OnConflict};
@@ -52,6 +52,11 @@ pub(super) fn templates(sources: Sources, mount: Option<&SecretPath>) -> Result<
     if templates.assignments().next().is_none() && sources.get_flag(options::EXPLICIT)? {
         return Err(Error::Requires { source: options::EXPLICIT.name.into(), what: "--set or --file" });
     }
+    // A variable may choose them in advance.
+    let is_idle = |option: &&&OptionSpec| templates.files.is_empty() && sources.args.value_of(option).is_some();
+    if let Some(option) = [options::FILE_DIR, options::FILE_MODE].iter().find(is_idle) {
+        return Err(Error::Requires { source: option.name.into(), what: options::FILE.name });
+    }
     if let Some(Assignment { source, .. }) = templates.files.iter().find(|file| !file.name.is_portable()) {
         return Err(Error::Invalid { source: source.clone(), value: None, expected: PORTABLE_NAME });
     }
@@ -81,14 +86,15 @@ pub(super) fn env_policy(sources: Sources, credential: &Credential) -> Result<En
     if let Some(name) = keep.iter().find(|name| is_withheld(name.value.as_bytes())) {
         return Err(name.clone().invalid("a variable that is not meant for vault-exec (see --keep-token)"));
     }
-    if let Some(name) = keep.iter().find(|name| name.value.contains('*')) {
-        return Err(name.clone().invalid("the name of one variable: patterns are not supported"));
+    let require: Vec<Setting> = sources.get_list(options::REQUIRE)?;
+    if let Some(name) = keep.iter().chain(&require).find(|name| name.value.contains(['*', ','])) {
+        return Err(name.clone().invalid("the name of one variable, without a pattern; repeat the option for more"));
     }
     Ok(EnvPolicy {
         withhold_github_token: credential.uses_github_token(),
         on_conflict: sources.get(options::ON_CONFLICT)?.unwrap_or_default(),
         keep_only: pristine.then(|| keep.into_iter().map(|name| name.value).collect()),
-        require: sources.get_list(options::REQUIRE)?,
+        require: require.into_iter().map(|name| name.value).collect(),
     })
 }
 
@@ -137,7 +143,7 @@ impl FromSetting for Assignment {
             Ok(name) => name,
             Err(_) => return Err(setting.invalid_unshown("a variable name before the `=`")),
         };
-        if let (true, Some(danger)) = (setting.discovered, name.danger()) {
+        if let (true, Some(danger)) = (setting.discovered, name.danger_if_discovered()) {
             let what = format!("{name}, {danger},");
             return Err(Error::Refused { source: setting.source, what });
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::*;
+use crate::args::options;
 
 /// Names of contract and documentation that run code.
 const CODE: &str = "\
@@ -18,17 +19,37 @@ const CODE: &str = "\
     AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD Npm_Config_Script_Shell npm_config_node_options NPM_CONFIG_REGISTRY \
     spring_config_location Yarn_Yarn_Path complus_gcpath CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_RUNNER \
     ERL_OTP27_FLAGS MY_JAVA_OPTS TMPDIR KUBECONFIG GUNICORN_CMD_ARGS POSTGRES_INITDB_ARGS XDG_STATE_HOME \
-    GIT_TEST_FSMONITOR MANOPT LESSGLOBALTAGS GROFF_COMMAND_PREFIX MAVEN_DEBUG_OPTS HARNESS_PERL_SWITCHES ZIPOPT";
+    GIT_TEST_FSMONITOR MANOPT LESSGLOBALTAGS GROFF_COMMAND_PREFIX MAVEN_DEBUG_OPTS HARNESS_PERL_SWITCHES ZIPOPT \
+    CC CXX CPP LD AR AS HOST_CC CFLAGS CXXFLAGS CPPFLAGS LDFLAGS CGO_CFLAGS MAKEFLAGS RUSTC RUSTC_WRAPPER \
+    CARGO_BUILD_RUSTC CARGO_ENCODED_RUSTFLAGS CARGO_ALIAS_B CARGO_REGISTRIES_MINE_CREDENTIAL_PROVIDER \
+    CMAKE_TOOLCHAIN_FILE PKG_CONFIG_PATH CONFIG_SITE GH_PAGER GH_EDITOR GH_BROWSER GH_PATH GH_CONFIG_DIR GLAB_PAGER \
+    GLAB_CONFIG_DIR BAT_PAGER DELTA_PAGER MANPAGER P4PAGER PERF_PAGER GIT_ASKPASS SSH_ASKPASS CVSEDITOR HGEDITOR \
+    GIT_SEQUENCE_EDITOR CONFIG_SHELL M2_HOME JRE_HOME MAVEN_HOME GRADLE_HOME GRADLE_USER_HOME ANT_ARGS SBT_OPTS \
+    ORACLE_HOME PIP_REQUIREMENT PIP_CONSTRAINT PIP_EDITABLE PIP_KEYRING_PROVIDER UV_CONSTRAINT UV_TOOL_DIR \
+    UV_PYTHON_INSTALL_DIR POETRY_CONFIG_DIR POETRY_VIRTUALENVS_PATH COVERAGE_PROCESS_START COVERAGE_RCFILE VIMRUNTIME \
+    VIMINIT EMACSLOADPATH QT_QPA_PLATFORM_PLUGIN_PATH QT_PLUGIN_PATH QML2_IMPORT_PATH QML_IMPORT_PATH GTK_PATH \
+    GTK_MODULES GTK3_MODULES GIO_EXTRA_MODULES GST_PLUGIN_PATH GDAL_DRIVER_PATH HDF5_PLUGIN_PATH \
+    AIRFLOW__SECRETS__BACKEND AIRFLOW__WORKERS__SECRETS_BACKEND AIRFLOW__SMTP__SMTP_PASSWORD_CMD GOENV GOFLAGS \
+    GOTOOLCHAIN GOAUTH CLOUDSDK_PYTHON CLOUDSDK_PYTHON_ARGS CLOUDSDK_GSUTIL_PYTHON RCLONE_SFTP_SSH \
+    RCLONE_CONFIG_MINE_SSH IRBRC GEMRC PYTHON_HISTORY BZR_SSH LESSOPEN ZDOTDIR TMUX SCREENRC INPUTRC WGETRC CURL_HOME \
+    PGSYSCONFDIR MYSQL_HOME SASL_CONF_PATH OPENSSL_ENGINES GSETTINGS_BACKEND DBUS_SYSTEM_BUS_ADDRESS XDG_CONFIG_HOME \
+    XDG_DATA_DIRS XDG_RUNTIME_DIR KAFKA_JVM_OPTS SERVER_JVMFLAGS SOPS_AGE_KEY_CMD \
+    RESTIC_PASSWORD_COMMAND RCLONE_PASSWORD_COMMAND GIT_PROXY_COMMAND IPYTHONDIR NODE_V8_COVERAGE NVM_DIR TF_DATA_DIR";
 
 const TRUST: &str = "\
     SSL_CERT_FILE SSL_CERT_DIR CURL_CA_BUNDLE REQUESTS_CA_BUNDLE NODE_EXTRA_CA_CERTS NODE_TLS_REJECT_UNAUTHORIZED \
-    PGSSLROOTCERT PGSSLCRL RES_OPTIONS AWS_CA_BUNDLE GIT_SSL_NO_VERIFY";
+    PGSSLROOTCERT PGSSLCRL RES_OPTIONS AWS_CA_BUNDLE GIT_SSL_NO_VERIFY NOMAD_SKIP_VERIFY CONSUL_HTTP_SSL_VERIFY \
+    ETCDCTL_INSECURE_SKIP_TLS_VERIFY AIRFLOW__API__AUTH_BACKENDS AIRFLOW__WEBSERVER__AUTH_BACKEND LDAPCONF LDAPRC \
+    LDAPTLS_REQCERT HOSTALIASES LOCALDOMAIN RESOLV_HOST_CONF";
 
 const VAULT_CLIENT: &str = "\
     VAULT_EXEC_SET vault_exec_set VAULT_EXEC_ADDRESS VAULT_ADDR VAULT_AGENT_ADDR VAULT_PROXY_ADDR VAULT_HTTP_PROXY \
     VAULT_CACERT VAULT_CACERT_BYTES VAULT_CAPATH VAULT_CLIENT_CERT VAULT_CLIENT_KEY VAULT_SKIP_VERIFY \
     VAULT_TLS_SERVER_NAME VAULT_NAMESPACE BAO_ADDR BAO_AGENT_ADDR BAO_PROXY_ADDR BAO_CACERT BAO_SKIP_VERIFY \
-    BAO_NAMESPACE ACTIONS_ID_TOKEN_REQUEST_URL Spring_Cloud_Vault_Uri";
+    BAO_NAMESPACE ACTIONS_ID_TOKEN_REQUEST_URL Spring_Cloud_Vault_Uri BAO_TOKEN_PATH VAULT_TOKEN_FILE VAULT_JWT_FILE \
+    VAULT_ROLE_ID_FILE VAULT_SECRET_ID_FILE VAULT_PASSWORD_FILE VAULT_CLIENT_TIMEOUT VAULT_MAX_RETRIES \
+    VAULT_SRV_LOOKUP VAULT_HEADERS VAULT_WRAP_TTL VAULT_DISABLE_REDIRECTS BAO_RATE_LIMIT VAULT_FORMAT \
+    AIRFLOW__SECRETS__BACKEND_KWARGS AIRFLOW__WORKERS__SECRETS_BACKEND_KWARGS";
 
 /// `sysdeps/generic/unsecvars.h` of glibc, `env_delete` of sudo, `git rev-parse --local-env-vars`.
 const PEERS: &str = "\
@@ -81,16 +102,21 @@ const ORDINARY: &str = "\
     PULUMI_ACCESS_TOKEN PULUMI_CONFIG_PASSPHRASE CONSUL_HTTP_TOKEN CONSUL_HTTP_ADDR NOMAD_TOKEN \
     KUBERNETES_SERVICE_HOST HELM_KUBETOKEN ARGOCD_AUTH_TOKEN HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy all_proxy \
     KRB5CCNAME RSYNC_PASSWORD RSYNC_PROXY P4PASSWD NETRC LDAPURI LDAP_BIND_PASSWORD PKCS11_PIN VAULT_TOKEN BAO_TOKEN \
-    VAULT_ROLE_ID VAULT_SECRET_ID VAULT_JWT VAULT_PASSWORD VAULT_USERNAME VAULT_TOKEN_FILE VAULT_UNSEAL_KEY \
+    VAULT_ROLE_ID VAULT_SECRET_ID VAULT_JWT VAULT_PASSWORD VAULT_USERNAME VAULT_UNSEAL_KEY \
     VAULT_LICENSE VAULT_DEV_ROOT_TOKEN_ID VAULT_URL TG_BOT_TOKEN HYDRA_ADMIN_URL CONDA_TOKEN FLYWAY_URL \
     FLYWAY_PASSWORD LIQUIBASE_COMMAND_PASSWORD JULIA_PKG_SERVER KRB5_PASSWORD VAULTWARDEN_ADMIN_TOKEN \
     VAULT_EXECUTIVE PATHS OLD_PATH HOMEPAGE HOME_URL ENVOY_TOKEN SHELL_COLOR PAGERDUTY_TOKEN BROWSERSTACK_ACCESS_KEY \
-    LESSON_KEY MAKE_WEBHOOK_URL GOOGLE_API_KEY GOPHER_KEY RUSTPLUS_TOKEN PERLMONKS_PASSWORD LDAP_PASSWORD LD \
-    PLTR_KEY TGBOT_TOKEN CCTV_PASSWORD JAVASCRIPT_KEY NSSM_KEY PS5_TOKEN PGSSLMODE PGREQUIRESSL PGSSLKEY ZIP CC GS \
-    HG UV LOADER FLASK_ENV GODEBUG VAULT_ADDRESS npm_token ld_preload VAULT_CLIENT_TIMEOUT VAULT_MAX_RETRIES";
+    LESSON_KEY MAKE_WEBHOOK_URL GOOGLE_API_KEY GOPHER_KEY RUSTPLUS_TOKEN PERLMONKS_PASSWORD LDAP_PASSWORD \
+    PLTR_KEY TGBOT_TOKEN CCTV_PASSWORD JAVASCRIPT_KEY NSSM_KEY PS5_TOKEN PGSSLMODE PGREQUIRESSL PGSSLKEY ZIP GS \
+    HG UV LOADER FLASK_ENV GODEBUG VAULT_ADDRESS npm_token ld_preload UV_INDEX \
+    UV_DEFAULT_INDEX UV_EXTRA_INDEX_URL UV_PUBLISH_URL UV_INDEX_PRIVATE_USERNAME PIP_EXTRA_INDEX_URL PIP_PASSWORD \
+    POETRY_TOKEN POETRY_REPOSITORIES_MINE_URL GH_ENTERPRISE_TOKEN GH_APP_PRIVATE_KEY GLAB_TOKEN EMAIL_CC BCC CREDITOR \
+    SEPA_CREDITOR GRADLE_PUBLISH_KEY ORG_GRADLE_PROJECT_key CARGO_REGISTRIES_MINE_INDEX VAULT_CLIENT_ID VAULT_KV_PATH \
+    VAULT_DB_PASSWORD BAO_UNSEAL_KEY FEATURE_FLAGS DATA_PATH UPLOAD_PATH KAFKA_CACERT DB_SSL_VERIFY NODE_ID \
+    RCLONE_CONFIG_S3_TYPE COVERALLS_REPO_TOKEN CODECOV_TOKEN QT_TOKEN HOMEASSISTANT_TOKEN SHELLY_PASSWORD COMMAND CMD";
 
 fn patterns() -> impl Iterator<Item = &'static str> {
-    TABLES.iter().flat_map(|table| table.patterns.split_ascii_whitespace())
+    TABLES.iter().flat_map(|(_, table)| table.patterns.split_ascii_whitespace())
 }
 
 #[test]
@@ -107,7 +133,7 @@ fn names_are_refused_by_what_they_can_do() {
 
 #[test]
 fn ordinary_names_pass() {
-    for name in ORDINARY.split_ascii_whitespace().chain(["", "*", "~", " ", "LD", "A B"]) {
+    for name in ORDINARY.split_ascii_whitespace().chain(["", "*", "~", " ", "LDAP", "A B"]) {
         assert_eq!(classify(name), None, "{name}");
     }
 }
@@ -127,7 +153,47 @@ fn each_pattern_matches_itself_and_is_listed_once() {
             assert!(!any_case || classify(&name.to_ascii_lowercase()).is_some(), "{pattern}");
         }
     }
-    assert_eq!(TABLES.iter().map(|table| table.index.len()).sum::<usize>(), seen.len());
+    assert_eq!(TABLES.iter().map(|(_, table)| table.index.len()).sum::<usize>(), seen.len());
+    for pattern in DATA.patterns.split_ascii_whitespace() {
+        let name = &pattern.replace('*', "X_");
+        assert!(TABLES.iter().any(|(_, table)| table.contains(name)) && classify(name).is_none(), "{pattern}");
+    }
+}
+
+/// A nested vault-exec or Vault client obeys all variables of the options; of these, only the credentials may be in a
+/// secret, and none in a project file that was found.
+#[test]
+fn no_variable_of_an_option_steers_a_nested_client() {
+    let credentials = ["VAULT_ROLE_ID", "VAULT_USERNAME"];
+    let mut count = 0;
+    for option in options::all() {
+        let own = format!("VAULT_EXEC_{}", option.key().to_uppercase().replace('-', "_"));
+        assert_eq!(classify(&own), Some(Danger::VaultClient), "{own}");
+        for name in option.variables {
+            count += 1;
+            let twin = |prefix| format!("{prefix}{}", name.trim_start_matches("VAULT_").trim_start_matches("BAO_"));
+            for name in [twin("VAULT_"), twin("BAO_")] {
+                let expected = (!credentials.contains(&twin("VAULT_").as_str())).then_some(Danger::VaultClient);
+                assert_eq!(classify(&name), expected, "{name}");
+                assert_eq!(classify_discovered(&name), Some(Danger::VaultClient), "{name}");
+            }
+        }
+    }
+    assert!(count > 15, "{count}");
+}
+
+#[test]
+fn a_found_project_file_sets_no_credential_and_no_proxy() {
+    let withheld = ["TOKEN", "SECRET_ID", "JWT", "ID_TOKEN", "PASSWORD"].map(|name| format!("VAULT_{name}"));
+    let others = "BAO_TOKEN BAO_PASSWORD VAULT_MFA ACTIONS_ID_TOKEN_REQUEST_TOKEN HTTP_PROXY http_proxy HTTPS_PROXY \
+                  https_proxy ALL_PROXY all_proxy NO_PROXY no_proxy";
+    for name in withheld.iter().map(String::as_str).chain(others.split_ascii_whitespace()) {
+        assert_eq!((classify(name), classify_discovered(name)), (None, Some(Danger::VaultClient)), "{name}");
+    }
+    assert_eq!(classify_discovered("LD_PRELOAD"), Some(Danger::Code));
+    for name in ["PGPASSWORD", "VAULT_DB_PASSWORD", "PROXY", "TOKEN"] {
+        assert_eq!(classify_discovered(name), None, "{name}");
+    }
 }
 
 #[test]
@@ -137,6 +203,8 @@ fn a_star_is_any_text_and_a_pattern_ends_at_a_space() {
         ("A*B", "AB", true),
         ("A*B", "ABx", false),
         ("*_OPTS ", "X_OPTS", true),
+        ("A*AB", "AB", false),
+        ("*AB", "ABAB", true),
         ("A*", "A", true),
         ("A B", "A", true),
         ("A B", "A B", false),

@@ -19,6 +19,7 @@ pub enum Error {
     Dangerous { path: String, key: String, name: EnvName, danger: Danger },
     Duplicate { names: Vec<String> },
     Missing { keys: Vec<String>, hint: String },
+    KeyList { keys: Vec<String> },
     NoKeySelected,
 }
 
@@ -66,6 +67,10 @@ impl From<Error> for CliError {
             Error::Missing { keys, hint } => {
                 (format!("--only {}: not found in any secret", keys.join(", ")), hint.clone())
             }
+            Error::KeyList { keys } => (
+                format!("not a key of any secret: {}", keys.join(" ")),
+                "--only and --skip take one key; repeat them for more".to_owned(),
+            ),
             Error::NoKeySelected => (
                 "--only and --skip exclude every key".to_owned(),
                 "select at least one key, or set variables with --set".to_owned(),

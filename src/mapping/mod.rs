@@ -92,9 +92,14 @@ pub struct MappedVariables {
 #[must_use]
 pub fn map(secrets: &[KvSecret], from_templates: Vec<Variable>, naming: &KeyMapping) -> (MappedVariables, Vec<Error>) {
     let keys = || secrets.iter().flat_map(|secret| &secret.data).map(|(key, _)| key.as_str());
-    let missing: Vec<_> = naming.only.iter().filter(|only| !keys().any(|key| key == *only)).cloned().collect();
+    let is_missing = |name: &&String| !keys().any(|key| key == *name);
+    let missing: Vec<_> = naming.only.iter().filter(is_missing).cloned().collect();
+    let lists: Vec<_> =
+        naming.only.iter().chain(&naming.skip).filter(is_missing).filter(|key| key.contains(',')).cloned().collect();
     let mut errors = Vec::new();
-    if !missing.is_empty() {
+    if !lists.is_empty() {
+        errors.push(Error::KeyList { keys: lists });
+    } else if !missing.is_empty() {
         let hint = hint_for_unknown(missing.iter().map(String::as_str), "keys", keys());
         errors.push(Error::Missing { keys: missing, hint });
     }

@@ -31,6 +31,7 @@ use crate::error::ExitCode;
 #[derive(Debug)]
 pub struct Hardened {
     core_limit: Option<(rlim_t, rlim_t)>,
+    signal_mask: Option<u64>,
     /// Whether neither other processes of this user nor a core file can read the memory of this process.
     pub private: bool,
     /// Whether no page of this process can be swapped out.
@@ -59,9 +60,10 @@ pub fn prepare() -> (InheritedEnv, Hardened) {
     require_own_ids();
     require_min_stack();
     stdio::reserve_stdio();
+    // Before a handler is installed, which changes the mask with musl.
+    let hardened = Hardened::harden();
     signals::ignore_write_signals();
     install_panic_hook();
-    let hardened = Hardened::harden();
     (environ::take(), hardened)
 }
 
@@ -91,11 +93,14 @@ impl Hardened {
         if let Some((_, hard)) = core_limit {
             let _ = setrlimit(Resource::RLIMIT_CORE, 0, hard);
         }
-        Self { core_limit, private, locked: lock_memory() }
+        Self { core_limit, signal_mask: signals::kernel_mask(), private, locked: lock_memory() }
     }
 
-    /// Restores the limit on core files. `execve` itself makes the program dumpable and unlocks memory.
+    /// Restores the limit on core files and the signal mask. `execve` itself makes the program dumpable and unlocks memory.
     pub fn restore(&self) {
+        if let Some(mask) = self.signal_mask {
+            signals::set_kernel_mask(mask);
+        }
         if let Some((soft, hard)) = self.core_limit {
             let _ = setrlimit(Resource::RLIMIT_CORE, soft, hard);
         }

@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, RETRY_AFTER};
+use http::header::AUTHORIZATION;
 use http::{HeaderValue, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde::de::IgnoredAny;
@@ -16,13 +16,14 @@ use crate::config::{Address, Connection};
 use crate::error::CliError;
 use crate::log::Logger;
 use crate::secret::Secret;
-use crate::vault::error::{self, Sources, TransportError};
+use crate::vault::error::{self, INCOMPLETE, Sources, TransportError};
 use crate::vault::http::exchange::Transport;
 use crate::vault::http::{HttpRequest, HttpResponse};
 use crate::vault::quote::quote;
+use crate::vault::report::Trust;
 use crate::vault::request::{ApiRequest, PreparedRequest, X_VAULT_TOKEN};
 use crate::vault::response::{Data, Response};
-use crate::vault::retry::RetryPolicy;
+use crate::vault::retry::{RetryPolicy, is_refusal, retry_after, retryable_reason};
 
 /// Attempts the deadline cuts off before this keep the previous attempt's error.
 const MIN_MEANINGFUL_ATTEMPT: Duration = Duration::from_secs(1);
@@ -42,12 +43,15 @@ pub(super) struct Client<'a> {
     pub(super) transport: Transport<'a>,
     pub(super) retry: RetryPolicy,
     pub(super) address: &'a Address,
-    sources: Sources<'a>,
+    proxy_source: &'a str,
     pub(super) logger: &'a Logger,
     /// Credentials that requests were made with, to be left out of messages.
     pub(super) used: RefCell<Vec<Secret>>,
     warned: Cell<bool>,
     permits: Semaphore,
+    /// Without a permit; closed when no request is to be repeated any more.
+    retries: Semaphore,
+    gave_up: Cell<bool>,
 }
 
 /// Requests with one token, or none, in one namespace.
@@ -71,8 +75,8 @@ enum Repeat {
 /// A failed attempt that another one may follow.
 struct Attempt {
     reason: String,
-    /// Whether the server responded.
-    responded: bool,
+    /// What to check if it was the last one.
+    advice: String,
     /// Whether the server may have acted on the request.
     may_have_acted: bool,
     server_reason: Option<Secret>,
@@ -85,13 +89,30 @@ impl<'a> Client<'a> {
         let transport = Transport::new(connection, retry.deadline, logger)?;
         let address = &connection.address;
         let proxy = connection.proxies.for_url(&address.url);
-        let sources = (address.source.as_str(), proxy.map_or("", |proxy| &proxy.source));
-        let (warned, permits) = (Cell::new(false), Semaphore::new(MAX_IN_FLIGHT));
+        let proxy_source = proxy.map_or("", |proxy| &proxy.source);
+        let (warned, gave_up) = (Cell::new(false), Cell::new(false));
+        let (permits, retries) = (Semaphore::new(MAX_IN_FLIGHT), Semaphore::new(0));
         let used = proxy
             .and_then(|proxy| proxy.url.password())
             .map(|password| Secret::new(percent_decode_str(password).collect()));
         let used = RefCell::new(used.into_iter().collect());
-        Ok(Self { transport, retry, address, sources, logger, used, warned, permits })
+        Ok(Self { transport, retry, address, proxy_source, logger, used, warned, permits, retries, gave_up })
+    }
+
+    /// Has every request end with its current attempt, since the start fails: unless one has exhausted its attempts or the
+    /// time, as the others then do as well.
+    pub(super) fn stop_retrying(&self) {
+        if !self.gave_up.get() {
+            self.retries.close();
+        }
+    }
+
+    fn sources(&self) -> Sources<'_> {
+        let ca = match &self.transport.trust {
+            Trust::Given(_, source) => source,
+            _ => "",
+        };
+        (&self.address.source, self.proxy_source, ca)
     }
 
     pub(super) fn session(&'a self, token: Option<&'a HeaderValue>, namespace: Option<&'a str>) -> Session<'a> {
@@ -114,7 +135,7 @@ impl<'a> Client<'a> {
 
     /// The message of an error, without a hint.
     pub(super) fn message(&self, error: &TransportError) -> String {
-        error.describe(self.sources).0
+        error.describe(self.sources()).0
     }
 
     /// Returns the final response, and whether the server may have acted on an earlier attempt.
@@ -149,7 +170,8 @@ impl<'a> Client<'a> {
                             && !response.has_no_active_node();
                         login_errors += u32::from(is_login_error);
                         let (may_have_acted, server_reason) = (!is_refusal(&response), response.reason());
-                        (Attempt { reason, responded: true, may_have_acted, server_reason }, retry_after)
+                        let advice = format!("see `{} status` and the server's log", self.address.cli());
+                        (Attempt { reason, advice, may_have_acted, server_reason }, retry_after)
                     }
                 },
                 Err(TransportError::Connection(reason))
@@ -160,7 +182,7 @@ impl<'a> Client<'a> {
                 }
                 Err(error) if error.is_transient() || (sent.get() && matches!(repeat, Repeat::UnlessSent(..))) => {
                     let (reason, may_have_acted) = (self.message(&error), sent.get());
-                    (Attempt { reason, responded: false, may_have_acted, server_reason: None }, None)
+                    (Attempt { reason, advice: error.advice().into(), may_have_acted, server_reason: None }, None)
                 }
                 Err(error) => return Err(self.explain(&error)),
             };
@@ -174,15 +196,19 @@ impl<'a> Client<'a> {
                 MAX_LOGIN_SERVER_ERRORS => Err(format!("gave up after {attempts} attempts")),
                 _ => self.retry.backoff(attempts, retry_after),
             };
-            match next {
-                Ok(delay) => {
-                    self.warn_retrying(&attempt.reason);
-                    self.transport.rotate_address(address_index);
-                    tokio::time::sleep(delay).await;
-                    last_error = Some(attempt);
+            let delay = match next {
+                Ok(delay) => delay,
+                Err(give_up) => {
+                    self.gave_up.set(true);
+                    return Err(self.given_up(attempt, &give_up));
                 }
-                Err(give_up) => return Err(self.given_up(attempt, &give_up)),
+            };
+            self.warn_retrying(&attempt.reason);
+            self.transport.rotate_address(address_index);
+            if timeout(delay, self.retries.acquire()).await.is_ok() {
+                return Err(self.given_up(attempt, "gave up because another path failed"));
             }
+            last_error = Some(attempt);
         }
     }
 
@@ -195,32 +221,29 @@ impl<'a> Client<'a> {
         self.logger.debug(format_args!("asked {} for {path}: {outcome} after {millis:.1} ms", self.address));
     }
 
-    /// Warns once per client.
+    /// Warns once per client, and not if no attempt follows.
     fn warn_retrying(&self, reason: &str) {
-        if !self.warned.replace(true) {
+        if !self.retries.is_closed() && !self.warned.replace(true) {
             let total = humantime::format_duration(self.retry.deadline.total());
             self.logger.warn(format_args!("waiting for {}: {reason} (for {total} at most)", self.address));
         }
     }
 
-    fn given_up(&self, Attempt { reason, responded, server_reason, .. }: Attempt, give_up: &str) -> CliError {
-        let advice = if responded {
-            format!("see `{} status` and the server's log", self.address.cli())
-        } else {
-            "check that the server runs and is reachable".to_owned()
+    fn given_up(&self, Attempt { reason, advice, server_reason, .. }: Attempt, give_up: &str) -> CliError {
+        let mut hint = match self.sources() {
+            (source, "", _) => format!("{advice}; the address is from {source}"),
+            (source, proxy, _) => format!("{advice}; the address is from {source}, the proxy from {proxy}"),
         };
-        let mut hint = match self.sources {
-            (source, "") => format!("{advice}; the address is from {source}"),
-            (source, proxy) => format!("{advice}; the address is from {source}, the proxy from {proxy}"),
-        };
-        if self.address.url.scheme() == "http" && reason == "connection reset" {
+        // What some servers do to a client that does not speak TLS.
+        let is_closed = matches!(reason.as_str(), "connection reset" | INCOMPLETE);
+        if is_closed && self.address.url.scheme() == "http" && self.address.socket.is_none() {
             hint.push_str("; if the server uses TLS, write https://");
         }
         CliError::new(format!("{}: {reason}; {give_up}", self.address)).hint(hint).with_server_reason(server_reason)
     }
 
     fn explain(&self, error: &TransportError) -> CliError {
-        let (message, hint) = error.describe(self.sources);
+        let (message, hint) = error.describe(self.sources());
         let error = CliError::new(format!("{}: {message}", self.address));
         match hint {
             Some(hint) => error.hint(hint),
@@ -304,29 +327,4 @@ impl Session<'_> {
         let limit = i64::try_from(self.use_limit?.get()).unwrap_or(i64::MAX);
         Some(limit.saturating_sub_unsigned(self.sent.get()))
     }
-}
-
-/// Why a response with this status is not final. 472 and 473 are Vault's, see
-/// <https://developer.hashicorp.com/vault/api-docs/system/health>.
-fn retryable_reason(status: StatusCode) -> Option<&'static str> {
-    Some(match status.as_u16() {
-        412 => "the server has not caught up with its leader yet",
-        429 => "too many requests, or a standby",
-        472 => "a disaster-recovery standby",
-        473 => "a performance standby",
-        501 => return None,
-        503 => "sealed or not ready",
-        500..=599 => "server error",
-        _ => return None,
-    })
-}
-
-/// Whether the server itself, rather than a proxy, answers that it did not act on the request.
-fn is_refusal(response: &Response<IgnoredAny>) -> bool {
-    matches!(response.status.as_u16(), 412 | 429 | 472 | 473 | 503) && response.is_from_vault()
-}
-
-/// Seconds, the form that Vault sends; an HTTP date is ignored.
-fn retry_after(response: &HttpResponse) -> Option<Duration> {
-    response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }

@@ -1,7 +1,7 @@
 //! `[net]` Why an exchange returned no response, as the kernel, rustls and hyper report it.
 
 use std::error::Error;
-use std::io;
+use std::{io, iter};
 
 use http::StatusCode;
 use http::header::InvalidHeaderValue;
@@ -41,6 +41,8 @@ pub(super) enum TransportError {
     NotTls,
     /// The server does not speak HTTP.
     NotHttp,
+    /// The server speaks TLS, which the address does not say.
+    NotPlain,
     /// The response is larger than [`MAX_RESPONSE_BYTES`].
     TooLarge,
     /// A redirect to this address is not followed, for this reason.
@@ -58,8 +60,11 @@ pub(super) enum TransportError {
 /// The result of an exchange or a part of it.
 pub(super) type Result<T> = std::result::Result<T, TransportError>;
 
-/// The options or variables that set the address and the proxy, for hints. Without a proxy the second is empty.
-pub(super) type Sources<'a> = (&'a str, &'a str);
+/// The options or variables that set the address, the proxy and the CA, for hints. The last two are empty if there is none.
+pub(super) type Sources<'a> = (&'a str, &'a str, &'a str);
+
+/// The message of [`TransportError::Incomplete`].
+pub(super) const INCOMPLETE: &str = "the connection was closed before the response was complete";
 
 impl TransportError {
     /// Whether another attempt may succeed.
@@ -80,14 +85,23 @@ impl TransportError {
         }
     }
 
+    /// What to check if no attempt succeeds.
+    pub(super) fn advice(&self) -> &'static str {
+        match self {
+            Self::Dns(_) => "check the name, and the name servers of this machine",
+            Self::Proxy(error) | Self::AfterRedirect(_, error) => error.advice(),
+            _ => "check that the server runs and is reachable",
+        }
+    }
+
     /// The message, and the hint if there is a remedy.
     pub(super) fn describe(&self, sources: Sources) -> (String, Option<String>) {
-        let (address, _) = sources;
+        let (address, _, ca) = sources;
         match self {
             Self::Dns(reason) | Self::Connection(reason) => (reason.clone(), None),
-            Self::Incomplete => ("the connection was closed before the response was complete".into(), None),
+            Self::Incomplete => (INCOMPLETE.into(), None),
             Self::Timeout => ("no response in time".into(), None),
-            Self::Certificate(error) => describe_certificate(error, address),
+            Self::Certificate(error) => describe_certificate(error, address, ca),
             Self::Alert(alert) => {
                 hinted(format!("the server rejected the TLS handshake ({alert:?})"), alert_hint(*alert))
             }
@@ -110,6 +124,9 @@ impl TransportError {
             ),
             Self::NotHttp => {
                 hinted("the server does not speak HTTP", format!("is this Vault's port? The address is from {address}"))
+            }
+            Self::NotPlain => {
+                hinted("the server speaks TLS", format!("write https:// (the address is from {address})"))
             }
             Self::TooLarge => hinted(
                 format!("the response is larger than {} MiB", MAX_RESPONSE_BYTES / 1024 / 1024),
@@ -156,8 +173,8 @@ fn alert_hint(alert: AlertDescription) -> &'static str {
     }
 }
 
-/// `source` is the setting of the address.
-fn describe_certificate(error: &CertificateError, source: &str) -> (String, Option<String>) {
+/// `source` is the setting of the address, `ca` that of the CA.
+fn describe_certificate(error: &CertificateError, source: &str, ca: &str) -> (String, Option<String>) {
     let clock_hint = "renew the server's certificate, or correct the clock of this machine";
     let name_hint = format!(
         "use an address that the certificate names (this one is from {source}), or give its name with --tls-server-name"
@@ -165,7 +182,10 @@ fn describe_certificate(error: &CertificateError, source: &str) -> (String, Opti
     match error {
         CertificateError::UnknownIssuer => hinted(
             "the server's certificate is signed by an unknown authority",
-            "give the CA certificate with --ca-cert or VAULT_CACERT",
+            match ca {
+                "" => "give the CA certificate with --ca-cert or VAULT_CACERT".into(),
+                ca => format!("no CA certificate from {ca} signed it: give that of the server's authority there"),
+            },
         ),
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             hinted("the server's certificate has expired", clock_hint)
@@ -253,7 +273,8 @@ impl From<&io::Error> for TransportError {
 
 impl From<hyper::Error> for TransportError {
     fn from(error: hyper::Error) -> Self {
-        match error.source().and_then(|source| source.downcast_ref::<io::Error>()) {
+        let mut causes = iter::successors(error.source(), |cause| (*cause).source());
+        match causes.find_map(|cause| cause.downcast_ref::<io::Error>()) {
             Some(io) => io.into(),
             None if error.is_parse() => Self::NotHttp,
             None => Self::Incomplete,

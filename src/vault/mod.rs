@@ -18,11 +18,9 @@ mod token;
 mod wrapping;
 
 use std::cell::RefCell;
-use std::time::Duration;
 
 use anyhow::{Error, Result};
 use futures_util::stream::{self, StreamExt};
-use tokio::time::{Instant, timeout_at};
 
 use crate::config::{Config, Connection, Credential, KvVersion, SecretRequest};
 use crate::deadline::Deadline;
@@ -37,9 +35,6 @@ use retry::RetryPolicy;
 
 /// Paths that are read concurrently.
 const MAX_CONCURRENT_READS: usize = 16;
-
-/// How long a start that has failed waits for the results of other paths, to report them as well.
-const FAILED_START_WAIT: Duration = Duration::from_millis(500);
 
 /// What to read, where, and with which credential.
 #[derive(Clone, Copy, Debug)]
@@ -153,15 +148,10 @@ async fn read_all(session: &Session<'_>, options: &FetchOptions<'_>, mode: Mode)
     let reads = reads.map(|(index, request)| async move { (index, &request.path, reader.read(request).await) });
     let mut reads = stream::iter(reads).buffer_unordered(MAX_CONCURRENT_READS);
     let mut results = Vec::with_capacity(options.secret_requests.len());
-    let mut end = None;
-    loop {
-        let next = match end {
-            Some(end) => timeout_at(end, reads.next()).await.unwrap_or(None),
-            None => reads.next().await,
-        };
-        let Some(result) = next else { break };
+    while let Some(result) = reads.next().await {
+        // The others are still waited for, so that every error is reported.
         if result.2.is_err() && mode == Mode::Start {
-            end = end.or(Some(Instant::now() + FAILED_START_WAIT));
+            session.client.stop_retrying();
         }
         results.push(result);
     }

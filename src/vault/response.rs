@@ -80,10 +80,20 @@ impl<T: Data> Response<T> {
             // serde's errors quote what they reject, so none leaves this file.
             body: parse_object(text).unwrap_or_default(),
             may_have_acted_before: false,
-            is_from_tls_port: status == StatusCode::BAD_REQUEST
-                && text.starts_with(b"Client sent an HTTP request to an HTTPS server"),
+            is_from_tls_port: status == StatusCode::BAD_REQUEST && is_from_tls_port(text),
         }
     }
+}
+
+/// Whether a server that expects TLS answers so to plain HTTP: Go's and so Vault's own, nginx, or Apache.
+fn is_from_tls_port(text: &[u8]) -> bool {
+    [
+        "Client sent an HTTP request to an HTTPS server",
+        "The plain HTTP request was sent to HTTPS port",
+        "speaking plain HTTP to an SSL-enabled server port",
+    ]
+    .iter()
+    .any(|known| text.windows(known.len()).any(|part| part == known.as_bytes()))
 }
 
 impl<T> Response<T> {

@@ -3,10 +3,15 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
+use http::StatusCode;
+use http::header::RETRY_AFTER;
 use humantime::format_duration;
+use serde::de::IgnoredAny;
 
 use crate::config::Connection;
 use crate::deadline::Deadline;
+use crate::vault::http::HttpResponse;
+use crate::vault::response::Response;
 
 /// The limits of `--timeout`, `--attempts` and their like.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +68,31 @@ impl RetryPolicy {
             None => Err(format!("gave up after {total} (--timeout)")),
         }
     }
+}
+
+/// Why a response with this status is not final. 472 and 473 are Vault's, see
+/// <https://developer.hashicorp.com/vault/api-docs/system/health>.
+pub(super) fn retryable_reason(status: StatusCode) -> Option<&'static str> {
+    Some(match status.as_u16() {
+        412 => "the server has not caught up with its leader yet",
+        429 => "too many requests, or a standby",
+        472 => "a disaster-recovery standby",
+        473 => "a performance standby",
+        501 => return None,
+        503 => "sealed or not ready",
+        500..=599 => "server error",
+        _ => return None,
+    })
+}
+
+/// Whether the server itself, rather than a proxy, answers that it did not act on the request.
+pub(super) fn is_refusal(response: &Response<IgnoredAny>) -> bool {
+    matches!(response.status.as_u16(), 412 | 429 | 472 | 473 | 503) && response.is_from_vault()
+}
+
+/// Seconds, the form that Vault sends; an HTTP date is ignored.
+pub(super) fn retry_after(response: &HttpResponse) -> Option<Duration> {
+    response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
 #[cfg(test)]

@@ -219,13 +219,13 @@ impl Development {
         let table = self.in_vault(&format!(
             "for role in {roles}; do
                 token=$(bao write -field=token auth/approle/login role_id=$role secret_id=@/run/vault/$role/secret_id)
-                [ $(BAO_TOKEN=$token bao token lookup -field=ttl) -le 60 ]
+                [ $(VAULT_TOKEN=$token bao token lookup -field=ttl) -le 60 ]
                 for name in {roles}; do
-                    BAO_TOKEN=$token bao kv get -mount=secret $name >/dev/null 2>/tmp/said && echo $role $name read ||
+                    VAULT_TOKEN=$token bao kv get -mount=secret $name >/dev/null 2>/tmp/said && echo $role $name read ||
                         echo $role $name $(grep Code: /tmp/said)
                 done
-                BAO_TOKEN=$token bao kv put -mount=secret $role a=b >/dev/null 2>&1 && echo $role may write
-                BAO_TOKEN=$token bao token revoke -self >/dev/null
+                VAULT_TOKEN=$token bao kv put -mount=secret $role a=b >/dev/null 2>&1 && echo $role may write
+                VAULT_TOKEN=$token bao token revoke -self >/dev/null
             done"
         ));
         let expected = ROLES.iter().flat_map(|role| {

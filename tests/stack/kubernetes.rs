@@ -20,7 +20,7 @@ fn the_init_container_brings_the_binary_along() {
 fn the_role_lets_one_service_account_in() {
     let script = "account=/var/run/secrets/kubernetes.io/serviceaccount
         mkdir -p $account && echo token >$account/token && cp /ca.pem $account/ca.crt
-        export BAO_ADDR=http://127.0.0.1:8200 BAO_TOKEN=root
+        export VAULT_ADDR=http://127.0.0.1:8200 VAULT_TOKEN=root
         bao server -dev -dev-no-store-token -dev-root-token-id=root >/dev/null 2>&1 &
         until bao status; do sleep 0.1; done
         for time in first second; do sh /docker/kubernetes/setup.sh shop || exit; done

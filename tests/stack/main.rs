@@ -10,3 +10,4 @@ mod container;
 mod development;
 mod kubernetes;
 mod production;
+mod server_image;

@@ -78,7 +78,7 @@ impl Production {
 
     /// The server's own client, where it finds the server and knows its authority.
     fn call_bao(&self, token: &str, line: &str) -> Outcome {
-        let token = format!("BAO_TOKEN={token}");
+        let token = format!("VAULT_TOKEN={token}");
         let words: Vec<_> = line.split(' ').collect();
         self.compose.call(&[&["exec", "-T", "-e", &token, "snapshot", "bao"], &words[..]].concat())
     }
@@ -202,9 +202,9 @@ impl Production {
             let volume = format!("{}:/run/identity:ro", self.volume(&format!("identity-{job}")));
             let run = |line: &str| {
                 let script = format!(
-                    "export BAO_CLIENT_CERT=/run/identity/client.pem BAO_CLIENT_KEY=/run/identity/client.pem
-                    BAO_TOKEN=$(bao login -method=cert -no-store -token-only name={job}) || exit 9
-                    export BAO_TOKEN
+                    "export VAULT_CLIENT_CERT=/run/identity/client.pem VAULT_CLIENT_KEY=/run/identity/client.pem
+                    VAULT_TOKEN=$(bao login -method=cert -no-store -token-only name={job}) || exit 9
+                    export VAULT_TOKEN
                     {line}"
                 );
                 self.compose.call(&["run", "--rm", "-T", "--user", user, "-v", &volume, "operator", "-c", &script])
@@ -231,8 +231,7 @@ impl Production {
     }
 
     fn writes_down_who_read_but_not_what(&self, operator: &Operator, secrets: &[String]) {
-        let audit =
-            NODES.map(|node| self.compose.ok(&["exec", "-T", node, "cat", "/vault/audit/audit.log"])).join("\n");
+        let audit = NODES.map(|node| self.compose.ok(&["exec", "-T", node, "cat", "/node/audit/audit.log"])).join("\n");
         let reads = audit.lines().map(json).filter(|entry| {
             entry["type"] == "response"
                 && entry["request"]["path"] == "secret/data/backend"
@@ -290,7 +289,7 @@ for path in '/v1/sys/metrics', '/v1/sys/health':
         // A standby does not pass it on: it seals itself and says that all is well.
         let leader = r#"-address="$(bao read -field=leader_address sys/leader)""#;
         let restore = format!("bao operator raft snapshot restore {leader} {snapshot}");
-        let token = format!("BAO_TOKEN={}", operator.token);
+        let token = format!("VAULT_TOKEN={}", operator.token);
         self.compose.ok(&["run", "--rm", "-T", "-e", &token, "operator", "-c", &restore]);
         eventually("the value of the snapshot", || {
             self.call_bao(&operator.token, "kv get -mount=secret -field=is answer").stdout == "before-the-snapshot"

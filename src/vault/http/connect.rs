@@ -159,7 +159,10 @@ impl HttpConnection {
     /// Sends a request, and waits for the head of the response.
     pub(super) async fn send(&mut self, request: HttpRequest) -> Result<Response<Incoming>> {
         self.budget.reset();
-        Ok(self.sender.send_request(request).await?)
+        self.sender.send_request(request).await.map_err(|error| match error.into() {
+            TransportError::NotHttp if self.budget.is_tls() => TransportError::NotPlain,
+            error => error,
+        })
     }
 }
 

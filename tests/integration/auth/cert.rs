@@ -114,7 +114,10 @@ fn a_client_certificate_must_match_its_key() {
     );
     with("{home}/none", "key")
         .is_refused("vault-exec: --client-cert: {home}/none: No such file or directory\nhint: check that it exists and that the user of vault-exec can read it\n");
-    vault.clone().args(["--client-cert", "cert"]).is_refused("vault-exec: --client-cert requires --client-key\n");
+    vault
+        .clone()
+        .args(["--client-cert", "cert"])
+        .is_refused("vault-exec: --client-cert requires --client-key\nhint: give both, or leave --client-cert out\n");
     vault.is_refused(
         "vault-exec: --auth cert requires a client certificate: --client-cert and --client-key, or \
          VAULT_CLIENT_CERT and VAULT_CLIENT_KEY\n",

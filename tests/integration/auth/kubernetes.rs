@@ -112,7 +112,8 @@ fn the_service_account_token_has_a_default_path() {
 #[test]
 fn a_wrong_role_or_account_is_refused() {
     let vault = in_pod().args(["--jwt-file", "jwt"]);
-    vault.is_refused("vault-exec: --auth kubernetes requires --role\n");
+    vault
+        .is_refused("vault-exec: --auth kubernetes requires --role\nhint: give both, or leave --auth kubernetes out\n");
     vault.clone().args(["--role", "none"]).is_refused(REFUSED);
 
     let other = json!({

@@ -1,25 +1,21 @@
 //! The report of `--check`.
 
 use std::fs;
-use std::os::unix::fs::symlink;
 
 use serde_json::{Value, json};
 
 use crate::auth::lease::{database_users, with_database};
-use crate::cli::project_trust::as_somebody;
-use crate::support::api::text;
 use crate::support::canary::assert_no_secrets;
 use crate::support::login::VALUE;
-use crate::support::scratch::TmpfsDir;
 use crate::support::vault::{Outcome, TestVault};
 use crate::support::wait::wait_until;
 
 /// Values that no output may contain, nor their lengths, which differ from all other numbers.
-const CANARY: &str = "canary-of-nineteen!";
-const OTHER: &str = "another-canary-of-thirty-seven-bytes!";
+pub(super) const CANARY: &str = "canary-of-nineteen!";
+pub(super) const OTHER: &str = "another-canary-of-thirty-seven-bytes!";
 
 /// Calls with `--check`.
-trait Checks {
+pub(super) trait Checks {
     #[track_caller]
     fn checks(&self, code: i32, table: &str) -> Outcome;
     #[track_caller]
@@ -60,13 +56,13 @@ token     does not expire; policies root
 memory    locked
 ";
 
-fn rest(problems: &str) -> String {
+pub(super) fn rest(problems: &str) -> String {
     format!("{REST}problems  {problems}\n")
 }
 
 /// Neither a value nor its length is anywhere.
 #[track_caller]
-fn silent_about_values(outcome: &Outcome) {
+pub(super) fn silent_about_values(outcome: &Outcome) {
     let all = format!("{}{}", String::from_utf8_lossy(&outcome.stdout), outcome.stderr);
     let all = all.replace(&outcome.fill("{kv}"), "kv");
     for canary in [CANARY, OTHER] {
@@ -78,7 +74,7 @@ fn silent_about_values(outcome: &Outcome) {
     }
 }
 
-fn app() -> TestVault {
+pub(super) fn app() -> TestVault {
     TestVault::kv2().secret("app", [("user", CANARY), ("password", OTHER)]).path("app")
 }
 
@@ -202,59 +198,6 @@ hint: add the keys to a secret that --path names, or set the variables
 }
 
 #[test]
-fn the_json_report_has_these_fields() {
-    let vault = app().secret("over", [("user", CANARY)]).path("over").env("PASSWORD", OTHER);
-    let vault = vault.args(["--set", "URL=x{user}", "--file", "F={password}"]);
-    let outcome = vault.clone().args(["--check", "--format=json"]).run(["sh"]).exits(0).stderr_is("");
-    silent_about_values(&outcome);
-    let told: Value = serde_json::from_slice(&outcome.stdout).unwrap();
-    let kv = vault.fill("{kv}");
-    let key = |name: &str, path: &str, key: &str, outcome: &str, by: Value| {
-        json!({"name": name, "source": "key", "path": format!("{kv}/{path}"), "key": key, "version": 1,
-               "outcome": outcome, "by": by})
-    };
-    let composed = |name: &str, source: &str| {
-        json!({"name": name, "source": source, "path": null, "key": null, "version": null,
-               "outcome": "set", "by": null})
-    };
-    let mut variables = told["variables"].as_array().unwrap().clone();
-    variables.sort_by_key(ToString::to_string);
-    let mut expected = vec![
-        key("PASSWORD", "app", "password", "replaces_inherited", Value::Null),
-        key("USER", "over", "user", "set", Value::Null),
-        key("USER", "app", "user", "overridden", json!(format!("{kv}/over#user @1"))),
-        composed("URL", "set"),
-        composed("F", "file"),
-    ];
-    expected.sort_by_key(ToString::to_string);
-    assert_eq!(variables, expected);
-    let mut rest = told.as_object().unwrap().clone();
-    rest.remove("variables");
-    assert!(rest.remove("memory_locked").unwrap().is_boolean());
-    assert!(rest["program"].as_str().unwrap().ends_with("/sh"));
-    rest.remove("program");
-    let expected = json!({
-        "ok": true, "server": vault.fill("{addr}"), "trust": "any server, over plain HTTP",
-        "login": "token from VAULT_TOKEN", "token": {"ttl": null, "policies": ["root"]}, "problems": [],
-        "project_file": null,
-        "warnings": []
-    });
-    assert_eq!(Value::from(rest), expected);
-}
-
-#[test]
-fn the_json_report_contains_the_problems() {
-    let told = app().path("absent").args(["--on-conflict", "env"]).env("USER", "me").json(125);
-    assert_eq!(told["ok"], false);
-    assert_eq!(told["program"], Value::Null);
-    assert!(told["variables"].as_array().unwrap().iter().any(|variable| variable["outcome"] == "kept_inherited"));
-    let [problem] = told["problems"].as_array().unwrap().as_slice() else { panic!("{told}") };
-    assert!(text(&problem["message"]).ends_with("/absent: no such secret"));
-    assert!(text(&problem["hint"]).contains("--optional-path"));
-    assert_eq!(problem.as_object().unwrap().len(), 2);
-}
-
-#[test]
 fn a_check_reports_an_unreachable_server() {
     let vault = TestVault::bare().env("VAULT_ADDR", "http://127.0.0.1:1").env("VAULT_TOKEN", "bed-down-token").args([
         "--path",
@@ -303,7 +246,9 @@ fn check_has_no_variable() {
 
 #[test]
 fn format_needs_check() {
-    app().args(["--format", "json"]).fails("vault-exec: --format requires --check\n");
+    app()
+        .args(["--format", "json"])
+        .fails("vault-exec: --format requires --check\nhint: give both, or leave --format out\n");
     app().args(["--check", "--format", "xml"]).alone_fails("vault-exec: --format: `xml`: expected text or json\n");
     let vault = app().args(["--check"]).env("VAULT_EXEC_FORMAT", "json");
     let outcome = vault.run(["echo", "the program was started"]).exits(0).stderr_is("");
@@ -355,41 +300,6 @@ fn a_check_revokes_its_leases() {
     assert!(text_of(&outcome).contains(&vault.fill("\nUSERNAME  db-{kv}/creds/checks#username\n")), "{outcome}");
     wait_until("the end of the token", || vault.token_count() == 0);
     wait_until("the end of the credentials", || database_users("checks") == 0);
-}
-
-#[test]
-fn a_check_writes_no_file_and_reports_an_existing_one() {
-    let memory = TmpfsDir::new();
-    let vault = app().args(["--explicit", "--file", "A={user}", "--file", "B={password}", "--file-dir"]);
-    let vault = vault.args([memory.path()]);
-    vault.checks(0, &format!("A         --file\nB         --file\n\n{}", rest("none")));
-    assert_eq!(memory.names(), [""; 0]);
-
-    symlink("theirs", format!("{}/B", memory.path())).unwrap();
-    let told = vault.json(125);
-    let message = format!("--file B: {}/B: File exists", memory.path());
-    assert_eq!(told["problems"][0]["message"], json!(message), "{told}");
-    assert_eq!(memory.names(), ["B"]);
-
-    for (wrong, why) in
-        [("{home}", "not on tmpfs"), ("/dev/null", "Not a directory"), ("/none", "No such file or directory")]
-    {
-        let told = app().args(["--explicit", "--file", "A={user}", "--file-dir", wrong]).json(125);
-        let message = text(&told["problems"][0]["message"]);
-        assert!(message.starts_with("--file A: ") && message.ends_with(&format!(": {why}")), "{told}");
-    }
-}
-
-#[test]
-#[ignore = "root: starts vault-exec as another user"]
-fn a_check_reports_a_directory_without_write_permission() {
-    let memory = TmpfsDir::new();
-    let vault = app().args(["--explicit", "--file", "A={user}", "--file-dir", memory.path()]);
-    let problem = format!(
-        "\n--file A: {}/A: Permission denied\nhint: the user of vault-exec must have write permission there\n",
-        memory.path()
-    );
-    as_somebody(vault, 65534, ".").checks(125, &format!("{}{problem}", rest("1")));
 }
 
 #[test]

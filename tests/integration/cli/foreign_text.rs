@@ -25,8 +25,10 @@ fn output(outcome: &Outcome) -> String {
     String::from_utf8(outcome.stdout.clone()).unwrap() + &outcome.stderr
 }
 
-/// ESC, DEL, a C1 control, Arabic letter mark, right-to-left override, zero width space, a tag, a line separator.
-const UNSAFE: &str = "\u{1b}]0;x\u{7}\u{7f}\u{9b}\u{61c}\u{202e}\u{200b}\u{e0041}\u{2028}\r\n";
+/// ESC, DEL, a C1 control, Arabic letter mark, right-to-left override, zero width space, a tag, a line separator, fillers
+/// of Hangul and Mongolian, a variation selector, Braille without dots.
+const UNSAFE: &str = "\u{1b}]0;x\u{7}\u{7f}\u{9b}\u{61c}\u{202e}\u{200b}\u{e0041}\u{2028}\u{3164}\u{115f}\u{ffa0}\
+                      \u{180b}\u{fe0f}\u{e0100}\u{34f}\u{2800}\r\n";
 
 #[track_caller]
 fn is_safe(outcome: &Outcome) {

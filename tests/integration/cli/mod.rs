@@ -1,6 +1,7 @@
 //! Options, messages, the project file, the check report and the start.
 
 pub(crate) mod check;
+mod check_json;
 mod foreign_text;
 mod messages;
 mod options;

@@ -19,9 +19,22 @@ fn an_unknown_option_is_an_error_without_its_value() {
         .alone_fails(&(unknown("--pth") + "hint: did you mean --path? Options of the program come after --\n"));
     typed(["-x"]).alone_fails(&(unknown("-x") + USAGE));
     for token in [&["--token", ROOT][..], &["--token=bed-root-token"]] {
-        let hint = "hint: did you mean --token-file? Options of the program come after --\n";
+        let hint = "hint: credentials are never options: set VAULT_TOKEN, or name a file with --token-file\n";
         typed([]).args(token.iter().copied()).fails(&(unknown("--token") + hint));
     }
+    for name in ["secret-id", "jwt", "password"] {
+        let variable = name.to_uppercase().replace('-', "_");
+        let hint = format!("credentials are never options: set VAULT_{variable}, or name a file with --{name}-file\n");
+        typed([&format!("--{name}=hunter2")]).fails(&format!("{}hint: {hint}", unknown(&format!("--{name}"))));
+    }
+    // As for the Vault CLI.
+    for (word, option) in [("-path=hunter2", "path"), ("-address", "address"), ("-verbose", "verbose")] {
+        let hint = format!("hint: did you mean --{option}? Options of the program come after --\n");
+        typed([word, "a/b"]).fails(&(unknown(&format!("-{option}")) + &hint));
+    }
+    let hint = "hint: credentials are never options: set VAULT_TOKEN, or name a file with --token-file\n";
+    typed(["-token=hunter2"]).fails(&(unknown("-token") + hint));
+    typed(["-phunter2"]).alone_fails(&(unknown("-p") + USAGE));
     typed(["--path"]).alone_fails(&format!(
         "vault-exec: a value is required for '--path <PATH[@N]>' but none was supplied\n{USAGE}"
     ));
@@ -70,7 +83,9 @@ fn an_invalid_value_is_an_error() {
 fn an_invalid_address_is_an_error() {
     for (address, shown, expected) in [
         ("localhost:8200", "localhost:8200", "an address that starts with https://, http:// or unix:///"),
-        ("vault.example.com", "vault.example.com", "a URL such as https://vault.example.com:8200"),
+        ("127.0.0.1:8200", "127.0.0.1:8200", "an address that starts with https://, http:// or unix:///"),
+        ("vault.example.com", "vault.example.com", "an address that starts with https://, http:// or unix:///"),
+        ("https://vault:x", "https://vault:x", "a URL such as https://vault.example.com:8200"),
         ("http://127.0.0.1/?x", "http://127.0.0.1/…", "an address without `?` and `#`"),
         ("https://me:hunter2@vault", "https://…@vault", "an address without a user name"),
     ] {

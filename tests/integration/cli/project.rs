@@ -136,15 +136,15 @@ fn config_names_a_project_file_and_no_config_ignores_it() {
 fn options_win_over_variables_and_variables_over_the_project_file() {
     let vault = vault().project(
         "path = [\"{kv}/app\", \"{kv}/other\"]\nprefix = \"FILE_\"\nonly = [\"user\", \"k\"]\n\
-         pristine = true\nkeep-env = \"PATH\"\n",
+         explicit = true\n[set]\nA = \"{user}\"\n",
     );
-    vault.run(["/bin/cat", "/proc/self/environ"]).exits(0).has("FILE_USER", "me").has("FILE_K", "v").lacks("HOME");
+    vault.environ().has("A", "me").lacks("FILE_USER");
+    let vault = vault.env("VAULT_EXEC_EXPLICIT", "false");
+    vault.environ().has("FILE_USER", "me").has("FILE_K", "v");
     let variable = vault.env("VAULT_EXEC_PREFIX", "VARIABLE_").env("VAULT_EXEC_ONLY", "password");
-    variable.environ().has("VARIABLE_PASSWORD", "p").lacks("VARIABLE_K").lacks("HOME");
+    variable.environ().has("VARIABLE_PASSWORD", "p").lacks("VARIABLE_K");
     let typed = variable.clone().args(["--prefix", "TYPED_", "--only", "user", "--only", "password"]);
     typed.environ().has("TYPED_USER", "me").has("TYPED_PASSWORD", "p").lacks("TYPED_K");
-    let switched = variable.env("VAULT_EXEC_PRISTINE", "false").env("VAULT_EXEC_KEEP_ENV", "");
-    switched.fails("vault-exec: {home}/.vault-exec.toml:5: keep-env requires --pristine\n");
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn syntax_errors_have_line_and_column() {
     fails("'é' = 1", ":1:2", &format!("unknown key `é`\n{lists}"));
     fails("path = [\"é/b\", 1]", ":1:16", "path: expected a list of strings");
     fails("kv = true", ":1:6", "kv: expected a string or a number");
-    fails("pristine = 1", ":1:12", "pristine: expected true or false");
+    fails("explicit = 1", ":1:12", "explicit: expected true or false");
     fails("[set]\nA = 1", ":2:5", "set: expected a list of strings");
     let toml =
         |text: &str, place: &str, message: &str| fails(text, place, &format!("{message}\nhint: see https://toml.io"));

@@ -9,7 +9,7 @@ use crate::support::process::requires_root;
 use crate::support::vault::TestVault;
 
 /// Keys that say where credentials go, what is proven with them or what runs, with a value each.
-const REFUSED: [(&str, &str); 28] = [
+const REFUSED: [(&str, &str); 30] = [
     ("address", "'http://127.0.0.1:1'"),
     ("namespace", "'evil'"),
     ("ca-cert", "'{home}/none'"),
@@ -38,6 +38,8 @@ const REFUSED: [(&str, &str); 28] = [
     ("no-revoke", "true"),
     ("allow-name", "['PATH']"),
     ("keep-token", "true"),
+    ("pristine", "true"),
+    ("keep-env", "'A'"),
 ];
 
 #[test]
@@ -78,7 +80,9 @@ const REFUSAL: &str = "refused in a project file that --config did not name\n\
 fn a_found_project_file_sets_no_dangerous_name() {
     let message = |name: &str| {
         let danger = match name {
-            "VAULT_ADDR" => "which steers a Vault client",
+            "VAULT_ADDR" | "VAULT_TOKEN" | "BAO_TOKEN_PATH" | "https_proxy" | "ACTIONS_ID_TOKEN_REQUEST_TOKEN" => {
+                "which steers a Vault client"
+            }
             "SSL_CERT_FILE" => "which can change whom a program trusts",
             _ => "which can make a program run code",
         };
@@ -95,6 +99,10 @@ fn a_found_project_file_sets_no_dangerous_name() {
         ("set = \"BASH_ENV=/tmp/$(id)=\"", ":1: set", "BASH_ENV"),
         ("set.VAULT_ADDR = \"http://127.0.0.1:1\"", ":1: set", "VAULT_ADDR"),
         ("set.SSL_CERT_FILE = \"ca\"", ":1: set", "SSL_CERT_FILE"),
+        ("set.VAULT_TOKEN = \"{user}\"", ":1: set", "VAULT_TOKEN"),
+        ("set.BAO_TOKEN_PATH = \"x\"", ":1: set", "BAO_TOKEN_PATH"),
+        ("file.ACTIONS_ID_TOKEN_REQUEST_TOKEN = \"x\"", ":1: file", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"),
+        ("set.https_proxy = \"http://127.0.0.1:1\"", ":1: set", "https_proxy"),
     ] {
         vault().path("app").project(text).project_fails(place, &message(name));
     }

@@ -12,7 +12,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::pty::openpty;
 use nix::sys::signal::Signal;
 use nix::sys::termios::{FlowArg, tcflow};
-use nix::unistd::{pipe, write};
+use nix::unistd::{pipe2, write};
 
 use super::signals::only_child;
 use crate::support::fake_server::{FakeServer, Reply};
@@ -36,7 +36,7 @@ fn full_pipe() -> (OwnedFd, OwnedFd) {
 }
 
 fn small_pipe() -> (OwnedFd, OwnedFd) {
-    let (reader, writer) = pipe().unwrap();
+    let (reader, writer) = pipe2(OFlag::O_CLOEXEC).unwrap();
     let size = i32::try_from(PIPE_BYTES).unwrap();
     fcntl(&writer, FcntlArg::F_SETPIPE_SZ(size)).unwrap();
     (reader, writer)

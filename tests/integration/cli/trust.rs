@@ -68,9 +68,17 @@ fn a_found_project_file_has_no_effect_until_it_is_trusted() {
     let text = vault.fill(APP);
     vault.clone().file(NAME, format!("{text}\n")).ignores(file, "changed since it was trusted");
     vault.clone().file(NAME, &text).environ().has("USER", "me");
-    vault.with_only("--untrust").alone().exits(0).stdout_is("").stderr_is("");
+    let untrust = |outcome: &str| {
+        vault
+            .with_only("--untrust")
+            .alone()
+            .exits(0)
+            .stdout_is(vault.fill(&format!("{file} {outcome}\n")))
+            .stderr_is("");
+    };
+    untrust("is no longer trusted");
     vault.ignores(file, "not trusted");
-    vault.with_only("--untrust").alone().exits(0).stderr_is("");
+    untrust("was not trusted");
     vault.args(["--config", NAME]).environ().has("USER", "me");
 }
 
@@ -78,9 +86,15 @@ fn a_found_project_file_has_no_effect_until_it_is_trusted() {
 fn trust_prints_what_the_file_sets() {
     let text = "path = [\"a/b\", \"c/d\\u001b[2J\"]\nexplicit = true\n[set]\nPGUSER = \"{user}\"\n";
     let vault = vault().file(NAME, text);
+    let done = "{home}/.vault-exec.toml is trusted until it changes; vault-exec --untrust takes that back\n";
     let printed =
         "{home}/.vault-exec.toml sets\nexplicit = true\npath = a/b\npath = c/d\\u{1b}[2J\nset = PGUSER={user}\n";
-    vault.with_only("--trust").alone().exits(0).stdout_is(vault.fill(printed)).stderr_is("");
+    vault.with_only("--trust").alone().exits(0).stdout_is(vault.fill(printed) + &vault.fill(done)).stderr_is("");
+    // All of it, however long.
+    let long = format!("set = A={}; id {}", "x".repeat(20_000), "x".repeat(20_000));
+    let text = long.replace("set = A", "set = 'A") + "'\npath = 'a/b'\n";
+    let printed = vault.fill(&format!("{{home}}/.vault-exec.toml sets\npath = a/b\n{long}\n{done}"));
+    vault.clone().file(NAME, text).with_only("--trust").alone().exits(0).stdout_is(printed);
     // It is recorded only after it was shown.
     let unread = vault.clone().file(NAME, "path = 'a/b'").under_sh(r#""$@" >&-"#);
     unread.with_only("--trust").alone().exits(125).stderr_is("vault-exec: standard output: Bad file number\n");

@@ -101,17 +101,18 @@ fn works(vault: &TestVault) -> Outcome {
     vault.environ().has("K", "v").lacks("VAULT_TOKEN").stderr_is("")
 }
 
-/// Fails with this message after one connection.
+/// Fails with this message, in which `{ca}` stands for the CA's file, after one connection.
 #[track_caller]
 pub(crate) fn refuses(name: &str, host: &str, stderr: &str) {
     let tap = tap(name, "127.0.0.1");
     let vault = at(host, tap.port).args(["--ca-cert", &path_of("ca")]);
-    vault.fails(&format!("vault-exec: read secret/a: {{addr}}: {stderr}"));
+    vault.fails(&format!("vault-exec: read secret/a: {{addr}}: {}", stderr.replace("{ca}", &path_of("ca"))));
     assert_eq!(tap.names().len(), 1, "connections to {name}");
 }
 
-/// The hint about an unknown authority.
-pub(crate) const UNKNOWN: &str = "hint: give the CA certificate with --ca-cert or VAULT_CACERT\n";
+/// The hint about an authority that is not the given one.
+pub(crate) const NOT_THE_CA: &str =
+    "hint: no CA certificate from --ca-cert: {ca} signed it: give that of the server's authority there\n";
 
 /// The hint about a certificate that is not valid now.
 pub(crate) const CLOCK: &str = "hint: renew the server's certificate, or correct the clock of this machine\n";
@@ -125,9 +126,14 @@ const VERSION: &str = "hint: the server must support TLS 1.2 or 1.3, and may req
 const UNCHECKED: &str = "vault-exec: the server's certificate is not verified: anyone on the network path can read \
     the secrets\n";
 
-fn unknown() -> String {
+/// The message about an unknown authority; `given` is the source of the CA, if there is one.
+fn unknown(given: Option<&str>) -> String {
     let why = "the server's certificate is signed by an unknown authority";
-    format!("vault-exec: read secret/a: {{addr}}: {why}\n{UNKNOWN}")
+    let hint = match given {
+        None => "give the CA certificate with --ca-cert or VAULT_CACERT".to_owned(),
+        Some(ca) => format!("no CA certificate from {ca} signed it: give that of the server's authority there"),
+    };
+    format!("vault-exec: read secret/a: {{addr}}: {why}\nhint: {hint}\n")
 }
 
 #[test]
@@ -181,18 +187,22 @@ fn a_ca_file_wins_over_ca_bytes_and_those_over_a_ca_directory() {
     let wrong = text_of("theirs.ca");
     let vault = vault("good").file("ca.pem", text_of("ca")).file("wrong.pem", &wrong);
     works(&vault.clone().env("VAULT_CACERT", "ca.pem").env("VAULT_CACERT_BYTES", &wrong).env("VAULT_CAPATH", "/none"));
-    vault.clone().env("VAULT_CACERT", "wrong.pem").env("VAULT_CACERT_BYTES", text_of("ca")).fails(&unknown());
+    vault
+        .clone()
+        .env("VAULT_CACERT", "wrong.pem")
+        .env("VAULT_CACERT_BYTES", text_of("ca"))
+        .fails(&unknown(Some("VAULT_CACERT: wrong.pem")));
     works(&vault.clone().env("VAULT_CACERT_BYTES", text_of("ca")).env("VAULT_CAPATH", "/none"));
-    vault.env("VAULT_CACERT_BYTES", wrong).env("VAULT_CAPATH", "{home}").fails(&unknown());
+    vault.env("VAULT_CACERT_BYTES", wrong).env("VAULT_CAPATH", "{home}").fails(&unknown(Some("VAULT_CACERT_BYTES")));
 }
 
 #[test]
 fn a_given_ca_is_the_only_trust_anchor() {
     let vault = vault("good").env("SSL_CERT_FILE", path_of("ca")).file("theirs.pem", text_of("theirs.ca"));
     works(&vault);
-    vault.clone().args(["--ca-cert", "theirs.pem"]).fails(&unknown());
-    vault.clone().env("VAULT_CACERT_BYTES", text_of("theirs.ca")).fails(&unknown());
-    vault.args(["--ca-path", "{home}"]).fails(&unknown());
+    vault.clone().args(["--ca-cert", "theirs.pem"]).fails(&unknown(Some("--ca-cert: theirs.pem")));
+    vault.clone().env("VAULT_CACERT_BYTES", text_of("theirs.ca")).fails(&unknown(Some("VAULT_CACERT_BYTES")));
+    vault.args(["--ca-path", "{home}"]).fails(&unknown(Some("--ca-path: {home}")));
 }
 
 #[test]
@@ -204,12 +214,12 @@ fn without_a_system_store_the_bundled_one_is_used() {
     );
     let hide = "for dir in /etc/ssl /etc/pki; do [ ! -d $dir ] || mount -t tmpfs none $dir; done; true";
     let scratch = vault("good").with_mounts(hide);
-    scratch.fails(&unknown());
+    scratch.fails(&unknown(None));
     let scratch = scratch.args(["-vv"]);
     let outcome = scratch.run(["echo", "the program was started"]).exits(125).stdout_is("");
     let told = outcome.untimed_stderr();
     assert!(told.contains(&format!("vault-exec: {bundled}")), "{outcome}");
-    assert!(told.ends_with(&scratch.fill(&unknown())), "{outcome}");
+    assert!(told.ends_with(&scratch.fill(&unknown(None))), "{outcome}");
     let outcome = trusting("good").args(["-vv"]).environ();
     let only = format!("vault-exec: trust 1 CA certificate from --ca-cert: {}\n", path_of("ca"));
     assert!(outcome.untimed_stderr().contains(&only), "{outcome}");
@@ -273,8 +283,13 @@ fn an_invalid_client_certificate_is_an_error_before_any_request() {
                    hint: check that it exists and that the user of vault-exec can read it\n";
     with("none.pem", &key).fails(&format!("vault-exec: --client-cert: none.pem: {missing}"));
     with(&me, "./none.key").fails(&format!("vault-exec: VAULT_CLIENT_KEY: ./none.key: {missing}"));
-    vault.clone().args(["--client-cert", &me]).fails("vault-exec: --client-cert requires --client-key\n");
-    vault.env("VAULT_CLIENT_KEY", &key).fails("vault-exec: VAULT_CLIENT_KEY requires --client-cert\n");
+    vault
+        .clone()
+        .args(["--client-cert", &me])
+        .fails("vault-exec: --client-cert requires --client-key\nhint: give both, or leave --client-cert out\n");
+    vault
+        .env("VAULT_CLIENT_KEY", &key)
+        .fails("vault-exec: VAULT_CLIENT_KEY requires --client-cert\nhint: give both, or leave VAULT_CLIENT_KEY out\n");
     assert_eq!(tap.names(), []);
 }
 
@@ -343,10 +358,10 @@ fn skip_verify_follows_the_true_values_of_go() {
 #[test]
 fn skip_verify_follows_the_false_values_of_go_and_empty_is_false() {
     for no in ["0", "f", "F", "FALSE", "false", "False", ""] {
-        vault("theirs").env("VAULT_SKIP_VERIFY", no).fails(&unknown());
+        vault("theirs").env("VAULT_SKIP_VERIFY", no).fails(&unknown(None));
     }
-    vault("theirs").env("VAULT_SKIP_VERIFY", "true").env("BAO_SKIP_VERIFY", "").fails(&unknown());
-    vault("theirs").env("VAULT_SKIP_VERIFY", "true").env("VAULT_EXEC_TLS_SKIP_VERIFY", "false").fails(&unknown());
+    vault("theirs").env("VAULT_SKIP_VERIFY", "true").env("BAO_SKIP_VERIFY", "").fails(&unknown(None));
+    vault("theirs").env("VAULT_SKIP_VERIFY", "true").env("VAULT_EXEC_TLS_SKIP_VERIFY", "false").fails(&unknown(None));
     for (variable, odd) in [
         ("VAULT_SKIP_VERIFY", "yes"),
         ("VAULT_SKIP_VERIFY", "tRUE"),

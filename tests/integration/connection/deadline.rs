@@ -96,3 +96,22 @@ fn the_response_of_a_proxy_to_connect_is_limited() {
     fails_soon(&vault, message);
     assert_eq!(proxy.requests().len(), 1);
 }
+
+/// A busy connection keeps no timer from being looked at.
+#[test]
+fn interim_responses_without_end_do_not_outrun_the_timeout() {
+    let interim = "HTTP/1.1 100 Continue\r\n\r\n";
+    for address in [None, Some("https://192.0.2.1:8200")] {
+        let fake = FakeServer::answering([Reply::endless("", interim)]);
+        let vault = match address {
+            None => fake.unwatched_vault(),
+            Some(address) => fake.unwatched_vault().env("VAULT_ADDR", address).args(["--proxy", &fake.url()]),
+        };
+        let start = Instant::now();
+        let outcome = vault.args(["--timeout", "200ms"]).run(["true"]).exits(125);
+        assert!(start.elapsed() < Duration::from_millis(1500), "it took {:?}: {outcome}", start.elapsed());
+        // A fast machine reads 8 MiB in less time.
+        let ends = ["no response in time; gave up after 200ms", "the response is larger than 8 MiB"];
+        assert!(ends.iter().any(|end| outcome.stderr.contains(end)), "{outcome}");
+    }
+}

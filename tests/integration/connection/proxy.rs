@@ -52,7 +52,7 @@ static SITE: LazyLock<Site> = LazyLock::new(|| {
     wait_until("the server", || {
         let mut put = Command::new(net.enter()[0]);
         put.arg(net.enter()[1]).arg(bao()).args(["kv", "put", "-mount=secret", "a", "k=v"]);
-        put.env("BAO_ADDR", format!("http://{SERVER}:8100")).env("BAO_TOKEN", ROOT);
+        put.env("VAULT_ADDR", format!("http://{SERVER}:8100")).env("VAULT_TOKEN", ROOT);
         put.output().unwrap().status.success()
     });
     Site { net, dir, _server: server }
@@ -228,7 +228,8 @@ fn no_spelling_of_the_loopback_is_reached_through_a_proxy() {
     let proxy = FakeServer::answering([Reply::status(418)]);
     let reachable = ["localhost", "LOCALHOST", "127.1", "2130706433", "0x7f.1", "0", "[::ffff:127.0.0.1]"];
     // Whether these resolve, and whether the server listens there, depends on the machine.
-    let others = "localhost. ip6-localhost ip6-loopback localhost.localdomain a.localhost 127.1.2.3 [::1] [::]";
+    let others = "localhost. ip6-localhost ip6-loopback localhost.localdomain a.localhost 127.1.2.3 [::1] [::] localhost4 \
+                  localhost6 localhost4.localdomain4 localhost6.localdomain6 [::127.0.0.1]";
     for host in reachable.into_iter().chain(others.split(' ')) {
         let at = |scheme| server.vault().env("VAULT_ADDR", format!("{scheme}://{host}:{}", server.port()));
         let outcome = at("http").args(["--proxy", &proxy.url(), "--timeout=1s"]).run(["cat", "/proc/self/environ"]);

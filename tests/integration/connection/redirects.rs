@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::support::canary::{CANARY, TOKEN};
-use crate::support::fake_server::{FakeServer, Reply, UNREACHABLE};
+use crate::support::fake_server::{CLOSED, FakeServer, Reply, UNREACHABLE};
 use crate::support::tls::LoopbackTls;
 use crate::support::vault::TestVault;
 const NOT_HTTP: &str = "the server does not speak HTTP\nhint: is this Vault's port? The address is from VAULT_ADDR\n";
@@ -36,7 +36,7 @@ fn a_server_that_is_not_http_is_an_error() {
     // What comes before the request has left is taken for a connection that went bad.
     let address = fake.url();
     let early =
-        format!("vault-exec: read secret/app: {address}: {CUT}; gave up after 1 attempt (--attempts)\n{UNREACHABLE}");
+        format!("vault-exec: read secret/app: {address}: {CUT}; gave up after 1 attempt (--attempts)\n{CLOSED}");
     let late = format!("vault-exec: read secret/app: {address}: {NOT_HTTP}");
     assert!([early, late].contains(&outcome.stderr), "{outcome}");
 }

@@ -1,6 +1,7 @@
 //! Retries, their deadline and their messages.
 
 use std::net::{SocketAddr, TcpListener};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::canary::{CANARY, TOKEN};
@@ -189,10 +190,37 @@ fn retries_do_not_delay_a_refusal() {
             .and_at("auth/token/lookup-self", [refusal()]);
         let start = Instant::now();
         let vault = fake.vault().args(["--kv=2", "--timeout=20s"]).args(OTHERS).args(["--path", "secret/e"]);
-        let outcome = vault.run(["true"]).exits(125).assert_no_canary();
+        let outcome = vault.env("VAULT_CLIENT_TIMEOUT", "3s").run(["true"]).exits(125).assert_no_canary();
         assert!(outcome.stderr.contains("read secret/e: permission denied (403)"), "{outcome}");
+        // They are not repeated, but their errors are reported.
+        let others = "read secret/app, secret/b, secret/c, secret/d: ";
+        assert!(outcome.stderr.contains(others), "{outcome}");
+        assert!(outcome.stderr.contains("; gave up because another path failed"), "{outcome}");
         assert!(start.elapsed() < Duration::from_secs(10), "it took {:?}", start.elapsed());
     }
+}
+
+/// However late its response comes, and whatever a server asks another request to wait for.
+#[test]
+fn a_slow_path_that_fails_is_reported() {
+    let fake = FakeServer::handling(None, |request| match request.target() {
+        "/v1/secret/data/b" => {
+            thread::sleep(Duration::from_millis(1500));
+            Reply::status(404)
+        }
+        "/v1/secret/data/c" => Reply::status(503).header("Retry-After", "30"),
+        "/v1/secret/data/app" => Reply::status(400),
+        _ => Reply::status(403),
+    });
+    let start = Instant::now();
+    let vault = fake.vault().args(["--kv=2", "--path", "secret/b", "--path", "secret/c"]);
+    let outcome = vault.run(["true"]).exits(125).assert_no_canary();
+    assert!(outcome.stderr.contains(": the server answered 400"), "{outcome}");
+    assert!(outcome.stderr.contains("read secret/b: no such secret"), "{outcome}");
+    let stopped =
+        format!("read secret/c: {}: sealed or not ready (503); gave up because another path failed\n", fake.url());
+    assert!(outcome.stderr.contains(&stopped), "{outcome}");
+    assert!(start.elapsed() < Duration::from_secs(10), "it took {:?}", start.elapsed());
 }
 
 #[test]

@@ -12,9 +12,11 @@ use rustls::DEFAULT_VERSIONS;
 
 use crate::support::fake_server::{FakeServer, Reply};
 use crate::support::openbao::{OpenBao, ROOT, bao};
+use crate::support::process::{SupervisedProcess, free_port};
 use crate::support::scratch::new_dir;
 use crate::support::tls::{Authority, UNSUPPORTED, openssl, openssl_issued_by, server_config};
 use crate::support::vault::TestVault;
+use crate::support::wait::wait_until;
 
 /// A server that speaks TLS, and the directory of its certificates.
 static SERVER: LazyLock<(OpenBao, PathBuf)> = LazyLock::new(|| {
@@ -24,8 +26,8 @@ static SERVER: LazyLock<(OpenBao, PathBuf)> = LazyLock::new(|| {
         let put = Command::new(bao())
             .args(["kv", "put", "-mount=secret", "a", "k=v"])
             .env_clear()
-            .envs([("BAO_ADDR", format!("https://{authority}")), ("BAO_TOKEN", ROOT.into()), ("HOME", "/".into())])
-            .env("BAO_CACERT", dir.join("vault-ca.pem"))
+            .envs([("VAULT_ADDR", format!("https://{authority}")), ("VAULT_TOKEN", ROOT.into()), ("HOME", "/".into())])
+            .env("VAULT_CACERT", dir.join("vault-ca.pem"))
             .output();
         put.unwrap().status.success()
     });
@@ -76,7 +78,11 @@ fn without_a_ca_the_system_store_is_used() {
 #[test]
 fn a_given_ca_is_the_only_trust_anchor() {
     let other = SERVER.1.join("vault-cert.pem");
-    vault().env("SSL_CERT_FILE", authority()).args(["--ca-cert", other.to_str().unwrap()]).fails(UNKNOWN);
+    let other = other.to_str().unwrap();
+    vault().env("SSL_CERT_FILE", authority()).args(["--ca-cert", other]).fails(&format!(
+        "vault-exec: read secret/a: {{addr}}: the server's certificate is signed by an unknown authority\n\
+         hint: no CA certificate from --ca-cert: {other} signed it: give that of the server's authority there\n"
+    ));
 }
 
 #[test]
@@ -131,6 +137,34 @@ fn a_wrong_scheme_is_named() {
         "vault-exec: read {kv}/a: {addr}: the server does not speak TLS\n\
          hint: if the server uses plain HTTP, write http:// (the address is from VAULT_ADDR)\n",
     );
+}
+
+/// Servers that send an alert, and one that only closes the connection.
+#[test]
+fn plain_http_to_a_tls_port_names_https() {
+    let speaks = "vault-exec: read secret/app: {addr}: the server speaks TLS\n\
+                  hint: write https:// (the address is from VAULT_ADDR)\n";
+    let config = Authority::new("ours").server_config("127.0.0.1", DEFAULT_VERSIONS, None);
+    let rustls = FakeServer::answering_over_tls(config, [Reply::silence()]);
+    rustls.vault().env("VAULT_ADDR", rustls.url().replace("https:", "http:")).fails(speaks);
+    FakeServer::answering([Reply::raw(b"\x15\x03\x01\x00\x02\x02\x16").then_reset()]).vault().fails(speaks);
+    for page in [
+        "<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head></html>",
+        "<p>Reason: You're speaking plain HTTP to an SSL-enabled server port.<br /></p>",
+    ] {
+        FakeServer::answering([Reply::answer(400, page)]).vault().fails(speaks);
+    }
+    let (certificate, key) = openssl(&["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"], &[]);
+    let dir = new_dir("s_server");
+    let both = dir.join("both").to_str().unwrap().to_owned();
+    fs::write(&both, certificate + &key).unwrap();
+    let address = format!("127.0.0.1:{}", free_port());
+    let server = ["openssl", "s_server", "-www", "-cert", &both, "-key", &both, "-accept", &address];
+    let _server = SupervisedProcess::start(&server, dir.join("log"));
+    wait_until("the server", || TcpStream::connect(&address).is_ok());
+    let vault = TestVault::bare().env("VAULT_ADDR", format!("http://{address}")).env("VAULT_TOKEN", "t");
+    let outcome = vault.args(["--path", "secret/a", "--attempts", "2"]).run(["true"]).exits(125);
+    assert!(outcome.stderr.contains("write https://"), "{outcome}");
 }
 
 #[test]

@@ -1,7 +1,6 @@
-//! Faults of the environment: limits, files, descriptors and namespaces. The server is a real one.
+//! Faults of the environment: files, descriptors, signals and namespaces. The server is a real one.
 
 use std::fs;
-use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -9,27 +8,26 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use crate::faults::{PROGRAM, Row, Section, Trial, cell, run_within, seccomp};
-use crate::mapping::names;
 use crate::support::canary::CANARY;
 use crate::support::fake_server::{FakeServer, Reply};
-use crate::support::process::{RunningProcess, vault_exec};
+use crate::support::process::RunningProcess;
 use crate::support::vault::TestVault;
 
 /// Shared by all rows.
 static BED: LazyLock<TestVault> = LazyLock::new(|| TestVault::kv2().secret("a", [("k", "v")]).path("a"));
 
-fn vault() -> TestVault {
+pub(super) fn vault() -> TestVault {
     BED.clone()
 }
 
 /// A row with one trial. `exit` and `said` are the other columns.
-fn row(name: &str, exit: &str, said: &str, check: impl Fn() + Send + Sync + 'static) -> Row {
+pub(super) fn row(name: &str, exit: &str, said: &str, check: impl Fn() + Send + Sync + 'static) -> Row {
     let trial = Trial { name: name.to_owned(), waits: false, needs_root: false, check: Box::new(check) };
     Row { columns: vec![name.to_owned(), exit.to_owned(), cell(said)], trials: vec![trial] }
 }
 
 /// The program starts with the right values and without a message.
-fn starts(name: &str, vault: impl Fn() -> TestVault + Send + Sync + 'static) -> Row {
+pub(super) fn starts(name: &str, vault: impl Fn() -> TestVault + Send + Sync + 'static) -> Row {
     row(name, "started", "", move || {
         let _ = run_within(&vault(), Duration::ZERO).exits(0).stderr_is("").has("K", "v").lacks("VAULT_TOKEN");
     })
@@ -48,20 +46,15 @@ fn shows<const N: usize>(
 }
 
 /// The program does not start, for this reason.
-fn fails(name: &str, stderr: &'static str, vault: impl Fn() -> TestVault + Send + Sync + 'static) -> Row {
+pub(super) fn fails(name: &str, stderr: &'static str, vault: impl Fn() -> TestVault + Send + Sync + 'static) -> Row {
     row(name, "125", stderr, move || {
         let _ = run_within(&vault(), Duration::ZERO).exits(125).stderr_is(stderr).stdout_is("");
     })
 }
 
-/// With this limit (`prlimit(1)`).
-fn limited(vault: TestVault, limit: &str) -> TestVault {
-    vault.under(["prlimit", limit])
-}
-
 /// As a user without privileges, with this limit, a copy of vault-exec that every user may execute, and a directory
 /// without any permissions.
-fn nobodys(vault: TestVault, limit: &str) -> TestVault {
+pub(super) fn nobodys(vault: TestVault, limit: &str) -> TestVault {
     let script = format!(
         "cp \"$1\" /dev/shm/own && chmod 755 /dev/shm/own && shift && cd / && \
          set -- setpriv --reuid=65534 --regid=65534 --clear-groups prlimit {limit} /dev/shm/own \"$@\""
@@ -73,128 +66,6 @@ fn nobodys(vault: TestVault, limit: &str) -> TestVault {
 fn python(vault: TestVault, first: &str) -> TestVault {
     vault.under(["python3", "-c", &format!("import os, signal, sys\n{first}\nos.execvp(sys.argv[1], sys.argv[1:])")])
 }
-
-const MORE_FILES: &str = "hint: raise the limit on open files (ulimit -n, docker run --ulimit nofile=1024)\n";
-
-/// With too few descriptors the start fails at once, whichever of them is missing.
-fn few_descriptors() {
-    let started = (0..=12).map(|limit| {
-        let vault = limited(vault(), &format!("--nofile={limit}"));
-        let outcome = run_within(&vault, Duration::ZERO);
-        if outcome.status.success() {
-            let _ = outcome.has("K", "v").stderr_is("");
-            return true;
-        }
-        assert!(outcome.stderr.to_lowercase().contains(": too many open files\n"), "{limit}: {outcome}");
-        assert!(outcome.stderr.ends_with(MORE_FILES), "{limit}: {outcome}");
-        assert_eq!(outcome.stderr.lines().count(), 2, "{limit}: {outcome}");
-        let _ = outcome.exits(125).stdout_is("");
-        false
-    });
-    assert!(started.collect::<Vec<_>>().is_sorted_by(|less, more| less <= more));
-    let _ = limited(vault(), "--nofile=12").environ().has("K", "v");
-}
-
-/// Below some limit the kernel kills the program while it loads it; above, it starts or reports the lack of memory.
-fn little_memory(limit: &str) {
-    let mut starts = 0;
-    for step in 1..=128 {
-        let vault = limited(vault(), &format!("--{limit}={}", step * 256 * 1024));
-        // The program must fit as well.
-        let outcome = vault.run([vault_exec(), "--version".into()]);
-        match (outcome.status.code(), outcome.status.signal()) {
-            (Some(0), _) => {
-                starts += 1;
-                let _ = outcome.stderr_is("");
-                if starts == 8 {
-                    break;
-                }
-            }
-            (Some(125), _) => drop(outcome.stderr_is(OUT_OF_MEMORY).stdout_is("")),
-            (None, Some(_)) => assert!(starts == 0 && outcome.stderr.is_empty(), "{outcome}"),
-            _ => panic!("{outcome}"),
-        }
-    }
-    assert_eq!(starts, 8);
-}
-
-const OUT_OF_MEMORY: &str = "vault-exec: out of memory\nhint: raise the limit (ulimit -v, docker run --memory)\n";
-
-pub(super) fn limits() -> Section {
-    let rows = vec![
-        row("RLIMIT_NOFILE: any number that is too low", "125", "…: Too many open files\n…", few_descriptors),
-        starts("RLIMIT_NPROC of 0, an address", || nobodys(vault(), "--nproc=0")).needing_root(),
-        row("RLIMIT_NPROC of 0, a name", "125", NO_THREAD, || {
-            let named = vault().fill("{addr}").replace("127.0.0.1", "localhost");
-            let _ = nobodys(vault().env("VAULT_ADDR", named), "--nproc=0").fails(NO_THREAD);
-        })
-        .needing_root(),
-        row("RLIMIT_AS: any that is too low", "125, or killed by the kernel", OUT_OF_MEMORY, || little_memory("as")),
-        row("RLIMIT_DATA: any that is too low", "125, or killed by the kernel", OUT_OF_MEMORY, || {
-            little_memory("data");
-        }),
-        row("RLIMIT_DATA of 8 MiB, an answer of 8 MiB", "125", OUT_OF_MEMORY, || {
-            let fake = FakeServer::answering([Reply::secret(&[("a", &"x".repeat(8 * 1024 * 1024 - 200))])]);
-            let _ = limited(fake.unwatched_vault(), "--data=8388608").fails(OUT_OF_MEMORY);
-        }),
-        starts("RLIMIT_MEMLOCK of 0", || limited(vault(), "--memlock=0")),
-        starts("RLIMIT_MEMLOCK of 0, no privileges", || nobodys(vault(), "--memlock=0")).needing_root(),
-        fails("RLIMIT_MEMLOCK of 0, no privileges, `--require-mlock`", UNLOCKED, || {
-            nobodys(vault().args(["--require-mlock"]), "--memlock=0")
-        })
-        .needing_root(),
-        starts("RLIMIT_FSIZE of 0", || limited(vault(), "--fsize=0")),
-        fails("RLIMIT_FSIZE of 0, `--file`", FILE_SIZE, || limited(vault().args(["--file", "F={k}"]), "--fsize=0")),
-        fails("RLIMIT_FSIZE of 0, `--file-dir`", DIR_SIZE, || {
-            let vault = vault().args(["--file", "F={k}", "--file-dir", "/dev/shm/none/.."]);
-            vault.with_mounts(
-                "mount -t tmpfs -o mode=0755 none /dev/shm && mkdir /dev/shm/none && set -- prlimit --fsize=0 \"$@\"",
-            )
-        })
-        .needing_root(),
-        fails("RLIMIT_STACK of 1023 KiB", SMALL_STACK, || limited(vault(), "--stack=1047552")),
-        starts("RLIMIT_STACK of 1 MiB", || limited(vault(), "--stack=1048576")),
-        row("3,000 inherited variables", "started", "", || {
-            let vault =
-                (0..3000).fold(vault(), |vault, number| vault.env(format!("INHERITED_{number}"), format!("{number}")));
-            let outcome =
-                vault.environ().stderr_is("").has("K", "v").has("INHERITED_0", "0").has("INHERITED_2999", "2999");
-            let count =
-                outcome.stdout.split(|&byte| byte == 0).filter(|entry| entry.starts_with(b"INHERITED_")).count();
-            assert_eq!(count, 3000);
-        }),
-        row(
-            "the longest string, and a byte more",
-            "125",
-            LONG_STRING,
-            names::the_longest_string_of_the_kernel_is_passed,
-        ),
-        row("several strings that are too long", "125", LONG_STRINGS, names::too_long_strings_are_sorted_by_size),
-        row("the largest block, and a byte more", "125", LARGE_BLOCK, names::the_largest_block_of_the_kernel_is_passed),
-    ];
-    Section {
-        title: "Limits",
-        about: "Set by the process that starts vault-exec. The server is a real one.",
-        columns: &["the limit", "exit code", "message"],
-        rows,
-    }
-}
-
-const NO_THREAD: &str = "vault-exec: read {kv}/a: {addr}: cannot start a thread for the name lookup\n\
-                         hint: raise the limit on processes (ulimit -u, docker run --pids-limit)\n";
-const UNLOCKED: &str = "vault-exec: --require-mlock: memory cannot be locked\n\
-                        hint: raise the limit (ulimit -l unlimited, docker run --ulimit memlock=-1) or grant CAP_IPC_LOCK\n";
-const FILE_SIZE: &str = "vault-exec: --file F: in-memory file: File too large\n\
-                         hint: raise the limit on file sizes (ulimit -f)\n";
-const DIR_SIZE: &str = "vault-exec: --file F: /dev/shm/none/../F: File too large\n\
-                        hint: raise the limit on file sizes (ulimit -f)\n";
-const SMALL_STACK: &str = "vault-exec: the stack is too small\nhint: raise the limit (ulimit -s 8192)\n";
-const LONG_STRING: &str = "vault-exec: longer than the kernel limit of 128 KiB: BIG\n\
-                           hint: leave it out with --skip, or make it a file with --file\n";
-const LONG_STRINGS: &str = "vault-exec: longer than the kernel limit of 128 KiB: LARGE, MIDDLE\n\
-                            hint: leave it out with --skip, or make it a file with --file\n";
-const LARGE_BLOCK: &str = "vault-exec: arguments and environment exceed the kernel limit of 256 KiB; the largest: A, B, C\n\
-                           hint: leave keys out with --skip, or start from --pristine\n";
 
 pub(super) fn surroundings() -> Section {
     let mut rows = streams();
@@ -252,7 +123,7 @@ fn streams() -> Vec<Row> {
 }
 
 /// A value in a file, and a program that shows it.
-fn file(vault: TestVault) -> TestVault {
+pub(super) fn file(vault: TestVault) -> TestVault {
     vault.args(["--file", "F={k}"])
 }
 

@@ -5,6 +5,7 @@
 
 mod bodies;
 mod environment;
+mod limits;
 mod network;
 mod reasons;
 mod request;
@@ -138,7 +139,7 @@ fn sections() -> Vec<Section> {
         reasons::section(),
         network::section(),
         network::certificates(),
-        environment::limits(),
+        limits::section(),
         environment::surroundings(),
     ]
 }
@@ -186,13 +187,13 @@ fn faults_of_the_certificate() {
 
 #[test]
 fn resource_limits() {
-    environment::limits().prove();
+    limits::section().prove();
 }
 
 #[test]
 #[ignore = "root: makes namespaces and changes users"]
 fn resource_limits_as_root() {
-    environment::limits().prove_as_root();
+    limits::section().prove_as_root();
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::connection::certificates::{CLOCK, NAME, UNKNOWN, refuses};
+use crate::connection::certificates::{CLOCK, NAME, NOT_THE_CA, refuses};
 use crate::connection::resolver::{HOSTS, NSSWITCH, NameServer, answer, coded, with_resolv_conf};
 use crate::connection::single_node;
 use crate::faults::request::{Effect, Step, again, at_once, cut, expected, reset};
@@ -95,9 +95,13 @@ fn named(name: &str, servers: Vec<NameServer>, options: &str) -> Setup {
 
 fn names() -> Vec<Row> {
     const USUAL: &str = "timeout:5 attempts:5";
-    let unknown = |name: &str| again(&format!("{name}: Name or service not known"));
-    let failed = again("vault.test: Temporary failure in name resolution");
-    let nobody = again("vault.test: No address associated with hostname");
+    let not_found = |why: &str| Effect::Retried {
+        why: why.into(),
+        hint: "hint: check the name, and the name servers of this machine; the address is from VAULT_ADDR\n".into(),
+    };
+    let unknown = |name: &str| not_found(&format!("{name}: Name or service not known"));
+    let failed = not_found("vault.test: Temporary failure in name resolution");
+    let nobody = not_found("vault.test: No address associated with hostname");
     let replying = |reply: fn(&[u8]) -> Option<Vec<u8>>| {
         move || named("vault.test", vec![NameServer::new(last(), Duration::ZERO, reply)], "timeout:1 attempts:1")
     };
@@ -278,8 +282,8 @@ pub(super) fn certificates() -> Section {
                 wrong clock.",
         columns: &["the certificate is", "result", "message"],
         rows: vec![
-            certificate("from an unknown authority", "theirs", "127.0.0.1", unknown, UNKNOWN),
-            certificate("its own authority", "leaf", "127.0.0.1", unknown, UNKNOWN),
+            certificate("from an unknown authority", "theirs", "127.0.0.1", unknown, NOT_THE_CA),
+            certificate("its own authority", "leaf", "127.0.0.1", unknown, NOT_THE_CA),
             certificate("expired", "expired", "127.0.0.1", "the server's certificate has expired", CLOCK),
             certificate("not valid yet", "early", "127.0.0.1", "the server's certificate is not valid yet", CLOCK),
             certificate("for another name", "other", "127.0.0.1", &other("other.test", "127.0.0.1"), NAME),

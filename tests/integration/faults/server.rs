@@ -4,7 +4,7 @@
 use crate::faults::request::{Effect, STEPS, Step, at_once, check_effect, check_retry, cut, expected, reset};
 use crate::faults::{Row, Section, Trial};
 use crate::support::canary::CANARY;
-use crate::support::fake_server::Reply;
+use crate::support::fake_server::{CLOSED, Reply};
 
 /// Replies to a request whose good answer would have this body.
 type Replies = Box<dyn Fn(&str) -> Vec<Reply> + Send + Sync>;
@@ -90,10 +90,10 @@ impl Fault {
         let fault = std::sync::Arc::clone(fault);
         let mut effect = if tls { fault.over_tls.as_ref().unwrap_or(&fault.effect) } else { &fault.effect }.clone();
         if let Effect::Retried { why, hint } = &mut effect
-            && why == "connection reset"
             && !tls
+            && why.starts_with("connection reset") | why.starts_with("the connection was closed")
         {
-            *hint = format!("{}; if the server uses TLS, write https://\n", hint.trim_end());
+            CLOSED.clone_into(hint);
         }
         let mut expected = expected(step, &effect, one_try);
         if fault.requests > 1 {
@@ -273,7 +273,8 @@ pub(super) fn answers() -> Section {
         fault("a NUL in a header", not_http(), odd("X-Odd: canary\0")),
         fault("SSH", not_http(), |_| Reply::raw("SSH-2.0-OpenSSH_9.9 canary\r\n")),
         fault("Redis", not_http(), |_| Reply::raw("-ERR unknown command canary\r\n")),
-        fault("the alert of a TLS server", not_http(), |_| Reply::raw(b"\x15\x03\x01\x00\x02\x02\x16")),
+        fault("the alert of a TLS server", speaks_tls(), |_| Reply::raw(b"\x15\x03\x01\x00\x02\x02\x16"))
+            .over_tls(not_http()),
         fault("100 first", Effect::Accepted, |body| interim("100 Continue", body)),
         fault("103 first", Effect::Accepted, |body| interim("103 Early Hints\r\nLink: </canary>", body)),
         fault("101", Effect::NotFromVault(101), |_| {
@@ -346,6 +347,10 @@ fn redirected(to: &str, why: &str) -> Effect {
 
 fn not_http() -> Effect {
     at_once("the server does not speak HTTP", "is this Vault's port? The address is from VAULT_ADDR")
+}
+
+fn speaks_tls() -> Effect {
+    at_once("the server speaks TLS", "write https:// (the address is from VAULT_ADDR)")
 }
 
 fn too_large() -> Effect {

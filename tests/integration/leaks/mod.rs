@@ -10,6 +10,7 @@ mod server;
 mod settings;
 mod source;
 mod start;
+mod tls;
 
 use std::any::Any;
 use std::collections::BTreeSet;
@@ -320,6 +321,7 @@ fn no_output_contains_a_secret_and_every_message_is_provoked() {
     let mut cases = Cases::default();
     settings::add(&mut cases);
     server::add(&mut cases);
+    tls::add(&mut cases);
     logins::add(&mut cases);
     start::add(&mut cases);
     let outputs = cases.run();

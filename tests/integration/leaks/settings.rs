@@ -64,7 +64,7 @@ fn typed(cases: &mut Cases) {
         &["--prefix", "1"],
         &["--attempts", "0"],
         &["--timeout", "soon"],
-        &["--file-mode", "rw"],
+        &["--file-mode", "rw", "--file", "A=b"],
         &["--set", "A=a", "--file", "A=b"],
         &["--tls-server-name", "127.0.0.1"],
         &["--client-cert", "cert"],
@@ -72,6 +72,9 @@ fn typed(cases: &mut Cases) {
         &["--keep-env", "A"],
         &["--pristine", "--keep-env", "VAULT_TOKEN"],
         &["--pristine", "--keep-env", "GO*"],
+        &["--require", "A,B"],
+        &["--file-mode", "0444"],
+        &["-path", "secret/app"],
         &["--config", "a", "--no-config"],
         &["--config", "none.toml"],
         &["--auth", "approle"],
@@ -193,7 +196,7 @@ fn mistaken(cases: &mut Cases) {
             });
         }
         cases.call(move || {
-            let (certificate, _) = super::server::CLIENT.clone();
+            let (certificate, _) = super::tls::CLIENT.clone();
             vault().file("cert", certificate).args(["--client-cert", "cert"]).env("VAULT_CLIENT_KEY", &key)
         });
     }
@@ -289,6 +292,8 @@ fn trust(cases: &mut Cases) {
         cases.starting(&[], move || project().with_only(option).under_sh(r#"cd /; exec "$@""#));
     }
     let trusted = || vault().file(".vault-exec.toml", "path = 'a/b'");
+    cases.starting(&[], move || trusted().with_only("--trust"));
+    cases.starting(&[], move || trusted().with_only("--untrust").under_sh(r#""$1" --trust >/dev/null; exec "$@""#));
     let store = ".local/state/vault-exec/trusted";
     for change in [
         "echo >>.vault-exec.toml".to_owned(),

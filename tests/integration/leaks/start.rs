@@ -54,6 +54,7 @@ fn mapped(cases: &mut Cases) {
     let many: Vec<_> = (0..12).map(|number| format!(r#""key{number}": ~"#)).collect();
     cases.fake([only(&many.join(", "))], |vault| vault.args(["--set", "A={text}"]));
     cases.fake([secret()], |vault| vault.args(["--only", "nothing"]));
+    cases.fake([secret()], |vault| vault.args(["--skip", "text,number"]));
     cases.fake([only(r#""text": ~"#)], |vault| vault.args(["--skip", "text"]));
     cases.fake([secret()], |vault| vault.args(["--on-conflict", "error"]));
     cases.fake([secret()], |vault| vault.args(["--on-conflict", "env"]));
@@ -112,6 +113,7 @@ fn programs(cases: &mut Cases) {
     };
     starting(&["nope"], |vault| vault);
     starting(&["./nope"], |vault| vault);
+    starting(&[""], |vault| vault);
     starting(&["nope nope"], |vault| vault);
     starting(&["/usr"], |vault| vault);
     starting(&["./text"], |vault| vault.file("text", canary("value")));

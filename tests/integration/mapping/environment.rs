@@ -63,16 +63,24 @@ fn a_variable_that_is_not_kept_is_not_a_conflict() {
 #[test]
 fn keep_env_needs_pristine_and_keeps_no_credential() {
     let vault = TestVault::bare().args(["--path", "a/b"]);
-    vault.clone().args(["--keep-env", "A"]).fails("vault-exec: --keep-env requires --pristine\n");
+    vault
+        .clone()
+        .args(["--keep-env", "A"])
+        .fails("vault-exec: --keep-env requires --pristine\nhint: give both, or leave --keep-env out\n");
     vault.args(["--pristine", "--keep-env", "VAULT_TOKEN"]).fails(
         "vault-exec: --keep-env: `VAULT_TOKEN`: expected a variable that is not meant for vault-exec (see --keep-token)\n",
     );
 }
 
 #[test]
-fn keep_env_takes_no_pattern() {
-    let vault = TestVault::bare().args(["--path", "a/b", "--pristine", "--keep-env", "HOME", "--keep-env", "GO*"]);
-    vault.fails("vault-exec: --keep-env: `GO*`: expected the name of one variable: patterns are not supported\n");
+fn each_name_is_an_option_of_its_own() {
+    let vault = TestVault::bare().args(["--path", "a/b", "--pristine", "--keep-env", "HOME"]);
+    for (option, names) in [("--keep-env", "GO*"), ("--keep-env", "A,B"), ("--require", "A,B")] {
+        vault.clone().args([option, names]).fails(&format!(
+            "vault-exec: {option}: `{names}`: expected the name of one variable, without a pattern; repeat the option \
+             for more\n"
+        ));
+    }
 }
 
 #[test]

@@ -235,7 +235,9 @@ fn nested_clients_trust_anchors_and_families_in_any_case_are_refused() {
         (
             "which steers a Vault client",
             "vault_exec_set vault_exec_address VAULT_ADDR vault_agent_addr vault_http_proxy vault_proxy_addr vault_cacert \
-             vault_skip_verify vault_namespace vault_client_cert vault_tls_server_name bao_addr bao_namespace",
+             vault_skip_verify vault_namespace vault_client_cert vault_tls_server_name bao_addr bao_namespace \
+             bao_token_path vault_token_file vault_jwt_file vault_role_id_file vault_secret_id_file vault_password_file \
+             vault_srv_lookup vault_max_retries airflow__workers__secrets_backend_kwargs",
         ),
         (
             "which can change whom a program trusts",
@@ -246,7 +248,9 @@ fn nested_clients_trust_anchors_and_families_in_any_case_are_refused() {
             "git_dir openj9_java_options dotnet_root mono_path erl_libs r_libs_user julia_depot_path rubygems_gemdeps \
              omp_tool_libraries cuda_injection64_path bash_loadables_path rsync_rsh svn_ssh psql_editor pgservicefile \
              aws_pager kube_editor kubectl_external_diff ssh_sk_helper docker_config hgrcpath fcedit uvicorn_app_dir \
-             kubeconfig tmpdir airflow__webserver__config_file npm_config_script_shell",
+             kubeconfig tmpdir airflow__webserver__config_file npm_config_script_shell cc ldflags rustc_wrapper \
+             cargo_encoded_rustflags cmake_toolchain_file gh_pager bat_pager m2_home pip_requirement uv_constraint \
+             coverage_process_start vimruntime qt_plugin_path hdf5_plugin_path goenv goauth cloudsdk_python_args",
         ),
     ];
     let vault = TestVault::kv2();
@@ -273,10 +277,18 @@ fn nested_clients_trust_anchors_and_families_in_any_case_are_refused() {
 
 #[test]
 fn the_command_line_and_ordinary_names_are_permitted() {
-    let keys = [("vault_token", "t"), ("bao_secret_id", "s"), ("pgsslmode", "verify-full"), ("http_proxy", "http://x")];
+    let keys = [
+        ("vault_token", "t"),
+        ("bao_secret_id", "s"),
+        ("pgsslmode", "verify-full"),
+        ("http_proxy", "http://x"),
+        ("uv_index_mine_password", "p"),
+        ("gh_token", "g"),
+    ];
     let vault = TestVault::kv2().secret("a", keys).path("a").args(["--set", "VAULT_ADDR={vault_token}"]);
     let outcome = vault.environ().has("VAULT_TOKEN", "t").has("BAO_SECRET_ID", "s").has("VAULT_ADDR", "t");
-    outcome.has("PGSSLMODE", "verify-full").has("HTTP_PROXY", "http://x");
+    let outcome = outcome.has("PGSSLMODE", "verify-full").has("HTTP_PROXY", "http://x");
+    outcome.has("UV_INDEX_MINE_PASSWORD", "p").has("GH_TOKEN", "g");
 }
 
 #[test]

@@ -130,6 +130,12 @@ fn a_mistyped_key_is_suggested_or_the_keys_are_listed() {
         only("usernmae").fails(&(message("usernmae") + "did you mean `username`?\n"));
         only("PASSWORD").fails(&(message("PASSWORD") + "did you mean `password`?\n"));
         only("token").fails(&(message("token") + "the keys are `password`, `username`\n"));
+        for option in ["--only", "--skip"] {
+            vault.clone().args([option, "username,password"]).fails(
+                "vault-exec: not a key of any secret: username,password\n\
+                 hint: --only and --skip take one key; repeat them for more\n",
+            );
+        }
         let both = vault.clone().args(["--only", "usernmae", "--only", "pasword"]);
         both.fails(&(message("usernmae, pasword") + "did you mean `username`, `password`?\n"));
         let none = vault.args(["--only", "username", "--set", "A={token}"]);

@@ -56,9 +56,23 @@ fn set_may_use_any_name() {
 #[test]
 fn an_explicit_start_exports_something() {
     let vault = postgres().args(["--explicit"]);
-    vault.fails("vault-exec: --explicit requires --set or --file\n");
+    vault.fails("vault-exec: --explicit requires --set or --file\nhint: give both, or leave --explicit out\n");
     vault.clone().args(["--set", "A={user}"]).environ().has("A", "me").lacks("USER");
     vault.args(["--file", "A={user}"]).environ().lacks("USER");
+}
+
+#[test]
+fn the_options_of_files_require_a_file_on_the_command_line() {
+    let vault = postgres().args(["--set", "A={user}"]);
+    for (option, value) in [("--file-dir", "/none"), ("--file-mode", "0444")] {
+        vault
+            .clone()
+            .args([option, value])
+            .fails(&format!("vault-exec: {option} requires --file\nhint: give both, or leave {option} out\n"));
+        // An image may choose them for the files of any start.
+        let variable = format!("VAULT_EXEC_{}", option[2..].to_uppercase().replace('-', "_"));
+        vault.clone().env(variable, value).environ().has("A", "me");
+    }
 }
 
 #[test]

@@ -28,6 +28,10 @@ use super::wait::wait_until;
 pub(crate) const UNREACHABLE: &str =
     "hint: check that the server runs and is reachable; the address is from VAULT_ADDR\n";
 
+/// The same if the server closed a connection without TLS.
+pub(crate) const CLOSED: &str = "hint: check that the server runs and is reachable; the address is from VAULT_ADDR; if the \
+    server uses TLS, write https://\n";
+
 /// The hint if the server responds, but is not ready.
 pub(crate) const NOT_READY: &str = "hint: see `vault status` and the server's log; the address is from VAULT_ADDR\n";
 

@@ -1,7 +1,8 @@
-//! Real `OpenBao` servers.
+//! Real servers: `OpenBao`, or another one that `VAULT_EXEC_TEST_SERVER` names.
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::sync::LazyLock;
 
 use super::api::Api;
@@ -22,10 +23,16 @@ pub(crate) static SHARED: LazyLock<OpenBao> = LazyLock::new(|| {
     server
 });
 
-/// The `bao` binary.
+/// The server's binary, which is also its CLI.
 pub(crate) fn bao() -> &'static str {
-    static BAO: LazyLock<String> = LazyLock::new(|| dependency("openbao"));
+    static BAO: LazyLock<String> = LazyLock::new(|| dependency("server"));
     &BAO
+}
+
+/// Whether the server is `OpenBao`, whose configuration declares audit devices. `HashiCorp` Vault has an API for them.
+pub(crate) fn is_openbao() -> bool {
+    let output = Command::new(bao()).arg("version").output().unwrap();
+    output.stdout.starts_with(b"OpenBao")
 }
 
 /// A server in development mode with a KV version 2 engine at `secret/`.
@@ -74,9 +81,10 @@ impl OpenBao {
     }
 }
 
-/// Starts a server that is not in development mode.
+/// Starts a server that is not in development mode. `OpenBao` ignores `disable_mlock`, and `HashiCorp` Vault requires it with
+/// raft.
 pub(crate) fn start_server(dir: &Path, config: &str) -> SupervisedProcess {
     let file = dir.join("server.hcl");
-    fs::write(&file, config).unwrap();
+    fs::write(&file, format!("disable_mlock = true\n{config}")).unwrap();
     SupervisedProcess::start(&[bao(), "server", &format!("-config={}", file.display())], dir.join("log"))
 }
