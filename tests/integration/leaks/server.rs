@@ -204,6 +204,11 @@ fn connections(cases: &mut Cases) {
         cases.fake([broken], once);
     }
     cases.fake([Reply::silence()], |vault| vault.args(["--timeout", "300ms"]));
+    cases.fake([Reply::raw(b"\x15\x03\x01\x00\x02\x02\x16")], |vault| vault);
+    cases.server(
+        || FakeServer::answering([refusal(503)]).and_at("secret/data/b", [refusal(400)]),
+        |fake| with_canaries(fake.vault()).args(["--kv", "2", "--path", "secret/b", "--timeout", "1s"]),
+    );
     let refused = || with_canaries(TestVault::bare()).args(["--path", "secret/app"]);
     for address in ["http://127.0.0.1:1", "https://127.0.0.1:1", "unix:///none/agent.sock"] {
         cases.call(move || once(refused().env("VAULT_ADDR", address)));
