@@ -101,7 +101,7 @@ const UNREACHABLE: [(&[&str], &str); 10] = [
 
 /// Messages composed of parts that also occur in other messages. Each constructor of an error without a word in the
 /// source needs one of them: identified by what is printed, so that moving code does not change this list.
-const COMPOSED: [&str; 40] = [
+const COMPOSED: [&str; 41] = [
     "--set A: column ",
     "no program to start",
     "--client-cert requires --client-key",
@@ -133,6 +133,7 @@ const COMPOSED: [&str; 40] = [
     "vault-exec: VAULT_CACERT_BYTES: certificate 1 of",
     "connection refused",
     ": too many open files",
+    "Name or service not known",
     "read secret/app: http{}: --ca-cert: ca: no certificate found",
     "--file F: {}/F: File exists",
     "--token-file: {}/token: Is a directory",
