@@ -1,24 +1,31 @@
 # `make help` lists the targets.
-release := $(or $(CARGO_TARGET_DIR),target)/$(shell rustc -vV | sed -n 's/^host: //p')/release/vault-exec
+# A release is built for musl if the toolchain has that target and a C compiler for it, else for the host's glibc.
+target := $(shell scripts/target.sh)
+release := $(or $(CARGO_TARGET_DIR),target)/$(target)/release/vault-exec
 # Panic locations in dependencies contain the path of their sources. Without this flag the binary would contain the home
 # directory, and with it the name, of the user who built it.
-remap := --config 'target."cfg(all())".rustflags = ["--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src="]'
-# Runs the tests against the release binary instead of a debug build.
-test_release := VAULT_EXEC_TEST_BINARY=$(abspath $(release)) cargo test --locked
+remap := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src=
+# Nothing reads unwind tables in a binary that aborts on panic.
+rustflags := --config 'target."cfg(all())".rustflags = ["$(remap)", "-Cforce-unwind-tables=no"]'
+# Runs the tests against a release binary instead of a debug build: the one just built, or the one that BINARY names.
+tested := $(or $(BINARY),$(release))
+built := $(if $(BINARY),,release)
+test_release := VAULT_EXEC_TEST_BINARY=$(abspath $(tested)) cargo test --locked
 
 .PHONY: all help release demo check test test-unprivileged tools prove-memory prove-silence prove-faults stack \
-	stack-images stack-test bench fuzz lint generate supply reproducible clean
+	stack-images stack-test bench fuzz lint generate supply reproducible dist release-check clean
 
 all: release
 
 help: ## Lists the targets
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-release: ## Builds the static release binary (reproducible)
-	cargo build --release --locked $(remap)
+release: ## Builds a static binary: for musl if the toolchain has it, else for glibc
+	@echo "release: $(target)" >&2
+	cargo build --release --locked --target $(target) $(rustflags)
 
-demo: release ## Runs the session of README.md with a real server
-	@scripts/demo.sh $(release)
+demo: $(built) ## Runs the session of README.md with a real server
+	@scripts/demo.sh $(tested)
 
 check: ## Formatting, lints and unit tests: under a minute once built
 	cargo fmt --check
@@ -26,7 +33,7 @@ check: ## Formatting, lints and unit tests: under a minute once built
 	cargo test --locked --quiet --lib
 
 # VAULT_EXEC_TEST_SERVER=/path/to/vault runs them with another server. Some need what that server does not have.
-test: release tools ## Runs all tests except stack-test, on the release binary; needs root
+test: $(built) tools ## Runs all tests except stack-test, on the release binary; needs root
 	unsupported=$$(scripts/test-deps/server.sh unsupported) && \
 	$(test_release) -- --include-ignored $${unsupported:+--skip $$unsupported} && \
 	if [ "$$unsupported" ]; then \
@@ -34,7 +41,7 @@ test: release tools ## Runs all tests except stack-test, on the release binary; 
 		$(test_release) --quiet --test integration -- --list --include-ignored "$$unsupported"; \
 	fi
 
-test-unprivileged: release ## Runs the tests that need neither root nor Debian, and lists the others
+test-unprivileged: $(built) ## Runs the tests that need neither root nor Debian, and lists the others
 	$(test_release)
 	@echo 'Left out, for the reasons above:'
 	@$(test_release) --quiet --test integration -- --ignored --list
@@ -43,13 +50,13 @@ tools: ## Installs the programs and the server that the tests need
 	scripts/tools.sh
 	scripts/test-deps/server.sh
 
-prove-memory: release tools ## Memory of the process at execve holds one copy of each secret; needs root
+prove-memory: $(built) tools ## Memory of the process at execve holds one copy of each secret; needs root
 	$(test_release) --test integration memory:: -- --include-ignored --show-output
 
-prove-silence: release tools ## Triggers every message and searches the output for secrets
+prove-silence: $(built) tools ## Triggers every message and searches the output for secrets
 	$(test_release) --test integration leaks:: -- --include-ignored --nocapture
 
-prove-faults: release tools ## Injects every fault of tests/FAULTS.md (WRITE_FAULTS=1 rewrites it)
+prove-faults: $(built) tools ## Injects every fault of tests/FAULTS.md (WRITE_FAULTS=1 rewrites it)
 	$(test_release) --test integration faults:: -- --include-ignored
 	@cat tests/FAULTS.md
 
@@ -85,8 +92,14 @@ generate: ## Generates the completions and the manual page
 supply: ## Licences, sources, duplicates, unused, vulnerabilities (SUPPLY_OFFLINE=1: without the last)
 	scripts/supply.sh
 
+dist: ## Makes the files of a release in dist/: static musl binaries for x86_64 and aarch64
+	scripts/dist.sh
+
+release-check: tools ## Tests the files in dist/ and builds them again; dist/CHECKED says what was proved
+	scripts/release-check.sh
+
 reproducible: ## Builds in two directories and compares the binaries
 	scripts/reproducible.sh
 
 clean: ## Removes build output and downloaded tools
-	rm -rf target tests/.tools fuzz/target
+	rm -rf target dist tests/.tools fuzz/target

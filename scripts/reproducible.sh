@@ -7,7 +7,7 @@ trap 'rm -rf "$dir"' EXIT
 trap 'exit 1' HUP INT TERM
 registry=${CARGO_HOME:-$HOME/.cargo}/registry
 mkdir -p "$registry"
-host=$(rustc -vV | sed -n 's/^host: //p')
+target=$(scripts/target.sh)
 # build NAME: prints the path of the binary that was built in the directory NAME.
 build() {
     home=$dir/$1/.cargo
@@ -16,7 +16,7 @@ build() {
     ln -s "$registry" "$home/registry"
     git ls-files -z | tar --create --null --files-from - | tar --extract --directory "$dir/$1/src"
     (cd "$dir/$1/src" && CARGO_HOME=$home CARGO_TARGET_DIR=target make release) >&2
-    echo "$dir/$1/src/target/$host/release/vault-exec"
+    echo "$dir/$1/src/target/$target/release/vault-exec"
 }
 first=$(build one)
 second=$(build homes/of/another)

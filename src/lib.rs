@@ -11,6 +11,9 @@
 //! module uses a later one. `mapping` and `environment` stand before `config`, which fills in their options. Files marked
 //! `[pure]` compute, `[net]` files talk to the server, `[os]` files to the kernel.
 
+#[cfg(not(target_os = "linux"))]
+compile_error!("vault-exec runs on Linux only");
+
 pub mod escape;
 pub mod secret;
 pub mod env_block;

@@ -7,6 +7,12 @@ use std::os::unix::ffi::OsStrExt;
 
 use vault_exec::process::{self, WipingAllocator};
 
+#[cfg(all(not(debug_assertions), not(target_feature = "crt-static")))]
+compile_error!(
+    "a release of vault-exec must be static: install it for musl, with `rustup target add x86_64-unknown-linux-musl` and \
+     `cargo install --target x86_64-unknown-linux-musl vault-exec` (on arm64: aarch64-unknown-linux-musl)"
+);
+
 #[global_allocator]
 static ALLOCATOR: WipingAllocator = WipingAllocator;
 

@@ -71,10 +71,7 @@ impl SecretFiles {
         } else {
             write(opened, name, value, self.mode.unwrap_or(0o600))
         };
-        written.map_err(|error| {
-            write_error(&path.display().to_string(), &error)
-                .with_hint_if_none("the user of vault-exec must have write permission there")
-        })?;
+        written.map_err(|error| directory_error(&path, &error))?;
         Ok(Secret::new(path.into_os_string().into_encoded_bytes()))
     }
 
@@ -87,7 +84,7 @@ impl SecretFiles {
         rename_files().map_err(|(name, errno)| {
             let name = OsStr::from_bytes(name.to_bytes());
             let path = self.directory.as_ref().map_or_else(|| name.into(), |directory| directory.join(name));
-            write_error(&path.display().to_string(), &errno.into())
+            directory_error(&path, &errno.into())
         })
     }
 }
@@ -129,6 +126,12 @@ fn write_error(file: &str, error: &io::Error) -> CliError {
         }
         _ => failed,
     }
+}
+
+/// The same for a file in a directory.
+fn directory_error(path: &Path, error: &io::Error) -> CliError {
+    write_error(&path.display().to_string(), error)
+        .with_hint_if_none("the user of vault-exec must have write permission there")
 }
 
 /// Duplicates without close-on-exec, at the lowest free number if the limit is below [`MIN_FD`].

@@ -19,7 +19,7 @@ postgres   postgres:15                                 bookworm
 python     python:3.11-slim-bookworm                   bookworm
 minio      minio/minio:RELEASE.2025-04-22T22-12-26Z    python
 prometheus prom/prometheus:v2.42.0                     bookworm
-rust       rust:1.95-slim-bookworm                     bookworm
+rust       rust:1.95-alpine                            trixie
 airflow    apache/airflow:3.3.2-python3.11             python
 '
 
@@ -33,7 +33,7 @@ version() {
     {
         case $1 in
             bookworm | trixie) cat "$authorities" ;;
-            rust) rustc -vV ;;
+            rust) cat "$here/../../scripts/unwind.c" ;;
         esac
         if [ -d "$here/$1" ]; then
             cat "$here/$1"/*
@@ -76,7 +76,7 @@ build_image() {
     case $1 in
         bookworm | trixie) debian "$1" "$2" ;;
         openbao) from_folder "$1" "$2" -C "$(dirname "$("$here/../../scripts/test-deps/openbao.sh")")" bao ;;
-        rust) from_folder "$1" "$2" -C "$(rustc --print sysroot)" bin/cargo bin/rustc lib ;;
+        rust) from_folder "$1" "$2" -C "$here/../../scripts" unwind.c ;;
         *) from_folder "$1" "$2" ;;
     esac
 }

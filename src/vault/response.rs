@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use crate::config::Address;
 use crate::error::CliError;
 use crate::secret::Secret;
+use crate::vault::error::TransportError;
 use crate::vault::http::HttpResponse;
 use crate::vault::server_text;
 
@@ -145,8 +146,8 @@ impl<T> Response<T> {
     pub(super) fn unexpected(&self, address: &Address) -> CliError {
         let (status, source) = (self.status.as_u16(), &address.source);
         if self.is_from_tls_port {
-            return CliError::new(format!("{address}: the server speaks TLS"))
-                .hint(format!("write https:// (the address is from {source})"));
+            let (message, hint) = TransportError::NotPlain.describe((source, "", ""));
+            return CliError::new(format!("{address}: {message}")).hint(hint.unwrap_or_default());
         }
         if !self.is_from_vault() || self.status == StatusCode::OK {
             return CliError::new(format!("{address}: the response ({status}) is not in Vault's format"))

@@ -71,8 +71,16 @@ impl Resolver {
     }
 }
 
-/// `Name or service not known`, without the prefix that the standard library adds.
+/// The reason in the words of glibc, which users know, without the prefix that the standard library adds.
 fn libc_reason(error: &io::Error) -> String {
     let text = error.to_string();
-    text.strip_prefix("failed to lookup address information: ").unwrap_or(&text).to_owned()
+    let reason = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
+    // musl's words for EAI_NONAME, EAI_NODATA and EAI_AGAIN: gai_strerror(3).
+    let reason = match reason {
+        "Name does not resolve" => "Name or service not known",
+        "Name has no usable address" => "No address associated with hostname",
+        "Try again" => "Temporary failure in name resolution",
+        other => other,
+    };
+    reason.to_owned()
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
@@ -9,7 +10,6 @@ use rcgen::{BasicConstraints, IsCa, date_time_ymd};
 use serde_json::json;
 
 use crate::support::openbao::{OpenBao, ROOT};
-use crate::support::process::free_port;
 use crate::support::scratch::new_dir;
 use crate::support::tls::{Authority, SniRecorder, listener, self_signed};
 use crate::support::vault::{Outcome, TestVault};
@@ -29,6 +29,8 @@ static SITE: LazyLock<Site> = LazyLock::new(|| {
     let mutual =
         format!("tls_require_and_verify_client_cert = true\n  tls_client_ca_file = \"{}\"", client_ca.display());
     let mut ports = BTreeMap::new();
+    // Taken until all are known, so that they differ.
+    let mut taken = Vec::new();
     let mut config = String::new();
     for (name, pair, more) in [
         ("good", &plain, ""),
@@ -46,7 +48,9 @@ static SITE: LazyLock<Site> = LazyLock::new(|| {
         ("leaf", &self_signed(&all, |_| {}), ""),
         ("self", &self_signed(&all, |params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained)), ""),
     ] {
-        let port = free_port();
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = socket.local_addr().unwrap().port();
+        taken.push(socket);
         ports.insert(name, port);
         config += &listener(&dir, name, &format!("127.0.0.1:{port}"), pair, more);
     }
@@ -60,6 +64,7 @@ static SITE: LazyLock<Site> = LazyLock::new(|| {
     }
     let file = dir.join("listeners.hcl");
     fs::write(&file, config).unwrap();
+    drop(taken);
     let server = OpenBao::start(&[&format!("-config={}", file.display())]);
     server.api().write_secret("a", &json!({"k": "v"}));
     Site { server, dir, ports }
@@ -107,7 +112,7 @@ pub(crate) fn refuses(name: &str, host: &str, stderr: &str) {
     let tap = tap(name, "127.0.0.1");
     let vault = at(host, tap.port).args(["--ca-cert", &path_of("ca")]);
     vault.fails(&format!("vault-exec: read secret/a: {{addr}}: {}", stderr.replace("{ca}", &path_of("ca"))));
-    assert_eq!(tap.names().len(), 1, "connections to {name}");
+    assert_eq!(tap.names().len(), 1, "connections to {name}: {:?}", tap.names());
 }
 
 /// The hint about an authority that is not the given one.

@@ -94,6 +94,16 @@ pub(crate) fn answer(query: &[u8]) -> Vec<u8> {
     reply
 }
 
+/// `answer` with another code and without its addresses.
+pub(crate) fn coded(query: &[u8], code: u8) -> Vec<u8> {
+    let mut reply = answer(query);
+    reply[3] = 0x80 | code;
+    reply[7] = 0;
+    let name_end = reply[12..].iter().position(|&byte| byte == 0).expect("the end of the name");
+    reply.truncate(12 + name_end + 5);
+    reply
+}
+
 /// Calls with these files in the place of the machine's, which only this one process sees.
 fn with_files(vault: TestVault, hosts: &str, name_server: Option<&NameServer>, nsswitch: &str) -> TestVault {
     let line = |server: &NameServer| format!("nameserver {}\noptions timeout:5 attempts:5\n", server.address);

@@ -61,6 +61,8 @@ const UNREACHABLE: [(&[&str], &str); 10] = [
         &[
             "error: ",
             "Client sent an HTTP request to an HTTPS server",
+            "The plain HTTP request was sent to HTTPS port",
+            "speaking plain HTTP to an SSL-enabled server port",
             "no handler for route",
             "Invalid path for a versioned K/V secrets engine",
             "namespace not found",
@@ -99,7 +101,7 @@ const UNREACHABLE: [(&[&str], &str); 10] = [
 
 /// Messages composed of parts that also occur in other messages. Each constructor of an error without a word in the
 /// source needs one of them: identified by what is printed, so that moving code does not change this list.
-const COMPOSED: [&str; 40] = [
+const COMPOSED: [&str; 41] = [
     "--set A: column ",
     "no program to start",
     "--client-cert requires --client-key",
@@ -119,6 +121,7 @@ const COMPOSED: [&str; 40] = [
     "--set A: column {}: unknown key",
     ": connection refused; gave up after",
     ": the server does not speak HTTP",
+    ": the server speaks TLS",
     "is not in Vault's format",
     "VAULT_TOKEN: empty",
     "--token-file: {}/token: No such file or directory",

@@ -1,7 +1,11 @@
 //! Faults between vault-exec and the server, and responses with secrets in unexpected places.
 
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
 use serde_json::json;
 
+use crate::connection::resolver::{HOSTS, NSSWITCH, NameServer, coded, with_resolv_conf};
 use crate::leaks::canary::canary;
 use crate::leaks::settings::injected;
 use crate::leaks::tls::{OURS, config, trusting};
@@ -208,6 +212,11 @@ fn connections(cases: &mut Cases) {
         cases.fake([broken], once);
     }
     cases.fake([Reply::silence()], |vault| vault.args(["--timeout", "300ms"]));
+    cases.fake([Reply::raw(b"\x15\x03\x01\x00\x02\x02\x16")], |vault| vault);
+    cases.server(
+        || FakeServer::answering([refusal(503)]).and_at("secret/data/b", [refusal(400)]),
+        |fake| with_canaries(fake.vault()).args(["--kv", "2", "--path", "secret/b", "--timeout", "1s"]),
+    );
     let refused = || with_canaries(TestVault::bare()).args(["--path", "secret/app"]);
     for address in ["http://127.0.0.1:1", "https://127.0.0.1:1", "unix:///none/agent.sock"] {
         cases.call(move || once(refused().env("VAULT_ADDR", address)));
@@ -282,6 +291,13 @@ fn names(cases: &mut Cases) {
             .env("VAULT_ADDR", format!("http://{host}:1"))
     };
     cases.call(move || at("none.invalid"));
+    cases.call(move || with_resolv_conf(at("vault.test"), HOSTS, "options timeout:1 attempts:1\n", NSSWITCH));
+    cases.with(&["true"], move || {
+        static NEXT: AtomicU8 = AtomicU8::new(220);
+        let names = NameServer::new(NEXT.fetch_add(1, Ordering::SeqCst), Duration::ZERO, |query| Some(coded(query, 0)));
+        let vault = with_resolv_conf(at("vault.test"), HOSTS, &format!("nameserver {}\n", names.address), NSSWITCH);
+        (vault, Box::new(names))
+    });
     cases.call(move || at("localhost").under(injected("clone,clone3:error=EAGAIN")));
 }
 

@@ -274,7 +274,7 @@ fn project(cases: &mut Cases) {
     cases.call(move || trusting(&project()).file(".vault-exec.toml", [canary("value").as_bytes(), b"\xff"].concat()));
     cases.call(move || project().file(".vault-exec.toml", canary("value").repeat(20_000)));
     cases.call(move || vault().under_sh(r#"mkdir .vault-exec.toml; exec "$@""#));
-    cases.call(move || project().under(injected("statx,fstat,newfstatat:error=EIO")));
+    cases.call(move || project().under(injected("%%stat:error=EIO")));
     cases.fake([secret()], |vault| trusting(&vault.file(".vault-exec.toml", "only = [\"text\", \"number\"]")));
     cases.fake([secret()], |vault| {
         trusting(

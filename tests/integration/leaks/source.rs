@@ -278,8 +278,19 @@ impl<'a> Visit<'a> for Reader<'_> {
         }
     }
 
+    fn visit_pat(&mut self, pattern: &'a syn::Pat) {
+        // A literal there is compared, not printed.
+        if !matches!(pattern, syn::Pat::Lit(_)) {
+            visit::visit_pat(self, pattern);
+        }
+    }
+
     fn visit_macro(&mut self, call: &'a syn::Macro) {
         let name = call.path.segments.last().map(|name| name.ident.to_string()).unwrap_or_default();
+        // A message of the compiler, not of the program.
+        if name == "compile_error" {
+            return;
+        }
         let Ok(arguments) = call.parse_body_with(Punctuated::<Expr, Token![,]>::parse_terminated) else {
             return self.tokens(call.tokens.clone());
         };

@@ -52,6 +52,11 @@ fn tls(cases: &mut Cases) {
     shown(cases, issued(|params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth]));
     shown(cases, issued(|params| params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained)));
     shown(cases, self_signed(&["127.0.0.1"], |_| {}));
+    let pair = issued(|_| {});
+    cases.server(
+        move || FakeServer::answering_over_tls(config(&pair), [secret()]),
+        |fake| once(with_canaries(fake.vault())),
+    );
     // From an authority that has only the same name.
     shown(cases, Authority::new("ours").issue(&["127.0.0.1"]));
     cases.server(
