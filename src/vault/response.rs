@@ -14,7 +14,7 @@ use crate::error::CliError;
 use crate::secret::Secret;
 use crate::vault::error::TransportError;
 use crate::vault::http::HttpResponse;
-use crate::vault::server_text;
+use crate::vault::server_text::{self, KnownSecrets};
 
 /// What the data of a response can be parsed into.
 pub(super) trait Data: Default + DeserializeOwned {}
@@ -146,7 +146,7 @@ impl<T> Response<T> {
     pub(super) fn unexpected(&self, address: &Address) -> CliError {
         let (status, source) = (self.status.as_u16(), &address.source);
         if self.is_from_tls_port {
-            let (message, hint) = TransportError::NotPlain.describe((source, "", ""));
+            let (message, hint) = TransportError::NotPlain.describe((source, "", ""), &KnownSecrets::default());
             return CliError::new(format!("{address}: {message}")).hint(hint.unwrap_or_default());
         }
         if !self.is_from_vault() || self.status == StatusCode::OK {
