@@ -28,10 +28,9 @@ static SITE: LazyLock<Site> = LazyLock::new(|| {
     let client_ca = dir.join("clients.ca");
     let mutual =
         format!("tls_require_and_verify_client_cert = true\n  tls_client_ca_file = \"{}\"", client_ca.display());
-    let mut ports = BTreeMap::new();
+    let (mut ports, mut config) = (BTreeMap::new(), String::new());
     // Taken until all are known, so that they differ.
     let mut taken = Vec::new();
-    let mut config = String::new();
     for (name, pair, more) in [
         ("good", &plain, ""),
         ("theirs", &theirs.issue(&all), ""),
@@ -49,10 +48,10 @@ static SITE: LazyLock<Site> = LazyLock::new(|| {
         ("self", &self_signed(&all, |params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained)), ""),
     ] {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = socket.local_addr().unwrap().port();
+        let address = socket.local_addr().unwrap();
         taken.push(socket);
-        ports.insert(name, port);
-        config += &listener(&dir, name, &format!("127.0.0.1:{port}"), pair, more);
+        ports.insert(name, address.port());
+        config += &listener(&dir, name, &address.to_string(), pair, more);
     }
     for (name, text) in [("ca", ours.pem()), ("theirs.ca", theirs.pem()), ("clients.ca", clients.pem())] {
         fs::write(dir.join(name), text).unwrap();
@@ -348,13 +347,8 @@ fn skip_verify_follows_the_true_values_of_go() {
     skips(&vault("theirs").env("VAULT_SKIP_VERIFY", "0").env("BAO_SKIP_VERIFY", "1"));
     skips(&vault("theirs").env("BAO_SKIP_VERIFY", "0").env("VAULT_EXEC_TLS_SKIP_VERIFY", "1"));
     skips(&vault("theirs").env("VAULT_EXEC_TLS_SKIP_VERIFY", "0").args(["--tls-skip-verify"]));
-    skips(&vault("mutual").args([
-        "--tls-skip-verify",
-        "--client-cert",
-        &path_of("me.pem"),
-        "--client-key",
-        &path_of("me.key"),
-    ]));
+    let mutual = vault("mutual").args(["--client-cert", &path_of("me.pem"), "--client-key", &path_of("me.key")]);
+    skips(&mutual.args(["--tls-skip-verify"]));
     let tap = tap("theirs", "127.0.0.1");
     skips(&at("127.0.0.1", tap.port).args(["--tls-skip-verify", "--tls-server-name", "front.test"]));
     assert_eq!(tap.names(), [Some("front.test".to_owned())]);
@@ -386,15 +380,11 @@ fn skip_verify_follows_the_false_values_of_go_and_empty_is_false() {
 fn a_wrong_scheme_is_not_retried() {
     let tap = tap("good", "127.0.0.1");
     let vault = at("127.0.0.1", tap.port).env("VAULT_ADDR", format!("http://127.0.0.1:{}", tap.port));
-    vault.clone().args(["--kv", "2"]).fails(
-        "vault-exec: read secret/a: {addr}: the server speaks TLS\n\
-         hint: write https:// (the address is from VAULT_ADDR)\n",
-    );
+    let https = "vault-exec: read secret/a: {addr}: the server speaks TLS\n\
+                 hint: write https:// (the address is from VAULT_ADDR)\n";
+    vault.clone().args(["--kv", "2"]).fails(https);
     assert_eq!(tap.names().len(), 1);
-    vault.fails(
-        "vault-exec: read secret/a: {addr}: the server speaks TLS\n\
-         hint: write https:// (the address is from VAULT_ADDR)\n",
-    );
+    vault.fails(https);
     let port = SITE.server.authority.rsplit_once(':').unwrap().1.parse().unwrap();
     at("127.0.0.1", port).fails(
         "vault-exec: read secret/a: {addr}: the server does not speak TLS\n\
