@@ -1,10 +1,14 @@
 //! `[os]` The logger. All messages go to standard error: standard output belongs to the program.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
+use std::io::stdout;
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::write;
 use serde::Serialize;
 
@@ -14,7 +18,7 @@ use crate::escape::{escape_json, escape_line, escape_text, shorten};
 use crate::output_format::OutputFormat;
 use crate::process::write_stderr;
 
-/// How long an error message waits for a reader of standard error.
+/// How long all error messages together wait for a reader of standard error.
 const ERROR_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Writes messages of the requested levels in the requested format.
@@ -23,6 +27,8 @@ pub struct Logger {
     verbosity: u8,
     format: OutputFormat,
     start: Instant,
+    /// What is left of [`ERROR_PATIENCE`].
+    patience: Cell<Duration>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -50,7 +56,7 @@ impl Logger {
     /// request.
     #[must_use]
     pub fn new(verbosity: u8, format: OutputFormat) -> Self {
-        Self { verbosity, format, start: Instant::now() }
+        Self { verbosity, format, start: Instant::now(), patience: Cell::new(ERROR_PATIENCE) }
     }
 
     /// The format of all messages.
@@ -61,8 +67,10 @@ impl Logger {
 
     /// Logs the error that kept the program from starting.
     pub fn error(&self, diagnostic: &Diagnostic, deadline: Deadline) {
-        let patience = deadline.remaining().min(ERROR_PATIENCE);
-        self.print(Level::Error, &diagnostic.message, diagnostic.hint.as_deref(), patience);
+        let (start, patience) = (Instant::now(), self.patience.get());
+        let patience_now = deadline.remaining().min(patience);
+        self.print(Level::Error, &diagnostic.message, diagnostic.hint.as_deref(), patience_now);
+        self.patience.set(patience.saturating_sub(start.elapsed()));
     }
 
     /// Logs what the user should know although the program starts.
@@ -114,9 +122,11 @@ pub fn write_stdout(text: &str) -> Result<(), CliError> {
     let mut rest = text.as_bytes();
     while !rest.is_empty() {
         // The standard library reports success if standard output is closed.
-        match write(std::io::stdout(), rest) {
+        match write(stdout(), rest) {
             Ok(written) => rest = &rest[written..],
             Err(Errno::EINTR) => {}
+            // Whoever shares standard output may have set `O_NONBLOCK`.
+            Err(Errno::EAGAIN) => _ = poll(&mut [PollFd::new(stdout().as_fd(), PollFlags::POLLOUT)], PollTimeout::NONE),
             Err(errno) => return Err(CliError::file_error("standard output", &errno.into())),
         }
     }

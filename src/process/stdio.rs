@@ -32,14 +32,15 @@ pub(super) fn reserve_stdio() {
 pub fn write_stderr(mut text: &[u8], patience: Duration) {
     let start = Instant::now();
     let stderr = std::io::stderr();
-    let _ticks = Ticks::start();
+    let ticks = Ticks::start();
     while !text.is_empty() {
         let remaining = patience.saturating_sub(start.elapsed());
         let timeout = PollTimeout::try_from(remaining).unwrap_or(PollTimeout::MAX);
         let written = match poll(&mut [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)], timeout) {
             Ok(0) => return,
             Err(Errno::EINTR) => Err(Errno::EINTR),
-            // Under a limit of no open files, `poll` fails, but `write` does not.
+            // Under a limit of no open files, `poll` fails, but `write` does not. It may block, unless it is interrupted.
+            Err(_) if !ticks.is_running() => return,
             _ => write(&stderr, text),
         };
         match written {

@@ -38,6 +38,10 @@ impl Ticks {
         });
         Self { timer: timer.ok(), action, mask }
     }
+
+    pub(super) const fn is_running(&self) -> bool {
+        self.timer.is_some()
+    }
 }
 
 impl Drop for Ticks {

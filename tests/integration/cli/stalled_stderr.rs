@@ -132,6 +132,17 @@ fn a_failure_waits_for_a_reader_at_most_a_second() {
 }
 
 #[test]
+fn all_failed_paths_together_wait_a_second() {
+    let names: Vec<String> = (0..20).map(|number| format!("secret/{number}")).collect();
+    let fake = names.iter().fold(FakeServer::answering([Reply::status(403)]), |fake, name| {
+        fake.and_at(&name.replace('/', "/data/"), [Reply::errors(400, &[&format!("{name} is not to be read")])])
+    });
+    let (stderr, _other_end) = stalled_pipe();
+    let paths: Vec<&str> = names.iter().flat_map(|name| ["--path", name]).collect();
+    ends(start(&fake.unwatched_vault().args(&paths), stderr), 125, "a full pipe");
+}
+
+#[test]
 fn a_signal_ends_the_wait_though_nobody_reads_messages() {
     for (what, stalled) in KINDS {
         let fake = FakeServer::answering([Reply::status(503).header("Retry-After", "30")]);
