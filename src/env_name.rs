@@ -3,7 +3,6 @@
 use std::borrow::Borrow;
 use std::fmt;
 
-use crate::dangerous::{self, Danger};
 use crate::escape::truncate;
 
 /// The name of a variable: not empty, without `=` and NUL.
@@ -84,18 +83,6 @@ impl EnvName {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// Why a key must not set a variable of this name, see [`dangerous`].
-    #[must_use]
-    pub fn danger(&self) -> Option<Danger> {
-        dangerous::classify(&self.0)
-    }
-
-    /// Why a project file that the user did not name must not set a variable of this name.
-    #[must_use]
-    pub fn danger_if_discovered(&self) -> Option<Danger> {
-        dangerous::classify_discovered(&self.0)
     }
 }
 

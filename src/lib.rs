@@ -61,7 +61,6 @@ use crate::exec::Program;
 use crate::kv::KvSecret;
 use crate::log::Logger;
 use crate::mapping::{Source, Variable};
-use crate::output_format::OutputFormat;
 use crate::process::Hardened;
 use crate::secret_files::SecretFiles;
 use crate::template::Assignment;
@@ -72,11 +71,8 @@ use crate::vault::report::ConnectionReport;
 #[must_use]
 pub fn run_cli(command_line: &[OsString], inherited: InheritedEnv, hardened: &Hardened) -> i32 {
     let (args, parsed) = Args::parse(command_line);
-    let log_options = match &parsed {
-        Ok(()) => config::log_options(&args, &inherited),
-        Err(_) => Ok(config::log_options(&args, &inherited).unwrap_or_default()),
-    };
-    let (verbosity, format) = *log_options.as_ref().unwrap_or(&(0, OutputFormat::Text));
+    let log_options = config::log_options(&args, &inherited);
+    let (verbosity, format) = log_options.as_ref().copied().unwrap_or_default();
     let logger = Logger::new(verbosity, format);
     let mut deadline = Deadline::new(config::DEFAULT_TIMEOUT);
     let outcome = match (parsed, log_options) {

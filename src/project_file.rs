@@ -84,7 +84,7 @@ fn parse(text: &str, name: &str, discovered: bool) -> anyhow::Result<ProjectSett
 }
 
 fn require_trust(file: &DiscoveredFile, inherited: &InheritedEnv) -> Result<(), CliError> {
-    let reason = match trust_store(inherited).and_then(|store| store.trust(file)) {
+    let reason = match trust_store(inherited).and_then(|store| store.trust_in(file)) {
         Ok(Trust::Trusted) => return Ok(()),
         Ok(Trust::Changed) => "changed since it was trusted".into(),
         Ok(Trust::Unknown) => "not trusted".into(),

@@ -73,7 +73,7 @@ impl TrustStore {
     ///
     /// # Errors
     /// If another user could have written the entry, or it cannot be read.
-    pub fn trust(&self, file: &DiscoveredFile) -> Result<Trust, CliError> {
+    pub fn trust_in(&self, file: &DiscoveredFile) -> Result<Trust, CliError> {
         let Some((directory, path)) = self.open()? else { return Ok(Trust::Unknown) };
         let path = path.join(entry_name(&file.path));
         let Some(entry) = open_private(&directory, &path, OFlag::O_RDONLY)? else { return Ok(Trust::Unknown) };

@@ -72,7 +72,7 @@ pub(super) fn describe_mistake(line: &[OsString]) -> Error {
     let mistake = command().try_get_matches_from(line).err();
     let mut mistake = mistake.unwrap_or_else(|| Error::new(ErrorKind::UnknownArgument));
     let single_dash = line.iter().filter_map(|word| word.to_str()?.split('=').next());
-    let is_known = |word: &&str| find_long(&format!("-{word}")).is_some() || credential_file(word).is_some();
+    let is_known = |word: &&str| find_long(&format!("-{word}")).is_some() || file_option(word).is_some();
     let mut single_dash = single_dash.filter(|word| !word.starts_with("--") && is_known(word));
     if let (Some(ContextValue::String(argument)), Some(word)) =
         (mistake.get(ContextKind::InvalidArg), single_dash.next())
@@ -85,7 +85,7 @@ pub(super) fn describe_mistake(line: &[OsString]) -> Error {
 }
 
 /// The option for a file with the credential that `argument` would be, such as `--token`.
-fn credential_file(argument: &str) -> Option<&'static OptionSpec> {
+fn file_option(argument: &str) -> Option<&'static OptionSpec> {
     find_long(&format!("--{}-file", argument.trim_start_matches('-')))
 }
 
@@ -93,17 +93,17 @@ fn credential_file(argument: &str) -> Option<&'static OptionSpec> {
 #[must_use]
 pub fn diagnostic(error: &Error) -> Diagnostic {
     let rendered = error.render().to_string();
-    let message = match (error.kind(), error.get(ContextKind::InvalidArg)) {
-        // clap would quote the value, which may be a secret: some flags are named after one.
-        (ErrorKind::TooManyValues, Some(ContextValue::String(flag))) => format!("{flag} takes no value"),
-        _ => rendered.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned(),
-    };
     let argument = |kind| match error.get(kind) {
         Some(ContextValue::String(argument)) => Some(argument.as_str()),
         _ => None,
     };
-    let hint = match (argument(ContextKind::InvalidArg).and_then(credential_file), argument(ContextKind::SuggestedArg))
-    {
+    let invalid = argument(ContextKind::InvalidArg);
+    let message = match (error.kind(), invalid) {
+        // clap would quote the value, which may be a secret: some flags are named after one.
+        (ErrorKind::TooManyValues, Some(flag)) => format!("{flag} takes no value"),
+        _ => rendered.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned(),
+    };
+    let hint = match (invalid.and_then(file_option), argument(ContextKind::SuggestedArg)) {
         (Some(file), _) => {
             let variable = file.key().trim_end_matches("-file").replace('-', "_").to_uppercase();
             format!("credentials are never options: set VAULT_{variable}, or name a file with {}", file.name)

@@ -149,16 +149,14 @@ impl Credential {
                 role: detected.role.map(|role| role.value),
                 jwt: match detected.jwt.or(detected.jwt_file) {
                     Some(jwt) => JwtSource::Given(jwt),
-                    None => github(sources)?.ok_or_else(|| missing(JWT))?,
+                    None => github_id_token(sources)?.ok_or_else(|| missing(JWT))?,
                 },
             },
             AuthMethod::Userpass | AuthMethod::Ldap => LoginMethod::Password {
                 username: username(detected.username.ok_or_else(|| missing(USERNAME))?)?,
                 password: detected.password.ok_or_else(|| missing(PASSWORD))?,
             },
-            AuthMethod::Cert if connection.tls.client_identity.is_none() => {
-                return Err(missing(CLIENT_CERT));
-            }
+            AuthMethod::Cert if connection.tls.client_identity.is_none() => return Err(missing(CLIENT_CERT)),
             AuthMethod::Cert => LoginMethod::Cert { role: detected.role.map(|role| role.value) },
         };
         let mount = sources.get(options::AUTH_MOUNT)?.map(|mount: SecretPath| mount.api_path());
@@ -277,9 +275,7 @@ impl Detected {
             () => AuthMethod::Token,
         }
     }
-}
 
-impl Detected {
     /// The first part without the rest. `--role` alone may be for any of several methods, so the JWT is the least of its
     /// needs.
     fn incomplete(&self) -> Option<Incomplete> {
@@ -292,7 +288,8 @@ impl Detected {
     }
 }
 
-fn github(sources: Sources) -> Result<Option<JwtSource>, Error> {
+/// The request for the ID token of a job on GitHub Actions; `None` unless the job has the permission.
+fn github_id_token(sources: Sources) -> Result<Option<JwtSource>, Error> {
     let url = sources.env("ACTIONS_ID_TOKEN_REQUEST_URL")?;
     let bearer = sources.credential("ACTIONS_ID_TOKEN_REQUEST_TOKEN")?;
     let audience: Option<String> = sources.get(options::JWT_AUDIENCE)?;

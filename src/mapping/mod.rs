@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 pub use error::Error;
 
+use crate::dangerous;
 use crate::env_name::{Case, EnvName};
 use crate::error::CliError;
 use crate::kv::{KvSecret, Origin};
@@ -220,7 +221,7 @@ fn map_secret(
         }
         // The value of the key is not used if a template sets the same name.
         let is_permitted = naming.allowed_names.contains(&name) || template_names.contains(&name);
-        match (value, name.danger().filter(|_| !is_permitted)) {
+        match (value, dangerous::classify(name.as_str()).filter(|_| !is_permitted)) {
             (_, Some(danger)) => errors.push(Error::Dangerous { path, key, name, danger }),
             (None, None) => errors.push(Error::Null { path, key }),
             (Some(value), None) if value.expose().contains(&0) => errors.push(Error::NulByte { path, key }),

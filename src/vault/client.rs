@@ -108,10 +108,7 @@ impl<'a> Client<'a> {
     }
 
     fn sources(&self) -> Sources<'_> {
-        let ca = match &self.transport.trust {
-            Trust::Given(_, source) => source,
-            _ => "",
-        };
+        let ca = if let Trust::Given(_, source) = &self.transport.trust { source } else { "" };
         (&self.address.source, self.proxy_source, ca)
     }
 

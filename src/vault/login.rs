@@ -31,9 +31,7 @@ pub(super) async fn obtain_token(
     match credential {
         Credential::Token { token, token_helper_path, incomplete, wrapped, wrapped_by } => {
             let given = given_token(client, token.as_ref(), token_helper_path.as_deref(), incomplete.as_ref());
-            let Some((secret, source)) = given? else {
-                return Ok(None);
-            };
+            let Some((secret, source)) = given? else { return Ok(None) };
             let token = Token::given(secret, &source)?;
             client.logger.info(format_args!("token from {source}"));
             if !wrapped {
