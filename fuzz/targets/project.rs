@@ -30,7 +30,7 @@ fn assert_location(error: &Error, text: &str) {
     | Error::Refused { source, .. }
     | Error::Invalid { source, .. }) = error
     else {
-        panic!("{error}")
+        panic!("{error:?}")
     };
     let location = source.split(": ").next().expect("a location");
     let place: Vec<usize> = location.split(':').skip(1).map(|number| number.parse().expect("a number")).collect();

@@ -133,7 +133,7 @@ mod tests {
 
     fn shown(text: &str, discovered: bool) -> String {
         match ProjectSettings::parse(text, "p.toml", discovered) {
-            Err(error) => error.to_string(),
+            Err(error) => crate::config::tests::shown(error),
             Ok(ProjectSettings { settings, .. }) => {
                 let setting = |Setting { value, source, .. }: &Setting| format!("{source} = {value}");
                 settings.values().flatten().map(setting).collect::<Vec<_>>().join("; ")

@@ -1,7 +1,7 @@
 //! Which credential the settings choose, and what is said if it is incomplete.
 
 use super::*;
-use crate::config::tests::resolve_with;
+use crate::config::tests::{resolve_with, shown};
 
 fn auth(variables: &[&str], line: &[&str]) -> String {
     match resolve_with(variables, &[line, &["--path", "a/b", "x"]].concat()).map(|config| config.credential) {
@@ -10,7 +10,7 @@ fn auth(variables: &[&str], line: &[&str]) -> String {
         Ok(Credential::Login(Login { method, mount, namespace })) => {
             format!("{mount} {namespace:?} {}", format!("{method:?}").split([' ', '{']).next().unwrap())
         }
-        Err(error) => error.to_string(),
+        Err(error) => shown(error),
     }
 }
 
