@@ -1,6 +1,6 @@
-//! `[os]` Credentials and certificates, read from the variable or file that holds them.
+//! `[os]` Credentials, certificates and project files, read from the variable or file that holds them.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
@@ -102,12 +102,24 @@ fn is_path(value: &str) -> bool {
     !value.contains(char::is_control) && (Path::new(value).exists() || directories.any(Path::is_dir))
 }
 
+/// Opens a file for [`read_open_file`]; a named pipe also if nothing writes to it yet.
+pub(crate) fn open_file(path: impl AsRef<Path>) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path)
+}
+
+/// Opens and reads a file.
+///
+/// # Errors
+/// See [`read_open_file`].
+pub(crate) fn read_file(path: &str, deadline: Deadline) -> io::Result<Secret> {
+    read_open_file(open_file(path)?, deadline)
+}
+
 /// Reads a file of at most [`MAX_FILE_BYTES`], or a pipe until its writer closes it.
 ///
 /// # Errors
 /// The kernel's, [`ErrorKind::FileTooLarge`], or [`ErrorKind::TimedOut`] if the deadline ends before a pipe is closed.
-pub(crate) fn read_file(path: &str, deadline: Deadline) -> io::Result<Secret> {
-    let file = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path)?;
+pub(crate) fn read_open_file(file: File, deadline: Deadline) -> io::Result<Secret> {
     let size = file.metadata().map_or(0, |metadata| metadata.len().min(MAX_FILE_BYTES));
     // One more, to see its end.
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);

@@ -110,7 +110,7 @@ pub fn run(
     process::signals::install_handlers(logger.format());
     deadline.set_total(config::timeout(&args, &inherited).map_err(CliError::from)?);
     if let Some(change) = config::trust_change(&args).map_err(CliError::from)? {
-        return project_file::change_trust(change, &inherited).map(|()| 0);
+        return project_file::change_trust(change, &inherited, *deadline).map(|()| 0);
     }
     let project_file = config::project_file(&args, &inherited).map_err(CliError::from)?;
     let project = project_file::read(project_file, &inherited, *deadline)?;

@@ -147,21 +147,17 @@ fn open_directory(path: &Path) -> Result<OwnedFd, CliError> {
     let hint = "name a directory on tmpfs, for example in /dev/shm";
     let (reason, hint) = match inspected {
         Err(errno) => (errno.desc(), hint),
-        Ok((TMPFS_MAGIC, status, directory)) => {
-            if status.st_uid != 0 && status.st_uid != geteuid().as_raw() {
-                ("owned by another user", "use a directory of root or of the user of vault-exec")
-            } else if status.st_mode & 0o1022 > 0o1000 {
-                ("writable by other users", "make a directory in it (mkdir -m 700), and name that one")
-            } else if status.st_mode & 0o022 != 0 {
-                (
-                    "writable by other users",
-                    "remove that permission (chmod go-w), or make a directory in it (mkdir -m 700)",
-                )
-            } else {
-                return Ok(directory);
-            }
+        Ok((file_system, ..)) if file_system != TMPFS_MAGIC => ("not on tmpfs", hint),
+        Ok((_, status, _)) if status.st_uid != 0 && status.st_uid != geteuid().as_raw() => {
+            ("owned by another user", "use a directory of root or of the user of vault-exec")
         }
-        Ok(_) => ("not on tmpfs", hint),
+        Ok((_, status, _)) if status.st_mode & 0o1022 > 0o1000 => {
+            ("writable by other users", "make a directory in it (mkdir -m 700), and name that one")
+        }
+        Ok((_, status, _)) if status.st_mode & 0o022 != 0 => {
+            ("writable by other users", "remove that permission (chmod go-w), or make a directory in it (mkdir -m 700)")
+        }
+        Ok((.., directory)) => return Ok(directory),
     };
     Err(CliError::new(format!("{}: {reason}", path.display())).hint(hint))
 }

@@ -5,7 +5,7 @@ use crate::error::CliError;
 use crate::escape::truncate;
 use crate::template::TemplateError;
 
-/// What is wrong with the settings. `source` is the option, the variable, or in a project file the line or the place
+/// What is wrong with the settings. `source` is the option, the variable, or in a project file the line or the location
 /// (`.vault-exec.toml:3:1`).
 ///
 /// `value` is `None` if it may be a secret. `what` is required: an option, or a list of every way to give it; or it is
@@ -50,9 +50,7 @@ impl From<Error> for CliError {
             Error::DuplicateName { name } => {
                 Self::new(format!("{name} is given twice by --set and --file")).hint("leave one of them out")
             }
-            Error::Template { source, name, fault } => {
-                Self::new(format!("{source} {name}: {fault}")).hint(fault.kind.hint())
-            }
+            Error::Template { source, name, fault } => fault.in_assignment(&source, &name),
             Error::Toml { source, message } => Self::new(format!("{source}: {message}")).hint("see https://toml.io"),
             Error::UnknownKey { source, key, similar } => {
                 Self::new(format!("{source}: unknown key `{}`", truncate(&key))).hint(match similar {

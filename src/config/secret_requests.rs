@@ -84,8 +84,7 @@ pub(super) fn secret_requests(
     let typed = typed.map(|(option, value)| (option == options::OPTIONAL_PATH, Setting::new(value, option.name)));
     let required = sources.env_or_file_list(options::PATH)?.into_iter().map(|setting| (false, setting));
     let optional = sources.env_or_file_list(options::OPTIONAL_PATH)?.into_iter().map(|setting| (true, setting));
-    let mount_setting = sources.get::<Setting>(options::MOUNT)?;
-    let mount_discovered = mount_setting.is_some_and(|setting| setting.discovered);
+    let mount_discovered = sources.get::<Setting>(options::MOUNT)?.is_some_and(|setting| setting.discovered);
     let default_prefix = default_prefix(sources)?;
     let (mut requests, mut exports) = (Vec::<SecretRequest>::new(), Vec::new());
     for (mut optional, setting) in required.chain(typed).chain(optional) {

@@ -128,7 +128,16 @@ pub fn map(secrets: &[KvSecret], from_templates: Vec<Variable>, naming: &KeyMapp
 impl FromIterator<Variable> for MappedVariables {
     fn from_iter<I: IntoIterator<Item = Variable>>(variables: I) -> Self {
         let mut mapped = Self::default();
-        variables.into_iter().for_each(|variable| mapped.insert(variable));
+        for variable in variables {
+            if let Some(&index) = mapped.indices.get(&variable.name) {
+                let winner = variable.source.clone();
+                let loser = std::mem::replace(&mut mapped.variables[index], variable);
+                mapped.overridden.push((loser.name, loser.source, winner));
+            } else {
+                mapped.indices.insert(variable.name.clone(), mapped.variables.len());
+                mapped.variables.push(variable);
+            }
+        }
         mapped
     }
 }
@@ -147,17 +156,6 @@ impl MappedVariables {
             |name: &EnvName| self.indices.get(name).is_some_and(|&index| is_key(&self.variables[index].source));
         let overridden = self.overridden.iter().filter(|(name, ..)| is_undecided(name));
         overridden.map(|(name, loser, winner)| format!("{name} ({loser}, {winner})")).collect()
-    }
-
-    fn insert(&mut self, variable: Variable) {
-        if let Some(&index) = self.indices.get(&variable.name) {
-            let winner = variable.source.clone();
-            let loser = std::mem::replace(&mut self.variables[index], variable);
-            self.overridden.push((loser.name, loser.source, winner));
-        } else {
-            self.indices.insert(variable.name.clone(), self.variables.len());
-            self.variables.push(variable);
-        }
     }
 }
 
