@@ -74,13 +74,11 @@ impl EnvName {
     }
 
     /// Whether every shell and language accepts the name, see [`EnvName::parse`].
-    #[must_use]
     pub fn is_portable(&self) -> bool {
         Self::parse(&self.0).is_ok()
     }
 
     /// The name as text.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -111,7 +109,6 @@ impl fmt::Display for NameError {
 }
 
 /// Whether a byte can be part of a portable name.
-#[must_use]
 pub const fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }

@@ -59,7 +59,6 @@ impl Program {
     }
 
     /// Bytes of the arguments as the kernel counts them: strings, pointers, and the path once more.
-    #[must_use]
     pub fn argv_bytes(&self) -> usize {
         let argv: usize = self.argv.iter().map(|argument| argument.count_bytes() + 1 + size_of::<usize>()).sum();
         argv + self.path.count_bytes() + 1
@@ -82,7 +81,6 @@ impl Program {
     }
 
     /// The path of the file that will be executed.
-    #[must_use]
     pub fn path(&self) -> &OsStr {
         OsStr::from_bytes(self.path.to_bytes())
     }
@@ -90,7 +88,6 @@ impl Program {
 
 /// The limit on arguments and environment together, in bytes: a quarter of the stack's limit, at least 128 KiB and at most
 /// 6 MiB, see `execve(2)`.
-#[must_use]
 pub fn arg_max() -> usize {
     let stack = getrlimit(Resource::RLIMIT_STACK).map_or(u64::MAX, |(soft, _)| soft);
     usize::try_from(stack / 4).unwrap_or(usize::MAX).clamp(128 * 1024, 6 * 1024 * 1024)

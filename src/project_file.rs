@@ -25,12 +25,8 @@ pub const NAME: &str = ".vault-exec.toml";
 ///
 /// # Errors
 /// If it cannot be read or parsed, or if it was discovered and the user does not trust it.
-pub fn read(
-    project_file: ProjectFile,
-    inherited: &InheritedEnv,
-    deadline: Deadline,
-) -> anyhow::Result<ProjectSettings> {
-    match project_file {
+pub fn read(choice: ProjectFile, inherited: &InheritedEnv, deadline: Deadline) -> anyhow::Result<ProjectSettings> {
+    match choice {
         ProjectFile::None => Ok(ProjectSettings::default()),
         ProjectFile::Named(setting) => {
             let text = credential_file::open_file(&setting.value).and_then(|file| read_text(file, deadline));

@@ -40,7 +40,6 @@ pub struct SecretFiles {
 
 impl SecretFiles {
     /// Files in `directory`, or in memory without one. `mode` is their permissions, by default 0600 and 0400.
-    #[must_use]
     pub fn new(directory: Option<&str>, mode: Option<u32>, run: Mode) -> Self {
         Self { directory: directory.map(PathBuf::from), opened: None, mode, dry_run: run == Mode::Check }
     }

@@ -251,7 +251,6 @@ impl fmt::Display for TemplateError {
 
 impl TemplateError {
     /// The error in words, with the option and the variable.
-    #[must_use]
     pub fn in_assignment(&self, source: &str, name: &EnvName) -> CliError {
         let hint = match &self.kind {
             TemplateErrorKind::Unclosed | TemplateErrorKind::Unopened | TemplateErrorKind::NoKey => {

@@ -27,7 +27,6 @@ Exit codes: the program's own; 125 vault-exec failed; 126 the program cannot be 
 127 the program was not found; 128+n signal n ended the wait.";
 
 /// The command for clap, as for the manual and the completions.
-#[must_use]
 pub fn command() -> Command {
     let headed = |(heading, options): &(&'static str, &'static [&OptionSpec])| {
         let heading = *heading;
@@ -90,7 +89,6 @@ fn file_option(argument: &str) -> Option<&'static OptionSpec> {
 }
 
 /// What to print about a mistake.
-#[must_use]
 pub fn diagnostic(error: &Error) -> Diagnostic {
     let rendered = error.render().to_string();
     let argument = |kind| match error.get(kind) {

@@ -99,7 +99,6 @@ impl Config {
     }
 
     /// What the run is for.
-    #[must_use]
     pub const fn mode(&self) -> Mode {
         if self.check.is_some() { Mode::Check } else { Mode::Start }
     }

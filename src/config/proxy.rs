@@ -50,7 +50,6 @@ impl Proxies {
     }
 
     /// The proxy for a URL: that of the server, or the target of its redirect. None for this machine.
-    #[must_use]
     pub fn for_url(&self, url: &Url) -> Option<&Proxy> {
         let for_https = self.for_https.as_ref().filter(|_| takes_https_proxy(url, self.excluded.as_deref()));
         self.for_vault.as_ref().filter(|_| !is_loopback(url)).or(for_https)

@@ -35,7 +35,6 @@ pub enum CredentialSource {
 
 impl CredentialSource {
     /// The option or variable it comes from.
-    #[must_use]
     pub fn source(&self) -> &str {
         match self {
             Self::Value { source, .. } | Self::File(Setting { source, .. }) => source,

@@ -144,7 +144,6 @@ impl FromIterator<Variable> for MappedVariables {
 
 impl MappedVariables {
     /// The index of the variable with this name.
-    #[must_use]
     pub fn index(&self, name: &[u8]) -> Option<usize> {
         str::from_utf8(name).ok().and_then(|name| self.indices.get(name)).copied()
     }

@@ -255,7 +255,7 @@ impl Session<'_> {
     /// # Errors
     /// If none arrives within the limits of the [`RetryPolicy`], or the error is not transient.
     pub(super) async fn send<T: Data>(&self, request: impl ApiRequest) -> Result<Response<T>, CliError> {
-        self.send_repeatedly(request, Repeat::Always).await
+        self.send_with(request, Repeat::Always).await
     }
 
     /// The same for a request that must not have its `effect` twice: it is sent again only if the server has not received
@@ -266,14 +266,10 @@ impl Session<'_> {
         effect: &'static str,
         hint: &'static str,
     ) -> Result<Response<T>, CliError> {
-        self.send_repeatedly(request, Repeat::UnlessSent(effect, hint)).await
+        self.send_with(request, Repeat::UnlessSent(effect, hint)).await
     }
 
-    async fn send_repeatedly<T: Data>(
-        &self,
-        request: impl ApiRequest,
-        repeat: Repeat,
-    ) -> Result<Response<T>, CliError> {
+    async fn send_with<T: Data>(&self, request: impl ApiRequest, repeat: Repeat) -> Result<Response<T>, CliError> {
         let request = self.prepare(request).map_err(|error| self.client.explain(&error))?;
         let exchange = async |sent: &Cell<bool>| self.exchange(&request, sent).await;
         let (response, may_have_acted) = self.client.send_with_retry(&request.path, repeat, exchange).await?;
