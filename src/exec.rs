@@ -29,11 +29,8 @@ impl Program {
     /// # Errors
     /// With exit code 127 if it does not exist, with 126 if it cannot be executed.
     pub fn find(command: Vec<OsString>, search_path: Option<&[u8]>) -> Result<Option<Self>, CliError> {
-        let argv: Vec<CString> = command
-            .into_iter()
-            .map(|argument| CString::new(argument.into_vec()))
-            .collect::<Result<_, _>>()
-            .map_err(|_| CliError::new("an argument contains a NUL byte"))?;
+        let argv: Result<Vec<_>, _> = command.into_iter().map(|argument| CString::new(argument.into_vec())).collect();
+        let argv = argv.map_err(|_| CliError::new("an argument contains a NUL byte"))?;
         let Some(name) = argv.first().map(|name| name.to_bytes()) else { return Ok(None) };
         let search_path = search_path.unwrap_or(DEFAULT_PATH);
         let candidates: Vec<Vec<u8>> = if name.contains(&b'/') {

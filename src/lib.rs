@@ -81,18 +81,16 @@ pub fn run_cli(command_line: &[OsString], inherited: InheritedEnv, hardened: &Ha
         }
         (Ok(()), Err(error)) => Err(CliError::from(error).into()),
         (Err(error), _) if error.use_stderr() => Err(help::diagnostic(&error)),
-        (Err(help), _) => print_help(&help.render().to_string()).map_err(Diagnostic::from),
+        (Err(help), _) => {
+            // A reader that closes the pipe early ends the process.
+            process::signals::restore_sigpipe();
+            log::write_stdout(&help.render().to_string()).map(|()| 0).map_err(Diagnostic::from)
+        }
     };
     outcome.unwrap_or_else(|diagnostic| {
         logger.error(&diagnostic, deadline);
         diagnostic.exit as i32
     })
-}
-
-/// Prints the help or the version. A reader that closes the pipe early ends the process with `SIGPIPE`.
-fn print_help(text: &str) -> Result<i32, CliError> {
-    process::signals::restore_sigpipe();
-    log::write_stdout(text).map(|()| 0)
 }
 
 /// The whole pipeline. Returns the exit code of a check or of `--trust`, or the error that kept the program from starting.

@@ -198,8 +198,8 @@ impl Placeholder {
         if let Some(path) = &self.path
             && !secrets.iter().any(|secret| secret.path == *path)
         {
-            let (path, known): (_, Vec<_>) =
-                (path.as_typed(), secrets.iter().map(|secret| secret.path.as_typed()).collect());
+            let path = path.as_typed();
+            let known: Vec<_> = secrets.iter().map(|secret| secret.path.as_typed()).collect();
             let hint = hint_for_unknown([&*path], "paths", known.iter().map(String::as_str));
             return Err(TemplateErrorKind::UnknownPath { path, hint });
         }

@@ -28,8 +28,7 @@ Exit codes: the program's own; 125 vault-exec failed; 126 the program cannot be 
 
 /// The command for clap, as for the manual and the completions.
 pub fn command() -> Command {
-    let headed = |(heading, options): &(&'static str, &'static [&OptionSpec])| {
-        let heading = *heading;
+    let headed = |&(heading, options): &(&'static str, &'static [&OptionSpec])| {
         options.iter().map(move |option| argument(option).help_heading(heading))
     };
     let help = Arg::new("--help").long("help").short('h').action(ArgAction::HelpShort).help("Print help");
@@ -49,17 +48,14 @@ pub fn command() -> Command {
 }
 
 fn argument(option: &OptionSpec) -> Arg {
-    let argument = Arg::new(option.name).long(option.key());
-    let argument = if option.variables.is_empty() {
-        argument.help(option.help)
-    } else {
-        argument.help(format!("{} [{}]", option.help, option.variables.join(", ")))
-    };
+    let mut help = option.help.to_owned();
+    if !option.variables.is_empty() {
+        help = format!("{help} [{}]", option.variables.join(", "));
+    }
+    let argument = Arg::new(option.name).long(option.key()).help(help);
     match option.arity {
-        Arity::Value(placeholder) => argument.value_name(placeholder).action(ArgAction::Set),
-        Arity::List(placeholder) | Arity::Lines(placeholder) => {
-            argument.value_name(placeholder).action(ArgAction::Append)
-        }
+        Arity::Value(name) => argument.value_name(name).action(ArgAction::Set),
+        Arity::List(name) | Arity::Lines(name) => argument.value_name(name).action(ArgAction::Append),
         Arity::Flag => argument.action(ArgAction::SetTrue),
         Arity::Counter => argument.short('v').action(ArgAction::Count),
     }

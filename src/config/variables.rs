@@ -1,5 +1,7 @@
 //! `[pure]` Which variables the program gets: how keys are named, templates, and what is inherited.
 
+use std::collections::BTreeSet;
+
 use super::credential::Credential;
 use super::error::Error;
 use super::setting::{FromSetting, Setting};
@@ -64,11 +66,11 @@ pub(super) fn templates(sources: Sources, mount: Option<&SecretPath>) -> Result<
     for assignment in templates.set.iter_mut().chain(&mut templates.files) {
         assignment.template.set_mount(mount);
     }
-    let names: Vec<&EnvName> = templates.assignments().map(|assignment| &assignment.name).collect();
-    match names.iter().enumerate().find(|(index, name)| names[..*index].contains(name)) {
-        Some((_, name)) => Err(Error::DuplicateName { name: (*name).clone() }),
-        None => Ok(templates),
+    let mut names = BTreeSet::new();
+    if let Some(Assignment { name, .. }) = templates.assignments().find(|assignment| !names.insert(&assignment.name)) {
+        return Err(Error::DuplicateName { name: name.clone() });
     }
+    Ok(templates)
 }
 
 impl Templates {

@@ -160,8 +160,8 @@ impl<'a> Client<'a> {
                     None => return Ok((response, may_have_acted)),
                     Some(reason) => {
                         let reason = format!("{reason} ({})", response.status().as_u16());
-                        let (retry_after, response) =
-                            (retry_after(&response), Response::<IgnoredAny>::parse(&response));
+                        let retry_after = retry_after(&response);
+                        let response = Response::<IgnoredAny>::parse(&response);
                         let is_login_error = path.starts_with("auth/")
                             && response.status == StatusCode::INTERNAL_SERVER_ERROR
                             && !response.has_no_active_node();
