@@ -116,7 +116,7 @@ pub fn run(
         logger.info(format_args!("project file {file}"));
     }
     let mut config = Config::resolve(args, &inherited, &project).map_err(CliError::from)?;
-    deadline.set_total(config.connection.timeout);
+    deadline.set_total(config.timeout);
     let mut diagnostics = Diagnostics::new(config.mode());
     let command = std::mem::take(&mut config.command);
     let program = diagnostics.capture(Program::find(command, inherited.get("PATH")))?.flatten();

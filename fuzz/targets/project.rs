@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use vault_exec::config::{Credential, Error, ProjectSettings, TrustAnchors};
+use vault_exec::config::{Credential, Error, GivenToken, ProjectSettings, TrustAnchors};
 use vault_exec::dangerous;
 use vault_exec_fuzz::{inherited, resolve};
 
@@ -51,7 +51,7 @@ fn assert_unprivileged(project: &ProjectSettings) {
     assert!(connection.tls.verify && matches!(connection.tls.trust_anchors, TrustAnchors::System { file: None, directories: None }));
     assert_eq!((connection.proxies.for_url(&connection.address.url), &connection.namespace), (None, &None));
     assert!(connection.follow_redirects);
-    let Credential::Token { token: Some(_), wrapped: false, .. } = config.credential else { panic!("another login") };
+    let Credential::Token(GivenToken { token: Some(_), wrapped: false, .. }) = config.credential else { panic!("another login") };
     assert!(!config.keep_token && config.revoke);
     assert!(config.key_mapping.allowed_names.is_empty() && config.templates.file_dir.is_none());
     let composed = config.templates.set.iter().chain(&config.templates.files);

@@ -12,20 +12,24 @@ use crate::secret_path::SecretPath;
 #[derive(Debug)]
 pub enum Credential {
     /// With a token that exists.
-    Token {
-        /// The token; if `None`, the file at `token_helper_path`.
-        token: Option<CredentialSource>,
-        /// Where the Vault CLI stores a token: `~/.vault-token`. `None` without an absolute `HOME`.
-        token_helper_path: Option<String>,
-        /// The credential of another method, if a part of it was found and nothing is given for this one.
-        incomplete: Option<Incomplete>,
-        /// Whether it is a wrapping token, to be unwrapped first.
-        wrapped: bool,
-        /// The path of one more request whose wrapping token is accepted.
-        wrapped_by: Option<String>,
-    },
+    Token(GivenToken),
     /// With a login, which returns a token.
     Login(Login),
+}
+
+/// A token that exists.
+#[derive(Debug)]
+pub struct GivenToken {
+    /// The token; if `None`, the file at `token_helper_path`.
+    pub token: Option<CredentialSource>,
+    /// Where the Vault CLI stores a token: `~/.vault-token`. `None` without an absolute `HOME`.
+    pub token_helper_path: Option<String>,
+    /// The credential of another method, if a part of it was found and nothing is given for this one.
+    pub incomplete: Option<Incomplete>,
+    /// Whether it is a wrapping token, to be unwrapped first.
+    pub wrapped: bool,
+    /// The path of one more request whose wrapping token is accepted.
+    pub wrapped_by: Option<String>,
 }
 
 /// A part of a credential without the rest.
@@ -124,13 +128,13 @@ impl Credential {
         let method = match auth {
             AuthMethod::Token => {
                 let home = sources.env("HOME")?.filter(|home| home.value.starts_with('/'));
-                return Ok(Self::Token {
+                return Ok(Self::Token(GivenToken {
                     token: detected.token,
                     token_helper_path: home.map(|home| format!("{}/.vault-token", home.value.trim_end_matches('/'))),
                     incomplete,
                     wrapped: sources.get_flag(options::UNWRAP_TOKEN)?,
                     wrapped_by,
-                });
+                }));
             }
             AuthMethod::AppRole => LoginMethod::AppRole {
                 role_id: detected.role_id.ok_or_else(|| missing(ROLE_ID))?,

@@ -108,9 +108,8 @@ fn contradictions_are_refused() {
 
 #[test]
 fn durations_are_seconds_or_say_their_unit() {
-    let timeout = |text: &str| {
-        resolve(&["--path", "a/b", &format!("--timeout={text}"), "x"]).map(|config| config.connection.timeout)
-    };
+    let timeout =
+        |text: &str| resolve(&["--path", "a/b", &format!("--timeout={text}"), "x"]).map(|config| config.timeout);
     assert_eq!(timeout("90").unwrap(), std::time::Duration::from_secs(90));
     assert_eq!(timeout("1m30s").unwrap(), std::time::Duration::from_secs(90));
     assert_eq!(timeout("500ms").unwrap(), std::time::Duration::from_millis(500));

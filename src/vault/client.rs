@@ -92,10 +92,8 @@ impl<'a> Client<'a> {
         let proxy_source = proxy.map_or("", |proxy| &proxy.source);
         let (warned, gave_up) = (Cell::new(false), Cell::new(false));
         let (permits, retries) = (Semaphore::new(MAX_IN_FLIGHT), Semaphore::new(0));
-        let used = proxy
-            .and_then(|proxy| proxy.url.password())
-            .map(|password| Secret::new(percent_decode_str(password).collect()));
-        let used = RefCell::new(used.into_iter().collect());
+        let password = proxy.and_then(|proxy| proxy.url.password()).map(percent_decode_str);
+        let used = RefCell::new(password.into_iter().map(|password| Secret::new(password.collect())).collect());
         Ok(Self { transport, retry, address, proxy_source, logger, used, warned, permits, retries, gave_up })
     }
 

@@ -5,8 +5,8 @@ use crate::config::tests::{resolve_with, shown};
 
 fn auth(variables: &[&str], line: &[&str]) -> String {
     match resolve_with(variables, &[line, &["--path", "a/b", "x"]].concat()).map(|config| config.credential) {
-        Ok(Credential::Token { token: None, .. }) => "the stored token".into(),
-        Ok(Credential::Token { token: Some(token), .. }) => format!("{token:?}"),
+        Ok(Credential::Token(GivenToken { token: None, .. })) => "the stored token".into(),
+        Ok(Credential::Token(GivenToken { token: Some(token), .. })) => format!("{token:?}"),
         Ok(Credential::Login(Login { method, mount, namespace })) => {
             format!("{mount} {namespace:?} {}", format!("{method:?}").split([' ', '{']).next().unwrap())
         }
