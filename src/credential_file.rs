@@ -24,11 +24,11 @@ const MAX_FILE_BYTES: u64 = 1024 * 1024;
 /// Reads a credential and trims the white space that editors and `echo` leave around it.
 ///
 /// # Errors
-/// If it cannot be read, or see [`validate`].
+/// If it cannot be read, or see [`trim`].
 pub(crate) fn read_credential(source: &CredentialSource, deadline: Deadline) -> anyhow::Result<Secret> {
     match source {
-        CredentialSource::Value { secret, .. } => validate(secret, &describe(source)),
-        CredentialSource::File(file) => validate(&read_private(file, deadline)?, &describe(source)),
+        CredentialSource::Value { secret, .. } => trim(secret, &describe(source)),
+        CredentialSource::File(file) => trim(&read_private(file, deadline)?, &describe(source)),
     }
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn describe(source: &CredentialSource) -> String {
 ///
 /// # Errors
 /// If it is empty, not UTF-8, or has a control character inside.
-pub(crate) fn validate(secret: &Secret, source: &str) -> anyhow::Result<Secret> {
+pub(crate) fn trim(secret: &Secret, source: &str) -> anyhow::Result<Secret> {
     let bytes = secret.expose().trim_ascii();
     let damaged = "probably corrupted on its way: write it again, on one line";
     let (reason, hint) = match str::from_utf8(bytes) {

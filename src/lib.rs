@@ -110,8 +110,8 @@ pub fn run(
     if let Some(change) = config::trust_change(&args).map_err(CliError::from)? {
         return project_file::change_trust(change, &inherited, *deadline).map(|()| 0);
     }
-    let project_file = config::project_file(&args, &inherited).map_err(CliError::from)?;
-    let project = project_file::read(project_file, &inherited, *deadline)?;
+    let choice = config::project_file(&args, &inherited).map_err(CliError::from)?;
+    let project = project_file::read(choice, &inherited, *deadline)?;
     if let Some(file) = &project.file {
         logger.info(format_args!("project file {file}"));
     }

@@ -16,7 +16,7 @@ use crate::env_block::InheritedEnv;
 use crate::error::CliError;
 use crate::escape::escape_line;
 use crate::log;
-use crate::project_trust::{DiscoveredFile, Trust, TrustStore};
+use crate::project_trust::{DiscoveredFile, TrustStatus, TrustStore};
 
 /// The name of the file.
 pub const NAME: &str = ".vault-exec.toml";
@@ -74,10 +74,10 @@ fn parse(text: &str, name: &str, discovered: bool) -> anyhow::Result<ProjectSett
 }
 
 fn require_trust(file: &DiscoveredFile, inherited: &InheritedEnv) -> Result<(), CliError> {
-    let reason = match trust_store(inherited).and_then(|store| store.trust_in(file)) {
-        Ok(Trust::Trusted) => return Ok(()),
-        Ok(Trust::Changed) => "changed since it was trusted".into(),
-        Ok(Trust::Unknown) => "not trusted".into(),
+    let reason = match trust_store(inherited).and_then(|store| store.status(file)) {
+        Ok(TrustStatus::Trusted) => return Ok(()),
+        Ok(TrustStatus::Changed) => "changed since it was trusted".into(),
+        Ok(TrustStatus::Unknown) => "not trusted".into(),
         Err(error) => format!("not trusted: {error}"),
     };
     Err(CliError::new(format!("{}: {reason}", file.path.display())).hint(

@@ -103,7 +103,9 @@ fn create_memfd(name: &EnvName, value: &Secret, mode: u32) -> io::Result<String>
     file.set_permissions(Permissions::from_mode(mode))?;
     let seals = SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_SEAL;
     fcntl(&file, FcntlArg::F_ADD_SEALS(seals))?;
-    Ok(format!("/proc/self/fd/{}", dup_inheritable(&file)?))
+    // Without close-on-exec, at the lowest free number if the limit is below `MIN_FD`.
+    let inherited = fcntl(&file, FcntlArg::F_DUPFD(MIN_FD)).or_else(|_| fcntl(&file, FcntlArg::F_DUPFD(0)))?;
+    Ok(format!("/proc/self/fd/{inherited}"))
 }
 
 /// Without `/proc`, the program could not open an in-memory file.
@@ -131,11 +133,6 @@ fn write_error(file: &str, error: &io::Error) -> CliError {
 fn directory_error(path: &Path, error: &io::Error) -> CliError {
     write_error(&path.display().to_string(), error)
         .with_hint_if_none("the user of vault-exec must have write permission there")
-}
-
-/// Duplicates without close-on-exec, at the lowest free number if the limit is below [`MIN_FD`].
-fn dup_inheritable(file: &File) -> nix::Result<i32> {
-    fcntl(file, FcntlArg::F_DUPFD(MIN_FD)).or_else(|_| fcntl(file, FcntlArg::F_DUPFD(0)))
 }
 
 /// Opens a directory that secrets can be written to: on no disk, and where no other user can replace them.

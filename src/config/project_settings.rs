@@ -26,7 +26,7 @@ impl ProjectSettings {
     /// # Errors
     /// The first key or value that is unknown, malformed or refused.
     pub fn parse(text: &str, name: &str, discovered: bool) -> Result<Self, Error> {
-        let reader = Reader { text, name, discovered };
+        let reader = TomlReader { text, name, discovered };
         let mut root = toml_span::parse(text).map_err(|error| {
             let source = reader.location(error.span.start);
             Error::Toml { source, message: error.to_string() }
@@ -63,13 +63,13 @@ impl fmt::Display for ProjectSettings {
     }
 }
 
-struct Reader<'a> {
+struct TomlReader<'a> {
     text: &'a str,
     name: &'a str,
     discovered: bool,
 }
 
-impl Reader<'_> {
+impl TomlReader<'_> {
     fn values(&self, option: &OptionSpec, mut value: Value) -> Result<Vec<Setting>, Error> {
         let offset = value.span.start;
         let texts = match (option.arity, value.take()) {

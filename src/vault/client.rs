@@ -16,7 +16,7 @@ use crate::config::{Address, Connection};
 use crate::error::CliError;
 use crate::log::Logger;
 use crate::secret::Secret;
-use crate::vault::error::{self, INCOMPLETE, Sources, TransportError};
+use crate::vault::error::{self, INCOMPLETE, SourceNames, TransportError};
 use crate::vault::http::exchange::Transport;
 use crate::vault::http::{HttpRequest, HttpResponse};
 use crate::vault::quote::quote;
@@ -105,7 +105,7 @@ impl<'a> Client<'a> {
         }
     }
 
-    fn sources(&self) -> Sources<'_> {
+    fn sources(&self) -> SourceNames<'_> {
         let ca = if let Trust::Given(_, source) = &self.transport.trust { source } else { "" };
         (&self.address.source, self.proxy_source, ca)
     }

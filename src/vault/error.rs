@@ -61,7 +61,7 @@ pub(super) enum TransportError {
 pub(super) type Result<T> = std::result::Result<T, TransportError>;
 
 /// The options or variables that set the address, the proxy and the CA, for hints. The last two are empty if there is none.
-pub(super) type Sources<'a> = (&'a str, &'a str, &'a str);
+pub(super) type SourceNames<'a> = (&'a str, &'a str, &'a str);
 
 /// The message of [`TransportError::Incomplete`].
 pub(super) const INCOMPLETE: &str = "the connection was closed before the response was complete";
@@ -95,7 +95,7 @@ impl TransportError {
     }
 
     /// The message, and the hint if there is a remedy.
-    pub(super) fn describe(&self, sources: Sources) -> (String, Option<String>) {
+    pub(super) fn describe(&self, sources: SourceNames) -> (String, Option<String>) {
         let (address, _, ca) = sources;
         match self {
             Self::Dns(reason) | Self::Connection(reason) => (reason.clone(), None),

@@ -54,7 +54,7 @@ fn given_token(client: &Client<'_>, given: &GivenToken) -> anyhow::Result<Option
     }
     let reason = match given.token_helper_path.as_ref().map(|path| (path, credential_file::read_file(path, deadline))) {
         None => "HOME is not set".to_owned(),
-        Some((path, Ok(secret))) => return Ok(Some((credential_file::validate(&secret, path)?, path.clone()))),
+        Some((path, Ok(secret))) => return Ok(Some((credential_file::trim(&secret, path)?, path.clone()))),
         Some((path, Err(error))) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             format!("{path} does not exist")
         }
