@@ -49,7 +49,7 @@ impl Connection {
     }
 
     /// For an OIDC provider of the public network, which none of Vault's settings apply to.
-    pub(super) fn for_oidc_endpoint(url: Setting, sources: Sources) -> Result<Self, Error> {
+    pub(super) fn for_oidc_provider(url: Setting, sources: Sources) -> Result<Self, Error> {
         let address = Address::of_oidc_provider(url)?;
         Ok(Self {
             namespace: None,

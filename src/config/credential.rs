@@ -298,7 +298,7 @@ fn github_id_token(sources: Sources) -> Result<Option<JwtSource>, Error> {
     let bearer = sources.credential("ACTIONS_ID_TOKEN_REQUEST_TOKEN")?;
     let audience: Option<String> = sources.get(options::JWT_AUDIENCE)?;
     let (Some(url), Some(CredentialSource::Value { secret: bearer, .. })) = (url, bearer) else { return Ok(None) };
-    let mut service = Connection::for_oidc_endpoint(url, sources)?;
+    let mut service = Connection::for_oidc_provider(url, sources)?;
     if let Some(audience) = audience {
         service.address.url.query_pairs_mut().append_pair("audience", &audience);
     }

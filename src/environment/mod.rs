@@ -70,7 +70,7 @@ impl Environment {
         let mut entries = inherited.into_entries();
         let is_credential = |name: &[u8]| is_withheld(name) || (policy.withhold_github_token && name == GITHUB_TOKEN);
         let is_kept =
-            |name: &[u8]| policy.keep_only.as_ref().is_none_or(|kept| kept.iter().any(|kept| kept.as_bytes() == name));
+            |name: &[u8]| policy.keep_only.as_ref().is_none_or(|keep| keep.iter().any(|kept| kept.as_bytes() == name));
         entries.retain(|entry| !is_credential(entry.name()) && is_kept(entry.name()));
         entries.extend(token.map(|token| EnvEntry::new(b"VAULT_TOKEN", token.expose())));
 
