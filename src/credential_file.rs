@@ -1,6 +1,6 @@
-//! `[os]` Credentials and certificates, read from the variable or file that holds them.
+//! `[os]` Credentials, certificates and project files, read from the variable or file that holds them.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
@@ -24,11 +24,11 @@ const MAX_FILE_BYTES: u64 = 1024 * 1024;
 /// Reads a credential and trims the white space that editors and `echo` leave around it.
 ///
 /// # Errors
-/// If it cannot be read, or see [`validate`].
+/// If it cannot be read, or see [`trim`].
 pub(crate) fn read_credential(source: &CredentialSource, deadline: Deadline) -> anyhow::Result<Secret> {
     match source {
-        CredentialSource::Value { secret, .. } => validate(secret, &describe(source)),
-        CredentialSource::File(file) => validate(&read_private(file, deadline)?, &describe(source)),
+        CredentialSource::Value { secret, .. } => trim(secret, &describe(source)),
+        CredentialSource::File(file) => trim(&read_private(file, deadline)?, &describe(source)),
     }
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn describe(source: &CredentialSource) -> String {
 ///
 /// # Errors
 /// If it is empty, not UTF-8, or has a control character inside.
-pub(crate) fn validate(secret: &Secret, source: &str) -> anyhow::Result<Secret> {
+pub(crate) fn trim(secret: &Secret, source: &str) -> anyhow::Result<Secret> {
     let bytes = secret.expose().trim_ascii();
     let damaged = "probably corrupted on its way: write it again, on one line";
     let (reason, hint) = match str::from_utf8(bytes) {
@@ -102,12 +102,24 @@ fn is_path(value: &str) -> bool {
     !value.contains(char::is_control) && (Path::new(value).exists() || directories.any(Path::is_dir))
 }
 
+/// Opens a file for [`read_open_file`]; a named pipe also if nothing writes to it yet.
+pub(crate) fn open_file(path: impl AsRef<Path>) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path)
+}
+
+/// Opens and reads a file.
+///
+/// # Errors
+/// See [`read_open_file`].
+pub(crate) fn read_file(path: &str, deadline: Deadline) -> io::Result<Secret> {
+    read_open_file(open_file(path)?, deadline)
+}
+
 /// Reads a file of at most [`MAX_FILE_BYTES`], or a pipe until its writer closes it.
 ///
 /// # Errors
 /// The kernel's, [`ErrorKind::FileTooLarge`], or [`ErrorKind::TimedOut`] if the deadline ends before a pipe is closed.
-pub(crate) fn read_file(path: &str, deadline: Deadline) -> io::Result<Secret> {
-    let file = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path)?;
+pub(crate) fn read_open_file(file: File, deadline: Deadline) -> io::Result<Secret> {
     let size = file.metadata().map_or(0, |metadata| metadata.len().min(MAX_FILE_BYTES));
     // One more, to see its end.
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);

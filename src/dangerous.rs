@@ -38,7 +38,6 @@ struct Table {
 }
 
 /// What a variable of this name could do if a key sets it. `BAO_X` is judged as `VAULT_X`.
-#[must_use]
 pub fn classify(name: &str) -> Option<Danger> {
     let name = &as_vault_name(name);
     let table = TABLES.iter().find(|(_, table)| table.contains(name) && !DATA.contains(name));
@@ -47,7 +46,6 @@ pub fn classify(name: &str) -> Option<Danger> {
 
 /// What a variable of this name could do if a project file sets it that the user did not name. Such a file must choose
 /// neither the credentials of a Vault client nor the proxy that carries them; in a secret, both are data.
-#[must_use]
 pub fn classify_discovered(name: &str) -> Option<Danger> {
     classify(name).or_else(|| ONLY_IN_SECRETS.contains(&as_vault_name(name)).then_some(Danger::VaultClient))
 }

@@ -11,7 +11,6 @@ pub struct Deadline {
 
 impl Deadline {
     /// `total` from now on.
-    #[must_use]
     pub fn new(total: Duration) -> Self {
         Self { start: Instant::now(), total }
     }
@@ -22,13 +21,11 @@ impl Deadline {
     }
 
     /// The whole time, for messages.
-    #[must_use]
     pub const fn total(&self) -> Duration {
         self.total
     }
 
     /// The time that is left, zero once it is over.
-    #[must_use]
     pub fn remaining(&self) -> Duration {
         self.total.saturating_sub(self.start.elapsed())
     }

@@ -14,7 +14,6 @@ pub struct EnvEntry {
 
 impl EnvEntry {
     /// Joins a name and a value. Neither may contain a NUL byte: the entry would end there.
-    #[must_use]
     pub fn new(name: &[u8], value: &[u8]) -> Self {
         let mut text = Vec::with_capacity(name.len() + value.len() + 2);
         text.extend_from_slice(name);
@@ -26,20 +25,17 @@ impl EnvEntry {
 
     /// Parses an entry of a block, without its NUL. Without a `=` after its first byte it has no name: `getenv` cannot
     /// reach it, and glibc's treats a leading `=` as part of the name.
-    #[must_use]
     pub fn parse(text: &[u8]) -> Self {
         let name_len = text.iter().skip(1).position(|&byte| byte == b'=').map_or(0, |index| index + 1);
         Self { text: Secret::new([text, b"\0"].concat()), name_len }
     }
 
     /// The bytes before the `=`; empty without a name.
-    #[must_use]
     pub fn name(&self) -> &[u8] {
         &self.text.expose()[..self.name_len]
     }
 
     /// The bytes after the `=`, without the NUL; empty without a name.
-    #[must_use]
     pub fn value(&self) -> &[u8] {
         match self.text.expose() {
             [text @ .., _] if self.name_len > 0 => &text[self.name_len + 1..],
@@ -48,7 +44,6 @@ impl EnvEntry {
     }
 
     /// The whole entry, including the NUL.
-    #[must_use]
     pub fn with_nul(&self) -> &[u8] {
         self.text.expose()
     }
@@ -68,7 +63,6 @@ pub struct InheritedEnv {
 
 impl InheritedEnv {
     /// Drops the entries that `getenv` cannot reach.
-    #[must_use]
     pub fn new(mut entries: Vec<EnvEntry>) -> Self {
         let mut seen = BTreeSet::new();
         let names = entries.iter().map(EnvEntry::name);
@@ -81,27 +75,23 @@ impl InheritedEnv {
     }
 
     /// The value of a variable; `Some` of no bytes if it is set but empty.
-    #[must_use]
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         self.entry(name).map(EnvEntry::value)
     }
 
     /// The entry of a variable.
-    #[must_use]
     pub fn entry(&self, name: &str) -> Option<&EnvEntry> {
         self.entries.iter().find(|entry| entry.name() == name.as_bytes())
     }
 
     /// The first entry whose name is `prefix` and a rest for which `is_rest` is true. `prefix` must start with `VAULT_` or
     /// `BAO_`: only those names are searched.
-    #[must_use]
     pub fn find_prefixed(&self, prefix: &str, is_rest: impl Fn(&[u8]) -> bool) -> Option<&EnvEntry> {
         let matches = |entry: &&EnvEntry| entry.name().strip_prefix(prefix.as_bytes()).is_some_and(&is_rest);
         self.vault_indices.iter().map(|&index| &self.entries[index]).find(matches)
     }
 
     /// The entries in their order.
-    #[must_use]
     pub fn into_entries(self) -> Vec<EnvEntry> {
         self.entries
     }
@@ -111,7 +101,6 @@ impl InheritedEnv {
 pub const GITHUB_TOKEN: &[u8] = b"ACTIONS_ID_TOKEN_REQUEST_TOKEN";
 
 /// Whether a variable is a credential or a setting of vault-exec, which the program does not inherit.
-#[must_use]
 pub fn is_withheld(name: &[u8]) -> bool {
     const CREDENTIALS: [&[u8]; 5] = [b"TOKEN", b"SECRET_ID", b"JWT", b"ID_TOKEN", b"PASSWORD"];
     name.starts_with(b"VAULT_EXEC_")

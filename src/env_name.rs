@@ -3,7 +3,6 @@
 use std::borrow::Borrow;
 use std::fmt;
 
-use crate::dangerous::{self, Danger};
 use crate::escape::truncate;
 
 /// The name of a variable: not empty, without `=` and NUL.
@@ -75,27 +74,13 @@ impl EnvName {
     }
 
     /// Whether every shell and language accepts the name, see [`EnvName::parse`].
-    #[must_use]
     pub fn is_portable(&self) -> bool {
         Self::parse(&self.0).is_ok()
     }
 
     /// The name as text.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// Why a key must not set a variable of this name, see [`dangerous`].
-    #[must_use]
-    pub fn danger(&self) -> Option<Danger> {
-        dangerous::classify(&self.0)
-    }
-
-    /// Why a project file that the user did not name must not set a variable of this name.
-    #[must_use]
-    pub fn danger_if_discovered(&self) -> Option<Danger> {
-        dangerous::classify_discovered(&self.0)
     }
 }
 
@@ -124,7 +109,6 @@ impl fmt::Display for NameError {
 }
 
 /// Whether a byte can be part of a portable name.
-#[must_use]
 pub const fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }

@@ -54,7 +54,6 @@ pub struct CliError {
 
 impl CliError {
     /// An error without a hint, with exit code 125.
-    #[must_use]
     pub fn new(reason: impl fmt::Display) -> Self {
         Self {
             diagnostic: Diagnostic { message: reason.to_string(), hint: None, exit: ExitCode::Failed },
@@ -65,7 +64,6 @@ impl CliError {
     }
 
     /// `path: reason`, with the C library's text for the reason. `EMFILE` has a hint, other errors have none.
-    #[must_use]
     pub fn file_error(path: &str, error: &io::Error) -> Self {
         let errno = error.raw_os_error().map(Errno::from_raw);
         let reason = errno.map_or_else(|| error.to_string(), |errno| errno.desc().to_owned());
@@ -126,7 +124,6 @@ impl CliError {
     }
 
     /// Whether both say the same, apart from their policies.
-    #[must_use]
     pub fn is_same_message(&self, other: &Self) -> bool {
         let [one, two] = [self, other].map(|error| error.server_reason.as_ref().map(Secret::expose));
         self.diagnostic == other.diagnostic && one == two
@@ -203,7 +200,6 @@ pub struct Diagnostics {
 
 impl Diagnostics {
     /// No errors so far.
-    #[must_use]
     pub const fn new(mode: Mode) -> Self {
         Self { mode, collected: Vec::new(), is_incomplete: false, consequences: Vec::new() }
     }

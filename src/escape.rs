@@ -11,41 +11,31 @@ pub const MAX_SHOWN_CHARS: usize = 100;
 const MAX_MESSAGE_CHARS: usize = 8 * 1024;
 
 /// Escapes text that is part of one line, and [shortens](shorten) it.
-#[must_use]
 pub fn escape_line(text: impl Display) -> String {
     escape_whole_line(&shorten(&text.to_string()))
 }
 
 /// Escapes text that is part of one line, whatever its length, for a user who decides by what it says.
-#[must_use]
 pub fn escape_whole_line(text: &str) -> String {
-    escape(text, is_unsafe_to_print, |character, safe| safe.extend(character.escape_default()))
+    escape(text, "", |character, safe| safe.extend(character.escape_default()))
 }
 
 /// Escapes text of several lines, and [shortens](shorten) it.
-#[must_use]
 pub fn escape_text(text: &str) -> String {
-    let must_escape = |character| character != '\n' && is_unsafe_to_print(character);
-    escape(&shorten(text), must_escape, |character, safe| safe.extend(character.escape_default()))
+    escape(&shorten(text), "\n", |character, safe| safe.extend(character.escape_default()))
 }
 
 /// Escapes a JSON document as JSON does, in UTF-16. It contains line ends only between its strings.
-#[must_use]
 pub fn escape_json(json: &str) -> String {
-    escape(
-        json,
-        |character| character != '\n' && is_unsafe_to_print(character),
-        |character, safe| {
-            for unit in character.encode_utf16(&mut [0; 2]) {
-                // Writing to a string cannot fail.
-                let _ = write!(safe, "\\u{unit:04x}");
-            }
-        },
-    )
+    escape(json, "\n", |character, safe| {
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            // Writing to a string cannot fail.
+            let _ = write!(safe, "\\u{unit:04x}");
+        }
+    })
 }
 
 /// Cuts the end off a name that is longer than [`MAX_SHOWN_CHARS`].
-#[must_use]
 pub fn truncate(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(MAX_SHOWN_CHARS) {
         Some((end, _)) => format!("{}…", &text[..end]).into(),
@@ -54,7 +44,6 @@ pub fn truncate(text: &str) -> Cow<'_, str> {
 }
 
 /// Cuts the middle out of a long message. Its end, the reason, is kept.
-#[must_use]
 pub fn shorten(text: &str) -> Cow<'_, str> {
     const HALF: usize = MAX_MESSAGE_CHARS / 2;
     match (text.char_indices().nth(HALF), text.char_indices().nth_back(HALF - 1)) {
@@ -65,16 +54,16 @@ pub fn shorten(text: &str) -> Cow<'_, str> {
 
 /// Whether text may be part of a command or a policy in a hint: no shell, and no policy in HCL, interprets any of its
 /// characters, and no program takes it for an option.
-#[must_use]
 pub fn is_pastable(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/@".contains(&byte);
     !text.is_empty() && !text.starts_with('-') && text.bytes().all(is_plain)
 }
 
-fn escape(text: &str, must_escape: impl Fn(char) -> bool, push_escaped: impl Fn(char, &mut String)) -> String {
+/// Escapes the characters that are unsafe to print, but for those of `kept`.
+fn escape(text: &str, kept: &str, push_escaped: impl Fn(char, &mut String)) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
-        if must_escape(character) {
+        if is_unsafe_to_print(character) && !kept.contains(character) {
             push_escaped(character, &mut safe);
         } else {
             safe.push(character);

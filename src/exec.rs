@@ -29,11 +29,8 @@ impl Program {
     /// # Errors
     /// With exit code 127 if it does not exist, with 126 if it cannot be executed.
     pub fn find(command: Vec<OsString>, search_path: Option<&[u8]>) -> Result<Option<Self>, CliError> {
-        let argv: Vec<CString> = command
-            .into_iter()
-            .map(|argument| CString::new(argument.into_vec()))
-            .collect::<Result<_, _>>()
-            .map_err(|_| CliError::new("an argument contains a NUL byte"))?;
+        let argv: Result<Vec<_>, _> = command.into_iter().map(|argument| CString::new(argument.into_vec())).collect();
+        let argv = argv.map_err(|_| CliError::new("an argument contains a NUL byte"))?;
         let Some(name) = argv.first().map(|name| name.to_bytes()) else { return Ok(None) };
         let search_path = search_path.unwrap_or(DEFAULT_PATH);
         let candidates: Vec<Vec<u8>> = if name.contains(&b'/') {
@@ -59,7 +56,6 @@ impl Program {
     }
 
     /// Bytes of the arguments as the kernel counts them: strings, pointers, and the path once more.
-    #[must_use]
     pub fn argv_bytes(&self) -> usize {
         let argv: usize = self.argv.iter().map(|argument| argument.count_bytes() + 1 + size_of::<usize>()).sum();
         argv + self.path.count_bytes() + 1
@@ -82,7 +78,6 @@ impl Program {
     }
 
     /// The path of the file that will be executed.
-    #[must_use]
     pub fn path(&self) -> &OsStr {
         OsStr::from_bytes(self.path.to_bytes())
     }
@@ -90,7 +85,6 @@ impl Program {
 
 /// The limit on arguments and environment together, in bytes: a quarter of the stack's limit, at least 128 KiB and at most
 /// 6 MiB, see `execve(2)`.
-#[must_use]
 pub fn arg_max() -> usize {
     let stack = getrlimit(Resource::RLIMIT_STACK).map_or(u64::MAX, |(soft, _)| soft);
     usize::try_from(stack / 4).unwrap_or(usize::MAX).clamp(128 * 1024, 6 * 1024 * 1024)

@@ -61,7 +61,6 @@ use crate::exec::Program;
 use crate::kv::KvSecret;
 use crate::log::Logger;
 use crate::mapping::{Source, Variable};
-use crate::output_format::OutputFormat;
 use crate::process::Hardened;
 use crate::secret_files::SecretFiles;
 use crate::template::Assignment;
@@ -72,11 +71,8 @@ use crate::vault::report::ConnectionReport;
 #[must_use]
 pub fn run_cli(command_line: &[OsString], inherited: InheritedEnv, hardened: &Hardened) -> i32 {
     let (args, parsed) = Args::parse(command_line);
-    let log_options = match &parsed {
-        Ok(()) => config::log_options(&args, &inherited),
-        Err(_) => Ok(config::log_options(&args, &inherited).unwrap_or_default()),
-    };
-    let (verbosity, format) = *log_options.as_ref().unwrap_or(&(0, OutputFormat::Text));
+    let log_options = config::log_options(&args, &inherited);
+    let (verbosity, format) = log_options.as_ref().copied().unwrap_or_default();
     let logger = Logger::new(verbosity, format);
     let mut deadline = Deadline::new(config::DEFAULT_TIMEOUT);
     let outcome = match (parsed, log_options) {
@@ -85,18 +81,16 @@ pub fn run_cli(command_line: &[OsString], inherited: InheritedEnv, hardened: &Ha
         }
         (Ok(()), Err(error)) => Err(CliError::from(error).into()),
         (Err(error), _) if error.use_stderr() => Err(help::diagnostic(&error)),
-        (Err(help), _) => print_help(&help.render().to_string()).map_err(Diagnostic::from),
+        (Err(help), _) => {
+            // A reader that closes the pipe early ends the process.
+            process::signals::restore_sigpipe();
+            log::write_stdout(&help.render().to_string()).map(|()| 0).map_err(Diagnostic::from)
+        }
     };
     outcome.unwrap_or_else(|diagnostic| {
         logger.error(&diagnostic, deadline);
         diagnostic.exit as i32
     })
-}
-
-/// Prints the help or the version. A reader that closes the pipe early ends the process with `SIGPIPE`.
-fn print_help(text: &str) -> Result<i32, CliError> {
-    process::signals::restore_sigpipe();
-    log::write_stdout(text).map(|()| 0)
 }
 
 /// The whole pipeline. Returns the exit code of a check or of `--trust`, or the error that kept the program from starting.
@@ -114,15 +108,15 @@ pub fn run(
     process::signals::install_handlers(logger.format());
     deadline.set_total(config::timeout(&args, &inherited).map_err(CliError::from)?);
     if let Some(change) = config::trust_change(&args).map_err(CliError::from)? {
-        return project_file::change_trust(change, &inherited).map(|()| 0);
+        return project_file::change_trust(change, &inherited, *deadline).map(|()| 0);
     }
-    let project_file = config::project_file(&args, &inherited).map_err(CliError::from)?;
-    let project = project_file::read(project_file, &inherited, *deadline)?;
+    let choice = config::project_file(&args, &inherited).map_err(CliError::from)?;
+    let project = project_file::read(choice, &inherited, *deadline)?;
     if let Some(file) = &project.file {
         logger.info(format_args!("project file {file}"));
     }
     let mut config = Config::resolve(args, &inherited, &project).map_err(CliError::from)?;
-    deadline.set_total(config.connection.timeout);
+    deadline.set_total(config.timeout);
     let mut diagnostics = Diagnostics::new(config.mode());
     let command = std::mem::take(&mut config.command);
     let program = diagnostics.capture(Program::find(command, inherited.get("PATH")))?.flatten();

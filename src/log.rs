@@ -54,13 +54,11 @@ struct JsonRecord<'a> {
 impl Logger {
     /// A logger whose clock starts now. `verbosity` is the number of `-v`: 0 logs errors and warnings, 1 each step, 2 each
     /// request.
-    #[must_use]
     pub fn new(verbosity: u8, format: OutputFormat) -> Self {
         Self { verbosity, format, start: Instant::now(), patience: Cell::new(ERROR_PATIENCE) }
     }
 
     /// The format of all messages.
-    #[must_use]
     pub const fn format(&self) -> OutputFormat {
         self.format
     }

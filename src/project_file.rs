@@ -1,14 +1,13 @@
 //! `[os]` Discovers and reads the project file, and changes the trust in it.
 
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
-use std::io::{Error, ErrorKind, Read};
+use std::fs::{self, File};
+use std::io::{self, Error, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use nix::libc::O_NONBLOCK;
 
 use crate::config::{ProjectFile, ProjectSettings, TrustChange};
 use crate::credential_file;
@@ -17,35 +16,26 @@ use crate::env_block::InheritedEnv;
 use crate::error::CliError;
 use crate::escape::escape_line;
 use crate::log;
-use crate::project_trust::{DiscoveredFile, Trust, TrustStore};
+use crate::project_trust::{DiscoveredFile, TrustStatus, TrustStore};
 
 /// The name of the file.
 pub const NAME: &str = ".vault-exec.toml";
-
-/// The limit for its size.
-const MAX_BYTES: u64 = 1024 * 1024;
 
 /// Reads the project file, if there is one.
 ///
 /// # Errors
 /// If it cannot be read or parsed, or if it was discovered and the user does not trust it.
-pub fn read(
-    project_file: ProjectFile,
-    inherited: &InheritedEnv,
-    deadline: Deadline,
-) -> anyhow::Result<ProjectSettings> {
-    match project_file {
+pub fn read(choice: ProjectFile, inherited: &InheritedEnv, deadline: Deadline) -> anyhow::Result<ProjectSettings> {
+    match choice {
         ProjectFile::None => Ok(ProjectSettings::default()),
         ProjectFile::Named(setting) => {
-            let bytes = credential_file::read_file(&setting.value, deadline);
-            let text = bytes.and_then(|bytes| std::io::read_to_string(bytes.expose()));
-            let text =
-                text.map_err(|error| unreadable(&setting.value, &error)).with_context(|| setting.source.clone())?;
-            parse(&text, &setting.value, false)
+            let text = credential_file::open_file(&setting.value).and_then(|file| read_text(file, deadline));
+            let text = text.map_err(|error| unreadable(&setting.value, &error));
+            parse(&text.with_context(|| setting.source.clone())?, &setting.value, false)
         }
         ProjectFile::Nearest => {
             let Some((path, file)) = discover(inherited)? else { return Ok(ProjectSettings::default()) };
-            let file = read_discovered(path, file)?;
+            let file = read_discovered(path, file, deadline)?;
             require_trust(&file, inherited)?;
             parse(&file.text, &file.path.display().to_string(), true)
         }
@@ -56,7 +46,7 @@ pub fn read(
 ///
 /// # Errors
 /// If there is no file, it cannot be parsed, or the trust cannot be recorded.
-pub fn change_trust(change: TrustChange, inherited: &InheritedEnv) -> anyhow::Result<()> {
+pub fn change_trust(change: TrustChange, inherited: &InheritedEnv, deadline: Deadline) -> anyhow::Result<()> {
     let store = trust_store(inherited)?;
     let Some((path, file)) = discover(inherited)? else {
         return Err(CliError::new(format!("no {NAME} in the working directory or above it"))
@@ -69,7 +59,7 @@ pub fn change_trust(change: TrustChange, inherited: &InheritedEnv) -> anyhow::Re
         TrustChange::Remove if store.remove(&path)? => "is no longer trusted",
         TrustChange::Remove => "was not trusted",
         TrustChange::Add => {
-            let file = read_discovered(path, file)?;
+            let file = read_discovered(path, file, deadline)?;
             let settings = parse(&file.text, &name, true)?;
             log::write_stdout(&format!("{shown} sets\n{settings}"))?;
             store.add(&file)?;
@@ -84,10 +74,10 @@ fn parse(text: &str, name: &str, discovered: bool) -> anyhow::Result<ProjectSett
 }
 
 fn require_trust(file: &DiscoveredFile, inherited: &InheritedEnv) -> Result<(), CliError> {
-    let reason = match trust_store(inherited).and_then(|store| store.trust(file)) {
-        Ok(Trust::Trusted) => return Ok(()),
-        Ok(Trust::Changed) => "changed since it was trusted".into(),
-        Ok(Trust::Unknown) => "not trusted".into(),
+    let reason = match trust_store(inherited).and_then(|store| store.status(file)) {
+        Ok(TrustStatus::Trusted) => return Ok(()),
+        Ok(TrustStatus::Changed) => "changed since it was trusted".into(),
+        Ok(TrustStatus::Unknown) => "not trusted".into(),
         Err(error) => format!("not trusted: {error}"),
     };
     Err(CliError::new(format!("{}: {reason}", file.path.display())).hint(
@@ -115,8 +105,7 @@ fn discover(inherited: &InheritedEnv) -> anyhow::Result<Option<(PathBuf, File)>>
     let home = home.map(|home| fs::canonicalize(home).unwrap_or_else(|_| home.to_owned()));
     for directory in start.ancestors().take_while(|directory| device(directory) == start_device) {
         let path = directory.join(NAME);
-        // Without O_NONBLOCK, a named pipe would block.
-        match OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(&path) {
+        match credential_file::open_file(&path) {
             Ok(file) => return Ok(Some((path, file))),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             // A directory without search permission counts as empty: a container may start in that of root.
@@ -130,11 +119,10 @@ fn discover(inherited: &InheritedEnv) -> anyhow::Result<Option<(PathBuf, File)>>
     Ok(None)
 }
 
-fn read_discovered(path: PathBuf, file: File) -> Result<DiscoveredFile, CliError> {
-    let is_regular = file.metadata().map(|metadata| metadata.is_file());
-    let text = match is_regular {
-        Ok(false) => Err(Error::other("not a regular file")),
-        Ok(true) => read_limited(file),
+fn read_discovered(path: PathBuf, file: File, deadline: Deadline) -> Result<DiscoveredFile, CliError> {
+    let text = match file.metadata() {
+        Ok(metadata) if !metadata.is_file() => Err(Error::other("not a regular file")),
+        Ok(_) => read_text(file, deadline),
         Err(error) => Err(error),
     };
     match text {
@@ -143,13 +131,8 @@ fn read_discovered(path: PathBuf, file: File) -> Result<DiscoveredFile, CliError
     }
 }
 
-fn read_limited(file: File) -> Result<String, Error> {
-    let mut text = String::new();
-    let length = file.take(MAX_BYTES + 1).read_to_string(&mut text)?;
-    if length as u64 > MAX_BYTES {
-        return Err(Error::new(ErrorKind::FileTooLarge, "larger than 1 MiB"));
-    }
-    Ok(text)
+fn read_text(file: File, deadline: Deadline) -> Result<String, Error> {
+    io::read_to_string(credential_file::read_open_file(file, deadline)?.expose())
 }
 
 fn unreadable(path: &str, error: &Error) -> CliError {

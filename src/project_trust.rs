@@ -38,7 +38,7 @@ pub struct DiscoveredFile {
 
 /// Whether the user trusts a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trust {
+pub enum TrustStatus {
     /// With this content.
     Trusted,
     /// With another content, or as a link to another file.
@@ -73,13 +73,13 @@ impl TrustStore {
     ///
     /// # Errors
     /// If another user could have written the entry, or it cannot be read.
-    pub fn trust(&self, file: &DiscoveredFile) -> Result<Trust, CliError> {
-        let Some((directory, path)) = self.open()? else { return Ok(Trust::Unknown) };
+    pub fn status(&self, file: &DiscoveredFile) -> Result<TrustStatus, CliError> {
+        let Some((directory, path)) = self.open()? else { return Ok(TrustStatus::Unknown) };
         let path = path.join(entry_name(&file.path));
-        let Some(entry) = open_private(&directory, &path, OFlag::O_RDONLY)? else { return Ok(Trust::Unknown) };
+        let Some(entry) = open_private(&directory, &path, OFlag::O_RDONLY)? else { return Ok(TrustStatus::Unknown) };
         let mut content = Vec::new();
         entry.take(MAX_ENTRY_BYTES).read_to_end(&mut content).map_err(|error| unusable(&path, error))?;
-        Ok(if content == entry_content(file) { Trust::Trusted } else { Trust::Changed })
+        Ok(if content == entry_content(file) { TrustStatus::Trusted } else { TrustStatus::Changed })
     }
 
     /// Trusts the file with this content. A crash leaves an entry that matches no file.

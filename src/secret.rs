@@ -13,13 +13,11 @@ pub struct Secret(Vec<u8>);
 
 impl Secret {
     /// Takes ownership of the bytes; copies nothing.
-    #[must_use]
     pub const fn new(bytes: Vec<u8>) -> Self {
         Self(bytes)
     }
 
     /// The plain bytes.
-    #[must_use]
     pub fn expose(&self) -> &[u8] {
         &self.0
     }

@@ -40,7 +40,6 @@ pub struct SecretFiles {
 
 impl SecretFiles {
     /// Files in `directory`, or in memory without one. `mode` is their permissions, by default 0600 and 0400.
-    #[must_use]
     pub fn new(directory: Option<&str>, mode: Option<u32>, run: Mode) -> Self {
         Self { directory: directory.map(PathBuf::from), opened: None, mode, dry_run: run == Mode::Check }
     }
@@ -104,7 +103,9 @@ fn create_memfd(name: &EnvName, value: &Secret, mode: u32) -> io::Result<String>
     file.set_permissions(Permissions::from_mode(mode))?;
     let seals = SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_SEAL;
     fcntl(&file, FcntlArg::F_ADD_SEALS(seals))?;
-    Ok(format!("/proc/self/fd/{}", dup_inheritable(&file)?))
+    // Without close-on-exec, at the lowest free number if the limit is below `MIN_FD`.
+    let inherited = fcntl(&file, FcntlArg::F_DUPFD(MIN_FD)).or_else(|_| fcntl(&file, FcntlArg::F_DUPFD(0)))?;
+    Ok(format!("/proc/self/fd/{inherited}"))
 }
 
 /// Without `/proc`, the program could not open an in-memory file.
@@ -134,11 +135,6 @@ fn directory_error(path: &Path, error: &io::Error) -> CliError {
         .with_hint_if_none("the user of vault-exec must have write permission there")
 }
 
-/// Duplicates without close-on-exec, at the lowest free number if the limit is below [`MIN_FD`].
-fn dup_inheritable(file: &File) -> nix::Result<i32> {
-    fcntl(file, FcntlArg::F_DUPFD(MIN_FD)).or_else(|_| fcntl(file, FcntlArg::F_DUPFD(0)))
-}
-
 /// Opens a directory that secrets can be written to: on no disk, and where no other user can replace them.
 fn open_directory(path: &Path) -> Result<OwnedFd, CliError> {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
@@ -147,21 +143,17 @@ fn open_directory(path: &Path) -> Result<OwnedFd, CliError> {
     let hint = "name a directory on tmpfs, for example in /dev/shm";
     let (reason, hint) = match inspected {
         Err(errno) => (errno.desc(), hint),
-        Ok((TMPFS_MAGIC, status, directory)) => {
-            if status.st_uid != 0 && status.st_uid != geteuid().as_raw() {
-                ("owned by another user", "use a directory of root or of the user of vault-exec")
-            } else if status.st_mode & 0o1022 > 0o1000 {
-                ("writable by other users", "make a directory in it (mkdir -m 700), and name that one")
-            } else if status.st_mode & 0o022 != 0 {
-                (
-                    "writable by other users",
-                    "remove that permission (chmod go-w), or make a directory in it (mkdir -m 700)",
-                )
-            } else {
-                return Ok(directory);
-            }
+        Ok((file_system, ..)) if file_system != TMPFS_MAGIC => ("not on tmpfs", hint),
+        Ok((_, status, _)) if status.st_uid != 0 && status.st_uid != geteuid().as_raw() => {
+            ("owned by another user", "use a directory of root or of the user of vault-exec")
         }
-        Ok(_) => ("not on tmpfs", hint),
+        Ok((_, status, _)) if status.st_mode & 0o1022 > 0o1000 => {
+            ("writable by other users", "make a directory in it (mkdir -m 700), and name that one")
+        }
+        Ok((_, status, _)) if status.st_mode & 0o022 != 0 => {
+            ("writable by other users", "remove that permission (chmod go-w), or make a directory in it (mkdir -m 700)")
+        }
+        Ok((.., directory)) => return Ok(directory),
     };
     Err(CliError::new(format!("{}: {reason}", path.display())).hint(hint))
 }

@@ -10,7 +10,6 @@ const MAX_LISTED: usize = 10;
 /// Names of more than [`MAX_SHOWN_CHARS`] characters are never compared, because a comparison takes memory in proportion to
 /// the product of the lengths, and those who write secrets control the length of keys. Names that a shell would interpret
 /// are not suggested, because a suggestion is pasted.
-#[must_use]
 pub fn suggest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
     let is_short = |text: &str| text.chars().nth(MAX_SHOWN_CHARS).is_none();
     known
@@ -22,7 +21,6 @@ pub fn suggest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Option<
 }
 
 /// The hint for unknown names: the ones that were probably meant, or else up to ten of the `known` ones, which are `what`.
-#[must_use]
 pub fn hint_for_unknown<'a>(
     typed: impl IntoIterator<Item = &'a str>,
     what: &str,

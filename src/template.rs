@@ -85,12 +85,9 @@ impl Assignment {
     /// Renders the template with the values of `secrets`.
     ///
     /// # Errors
-    /// A [`TemplateError`] in words, with the option and the variable.
+    /// A [`TemplateError`] in words.
     pub fn render(&self, secrets: &[KvSecret]) -> Result<Secret, CliError> {
-        let named = |error: TemplateError| {
-            CliError::new(format!("{} {}: {error}", self.source, self.name)).hint(error.kind.hint()).maybe_consequence()
-        };
-        self.template.render(secrets).map_err(named)
+        self.template.render(secrets).map_err(|error| error.in_assignment(&self.source, &self.name).maybe_consequence())
     }
 
     /// What users of other templates write by habit, and what it means here.
@@ -201,8 +198,8 @@ impl Placeholder {
         if let Some(path) = &self.path
             && !secrets.iter().any(|secret| secret.path == *path)
         {
-            let (path, known): (_, Vec<_>) =
-                (path.as_typed(), secrets.iter().map(|secret| secret.path.as_typed()).collect());
+            let path = path.as_typed();
+            let known: Vec<_> = secrets.iter().map(|secret| secret.path.as_typed()).collect();
             let hint = hint_for_unknown([&*path], "paths", known.iter().map(String::as_str));
             return Err(TemplateErrorKind::UnknownPath { path, hint });
         }
@@ -252,19 +249,19 @@ impl fmt::Display for TemplateError {
     }
 }
 
-impl TemplateErrorKind {
-    /// The remedy.
-    #[must_use]
-    pub fn hint(&self) -> String {
-        match self {
-            Self::Unclosed | Self::Unopened | Self::NoKey => {
-                "{key} inserts a value; {{ and }} are literal braces".into()
+impl TemplateError {
+    /// The error in words, with the option and the variable.
+    pub fn in_assignment(&self, source: &str, name: &EnvName) -> CliError {
+        let hint = match &self.kind {
+            TemplateErrorKind::Unclosed | TemplateErrorKind::Unopened | TemplateErrorKind::NoKey => {
+                "{key} inserts a value; {{ and }} are literal braces"
             }
-            Self::Path(_) => "write the path as in --path".into(),
-            Self::UnknownFilter { .. } => "the filters are url and base64".into(),
-            Self::UnknownPath { hint, .. } | Self::UnknownKey { hint, .. } => hint.clone(),
-            Self::Null { .. } => "give it a value in the secret (\"\" is one)".into(),
-        }
+            TemplateErrorKind::Path(_) => "write the path as in --path",
+            TemplateErrorKind::UnknownFilter { .. } => "the filters are url and base64",
+            TemplateErrorKind::UnknownPath { hint, .. } | TemplateErrorKind::UnknownKey { hint, .. } => hint,
+            TemplateErrorKind::Null { .. } => "give it a value in the secret (\"\" is one)",
+        };
+        CliError::new(format!("{source} {name}: {self}")).hint(hint)
     }
 }
 

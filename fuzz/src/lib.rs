@@ -41,7 +41,7 @@ pub fn resolve(inherited: &InheritedEnv, project: &ProjectSettings) -> Result<Co
 pub fn fetch(config: &Config, diagnostics: &mut Diagnostics) -> anyhow::Result<Fetched> {
     let options = FetchOptions::from(config);
     let logger = Logger::new(0, OutputFormat::Text);
-    let deadline = Deadline::new(config.connection.timeout);
+    let deadline = Deadline::new(config.timeout);
     vault::fetch(&options, deadline, &logger, diagnostics, &mut ConnectionReport::default())
 }
 

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use libfuzzer_sys::fuzz_target;
+use vault_exec::dangerous;
 use vault_exec::env_block::{EnvEntry, is_withheld};
 use vault_exec::env_name::{Case, EnvName};
 use vault_exec::environment::{EnvPolicy, Environment, MAX_ENTRY_BYTES, OnConflict, Outcome};
@@ -92,7 +93,7 @@ fuzz_target!(|text: &str| {
         assert_eq!(EnvName::parse_any(name.as_str()).as_ref(), Ok(name));
         let from_a_key = matches!(decision.source, Source::Key(_));
         let is_used = matches!(decision.outcome, Outcome::Set | Outcome::ReplacesInherited);
-        assert!(!from_a_key || !is_used || name.danger().is_none() || naming.allowed_names.contains(name), "{name}");
+        assert!(!from_a_key || !is_used || dangerous::classify(name.as_str()).is_none() || naming.allowed_names.contains(name), "{name}");
     }
     assert_size_limits(&environment);
 });
@@ -119,7 +120,7 @@ fn selected(
             let is_new = names.insert(name.clone());
             if let Some(value) = value
                 && is_new
-                && (name.danger().is_none() || naming.allowed_names.contains(&name) || set.contains_key(&name))
+                && (dangerous::classify(name.as_str()).is_none() || naming.allowed_names.contains(&name) || set.contains_key(&name))
             {
                 all.insert(name, value.clone());
             }

@@ -2,7 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use vault_exec::config::{Credential, Error, ProjectSettings, TrustAnchors};
+use vault_exec::config::{Credential, Error, GivenToken, ProjectSettings, TrustAnchors};
+use vault_exec::dangerous;
 use vault_exec_fuzz::{inherited, resolve};
 
 const NAME: &str = "p.toml";
@@ -29,7 +30,7 @@ fn assert_location(error: &Error, text: &str) {
     | Error::Refused { source, .. }
     | Error::Invalid { source, .. }) = error
     else {
-        panic!("{error}")
+        panic!("{error:?}")
     };
     let location = source.split(": ").next().expect("a location");
     let place: Vec<usize> = location.split(':').skip(1).map(|number| number.parse().expect("a number")).collect();
@@ -50,10 +51,10 @@ fn assert_unprivileged(project: &ProjectSettings) {
     assert!(connection.tls.verify && matches!(connection.tls.trust_anchors, TrustAnchors::System { file: None, directories: None }));
     assert_eq!((connection.proxies.for_url(&connection.address.url), &connection.namespace), (None, &None));
     assert!(connection.follow_redirects);
-    let Credential::Token { token: Some(_), wrapped: false, .. } = config.credential else { panic!("another login") };
+    let Credential::Token(GivenToken { token: Some(_), wrapped: false, .. }) = config.credential else { panic!("another login") };
     assert!(!config.keep_token && config.revoke);
     assert!(config.key_mapping.allowed_names.is_empty() && config.templates.file_dir.is_none());
     let composed = config.templates.set.iter().chain(&config.templates.files);
-    assert!(composed.into_iter().all(|assignment| assignment.name.danger_if_discovered().is_none()));
+    assert!(composed.into_iter().all(|assignment| dangerous::classify_discovered(assignment.name.as_str()).is_none()));
     assert!(config.env_policy.keep_only.is_none());
 }

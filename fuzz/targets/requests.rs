@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use vault_exec::config::{Config, Credential, CredentialSource, Login, LoginMethod, ProjectSettings};
+use vault_exec::config::{Config, Credential, CredentialSource, GivenToken, Login, LoginMethod, ProjectSettings};
 use vault_exec::error::Diagnostics;
 use vault_exec_fuzz::{Exchange, Request, Server, fetch, inherited, resolve};
 
@@ -124,7 +124,7 @@ fn concerns_one_token(exchanges: &[Exchange], config: &Config) {
         let (token, namespace) = (request.header("x-vault-token"), request.header("x-vault-namespace"));
         let (login, unwrap) = (request.target.contains("/login"), request.target == "/v1/sys/wrapping/unwrap");
         match &config.credential {
-            Credential::Token { token: Some(given), wrapped, .. } => {
+            Credential::Token(GivenToken { token: Some(given), wrapped, .. }) => {
                 let expected = if *wrapped && !unwrap { TOKEN.into() } else { trimmed(given) };
                 assert_eq!(token.unwrap(), expected);
             }
@@ -151,7 +151,7 @@ fn concerns_one_token(exchanges: &[Exchange], config: &Config) {
                 }
             }
             Credential::Login(_) => assert_eq!(token.unwrap(), TOKEN.as_bytes()),
-            Credential::Token { token: None, .. } => assert_eq!(token.unwrap_or_default(), b""),
+            Credential::Token(GivenToken { token: None, .. }) => assert_eq!(token.unwrap_or_default(), b""),
         }
     }
 }

@@ -5,11 +5,12 @@
 use std::rc::Rc;
 
 use libfuzzer_sys::fuzz_target;
+use vault_exec::env_name::EnvName;
 use vault_exec::kv::KvSecret;
 use vault_exec::secret::Secret;
 use vault_exec::secret_path::SecretPath;
 use vault_exec::template::{TemplateError, TemplateErrorKind, Template};
-use vault_exec_fuzz::unescape;
+use vault_exec_fuzz::{printed, unescape};
 
 const VALUE: &str = "hunter2";
 
@@ -108,7 +109,8 @@ fn base64(bytes: &[u8]) -> Vec<u8> {
 fn assert_error(error: &TemplateError, template: &str, secrets: &str) {
     let brace = template.chars().nth(error.column - 1).expect("the column is in the text");
     assert_eq!(brace, if error.kind == TemplateErrorKind::Unopened { '}' } else { '{' });
-    let printed = format!("{error} {}", error.kind.hint());
+    let name = EnvName::parse("NAME").expect("a name");
+    let printed = printed(&error.in_assignment("--set", &name).into());
     let quoted =
         template.contains(VALUE) || secrets.lines().any(|line| line.split('=').next().unwrap().contains(VALUE));
     assert!(quoted || !printed.contains(VALUE), "{printed}");

@@ -27,10 +27,8 @@ Exit codes: the program's own; 125 vault-exec failed; 126 the program cannot be 
 127 the program was not found; 128+n signal n ended the wait.";
 
 /// The command for clap, as for the manual and the completions.
-#[must_use]
 pub fn command() -> Command {
-    let headed = |(heading, options): &(&'static str, &'static [&OptionSpec])| {
-        let heading = *heading;
+    let headed = |&(heading, options): &(&'static str, &'static [&OptionSpec])| {
         options.iter().map(move |option| argument(option).help_heading(heading))
     };
     let help = Arg::new("--help").long("help").short('h').action(ArgAction::HelpShort).help("Print help");
@@ -50,17 +48,14 @@ pub fn command() -> Command {
 }
 
 fn argument(option: &OptionSpec) -> Arg {
-    let argument = Arg::new(option.name).long(option.key());
-    let argument = if option.variables.is_empty() {
-        argument.help(option.help)
-    } else {
-        argument.help(format!("{} [{}]", option.help, option.variables.join(", ")))
-    };
+    let mut help = option.help.to_owned();
+    if !option.variables.is_empty() {
+        help = format!("{help} [{}]", option.variables.join(", "));
+    }
+    let argument = Arg::new(option.name).long(option.key()).help(help);
     match option.arity {
-        Arity::Value(placeholder) => argument.value_name(placeholder).action(ArgAction::Set),
-        Arity::List(placeholder) | Arity::Lines(placeholder) => {
-            argument.value_name(placeholder).action(ArgAction::Append)
-        }
+        Arity::Value(name) => argument.value_name(name).action(ArgAction::Set),
+        Arity::List(name) | Arity::Lines(name) => argument.value_name(name).action(ArgAction::Append),
         Arity::Flag => argument.action(ArgAction::SetTrue),
         Arity::Counter => argument.short('v').action(ArgAction::Count),
     }
@@ -72,7 +67,7 @@ pub(super) fn describe_mistake(line: &[OsString]) -> Error {
     let mistake = command().try_get_matches_from(line).err();
     let mut mistake = mistake.unwrap_or_else(|| Error::new(ErrorKind::UnknownArgument));
     let single_dash = line.iter().filter_map(|word| word.to_str()?.split('=').next());
-    let is_known = |word: &&str| find_long(&format!("-{word}")).is_some() || credential_file(word).is_some();
+    let is_known = |word: &&str| find_long(&format!("-{word}")).is_some() || file_option(word).is_some();
     let mut single_dash = single_dash.filter(|word| !word.starts_with("--") && is_known(word));
     if let (Some(ContextValue::String(argument)), Some(word)) =
         (mistake.get(ContextKind::InvalidArg), single_dash.next())
@@ -85,25 +80,24 @@ pub(super) fn describe_mistake(line: &[OsString]) -> Error {
 }
 
 /// The option for a file with the credential that `argument` would be, such as `--token`.
-fn credential_file(argument: &str) -> Option<&'static OptionSpec> {
+fn file_option(argument: &str) -> Option<&'static OptionSpec> {
     find_long(&format!("--{}-file", argument.trim_start_matches('-')))
 }
 
 /// What to print about a mistake.
-#[must_use]
 pub fn diagnostic(error: &Error) -> Diagnostic {
     let rendered = error.render().to_string();
-    let message = match (error.kind(), error.get(ContextKind::InvalidArg)) {
-        // clap would quote the value, which may be a secret: some flags are named after one.
-        (ErrorKind::TooManyValues, Some(ContextValue::String(flag))) => format!("{flag} takes no value"),
-        _ => rendered.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned(),
-    };
     let argument = |kind| match error.get(kind) {
         Some(ContextValue::String(argument)) => Some(argument.as_str()),
         _ => None,
     };
-    let hint = match (argument(ContextKind::InvalidArg).and_then(credential_file), argument(ContextKind::SuggestedArg))
-    {
+    let invalid = argument(ContextKind::InvalidArg);
+    let message = match (error.kind(), invalid) {
+        // clap would quote the value, which may be a secret: some flags are named after one.
+        (ErrorKind::TooManyValues, Some(flag)) => format!("{flag} takes no value"),
+        _ => rendered.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned(),
+    };
+    let hint = match (invalid.and_then(file_option), argument(ContextKind::SuggestedArg)) {
         (Some(file), _) => {
             let variable = file.key().trim_end_matches("-file").replace('-', "_").to_uppercase();
             format!("credentials are never options: set VAULT_{variable}, or name a file with {}", file.name)

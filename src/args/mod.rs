@@ -31,13 +31,11 @@ impl Args {
     }
 
     /// Whether no other options are given.
-    #[must_use]
     pub fn has_only(&self, options: &[&OptionSpec]) -> bool {
         self.occurrences.iter().all(|(option, _)| options.contains(option))
     }
 
     /// The last value of an option, unless it is empty.
-    #[must_use]
     pub fn value_of(&self, option: &OptionSpec) -> Option<&str> {
         let (_, value) = self.occurrences.iter().rfind(|(typed, _)| *typed == option)?;
         Some(&**value).filter(|value| !value.is_empty())

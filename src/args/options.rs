@@ -54,13 +54,11 @@ impl PartialEq for OptionSpec {
 
 impl OptionSpec {
     /// The key in a project file: `some-name`.
-    #[must_use]
     pub fn key(&self) -> &'static str {
         self.name.trim_start_matches('-')
     }
 
     /// Whether a word with a value follows, or `=` and a value.
-    #[must_use]
     pub const fn takes_value(&self) -> bool {
         !matches!(self.arity, Flag | Counter)
     }
@@ -189,7 +187,6 @@ pub fn all() -> impl Iterator<Item = &'static OptionSpec> {
 }
 
 /// The option with this name: `--some-name`.
-#[must_use]
 pub fn find_long(name: &str) -> Option<&'static OptionSpec> {
     all().find(|option| option.name == name)
 }

@@ -38,19 +38,16 @@ impl Address {
     }
 
     /// Whether nobody gave an address.
-    #[must_use]
     pub fn is_default(&self) -> bool {
         self.source == DEFAULT_SOURCE
     }
 
     /// Whether an agent that adds a token of its own may listen there.
-    #[must_use]
     pub fn is_agent(&self) -> bool {
         self.socket.is_some() || self.source.ends_with("_AGENT_ADDR")
     }
 
     /// The CLI whose variable gave the address, for the commands in hints.
-    #[must_use]
     pub fn cli(&self) -> &'static str {
         if self.source.starts_with("BAO_") { "bao" } else { "vault" }
     }

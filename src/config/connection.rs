@@ -11,8 +11,6 @@ use super::sources::Sources;
 use super::tls::Tls;
 use crate::args::options;
 
-/// `--timeout`
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 /// The limit of one request without `VAULT_CLIENT_TIMEOUT`.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -29,8 +27,6 @@ pub struct Connection {
     pub proxies: Proxies,
     /// Whether to follow the one redirect that a standby server may send.
     pub follow_redirects: bool,
-    /// The limit for everything until the program starts.
-    pub timeout: Duration,
     /// The limit of one request, response included.
     pub request_timeout: Duration,
     /// The limit for the attempts of each request, at least 1, and its source.
@@ -46,7 +42,6 @@ impl Connection {
             tls: Tls::resolve(sources)?,
             proxies: Proxies::resolve(sources, &address)?,
             follow_redirects: !sources.get_flag(options::DISABLE_REDIRECTS)?,
-            timeout: sources.get(options::TIMEOUT)?.unwrap_or(DEFAULT_TIMEOUT),
             request_timeout: request_timeout(sources)?,
             max_attempts: max_attempts(sources)?,
             address,
@@ -54,7 +49,7 @@ impl Connection {
     }
 
     /// For an OIDC provider of the public network, which none of Vault's settings apply to.
-    pub(super) fn for_oidc_endpoint(url: Setting, sources: Sources) -> Result<Self, Error> {
+    pub(super) fn for_oidc_provider(url: Setting, sources: Sources) -> Result<Self, Error> {
         let address = Address::of_oidc_provider(url)?;
         Ok(Self {
             namespace: None,
@@ -62,7 +57,6 @@ impl Connection {
             proxies: Proxies::from_https_proxy(sources, &address)?,
             // The bearer token is meant for this service alone.
             follow_redirects: false,
-            timeout: Duration::ZERO,
             request_timeout: REQUEST_TIMEOUT,
             max_attempts: None,
             address,

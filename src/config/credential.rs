@@ -12,20 +12,24 @@ use crate::secret_path::SecretPath;
 #[derive(Debug)]
 pub enum Credential {
     /// With a token that exists.
-    Token {
-        /// The token; if `None`, the file at `token_helper_path`.
-        token: Option<CredentialSource>,
-        /// Where the Vault CLI stores a token: `~/.vault-token`. `None` without an absolute `HOME`.
-        token_helper_path: Option<String>,
-        /// The credential of another method, if a part of it was found and nothing is given for this one.
-        incomplete: Option<Incomplete>,
-        /// Whether it is a wrapping token, to be unwrapped first.
-        wrapped: bool,
-        /// The path of one more request whose wrapping token is accepted.
-        wrapped_by: Option<String>,
-    },
+    Token(GivenToken),
     /// With a login, which returns a token.
     Login(Login),
+}
+
+/// A token that exists.
+#[derive(Debug)]
+pub struct GivenToken {
+    /// The token; if `None`, the file at `token_helper_path`.
+    pub token: Option<CredentialSource>,
+    /// Where the Vault CLI stores a token: `~/.vault-token`. `None` without an absolute `HOME`.
+    pub token_helper_path: Option<String>,
+    /// The credential of another method, if a part of it was found and nothing is given for this one.
+    pub incomplete: Option<Incomplete>,
+    /// Whether it is a wrapping token, to be unwrapped first.
+    pub wrapped: bool,
+    /// The path of one more request whose wrapping token is accepted.
+    pub wrapped_by: Option<String>,
 }
 
 /// A part of a credential without the rest.
@@ -124,13 +128,13 @@ impl Credential {
         let method = match auth {
             AuthMethod::Token => {
                 let home = sources.env("HOME")?.filter(|home| home.value.starts_with('/'));
-                return Ok(Self::Token {
+                return Ok(Self::Token(GivenToken {
                     token: detected.token,
                     token_helper_path: home.map(|home| format!("{}/.vault-token", home.value.trim_end_matches('/'))),
                     incomplete,
                     wrapped: sources.get_flag(options::UNWRAP_TOKEN)?,
                     wrapped_by,
-                });
+                }));
             }
             AuthMethod::AppRole => LoginMethod::AppRole {
                 role_id: detected.role_id.ok_or_else(|| missing(ROLE_ID))?,
@@ -149,16 +153,14 @@ impl Credential {
                 role: detected.role.map(|role| role.value),
                 jwt: match detected.jwt.or(detected.jwt_file) {
                     Some(jwt) => JwtSource::Given(jwt),
-                    None => github(sources)?.ok_or_else(|| missing(JWT))?,
+                    None => github_id_token(sources)?.ok_or_else(|| missing(JWT))?,
                 },
             },
             AuthMethod::Userpass | AuthMethod::Ldap => LoginMethod::Password {
                 username: username(detected.username.ok_or_else(|| missing(USERNAME))?)?,
                 password: detected.password.ok_or_else(|| missing(PASSWORD))?,
             },
-            AuthMethod::Cert if connection.tls.client_identity.is_none() => {
-                return Err(missing(CLIENT_CERT));
-            }
+            AuthMethod::Cert if connection.tls.client_identity.is_none() => return Err(missing(CLIENT_CERT)),
             AuthMethod::Cert => LoginMethod::Cert { role: detected.role.map(|role| role.value) },
         };
         let mount = sources.get(options::AUTH_MOUNT)?.map(|mount: SecretPath| mount.api_path());
@@ -277,9 +279,7 @@ impl Detected {
             () => AuthMethod::Token,
         }
     }
-}
 
-impl Detected {
     /// The first part without the rest. `--role` alone may be for any of several methods, so the JWT is the least of its
     /// needs.
     fn incomplete(&self) -> Option<Incomplete> {
@@ -292,12 +292,13 @@ impl Detected {
     }
 }
 
-fn github(sources: Sources) -> Result<Option<JwtSource>, Error> {
+/// The request for the ID token of a job on GitHub Actions; `None` unless the job has the permission.
+fn github_id_token(sources: Sources) -> Result<Option<JwtSource>, Error> {
     let url = sources.env("ACTIONS_ID_TOKEN_REQUEST_URL")?;
     let bearer = sources.credential("ACTIONS_ID_TOKEN_REQUEST_TOKEN")?;
     let audience: Option<String> = sources.get(options::JWT_AUDIENCE)?;
     let (Some(url), Some(CredentialSource::Value { secret: bearer, .. })) = (url, bearer) else { return Ok(None) };
-    let mut service = Connection::for_oidc_endpoint(url, sources)?;
+    let mut service = Connection::for_oidc_provider(url, sources)?;
     if let Some(audience) = audience {
         service.address.url.query_pairs_mut().append_pair("audience", &audience);
     }

@@ -1,117 +1,67 @@
 //! `[pure]` What can be wrong with the settings.
 
-use std::fmt;
-
 use crate::env_name::EnvName;
 use crate::error::CliError;
 use crate::escape::truncate;
 use crate::template::TemplateError;
 
-/// What is wrong with the settings. `source` is the option, the variable, or in a project file the line or the place
+/// What is wrong with the settings. `source` is the option, the variable, or in a project file the line or the location
 /// (`.vault-exec.toml:3:1`).
+///
+/// `value` is `None` if it may be a secret. `what` is required: an option, or a list of every way to give it; or it is
+/// refused, unless the user named the project file. `NotAlone` is for an option that stands for the whole command line.
 #[derive(Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "see the messages below")]
 pub enum Error {
     NoCommand,
     NoPath,
-    NotUtf8 {
-        source: String,
-    },
-    /// A malformed value, which is `None` if it may be a secret.
-    Invalid {
-        source: String,
-        value: Option<String>,
-        expected: &'static str,
-    },
-    /// `what` is an option, or lists every way to give what is missing.
-    Requires {
-        source: String,
-        what: &'static str,
-    },
+    NotUtf8 { source: String },
+    Invalid { source: String, value: Option<String>, expected: &'static str },
+    Requires { source: String, what: &'static str },
     ConfigConflict,
-    /// An option that stands for the whole command line.
-    NotAlone {
-        source: &'static str,
-    },
-    DuplicateName {
-        name: EnvName,
-    },
-    Template {
-        source: String,
-        name: EnvName,
-        fault: TemplateError,
-    },
-    Toml {
-        source: String,
-        message: String,
-    },
-    UnknownKey {
-        source: String,
-        key: String,
-        similar: Option<String>,
-    },
-    /// A key or a name that a project file must not contain unless the user named the file.
-    Refused {
-        source: String,
-        what: String,
-    },
-}
-
-impl Error {
-    /// The message and, unless the message says it, the remedy.
-    fn describe(&self) -> (String, Option<String>) {
-        let hinted = |message: String, hint: &str| (message, Some(hint.to_owned()));
-        match self {
-            Self::NoCommand => hinted("no program to start".into(), "vault-exec [OPTIONS] [--] COMMAND [ARG]..."),
-            Self::NoPath => hinted(
-                "no path to read".into(),
-                "give --path secret/app, set VAULT_EXEC_PATH, or write it into .vault-exec.toml",
-            ),
-            Self::NotUtf8 { source } => (format!("{source}: not UTF-8"), None),
-            Self::Invalid { source, value: Some(value), expected } => {
-                (format!("{source}: `{value}`: expected {expected}"), None)
-            }
-            Self::Invalid { source, value: None, expected } => (format!("{source}: expected {expected}"), None),
-            Self::Requires { source, what } => {
-                let hint = || format!("give both, or leave {source} out");
-                (format!("{source} requires {what}"), what.starts_with("--").then(hint))
-            }
-            Self::ConfigConflict => {
-                hinted("--config and --no-config exclude each other".into(), "leave one of them out")
-            }
-            Self::NotAlone { source } => hinted(
-                format!("{source} takes no program and no other option"),
-                "run it alone, in the directory of the project file",
-            ),
-            Self::DuplicateName { name } => {
-                hinted(format!("{name} is given twice by --set and --file"), "leave one of them out")
-            }
-            Self::Template { source, name, fault } => (format!("{source} {name}: {fault}"), Some(fault.kind.hint())),
-            Self::Toml { source, message } => hinted(format!("{source}: {message}"), "see https://toml.io"),
-            Self::UnknownKey { source, key, similar } => {
-                let options = || "the keys are the options of vault-exec --help, without the --".into();
-                let hint = similar.as_ref().map_or_else(options, |similar| format!("did you mean `{similar}`?"));
-                (format!("{source}: unknown key `{}`", truncate(key)), Some(hint))
-            }
-            Self::Refused { source, what } => hinted(
-                format!("{source}: {what} is refused in a project file that --config did not name"),
-                "if you trust the file, name it with --config; otherwise give the option yourself, or --no-config",
-            ),
-        }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.describe().0)
-    }
+    NotAlone { source: &'static str },
+    DuplicateName { name: EnvName },
+    Template { source: String, name: EnvName, fault: TemplateError },
+    Toml { source: String, message: String },
+    UnknownKey { source: String, key: String, similar: Option<String> },
+    Refused { source: String, what: String },
 }
 
 impl From<Error> for CliError {
     fn from(error: Error) -> Self {
-        match error.describe() {
-            (message, Some(hint)) => Self::new(message).hint(hint),
-            (message, None) => Self::new(message),
+        match error {
+            Error::NoCommand => Self::new("no program to start").hint("vault-exec [OPTIONS] [--] COMMAND [ARG]..."),
+            Error::NoPath => Self::new("no path to read")
+                .hint("give --path secret/app, set VAULT_EXEC_PATH, or write it into .vault-exec.toml"),
+            Error::NotUtf8 { source } => Self::new(format!("{source}: not UTF-8")),
+            Error::Invalid { source, value: Some(value), expected } => {
+                Self::new(format!("{source}: `{value}`: expected {expected}"))
+            }
+            Error::Invalid { source, value: None, expected } => Self::new(format!("{source}: expected {expected}")),
+            Error::Requires { source, what } => {
+                let error = Self::new(format!("{source} requires {what}"));
+                if what.starts_with("--") { error.hint(format!("give both, or leave {source} out")) } else { error }
+            }
+            Error::ConfigConflict => {
+                Self::new("--config and --no-config exclude each other").hint("leave one of them out")
+            }
+            Error::NotAlone { source } => Self::new(format!("{source} takes no program and no other option"))
+                .hint("run it alone, in the directory of the project file"),
+            Error::DuplicateName { name } => {
+                Self::new(format!("{name} is given twice by --set and --file")).hint("leave one of them out")
+            }
+            Error::Template { source, name, fault } => fault.in_assignment(&source, &name),
+            Error::Toml { source, message } => Self::new(format!("{source}: {message}")).hint("see https://toml.io"),
+            Error::UnknownKey { source, key, similar } => {
+                Self::new(format!("{source}: unknown key `{}`", truncate(&key))).hint(match similar {
+                    Some(similar) => format!("did you mean `{similar}`?"),
+                    None => "the keys are the options of vault-exec --help, without the --".into(),
+                })
+            }
+            Error::Refused { source, what } => Self::new(format!(
+                "{source}: {what} is refused in a project file that --config did not name"
+            ))
+            .hint("if you trust the file, name it with --config; otherwise give the option yourself, or --no-config"),
         }
     }
 }

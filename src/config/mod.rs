@@ -17,8 +17,8 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 pub use address::Address;
-pub use connection::{Connection, DEFAULT_TIMEOUT};
-pub use credential::{Credential, Incomplete, JwtSource, Login, LoginMethod, OutsideLoginNamespace};
+pub use connection::Connection;
+pub use credential::{Credential, GivenToken, Incomplete, JwtSource, Login, LoginMethod, OutsideLoginNamespace};
 pub use error::Error;
 pub use project_settings::ProjectSettings;
 pub use proxy::{Proxies, Proxy};
@@ -35,6 +35,9 @@ use crate::mapping::KeyMapping;
 use crate::output_format::OutputFormat;
 use setting::FromSetting;
 use sources::Sources;
+
+/// `--timeout`
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The settings of a run.
 #[derive(Debug)]
@@ -59,6 +62,8 @@ pub struct Config {
     pub credential: Credential,
     /// How to reach the server.
     pub connection: Connection,
+    /// The limit for everything until the program starts.
+    pub timeout: Duration,
     /// Whether to stop if memory cannot be locked.
     pub require_mlock: bool,
     /// The format of the report, if this is a check.
@@ -92,6 +97,7 @@ impl Config {
             keep_token,
             revoke: !keep_token && !sources.get_flag(options::NO_REVOKE)?,
             connection,
+            timeout: sources.get(options::TIMEOUT)?.unwrap_or(DEFAULT_TIMEOUT),
             require_mlock: sources.get_flag(options::REQUIRE_MLOCK)?,
             check,
             command: args.command,
@@ -99,7 +105,6 @@ impl Config {
     }
 
     /// What the run is for.
-    #[must_use]
     pub const fn mode(&self) -> Mode {
         if self.check.is_some() { Mode::Check } else { Mode::Start }
     }

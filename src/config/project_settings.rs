@@ -26,7 +26,7 @@ impl ProjectSettings {
     /// # Errors
     /// The first key or value that is unknown, malformed or refused.
     pub fn parse(text: &str, name: &str, discovered: bool) -> Result<Self, Error> {
-        let reader = Reader { text, name, discovered };
+        let reader = TomlReader { text, name, discovered };
         let mut root = toml_span::parse(text).map_err(|error| {
             let source = reader.location(error.span.start);
             Error::Toml { source, message: error.to_string() }
@@ -63,13 +63,13 @@ impl fmt::Display for ProjectSettings {
     }
 }
 
-struct Reader<'a> {
+struct TomlReader<'a> {
     text: &'a str,
     name: &'a str,
     discovered: bool,
 }
 
-impl Reader<'_> {
+impl TomlReader<'_> {
     fn values(&self, option: &OptionSpec, mut value: Value) -> Result<Vec<Setting>, Error> {
         let offset = value.span.start;
         let texts = match (option.arity, value.take()) {
@@ -133,7 +133,7 @@ mod tests {
 
     fn shown(text: &str, discovered: bool) -> String {
         match ProjectSettings::parse(text, "p.toml", discovered) {
-            Err(error) => error.to_string(),
+            Err(error) => crate::config::tests::shown(error),
             Ok(ProjectSettings { settings, .. }) => {
                 let setting = |Setting { value, source, .. }: &Setting| format!("{source} = {value}");
                 settings.values().flatten().map(setting).collect::<Vec<_>>().join("; ")

@@ -33,12 +33,8 @@ pub struct Proxies {
 impl Proxies {
     /// The proxies for requests to the server.
     pub(super) fn resolve(sources: Sources, address: &Address) -> Result<Self, Error> {
-        let for_vault = if let Some(proxy) = sources.get(options::PROXY)? {
-            used(proxy, !is_loopback(&address.url))?
-        } else {
-            return Self::from_https_proxy(sources, address);
-        };
-        Ok(Self { for_vault, ..Self::default() })
+        let Some(proxy) = sources.get(options::PROXY)? else { return Self::from_https_proxy(sources, address) };
+        Ok(Self { for_vault: parse_if_used(proxy, !is_loopback(&address.url))?, ..Self::default() })
     }
 
     /// The proxy of `HTTPS_PROXY`.
@@ -49,12 +45,11 @@ impl Proxies {
         };
         let excluded = either("NO_PROXY")?.map(|hosts| hosts.value);
         let is_used = takes_https_proxy(&address.url, excluded.as_deref());
-        let for_https = either("HTTPS_PROXY")?.map_or(Ok(None), |proxy| used(proxy, is_used))?;
+        let for_https = either("HTTPS_PROXY")?.map_or(Ok(None), |proxy| parse_if_used(proxy, is_used))?;
         Ok(Self { for_vault: None, for_https, excluded })
     }
 
     /// The proxy for a URL: that of the server, or the target of its redirect. None for this machine.
-    #[must_use]
     pub fn for_url(&self, url: &Url) -> Option<&Proxy> {
         let for_https = self.for_https.as_ref().filter(|_| takes_https_proxy(url, self.excluded.as_deref()));
         self.for_vault.as_ref().filter(|_| !is_loopback(url)).or(for_https)
@@ -62,7 +57,7 @@ impl Proxies {
 }
 
 /// A malformed proxy is an error only if it `is_used`; otherwise it is none, as for Vault's own client.
-fn used(proxy: Setting, is_used: bool) -> Result<Option<Proxy>, Error> {
+fn parse_if_used(proxy: Setting, is_used: bool) -> Result<Option<Proxy>, Error> {
     match Proxy::from_setting(proxy) {
         Err(error) if is_used => Err(error),
         proxy => Ok(proxy.ok()),
@@ -76,10 +71,8 @@ fn takes_https_proxy(url: &Url, excluded: Option<&str>) -> bool {
 
 impl FromSetting for Proxy {
     fn from_setting(setting: Setting) -> Result<Self, Error> {
-        let has_scheme = setting.value.contains("://");
-        let url =
-            if has_scheme { Url::parse(&setting.value) } else { Url::parse(&format!("http://{}", setting.value)) };
-        match url {
+        let scheme = if setting.value.contains("://") { "" } else { "http://" };
+        match Url::parse(&format!("{scheme}{}", setting.value)) {
             Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
                 Ok(Self { url, source: setting.source })
             }

@@ -42,10 +42,8 @@ impl FromSetting for KvVersion {
 
 impl FromSetting for SecretPath {
     fn from_setting(setting: Setting) -> Result<Self, Error> {
-        match Self::parse(&setting.value) {
-            Ok(path) => Ok(path.in_mount(None)),
-            Err(error) => Err(setting.invalid(error.expected())),
-        }
+        let path = Self::parse(&setting.value).map(|path| path.in_mount(None));
+        path.map_err(|error| setting.invalid(error.expected()))
     }
 }
 
@@ -84,10 +82,9 @@ pub(super) fn secret_requests(
 ) -> Result<(Vec<SecretRequest>, Vec<Export>), Error> {
     let typed = sources.args.occurrences_of(&[options::PATH, options::OPTIONAL_PATH]);
     let typed = typed.map(|(option, value)| (option == options::OPTIONAL_PATH, Setting::new(value, option.name)));
-    let required = sources.get_untyped(options::PATH)?.into_iter().map(|setting| (false, setting));
-    let optional = sources.get_untyped(options::OPTIONAL_PATH)?.into_iter().map(|setting| (true, setting));
-    let mount_setting = sources.get::<Setting>(options::MOUNT)?;
-    let mount_discovered = mount_setting.is_some_and(|setting| setting.discovered);
+    let required = sources.env_or_file_list(options::PATH)?.into_iter().map(|setting| (false, setting));
+    let optional = sources.env_or_file_list(options::OPTIONAL_PATH)?.into_iter().map(|setting| (true, setting));
+    let mount_discovered = sources.get::<Setting>(options::MOUNT)?.is_some_and(|setting| setting.discovered);
     let default_prefix = default_prefix(sources)?;
     let (mut requests, mut exports) = (Vec::<SecretRequest>::new(), Vec::new());
     for (mut optional, setting) in required.chain(typed).chain(optional) {
@@ -98,10 +95,7 @@ pub(super) fn secret_requests(
         if !is_prefix(&prefix) {
             return Err(setting.invalid(PREFIX));
         }
-        let path = match SecretPath::parse(path) {
-            Ok(path) => path.in_mount(mount),
-            Err(error) => return Err(setting.invalid(error.expected())),
-        };
+        let path = SecretPath::parse(path).map_err(|error| setting.clone().invalid(error.expected()))?.in_mount(mount);
         if path.version.is_some() && kv == KvVersion::V1 {
             return Err(setting.invalid("a path without a version, which --kv 1 excludes"));
         }

@@ -35,7 +35,6 @@ pub enum CredentialSource {
 
 impl CredentialSource {
     /// The option or variable it comes from.
-    #[must_use]
     pub fn source(&self) -> &str {
         match self {
             Self::Value { source, .. } | Self::File(Setting { source, .. }) => source,
@@ -128,13 +127,10 @@ impl FromSetting for NonZeroU32 {
 /// `1m30s`, `500ms`, or a number of seconds; from 1 ms to 365 days.
 impl FromSetting for Duration {
     fn from_setting(setting: Setting) -> Result<Self, Error> {
-        let parsed = match setting.value.parse() {
-            Ok(seconds) => Some(Self::from_secs(seconds)),
-            Err(_) => humantime::parse_duration(&setting.value).ok(),
-        };
+        let seconds = setting.value.parse().map(Self::from_secs);
+        let duration = seconds.or_else(|_| humantime::parse_duration(&setting.value)).ok();
         let sensible = Self::from_millis(1)..=Self::from_hours(365 * 24);
-        parsed
-            .filter(|duration| sensible.contains(duration))
-            .ok_or_else(|| setting.invalid("a duration such as 60s, 1m30s or 500ms"))
+        let duration = duration.filter(|duration| sensible.contains(duration));
+        duration.ok_or_else(|| setting.invalid("a duration such as 60s, 1m30s or 500ms"))
     }
 }

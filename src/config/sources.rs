@@ -17,7 +17,7 @@ pub(super) struct Sources<'a> {
 }
 
 impl Sources<'_> {
-    /// The value of an option: as typed, else of `VAULT_EXEC_SOME_NAME`, else of one of its other variables, else of the
+    /// The value of an option: on the command line, else of `VAULT_EXEC_SOME_NAME`, else of one of its other variables, else of the
     /// project file. Empty values do not count.
     ///
     /// # Errors
@@ -31,20 +31,20 @@ impl Sources<'_> {
         setting.or_else(|| self.in_project_file(option).next()).map(T::from_setting).transpose()
     }
 
-    /// The values of a list: those typed, else those not typed.
+    /// The values of a list: those on the command line, else [`Self::env_or_file_list`].
     ///
     /// # Errors
     /// As for [`Self::get`].
     pub(super) fn get_list<T: FromSetting>(self, option: &OptionSpec) -> Result<Vec<T>, Error> {
         let typed = self.args.values_of(option).map(|value| Setting::new(value, option.name));
-        typed.chain(self.get_untyped(option)?).map(T::from_setting).collect()
+        typed.chain(self.env_or_file_list(option)?).map(T::from_setting).collect()
     }
 
-    /// The values of a list that is not typed: those of `VAULT_EXEC_SOME_NAME`, else of the project file.
+    /// The values of a list that is not on the command line: those of `VAULT_EXEC_SOME_NAME`, else of the project file.
     ///
     /// # Errors
     /// [`Error::NotUtf8`]
-    pub(super) fn get_untyped(self, option: &OptionSpec) -> Result<Vec<Setting>, Error> {
+    pub(super) fn env_or_file_list(self, option: &OptionSpec) -> Result<Vec<Setting>, Error> {
         if self.args.values_of(option).next().is_some() {
             return Ok(Vec::new());
         }

@@ -1,7 +1,12 @@
 use super::*;
 use crate::args::options::{self, Arity};
 use crate::env_block::EnvEntry;
+use crate::error::CliError;
 use crate::mapping::Export;
+
+pub(super) fn shown(error: Error) -> String {
+    CliError::from(error).to_string()
+}
 
 fn args(line: &[&str]) -> Args {
     let line: Vec<_> = ["vault-exec"].iter().chain(line).map(OsString::from).collect();
@@ -61,7 +66,7 @@ fn a_path_is_read_once_and_exported_by_prefix() {
 
 #[test]
 fn contradictions_are_refused() {
-    let error = |line: &[&str]| resolve(&[line, &["--", "true"]].concat()).unwrap_err().to_string();
+    let error = |line: &[&str]| shown(resolve(&[line, &["--", "true"]].concat()).unwrap_err());
     for (line, message) in [
         (
             &["--path", "s/a@2", "--kv", "1"][..],
@@ -103,15 +108,14 @@ fn contradictions_are_refused() {
 
 #[test]
 fn durations_are_seconds_or_say_their_unit() {
-    let timeout = |text: &str| {
-        resolve(&["--path", "a/b", &format!("--timeout={text}"), "x"]).map(|config| config.connection.timeout)
-    };
+    let timeout =
+        |text: &str| resolve(&["--path", "a/b", &format!("--timeout={text}"), "x"]).map(|config| config.timeout);
     assert_eq!(timeout("90").unwrap(), std::time::Duration::from_secs(90));
     assert_eq!(timeout("1m30s").unwrap(), std::time::Duration::from_secs(90));
     assert_eq!(timeout("500ms").unwrap(), std::time::Duration::from_millis(500));
     for wrong in ["0", "0s", "-1s", "soon", "1 fortnight", "99999999999999999999s"] {
         let message = format!("--timeout: `{wrong}`: expected a duration such as 60s, 1m30s or 500ms");
-        assert_eq!(timeout(wrong).unwrap_err().to_string(), message);
+        assert_eq!(shown(timeout(wrong).unwrap_err()), message);
     }
 }
 
@@ -123,7 +127,7 @@ fn addresses_are_checked_before_anything_is_sent() {
             assert!(source == "VAULT_ADDR" && !value.contains("hunter2"));
             expected.to_owned()
         }
-        Err(other) => panic!("{other}"),
+        Err(other) => panic!("{other:?}"),
     };
     assert_eq!(fault("http://vault:8200/"), "http://vault:8200");
     assert_eq!(fault(""), "https://127.0.0.1:8200");
@@ -172,7 +176,7 @@ fn log_options_come_from_options_and_variables() {
 #[test]
 fn templates_are_parsed_with_the_settings() {
     let templates = |line: &[&str]| resolve(&[line, &["--path", "a/b", "x"]].concat()).map(|config| config.templates);
-    let shown = |line: &[&str]| templates(line).unwrap_err().to_string();
+    let shown = |line: &[&str]| shown(templates(line).unwrap_err());
     let both = templates(&["--set", "A={b}", "--file", "C={d}", "--file-mode", "0444"]).unwrap();
     assert_eq!((both.set.len(), both.files.len(), both.file_mode), (1, 1, Some(0o444)));
     assert_eq!(shown(&["--set", "A={b|uri}"]), "--set A: column 1: unknown filter `uri`");

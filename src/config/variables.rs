@@ -1,10 +1,13 @@
 //! `[pure]` Which variables the program gets: how keys are named, templates, and what is inherited.
 
+use std::collections::BTreeSet;
+
 use super::credential::Credential;
 use super::error::Error;
 use super::setting::{FromSetting, Setting};
 use super::sources::Sources;
 use crate::args::options::{self, OptionSpec};
+use crate::dangerous;
 use crate::env_block::is_withheld;
 use crate::env_name::{Case, EnvName};
 use crate::environment::{EnvPolicy, OnConflict};
@@ -63,11 +66,11 @@ pub(super) fn templates(sources: Sources, mount: Option<&SecretPath>) -> Result<
     for assignment in templates.set.iter_mut().chain(&mut templates.files) {
         assignment.template.set_mount(mount);
     }
-    let names: Vec<&EnvName> = templates.assignments().map(|assignment| &assignment.name).collect();
-    match names.iter().enumerate().find(|(index, name)| names[..*index].contains(name)) {
-        Some((_, name)) => Err(Error::DuplicateName { name: (*name).clone() }),
-        None => Ok(templates),
+    let mut names = BTreeSet::new();
+    if let Some(Assignment { name, .. }) = templates.assignments().find(|assignment| !names.insert(&assignment.name)) {
+        return Err(Error::DuplicateName { name: name.clone() });
     }
+    Ok(templates)
 }
 
 impl Templates {
@@ -143,7 +146,7 @@ impl FromSetting for Assignment {
             Ok(name) => name,
             Err(_) => return Err(setting.invalid_unshown("a variable name before the `=`")),
         };
-        if let (true, Some(danger)) = (setting.discovered, name.danger_if_discovered()) {
+        if let (true, Some(danger)) = (setting.discovered, dangerous::classify_discovered(name.as_str())) {
             let what = format!("{name}, {danger},");
             return Err(Error::Refused { source: setting.source, what });
         }

@@ -69,7 +69,9 @@ impl Environment {
     ) -> (Self, Vec<Error>) {
         let mut entries = inherited.into_entries();
         let is_credential = |name: &[u8]| is_withheld(name) || (policy.withhold_github_token && name == GITHUB_TOKEN);
-        entries.retain(|entry| !is_credential(entry.name()) && is_kept(policy, entry.name()));
+        let is_kept =
+            |name: &[u8]| policy.keep_only.as_ref().is_none_or(|keep| keep.iter().any(|kept| kept.as_bytes() == name));
+        entries.retain(|entry| !is_credential(entry.name()) && is_kept(entry.name()));
         entries.extend(token.map(|token| EnvEntry::new(b"VAULT_TOKEN", token.expose())));
 
         let mut environment = Self { entries, decisions: Vec::new() };
@@ -103,7 +105,10 @@ impl Environment {
         }
         let overridden = |(name, source, winner)| Decision { name, source, outcome: Outcome::Overridden(winner) };
         environment.decisions.extend(mapped.overridden.into_iter().map(overridden));
-        let missing = environment.missing(&policy.require);
+        let is_set = |name: &&String| {
+            environment.entries.iter().any(|entry| entry.name() == name.as_bytes() && !entry.value().is_empty())
+        };
+        let missing: Vec<String> = policy.require.iter().filter(|name| !is_set(name)).cloned().collect();
         let mut errors = Vec::new();
         if !conflicts.is_empty() {
             errors.push(Error::Conflict { names: conflicts });
@@ -112,13 +117,6 @@ impl Environment {
             errors.push(Error::Missing { names: missing });
         }
         (environment, errors)
-    }
-
-    fn missing(&self, names: &[String]) -> Vec<String> {
-        let present = |name: &&String| {
-            self.entries.iter().any(|entry| entry.name() == name.as_bytes() && !entry.value().is_empty())
-        };
-        names.iter().filter(|name| !present(name)).cloned().collect()
     }
 
     /// Checks that `execve` will accept the environment together with `argv_bytes` of arguments. `limit` bounds the bytes of
@@ -139,10 +137,6 @@ impl Environment {
             too_long => Err(Error::EntryTooLong { names: top(&largest[..too_long]) }),
         }
     }
-}
-
-fn is_kept(policy: &EnvPolicy, name: &[u8]) -> bool {
-    policy.keep_only.as_ref().is_none_or(|keep| keep.iter().any(|kept| kept.as_bytes() == name))
 }
 
 impl From<Error> for CliError {

@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 pub use error::Error;
 
+use crate::dangerous;
 use crate::env_name::{Case, EnvName};
 use crate::error::CliError;
 use crate::kv::{KvSecret, Origin};
@@ -144,14 +145,22 @@ fn keys_of(secrets: &[KvSecret]) -> impl Iterator<Item = &str> + Clone {
 impl FromIterator<Variable> for MappedVariables {
     fn from_iter<I: IntoIterator<Item = Variable>>(variables: I) -> Self {
         let mut mapped = Self::default();
-        variables.into_iter().for_each(|variable| mapped.insert(variable));
+        for variable in variables {
+            if let Some(&index) = mapped.indices.get(&variable.name) {
+                let winner = variable.source.clone();
+                let loser = std::mem::replace(&mut mapped.variables[index], variable);
+                mapped.overridden.push((loser.name, loser.source, winner));
+            } else {
+                mapped.indices.insert(variable.name.clone(), mapped.variables.len());
+                mapped.variables.push(variable);
+            }
+        }
         mapped
     }
 }
 
 impl MappedVariables {
     /// The index of the variable with this name.
-    #[must_use]
     pub fn index(&self, name: &[u8]) -> Option<usize> {
         str::from_utf8(name).ok().and_then(|name| self.indices.get(name)).copied()
     }
@@ -163,17 +172,6 @@ impl MappedVariables {
             |name: &EnvName| self.indices.get(name).is_some_and(|&index| is_key(&self.variables[index].source));
         let overridden = self.overridden.iter().filter(|(name, ..)| is_undecided(name));
         overridden.map(|(name, loser, winner)| format!("{name} ({loser}, {winner})")).collect()
-    }
-
-    fn insert(&mut self, variable: Variable) {
-        if let Some(&index) = self.indices.get(&variable.name) {
-            let winner = variable.source.clone();
-            let loser = std::mem::replace(&mut self.variables[index], variable);
-            self.overridden.push((loser.name, loser.source, winner));
-        } else {
-            self.indices.insert(variable.name.clone(), self.variables.len());
-            self.variables.push(variable);
-        }
     }
 }
 
@@ -237,7 +235,7 @@ fn map_secret(
         }
         // The value of the key is not used if a template sets the same name.
         let is_permitted = naming.allowed_names.contains(&name) || template_names.contains(&name);
-        match (value, name.danger().filter(|_| !is_permitted)) {
+        match (value, dangerous::classify(name.as_str()).filter(|_| !is_permitted)) {
             (_, Some(danger)) => errors.push(Error::Dangerous { path, key, name, danger }),
             (None, None) => errors.push(Error::Null { path, key }),
             (Some(value), None) if value.expose().contains(&0) => errors.push(Error::NulByte { path, key }),

@@ -6,7 +6,6 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use zeroize::Zeroize;
 
 use super::panic::abort_with;
-use crate::error::ExitCode;
 
 /// Wipes every block when it is freed, so that no dependency has to be trusted to do so.
 ///
@@ -38,8 +37,7 @@ unsafe impl GlobalAlloc for WipingAllocator {
 /// Exits with 125 when there is no memory; the standard library would raise `SIGABRT`.
 fn or_abort(block: *mut u8) -> *mut u8 {
     if block.is_null() {
-        let message = "vault-exec: out of memory\nhint: raise the limit (ulimit -v, docker run --memory)\n";
-        abort_with(message, ExitCode::Failed as i32)
+        abort_with("vault-exec: out of memory\nhint: raise the limit (ulimit -v, docker run --memory)\n")
     }
     block
 }

@@ -18,7 +18,6 @@ unsafe extern "C" {
 /// stack, and the tables for that are not in the binary (see `build.rs`).
 ///
 /// Must be called once, while no other thread runs.
-#[must_use]
 pub(super) fn take() -> InheritedEnv {
     let mut entries = Vec::new();
     // SAFETY: `environ` is null or a null-terminated array of writable C strings (environ(7)), and no other thread runs.

@@ -25,7 +25,6 @@ pub use stdio::write_stderr;
 pub use wipe::{wipe_registers, wipe_stack};
 
 use crate::env_block::InheritedEnv;
-use crate::error::ExitCode;
 
 /// What was changed about the process and must be restored for the program.
 #[derive(Debug)]
@@ -70,17 +69,17 @@ pub fn prepare() -> (InheritedEnv, Hardened) {
 /// The user's variables and files would decide what a process with the rights of another user does.
 fn require_own_ids() {
     if getuid() != geteuid() || getgid() != getegid() {
-        let message = "vault-exec: running setuid or setgid is refused\nhint: remove the bits (chmod ug-s), or have sudo or \
-                       setpriv change the user and the group completely\n";
-        panic::abort_with(message, ExitCode::Failed as i32);
+        panic::abort_with(
+            "vault-exec: running setuid or setgid is refused\nhint: remove the bits (chmod ug-s), or have sudo or setpriv \
+             change the user and the group completely\n",
+        );
     }
 }
 
 /// The kernel would end the process with `SIGSEGV` when the stack reaches a smaller limit.
 fn require_min_stack() {
     if getrlimit(Resource::RLIMIT_STACK).is_ok_and(|(soft, _)| soft < MIN_STACK_BYTES) {
-        let message = "vault-exec: the stack is too small\nhint: raise the limit (ulimit -s 8192)\n";
-        panic::abort_with(message, ExitCode::Failed as i32);
+        panic::abort_with("vault-exec: the stack is too small\nhint: raise the limit (ulimit -s 8192)\n");
     }
 }
 

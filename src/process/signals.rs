@@ -9,7 +9,7 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction
 use nix::unistd::getpid;
 
 use super::cleanup::remove_files;
-use super::panic::abort_with;
+use super::panic::exit_with;
 use crate::output_format::OutputFormat;
 
 /// Signals that can be handled and do not end a process by default, see signal(7).
@@ -124,5 +124,5 @@ extern "C" fn exit_handler<const JSON: bool>(signal: c_int) {
         libc::SIGINT => message!("SIGINT"),
         _ => message!("SIGHUP"),
     };
-    abort_with(message, 128 + signal);
+    exit_with(message, 128 + signal);
 }

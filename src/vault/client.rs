@@ -16,7 +16,7 @@ use crate::config::{Address, Connection};
 use crate::error::CliError;
 use crate::log::Logger;
 use crate::secret::Secret;
-use crate::vault::error::{self, INCOMPLETE, Sources, TransportError};
+use crate::vault::error::{self, INCOMPLETE, SourceNames, TransportError};
 use crate::vault::http::exchange::Transport;
 use crate::vault::http::{HttpRequest, HttpResponse};
 use crate::vault::report::Trust;
@@ -106,11 +106,8 @@ impl<'a> Client<'a> {
         }
     }
 
-    fn sources(&self) -> Sources<'_> {
-        let ca = match &self.transport.trust {
-            Trust::Given(_, source) => source,
-            _ => "",
-        };
+    fn sources(&self) -> SourceNames<'_> {
+        let ca = if let Trust::Given(_, source) = &self.transport.trust { source } else { "" };
         (&self.address.source, self.proxy_source, ca)
     }
 
@@ -164,8 +161,8 @@ impl<'a> Client<'a> {
                     None => return Ok((response, may_have_acted)),
                     Some(reason) => {
                         let reason = format!("{reason} ({})", response.status().as_u16());
-                        let (retry_after, response) =
-                            (retry_after(&response), Response::<IgnoredAny>::parse(&response));
+                        let retry_after = retry_after(&response);
+                        let response = Response::<IgnoredAny>::parse(&response);
                         let is_login_error = path.starts_with("auth/")
                             && response.status == StatusCode::INTERNAL_SERVER_ERROR
                             && !response.has_no_active_node();
@@ -259,7 +256,7 @@ impl Session<'_> {
     /// # Errors
     /// If none arrives within the limits of the [`RetryPolicy`], or the error is not transient.
     pub(super) async fn send<T: Data>(&self, request: impl ApiRequest) -> Result<Response<T>, CliError> {
-        self.send_repeatedly(request, Repeat::Always).await
+        self.send_with(request, Repeat::Always).await
     }
 
     /// The same for a request that must not have its `effect` twice: it is sent again only if the server has not received
@@ -270,14 +267,10 @@ impl Session<'_> {
         effect: &'static str,
         hint: &'static str,
     ) -> Result<Response<T>, CliError> {
-        self.send_repeatedly(request, Repeat::UnlessSent(effect, hint)).await
+        self.send_with(request, Repeat::UnlessSent(effect, hint)).await
     }
 
-    async fn send_repeatedly<T: Data>(
-        &self,
-        request: impl ApiRequest,
-        repeat: Repeat,
-    ) -> Result<Response<T>, CliError> {
+    async fn send_with<T: Data>(&self, request: impl ApiRequest, repeat: Repeat) -> Result<Response<T>, CliError> {
         let request = self.prepare(request).map_err(|error| self.client.explain(&error))?;
         let exchange = async |sent: &Cell<bool>| self.exchange(&request, sent).await;
         let (response, may_have_acted) = self.client.send_with_retry(&request.path, repeat, exchange).await?;

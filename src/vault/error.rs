@@ -60,7 +60,7 @@ pub(super) enum TransportError {
 pub(super) type Result<T> = std::result::Result<T, TransportError>;
 
 /// The options or variables that set the address, the proxy and the CA, for hints. The last two are empty if there is none.
-pub(super) type Sources<'a> = (&'a str, &'a str, &'a str);
+pub(super) type SourceNames<'a> = (&'a str, &'a str, &'a str);
 
 /// The message of [`TransportError::Incomplete`].
 pub(super) const INCOMPLETE: &str = "the connection was closed before the response was complete";
@@ -94,7 +94,7 @@ impl TransportError {
     }
 
     /// The message, without a secret, and the hint if there is a remedy.
-    pub(super) fn describe(&self, sources: Sources, known: &KnownSecrets) -> (String, Option<String>) {
+    pub(super) fn describe(&self, sources: SourceNames, known: &KnownSecrets) -> (String, Option<String>) {
         let (address, _, ca) = sources;
         match self {
             Self::Dns(reason) | Self::Connection(reason) => (reason.clone(), None),

@@ -8,7 +8,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::config::{self, Credential, CredentialSource, Incomplete, Login, LoginMethod};
+use crate::config::{self, Credential, GivenToken, Incomplete, Login, LoginMethod};
 use crate::credential_file;
 use crate::error::CliError;
 use crate::secret::Secret;
@@ -29,17 +29,14 @@ pub(super) async fn obtain_token(
     namespace: Option<&str>,
 ) -> anyhow::Result<Option<Token>> {
     match credential {
-        Credential::Token { token, token_helper_path, incomplete, wrapped, wrapped_by } => {
-            let given = given_token(client, token.as_ref(), token_helper_path.as_deref(), incomplete.as_ref());
-            let Some((secret, source)) = given? else {
-                return Ok(None);
-            };
+        Credential::Token(given) => {
+            let Some((secret, source)) = given_token(client, given)? else { return Ok(None) };
             let token = Token::given(secret, &source)?;
             client.logger.info(format_args!("token from {source}"));
-            if !wrapped {
+            if !given.wrapped {
                 return Ok(Some(token));
             }
-            let unwrapped = wrapping::unwrap_token(client, token, namespace, wrapped_by.as_deref()).await;
+            let unwrapped = wrapping::unwrap_token(client, token, namespace, given.wrapped_by.as_deref()).await;
             let token = unwrapped.and_then(|secret| Token::given(secret, "the wrapped token"));
             token.map(Some).with_context(|| format!("unwrap the token ({source})"))
         }
@@ -50,19 +47,14 @@ pub(super) async fn obtain_token(
 }
 
 /// A token from its variable or file, with the source for messages; `None` if an agent adds its own.
-fn given_token(
-    client: &Client<'_>,
-    token: Option<&CredentialSource>,
-    token_helper_path: Option<&str>,
-    incomplete: Option<&Incomplete>,
-) -> anyhow::Result<Option<(Secret, String)>> {
+fn given_token(client: &Client<'_>, given: &GivenToken) -> anyhow::Result<Option<(Secret, String)>> {
     let deadline = client.retry.deadline;
-    if let Some(token) = token {
+    if let Some(token) = &given.token {
         return Ok(Some((credential_file::read_credential(token, deadline)?, credential_file::describe(token))));
     }
-    let reason = match token_helper_path.map(|path| (path, credential_file::read_file(path, deadline))) {
+    let reason = match given.token_helper_path.as_ref().map(|path| (path, credential_file::read_file(path, deadline))) {
         None => "HOME is not set".to_owned(),
-        Some((path, Ok(secret))) => return Ok(Some((credential_file::validate(&secret, path)?, path.to_owned()))),
+        Some((path, Ok(secret))) => return Ok(Some((credential_file::trim(&secret, path)?, path.clone()))),
         Some((path, Err(error))) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             format!("{path} does not exist")
         }
@@ -72,7 +64,7 @@ fn given_token(
         client.logger.info(format_args!("no token: the agent adds its own"));
         return Ok(None);
     }
-    if let Some(Incomplete { source, missing }) = incomplete {
+    if let Some(Incomplete { source, missing }) = &given.incomplete {
         return Err(CliError::from(config::Error::Requires { source: source.clone(), what: missing }).into());
     }
     Err(CliError::new(format!("no token: VAULT_TOKEN is not set, --token-file is not given and {reason}"))
@@ -150,9 +142,11 @@ fn rejected(client: &Client<'_>, login: &Login, response: &Response<IgnoredAny>)
 /// The source of the token, or the login method's mount.
 pub(super) fn describe(credential: &Credential) -> String {
     match credential {
-        Credential::Token { token: Some(token), .. } => format!("token from {}", credential_file::describe(token)),
-        Credential::Token { token_helper_path: Some(path), .. } => format!("token from {path}"),
-        Credential::Token { .. } => "no token: the agent adds its own".into(),
+        Credential::Token(GivenToken { token: Some(token), .. }) => {
+            format!("token from {}", credential_file::describe(token))
+        }
+        Credential::Token(GivenToken { token_helper_path: Some(path), .. }) => format!("token from {path}"),
+        Credential::Token(_) => "no token: the agent adds its own".into(),
         Credential::Login(login) => format!("login at auth/{}", login.mount),
     }
 }

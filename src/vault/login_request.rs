@@ -45,19 +45,15 @@ impl LoginRequest {
                         .await
                         .context("request a token from GitHub Actions")?,
                 };
-                let role = role.as_ref().map(|role| ("role", text(role)));
-                role.into_iter().chain([("jwt", jwt)]).collect()
+                let role = role.iter().map(|role| ("role", Secret::new(role.as_str().into())));
+                role.chain([("jwt", jwt)]).collect()
             }
             LoginMethod::Password { username, password } => {
                 path = format!("{path}/{username}");
                 vec![("password", read_credential(password, deadline)?)]
             }
-            LoginMethod::Cert { role } => role.iter().map(|role| ("name", text(role))).collect(),
+            LoginMethod::Cert { role } => role.iter().map(|role| ("name", Secret::new(role.as_str().into()))).collect(),
         };
         Ok(Self { path, fields })
     }
-}
-
-fn text(value: &str) -> Secret {
-    Secret::new(value.into())
 }

@@ -47,12 +47,9 @@ impl RetryPolicy {
     /// # Errors
     /// Why no further attempt is made, for the message.
     pub(super) fn backoff(&self, attempts: u32, retry_after: Option<Duration>) -> Result<Duration, String> {
-        match self.max_attempts {
-            Some((1, source)) => return Err(format!("gave up after 1 attempt ({source})")),
-            Some((max, source)) if attempts >= max => {
-                return Err(format!("gave up after {attempts} attempts ({source})"));
-            }
-            _ => {}
+        if let Some((_, source)) = self.max_attempts.filter(|(max, _)| attempts >= *max) {
+            let plural = if attempts == 1 { "" } else { "s" };
+            return Err(format!("gave up after {attempts} attempt{plural} ({source})"));
         }
         let ceiling = MAX_BACKOFF.min(INITIAL_BACKOFF.saturating_mul(1 << (attempts - 1).min(16)));
         #[allow(clippy::cast_precision_loss, reason = "53 random bits are plenty")]

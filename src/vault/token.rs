@@ -34,9 +34,14 @@ impl Token {
     /// A token that was given: in `source`, or wrapped.
     ///
     /// # Errors
-    /// If no header can carry it.
+    /// If it holds anything but ASCII without control characters: no header can carry it.
     pub(super) fn given(secret: Secret, source: &str) -> Result<Self, CliError> {
-        let header = token_header(&secret, source)?;
+        let header = HeaderValue::from_bytes(secret.expose()).ok().filter(|_| secret.expose().is_ascii());
+        let mut header = header.ok_or_else(|| {
+            CliError::new(format!("{source}: a character is not allowed in a token"))
+                .hint("probably corrupted on its way: write it again, on one line")
+        })?;
+        header.set_sensitive(true);
         Ok(Self { secret, header, login: None })
     }
 
@@ -58,18 +63,4 @@ impl Token {
     pub(super) fn effective_ttl(&self, lease: Duration) -> Duration {
         self.login.as_ref().and_then(|login| login.ttl).map_or(lease, |ttl| lease.min(ttl))
     }
-}
-
-/// The value of `X-Vault-Token`. `source` is for the message.
-///
-/// # Errors
-/// If the token holds anything but ASCII without control characters.
-fn token_header(token: &Secret, source: &str) -> Result<HeaderValue, CliError> {
-    let header = HeaderValue::from_bytes(token.expose()).ok().filter(|_| token.expose().is_ascii());
-    let mut header = header.ok_or_else(|| {
-        CliError::new(format!("{source}: a character is not allowed in a token"))
-            .hint("probably corrupted on its way: write it again, on one line")
-    })?;
-    header.set_sensitive(true);
-    Ok(header)
 }

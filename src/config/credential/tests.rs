@@ -1,16 +1,16 @@
 //! Which credential the settings choose, and what is said if it is incomplete.
 
 use super::*;
-use crate::config::tests::resolve_with;
+use crate::config::tests::{resolve_with, shown};
 
 fn auth(variables: &[&str], line: &[&str]) -> String {
     match resolve_with(variables, &[line, &["--path", "a/b", "x"]].concat()).map(|config| config.credential) {
-        Ok(Credential::Token { token: None, .. }) => "the stored token".into(),
-        Ok(Credential::Token { token: Some(token), .. }) => format!("{token:?}"),
+        Ok(Credential::Token(GivenToken { token: None, .. })) => "the stored token".into(),
+        Ok(Credential::Token(GivenToken { token: Some(token), .. })) => format!("{token:?}"),
         Ok(Credential::Login(Login { method, mount, namespace })) => {
             format!("{mount} {namespace:?} {}", format!("{method:?}").split([' ', '{']).next().unwrap())
         }
-        Err(error) => error.to_string(),
+        Err(error) => shown(error),
     }
 }
 

@@ -40,7 +40,7 @@ fn proxies_follow_the_rules_of_vaults_own_client() {
         assert_eq!(proxy(&variables, &[]).map(|proxy| proxy.is_none()), Ok(direct), "{host} {except}");
     }
     let error = proxy(&shared, &["--proxy", "socks5://q"]).unwrap_err();
-    assert!(matches!(error, Error::Invalid { value: None, .. }), "{error}");
+    assert!(matches!(error, Error::Invalid { value: None, .. }), "{error:?}");
 }
 
 #[test]

@@ -81,8 +81,10 @@ fn client_identity(
     key: &Setting,
     deadline: Deadline,
 ) -> anyhow::Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
-    let chain = certificates(credential_file::read_public(certificate, deadline)?.expose());
-    let chain = chain.with_context(|| certificate.to_string())?;
+    let pem = credential_file::read_public(certificate, deadline)?;
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.expose()).collect();
+    let chain = chain
+        .map_err(|error| CliError::new(format!("{certificate}: not PEM text")).hint(pem_hint(&error, PEM_HINT)))?;
     if chain.is_empty() {
         return Err(no_certificate(certificate));
     }
@@ -181,10 +183,9 @@ fn add_directory(store: &mut RootCertStore, directory: &str, deadline: Deadline)
 /// Adds every certificate of a PEM text. A user who names it relies on each of them.
 fn add_all(store: &mut RootCertStore, pem: &[u8]) -> Result<(), CliError> {
     let authorities = authorities(pem).collect::<Result<Vec<_>, _>>()?;
-    let unsupported = |authority: &TrustAnchor| unsupported_public_key(&authority.subject_public_key_info);
-    if let Some(kind) = authorities.first().and_then(unsupported)
-        && authorities.iter().all(|authority| unsupported(authority).is_some())
-    {
+    let kind = |authority: &TrustAnchor| unsupported_public_key(&authority.subject_public_key_info);
+    let kinds: Option<Vec<_>> = authorities.iter().map(kind).collect();
+    if let Some([kind, ..]) = kinds.as_deref() {
         return Err(CliError::new(format!("the key of the authority is {kind}")).hint(SUPPORTED_KEYS));
     }
     for authority in authorities {
@@ -225,11 +226,6 @@ fn add(store: &mut RootCertStore, authority: TrustAnchor<'static>) {
     if !store.roots.contains(&authority) {
         store.roots.push(authority);
     }
-}
-
-fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, CliError> {
-    let certificates: Result<_, _> = CertificateDer::pem_slice_iter(pem).collect();
-    certificates.map_err(|error| CliError::new("not PEM text").hint(pem_hint(&error, PEM_HINT)))
 }
 
 fn pem_hint(error: &pem::Error, expected: &'static str) -> &'static str {
