@@ -86,16 +86,11 @@ impl EnvName {
         &self.0
     }
 
-    /// Why a key must not set a variable of this name, see [`dangerous`].
+    /// Why a key must not set a variable of this name, see [`dangerous`]; `discovered` if a project file that the user did
+    /// not name chose the secret or the name.
     #[must_use]
-    pub fn danger(&self) -> Option<Danger> {
-        dangerous::classify(&self.0)
-    }
-
-    /// Why a project file that the user did not name must not set a variable of this name.
-    #[must_use]
-    pub fn danger_if_discovered(&self) -> Option<Danger> {
-        dangerous::classify_discovered(&self.0)
+    pub fn danger(&self, discovered: bool) -> Option<Danger> {
+        if discovered { dangerous::classify_discovered(&self.0) } else { dangerous::classify(&self.0) }
     }
 }
 

@@ -92,7 +92,7 @@ fuzz_target!(|text: &str| {
         assert_eq!(EnvName::parse_any(name.as_str()).as_ref(), Ok(name));
         let from_a_key = matches!(decision.source, Source::Key(_));
         let is_used = matches!(decision.outcome, Outcome::Set | Outcome::ReplacesInherited);
-        assert!(!from_a_key || !is_used || name.danger().is_none() || naming.allowed_names.contains(name), "{name}");
+        assert!(!from_a_key || !is_used || name.danger(false).is_none() || naming.allowed_names.contains(name), "{name}");
     }
     assert_size_limits(&environment);
 });
@@ -119,7 +119,7 @@ fn selected(
             let is_new = names.insert(name.clone());
             if let Some(value) = value
                 && is_new
-                && (name.danger().is_none() || naming.allowed_names.contains(&name) || set.contains_key(&name))
+                && (name.danger(false).is_none() || naming.allowed_names.contains(&name) || set.contains_key(&name))
             {
                 all.insert(name, value.clone());
             }
@@ -201,7 +201,7 @@ fn read(text: &str) -> Input {
             _ => {}
         }
     }
-    let export = |secret: &KvSecret| Export { path: secret.path.clone(), prefix: prefix.clone() };
+    let export = |secret: &KvSecret| Export { path: secret.path.clone(), prefix: prefix.clone(), discovered: false };
     case.naming.exports = case.secrets.iter().map(export).collect();
     case
 }

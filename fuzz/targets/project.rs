@@ -54,6 +54,6 @@ fn assert_unprivileged(project: &ProjectSettings) {
     assert!(!config.keep_token && config.revoke);
     assert!(config.key_mapping.allowed_names.is_empty() && config.templates.file_dir.is_none());
     let composed = config.templates.set.iter().chain(&config.templates.files);
-    assert!(composed.into_iter().all(|assignment| assignment.name.danger_if_discovered().is_none()));
+    assert!(composed.into_iter().all(|assignment| assignment.name.danger(true).is_none()));
     assert!(config.env_policy.keep_only.is_none());
 }

@@ -143,7 +143,7 @@ impl FromSetting for Assignment {
             Ok(name) => name,
             Err(_) => return Err(setting.invalid_unshown("a variable name before the `=`")),
         };
-        if let (true, Some(danger)) = (setting.discovered, name.danger_if_discovered()) {
+        if let (true, Some(danger)) = (setting.discovered, name.danger(true)) {
             let what = format!("{name}, {danger},");
             return Err(Error::Refused { source: setting.source, what });
         }
