@@ -13,20 +13,21 @@ const MAX_MESSAGE_CHARS: usize = 8 * 1024;
 /// Escapes text that is part of one line, and [shortens](shorten) it.
 #[must_use]
 pub fn escape_line(text: impl Display) -> String {
-    escape_whole_line(&shorten(&text.to_string()))
+    escape(&shorten(&text.to_string()), is_unsafe_to_print, push_default)
 }
 
-/// Escapes text that is part of one line, whatever its length, for a user who decides by what it says.
+/// Escapes text that is part of one line, whatever its length, for a user who decides by what it says: no two texts look
+/// alike.
 #[must_use]
 pub fn escape_whole_line(text: &str) -> String {
-    escape(text, is_unsafe_to_print, |character, safe| safe.extend(character.escape_default()))
+    escape(text, |character| character == '\\' || is_unsafe_to_print(character), push_default)
 }
 
 /// Escapes text of several lines, and [shortens](shorten) it.
 #[must_use]
 pub fn escape_text(text: &str) -> String {
     let must_escape = |character| character != '\n' && is_unsafe_to_print(character);
-    escape(&shorten(text), must_escape, |character, safe| safe.extend(character.escape_default()))
+    escape(&shorten(text), must_escape, push_default)
 }
 
 /// Escapes a JSON document as JSON does, in UTF-16. It contains line ends only between its strings.
@@ -69,6 +70,10 @@ pub fn shorten(text: &str) -> Cow<'_, str> {
 pub fn is_pastable(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/@".contains(&byte);
     !text.is_empty() && !text.starts_with('-') && text.bytes().all(is_plain)
+}
+
+fn push_default(character: char, safe: &mut String) {
+    safe.extend(character.escape_default());
 }
 
 fn escape(text: &str, must_escape: impl Fn(char) -> bool, push_escaped: impl Fn(char, &mut String)) -> String {
@@ -197,6 +202,7 @@ mod tests {
     #[test]
     fn no_terminal_control_character_is_printed() {
         assert_eq!(escape_line("a\x1b[31m\r\nb\u{202e}é"), "a\\u{1b}[31m\\r\\nb\\u{202e}é");
+        assert_eq!(escape_whole_line("a\nb\\nc"), "a\\nb\\\\nc");
         assert_eq!(escape_text("path {\n}"), "path {\n}");
         assert_eq!(escape_json("\"\u{7f}\u{202e}é\"\n"), "\"\\u007f\\u202eé\"\n");
     }

@@ -29,8 +29,9 @@ pub(super) async fn obtain_token(
     namespace: Option<&str>,
 ) -> anyhow::Result<Option<Token>> {
     match credential {
-        Credential::Token { token, token_helper_path, incomplete, wrapped, wrapped_by } => {
-            let given = given_token(client, token.as_ref(), token_helper_path.as_deref(), incomplete.as_ref());
+        Credential::Token { token, token_helper_path, has_bao_token, incomplete, wrapped, wrapped_by } => {
+            let path = token_helper_path.as_deref();
+            let given = given_token(client, token.as_ref(), path, *has_bao_token, incomplete.as_ref());
             let Some((secret, source)) = given? else {
                 return Ok(None);
             };
@@ -54,6 +55,7 @@ fn given_token(
     client: &Client<'_>,
     token: Option<&CredentialSource>,
     token_helper_path: Option<&str>,
+    has_bao_token: bool,
     incomplete: Option<&Incomplete>,
 ) -> anyhow::Result<Option<(Secret, String)>> {
     let deadline = client.retry.deadline;
@@ -75,9 +77,14 @@ fn given_token(
     if let Some(Incomplete { source, missing }) = incomplete {
         return Err(CliError::from(config::Error::Requires { source: source.clone(), what: missing }).into());
     }
-    Err(CliError::new(format!("no token: VAULT_TOKEN is not set, --token-file is not given and {reason}"))
+    let (state, remedy) = if has_bao_token {
+        ("BAO_TOKEN is empty and hides VAULT_TOKEN", "unset BAO_TOKEN or give it a value")
+    } else {
+        ("VAULT_TOKEN is not set", "set VAULT_TOKEN")
+    };
+    Err(CliError::new(format!("no token: {state}, --token-file is not given and {reason}"))
         .hint(format_args!(
-            "set VAULT_TOKEN, give a --token-file, choose an --auth method, or log in with `{} login`",
+            "{remedy}, give a --token-file, choose an --auth method, or log in with `{} login`",
             client.address.cli()
         ))
         .into())
