@@ -78,11 +78,11 @@ fn given_token(
         return Err(CliError::from(config::Error::Requires { source: source.clone(), what: missing }).into());
     }
     let (state, remedy) = if has_bao_token {
-        ("BAO_TOKEN is empty and hides VAULT_TOKEN", "unset BAO_TOKEN or give it a value")
+        ("no token: BAO_TOKEN is empty and hides VAULT_TOKEN", "unset BAO_TOKEN or give it a value")
     } else {
-        ("VAULT_TOKEN is not set", "set VAULT_TOKEN")
+        ("no token: VAULT_TOKEN is not set", "set VAULT_TOKEN")
     };
-    Err(CliError::new(format!("no token: {state}, --token-file is not given and {reason}"))
+    Err(CliError::new(format!("{state}, --token-file is not given and {reason}"))
         .hint(format_args!(
             "{remedy}, give a --token-file, choose an --auth method, or log in with `{} login`",
             client.address.cli()
