@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 use std::fmt;
 
+use crate::dangerous::{self, Danger};
 use crate::escape::truncate;
 
 /// The name of a variable: not empty, without `=` and NUL.
@@ -81,6 +82,12 @@ impl EnvName {
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Why a key must not set a variable of this name, see [`dangerous`]; `discovered` if a project file that the user did
+    /// not name chose the secret or the name.
+    pub fn danger(&self, discovered: bool) -> Option<Danger> {
+        if discovered { dangerous::classify_discovered(&self.0) } else { dangerous::classify(&self.0) }
     }
 }
 

@@ -12,22 +12,23 @@ const MAX_MESSAGE_CHARS: usize = 8 * 1024;
 
 /// Escapes text that is part of one line, and [shortens](shorten) it.
 pub fn escape_line(text: impl Display) -> String {
-    escape_whole_line(&shorten(&text.to_string()))
+    escape(&shorten(&text.to_string()), is_unsafe_to_print, push_default)
 }
 
-/// Escapes text that is part of one line, whatever its length, for a user who decides by what it says.
+/// Escapes text that is part of one line, whatever its length, for a user who decides by what it says: no two texts look
+/// alike.
 pub fn escape_whole_line(text: &str) -> String {
-    escape(text, "", |character, safe| safe.extend(character.escape_default()))
+    escape(text, |character| character == '\\' || is_unsafe_to_print(character), push_default)
 }
 
 /// Escapes text of several lines, and [shortens](shorten) it.
 pub fn escape_text(text: &str) -> String {
-    escape(&shorten(text), "\n", |character, safe| safe.extend(character.escape_default()))
+    escape(&shorten(text), is_unsafe_between_lines, push_default)
 }
 
 /// Escapes a JSON document as JSON does, in UTF-16. It contains line ends only between its strings.
 pub fn escape_json(json: &str) -> String {
-    escape(json, "\n", |character, safe| {
+    escape(json, is_unsafe_between_lines, |character, safe| {
         for unit in character.encode_utf16(&mut [0; 2]) {
             // Writing to a string cannot fail.
             let _ = write!(safe, "\\u{unit:04x}");
@@ -59,11 +60,18 @@ pub fn is_pastable(text: &str) -> bool {
     !text.is_empty() && !text.starts_with('-') && text.bytes().all(is_plain)
 }
 
-/// Escapes the characters that are unsafe to print, but for those of `kept`.
-fn escape(text: &str, kept: &str, push_escaped: impl Fn(char, &mut String)) -> String {
+fn is_unsafe_between_lines(character: char) -> bool {
+    character != '\n' && is_unsafe_to_print(character)
+}
+
+fn push_default(character: char, safe: &mut String) {
+    safe.extend(character.escape_default());
+}
+
+fn escape(text: &str, must_escape: impl Fn(char) -> bool, push_escaped: impl Fn(char, &mut String)) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
-        if is_unsafe_to_print(character) && !kept.contains(character) {
+        if must_escape(character) {
             push_escaped(character, &mut safe);
         } else {
             safe.push(character);
@@ -186,6 +194,7 @@ mod tests {
     #[test]
     fn no_terminal_control_character_is_printed() {
         assert_eq!(escape_line("a\x1b[31m\r\nb\u{202e}é"), "a\\u{1b}[31m\\r\\nb\\u{202e}é");
+        assert_eq!(escape_whole_line("a\nb\\nc"), "a\\nb\\\\nc");
         assert_eq!(escape_text("path {\n}"), "path {\n}");
         assert_eq!(escape_json("\"\u{7f}\u{202e}é\"\n"), "\"\\u007f\\u202eé\"\n");
     }

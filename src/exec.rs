@@ -10,7 +10,7 @@ use nix::unistd::{AccessFlags, access, execve};
 
 use crate::environment::Environment;
 use crate::error::{CliError, ExitCode};
-use crate::process::{self, Hardened, signals};
+use crate::process::{self, Hardened};
 
 /// A program that was found, and its arguments.
 #[derive(Debug)]
@@ -61,13 +61,12 @@ impl Program {
         argv + self.path.count_bytes() + 1
     }
 
-    /// Restores signals and limits, wipes stack and registers, and replaces this process. Returns only if that failed.
+    /// Restores the signal mask and limits, wipes stack and registers, and replaces this process. Returns only if that failed.
     #[must_use]
     pub fn exec(&self, environment: &Environment, hardened: &Hardened) -> CliError {
         let entries: Result<Vec<&CStr>, _> =
             environment.entries.iter().map(|entry| CStr::from_bytes_with_nul(entry.with_nul())).collect();
         let Ok(entries) = entries else { return CliError::new("a variable contains a NUL byte") };
-        signals::restore_sigpipe();
         hardened.restore();
         process::wipe_stack();
         process::wipe_registers();

@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use libfuzzer_sys::fuzz_target;
-use vault_exec::dangerous;
 use vault_exec::env_block::{EnvEntry, is_withheld};
 use vault_exec::env_name::{Case, EnvName};
 use vault_exec::environment::{EnvPolicy, Environment, MAX_ENTRY_BYTES, OnConflict, Outcome};
@@ -93,7 +92,7 @@ fuzz_target!(|text: &str| {
         assert_eq!(EnvName::parse_any(name.as_str()).as_ref(), Ok(name));
         let from_a_key = matches!(decision.source, Source::Key(_));
         let is_used = matches!(decision.outcome, Outcome::Set | Outcome::ReplacesInherited);
-        assert!(!from_a_key || !is_used || dangerous::classify(name.as_str()).is_none() || naming.allowed_names.contains(name), "{name}");
+        assert!(!from_a_key || !is_used || name.danger(false).is_none() || naming.allowed_names.contains(name), "{name}");
     }
     assert_size_limits(&environment);
 });
@@ -120,7 +119,7 @@ fn selected(
             let is_new = names.insert(name.clone());
             if let Some(value) = value
                 && is_new
-                && (dangerous::classify(name.as_str()).is_none() || naming.allowed_names.contains(&name) || set.contains_key(&name))
+                && (name.danger(false).is_none() || naming.allowed_names.contains(&name) || set.contains_key(&name))
             {
                 all.insert(name, value.clone());
             }
@@ -202,7 +201,7 @@ fn read(text: &str) -> Input {
             _ => {}
         }
     }
-    let export = |secret: &KvSecret| Export { path: secret.path.clone(), prefix: prefix.clone() };
+    let export = |secret: &KvSecret| Export { path: secret.path.clone(), prefix: prefix.clone(), discovered: false };
     case.naming.exports = case.secrets.iter().map(export).collect();
     case
 }

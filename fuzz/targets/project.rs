@@ -3,7 +3,6 @@
 
 use libfuzzer_sys::fuzz_target;
 use vault_exec::config::{Credential, Error, GivenToken, ProjectSettings, TrustAnchors};
-use vault_exec::dangerous;
 use vault_exec_fuzz::{inherited, resolve};
 
 const NAME: &str = "p.toml";
@@ -55,6 +54,6 @@ fn assert_unprivileged(project: &ProjectSettings) {
     assert!(!config.keep_token && config.revoke);
     assert!(config.key_mapping.allowed_names.is_empty() && config.templates.file_dir.is_none());
     let composed = config.templates.set.iter().chain(&config.templates.files);
-    assert!(composed.into_iter().all(|assignment| dangerous::classify_discovered(assignment.name.as_str()).is_none()));
+    assert!(composed.into_iter().all(|assignment| assignment.name.danger(true).is_none()));
     assert!(config.env_policy.keep_only.is_none());
 }

@@ -108,7 +108,7 @@ options! {
         FILE = "--file", Lines("NAME=TEMPLATE"), Any, "The same in an in-memory file; the variable holds its path";
         FILE_DIR = "--file-dir", Value("DIR"), NamedOnly,
             "Directory on a tmpfs for these files, for programs that close inherited descriptors";
-        FILE_MODE = "--file-mode", Value("MODE"), Any,
+        FILE_MODE = "--file-mode", Value("MODE"), NamedOnly,
             "Permissions of these files [default: 0400; with --file-dir 0600]";
         EXPLICIT = "--explicit", Flag, Any, "Export only what --set and --file name";
         ON_CONFLICT = "--on-conflict", Value("WHO"), Any,

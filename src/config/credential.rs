@@ -24,6 +24,8 @@ pub struct GivenToken {
     pub token: Option<CredentialSource>,
     /// Where the Vault CLI stores a token: `~/.vault-token`. `None` without an absolute `HOME`.
     pub token_helper_path: Option<String>,
+    /// Whether `BAO_TOKEN` is set, which hides `VAULT_TOKEN`, also if it is empty.
+    pub has_bao_token: bool,
     /// The credential of another method, if a part of it was found and nothing is given for this one.
     pub incomplete: Option<Incomplete>,
     /// Whether it is a wrapping token, to be unwrapped first.
@@ -131,6 +133,7 @@ impl Credential {
                 return Ok(Self::Token(GivenToken {
                     token: detected.token,
                     token_helper_path: home.map(|home| format!("{}/.vault-token", home.value.trim_end_matches('/'))),
+                    has_bao_token: sources.inherited.get("BAO_TOKEN").is_some(),
                     incomplete,
                     wrapped: sources.get_flag(options::UNWRAP_TOKEN)?,
                     wrapped_by,

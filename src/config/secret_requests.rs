@@ -56,11 +56,11 @@ pub(super) fn mount(sources: Sources) -> Result<Option<SecretPath>, Error> {
     }
 }
 
-/// `--prefix`
-fn default_prefix(sources: Sources) -> Result<String, Error> {
+/// `--prefix`, and whether a project file that the user did not name chose it.
+fn default_prefix(sources: Sources) -> Result<(String, bool), Error> {
     match sources.get::<Setting>(options::PREFIX)? {
         Some(setting) if !is_prefix(&setting.value) => Err(setting.invalid(PREFIX)),
-        setting => Ok(setting.map(|setting| setting.value).unwrap_or_default()),
+        setting => Ok(setting.map(|setting| (setting.value, setting.discovered)).unwrap_or_default()),
     }
 }
 
@@ -88,8 +88,8 @@ pub(super) fn secret_requests(
     let default_prefix = default_prefix(sources)?;
     let (mut requests, mut exports) = (Vec::<SecretRequest>::new(), Vec::new());
     for (mut optional, setting) in required.chain(typed).chain(optional) {
-        let (prefix, path) = match setting.value.split_once('=') {
-            Some((start, path)) if start.bytes().all(is_name_byte) => (start.to_owned(), path),
+        let ((prefix, prefix_discovered), path) = match setting.value.split_once('=') {
+            Some((start, path)) if start.bytes().all(is_name_byte) => ((start.to_owned(), false), path),
             _ => (default_prefix.clone(), &*setting.value),
         };
         if !is_prefix(&prefix) {
@@ -103,13 +103,16 @@ pub(super) fn secret_requests(
             return Err(setting.invalid("a mount and a secret in it, such as secret/app"));
         }
         let mut discovered = setting.discovered || mount_discovered;
+        let mut export = Export { path: path.clone(), prefix, discovered: discovered || prefix_discovered };
         if let Some(index) = requests.iter().position(|request| request.path == path) {
             let same = requests.remove(index);
             (optional, discovered) = (optional && same.optional, discovered && same.discovered);
         }
-        requests.push(SecretRequest { path: path.clone(), optional, discovered });
-        let export = Export { path, prefix };
-        exports.retain(|earlier| *earlier != export);
+        let is_same = |earlier: &Export| (&earlier.path, &earlier.prefix) == (&export.path, &export.prefix);
+        if let Some(index) = exports.iter().position(is_same) {
+            export.discovered &= exports.remove(index).discovered;
+        }
+        requests.push(SecretRequest { path, optional, discovered });
         exports.push(export);
     }
     if requests.is_empty() { Err(Error::NoPath) } else { Ok((requests, exports)) }

@@ -7,7 +7,6 @@ use super::error::Error;
 use super::setting::{FromSetting, Setting};
 use super::sources::Sources;
 use crate::args::options::{self, OptionSpec};
-use crate::dangerous;
 use crate::env_block::is_withheld;
 use crate::env_name::{Case, EnvName};
 use crate::environment::{EnvPolicy, OnConflict};
@@ -146,7 +145,7 @@ impl FromSetting for Assignment {
             Ok(name) => name,
             Err(_) => return Err(setting.invalid_unshown("a variable name before the `=`")),
         };
-        if let (true, Some(danger)) = (setting.discovered, dangerous::classify_discovered(name.as_str())) {
+        if let (true, Some(danger)) = (setting.discovered, name.danger(true)) {
             let what = format!("{name}, {danger},");
             return Err(Error::Refused { source: setting.source, what });
         }

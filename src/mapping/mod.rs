@@ -8,7 +8,6 @@ use std::rc::Rc;
 
 pub use error::Error;
 
-use crate::dangerous;
 use crate::env_name::{Case, EnvName};
 use crate::error::CliError;
 use crate::kv::{KvSecret, Origin};
@@ -42,6 +41,8 @@ pub struct Export {
     pub path: SecretPath,
     /// Prepended to every name: the start of a name, or empty.
     pub prefix: String,
+    /// Whether a project file that the user did not name chose the secret or the prefix.
+    pub discovered: bool,
 }
 
 /// Which of two keys with the same name to take, if they are in different secrets.
@@ -102,9 +103,9 @@ pub fn map(secrets: &[KvSecret], from_templates: Vec<Variable>, naming: &KeyMapp
     let mut variables = Vec::new();
     if !naming.explicit {
         let template_names = from_templates.iter().map(|variable| variable.name.clone()).collect();
-        for Export { path, prefix } in &naming.exports {
-            if let Some(secret) = secrets.iter().find(|secret| secret.path == *path) {
-                map_secret(secret, prefix, naming, &template_names, &mut variables, &mut errors);
+        for export in &naming.exports {
+            if let Some(secret) = secrets.iter().find(|secret| secret.path == export.path) {
+                map_secret(secret, export, naming, &template_names, &mut variables, &mut errors);
             }
         }
         if !secrets.is_empty() && variables.is_empty() && from_templates.is_empty() && errors.is_empty() {
@@ -204,7 +205,7 @@ impl fmt::Display for Source {
 
 fn map_secret(
     secret: &KvSecret,
-    prefix: &str,
+    export: &Export,
     naming: &KeyMapping,
     template_names: &BTreeSet<EnvName>,
     variables: &mut Vec<Variable>,
@@ -222,7 +223,7 @@ fn map_secret(
             continue;
         }
         let (path, key) = (path.clone(), key.clone());
-        let name = match EnvName::from_key(&key, prefix, naming.case) {
+        let name = match EnvName::from_key(&key, &export.prefix, naming.case) {
             Ok(name) => name,
             Err(error) => {
                 errors.push(Error::NotAName { path, key, error });
@@ -235,7 +236,7 @@ fn map_secret(
         }
         // The value of the key is not used if a template sets the same name.
         let is_permitted = naming.allowed_names.contains(&name) || template_names.contains(&name);
-        match (value, dangerous::classify(name.as_str()).filter(|_| !is_permitted)) {
+        match (value, name.danger(export.discovered).filter(|_| !is_permitted)) {
             (_, Some(danger)) => errors.push(Error::Dangerous { path, key, name, danger }),
             (None, None) => errors.push(Error::Null { path, key }),
             (Some(value), None) if value.expose().contains(&0) => errors.push(Error::NulByte { path, key }),

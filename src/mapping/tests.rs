@@ -13,7 +13,7 @@ fn secret(path: &str, data: &[(&str, Option<&str>)]) -> KvSecret {
 }
 
 fn export(path: &str, prefix: &str) -> Export {
-    Export { path: SecretPath::parse(path).unwrap(), prefix: prefix.into() }
+    Export { path: SecretPath::parse(path).unwrap(), prefix: prefix.into(), discovered: false }
 }
 
 /// Maps all secrets in their order, unless `naming` says which.

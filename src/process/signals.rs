@@ -17,11 +17,11 @@ const HARMLESS_SIGNALS: [c_int; 7] =
     [libc::SIGCHLD, libc::SIGCONT, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU, libc::SIGURG, libc::SIGWINCH];
 
 /// Makes a write fail with an error, instead of ending the process, if the peer has closed the connection (`SIGPIPE`) or
-/// the limit on file sizes is reached (`SIGXFSZ`).
+/// the limit on file sizes is reached (`SIGXFSZ`). Handlers, because the program would inherit an ignored signal: until
+/// `execve` itself resets `SIGPIPE` to the default that programs expect, it neither ends the process nor leaves a file.
 pub(super) fn ignore_write_signals() {
-    set(Signal::SIGPIPE, SigHandler::SigIgn, SaFlags::empty());
+    set(Signal::SIGPIPE, SigHandler::Handler(noop), SaFlags::SA_RESTART);
     if !is_ignored(Signal::SIGXFSZ) {
-        // A handler, because the program would inherit an ignored signal.
         set(Signal::SIGXFSZ, SigHandler::Handler(noop), SaFlags::SA_RESTART);
     }
 }
@@ -74,8 +74,7 @@ fn rt_sigprocmask(new: *const u64, old: *mut u64) -> bool {
     unsafe { libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, new, old, size_of::<u64>()) == 0 }
 }
 
-/// Sets `SIGPIPE` to the default that programs expect. The handlers need no such call: `execve` resets caught signals
-/// and leaves ignored ones ignored.
+/// Lets `SIGPIPE` end the process, as for any program that only prints.
 pub fn restore_sigpipe() {
     set(Signal::SIGPIPE, SigHandler::SigDfl, SaFlags::empty());
 }

@@ -67,9 +67,14 @@ fn given_token(client: &Client<'_>, given: &GivenToken) -> anyhow::Result<Option
     if let Some(Incomplete { source, missing }) = &given.incomplete {
         return Err(CliError::from(config::Error::Requires { source: source.clone(), what: missing }).into());
     }
-    Err(CliError::new(format!("no token: VAULT_TOKEN is not set, --token-file is not given and {reason}"))
+    let (state, remedy) = if given.has_bao_token {
+        ("no token: BAO_TOKEN is empty and hides VAULT_TOKEN", "unset BAO_TOKEN or give it a value")
+    } else {
+        ("no token: VAULT_TOKEN is not set", "set VAULT_TOKEN")
+    };
+    Err(CliError::new(format!("{state}, --token-file is not given and {reason}"))
         .hint(format_args!(
-            "set VAULT_TOKEN, give a --token-file, choose an --auth method, or log in with `{} login`",
+            "{remedy}, give a --token-file, choose an --auth method, or log in with `{} login`",
             client.address.cli()
         ))
         .into())

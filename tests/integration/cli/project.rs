@@ -155,9 +155,9 @@ fn paths_of_the_command_line_win_over_those_of_the_project_file() {
 
 #[test]
 fn set_and_file_may_be_tables_or_lists() {
-    let table = "\u{feff}# Windows\r\npath = '''{kv}/app'''\r\nexplicit = true\r\nfile-mode = \"0444\"\r\n\
+    let table = "\u{feff}# Windows\r\npath = '''{kv}/app'''\r\nexplicit = true\r\ncase = \"upper\"\r\n\
                  [set]\r\nPGUSER = \"{user}\"\r\nPGHOST = \"db\"\r\n[file]\r\nF = '{password}'\r\n";
-    let list = "path = [\"{kv}/app\"]\nexplicit = true\nfile-mode = \"0444\"\n\
+    let list = "path = [\"{kv}/app\"]\nexplicit = true\ncase = \"upper\"\n\
                 set = [\"PGUSER={user}\", \"PGHOST=db\"]\nfile = \"F={password}\"\n";
     for text in [table, list] {
         let vault = vault();
@@ -165,7 +165,7 @@ fn set_and_file_may_be_tables_or_lists() {
         let text = text.replace("{kv}", &vault.fill("{kv}"));
         let script = r#"printf '%s ' "$PGUSER" "$PGHOST" "$(cat "$F")" "$(stat -Lc %a "$F")" "${PASSWORD-unset}""#;
         let vault = vault.file(NAME, text).trusted();
-        vault.run(["sh", "-c", script]).exits(0).stdout_is("me db p 444 unset ").stderr_is("");
+        vault.run(["sh", "-c", script]).exits(0).stdout_is("me db p 400 unset ").stderr_is("");
     }
 }
 

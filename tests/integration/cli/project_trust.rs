@@ -12,7 +12,7 @@ use crate::support::process::requires_root;
 use crate::support::vault::TestVault;
 
 /// Keys that say where credentials go, what is proven with them or what runs, with a value each.
-const REFUSED: [(&str, &str); 30] = [
+const REFUSED: [(&str, &str); 32] = [
     ("address", "'http://127.0.0.1:1'"),
     ("namespace", "'evil'"),
     ("ca-cert", "'{home}/none'"),
@@ -43,6 +43,8 @@ const REFUSED: [(&str, &str); 30] = [
     ("keep-token", "true"),
     ("pristine", "true"),
     ("keep-env", "'A'"),
+    ("file-dir", "'/dev/shm'"),
+    ("file-mode", "'0666'"),
 ];
 
 #[test]
@@ -111,6 +113,36 @@ fn a_found_project_file_sets_no_dangerous_name() {
     }
     let named = vault().path("app").file(NAME, "[set]\nGIT_PAGER = 'x'\nPS1 = 'y'").args(["--config", NAME]);
     named.environ().has("GIT_PAGER", "x").has("PS1", "y");
+}
+
+/// A key of a secret that the file chose, or with a prefix of the file, is judged as a name of the file.
+#[test]
+fn a_found_project_file_makes_no_dangerous_name_of_a_key() {
+    let vault = vault().secret("corp", [("proxy", "http://127.0.0.1:1"), ("token", "t"), ("http_proxy", "http://p")]);
+    let typed = &["--path", "{kv}/corp"][..];
+    for (text, args, key, name) in [
+        ("path = 'HTTP_={kv}/corp'", &[][..], "proxy", "HTTP_PROXY"),
+        ("optional-path = 'HTTP_={kv}/corp'", typed, "proxy", "HTTP_PROXY"),
+        ("path = 'VAULT_={kv}/corp'", &[], "token", "VAULT_TOKEN"),
+        ("path = '{kv}/corp'\nprefix = 'BAO_'", &[], "token", "BAO_TOKEN"),
+        ("prefix = 'VAULT_'", typed, "token", "VAULT_TOKEN"),
+        ("path = '{kv}/corp'", &["--prefix", "VAULT_"], "token", "VAULT_TOKEN"),
+        ("path = 'corp'\nmount = '{kv}'", &[], "http_proxy", "HTTP_PROXY"),
+        ("mount = '{kv}'", &["--path", "corp"], "http_proxy", "HTTP_PROXY"),
+        ("optional-path = '{kv}/corp'", &["--path", "OWN_={kv}/corp"], "http_proxy", "HTTP_PROXY"),
+    ] {
+        let vault = vault.clone().project(text).args(["--only", key]).args(args.iter().copied());
+        vault.fails(&format!(
+            "vault-exec: {{kv}}/corp: key `{key}` would become {name}, which steers a Vault client\n\
+             hint: leave it out with --skip '{key}'; --allow-name {name}, or --set on the command line, permits it\n"
+        ));
+        vault.args(["--allow-name", name]).run(["true"]).exits(0);
+    }
+    // What the user names is data, also beside a found file.
+    let own = vault.clone().project("kv = 'auto'\noptional-path = '{kv}/corp'").args(typed.iter().copied());
+    own.environ().has("HTTP_PROXY", "http://p");
+    let own = vault.project("path = '{kv}/app'").args(["--only", "token", "--path", "VAULT_={kv}/corp"]);
+    own.environ().has("VAULT_TOKEN", "t");
 }
 
 #[test]

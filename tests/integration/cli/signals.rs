@@ -135,7 +135,7 @@ fn the_program_inherits_ignored_signals() {
     assert_eq!(ignored(fake.unwatched_vault().under_sh("trap '' PIPE; exec \"$@\"")), inherited);
 }
 
-pub(super) fn only_child(pid: u32) -> u32 {
+pub(crate) fn only_child(pid: u32) -> u32 {
     let list = format!("/proc/{pid}/task/{pid}/children");
     let read = || fs::read_to_string(&list).ok()?.trim().parse().ok();
     wait_until("a child", || read().is_some());

@@ -95,6 +95,11 @@ fn trust_prints_what_the_file_sets() {
     let text = long.replace("set = A", "set = 'A") + "'\npath = 'a/b'\n";
     let printed = vault.fill(&format!("{{home}}/.vault-exec.toml sets\npath = a/b\n{long}\n{done}"));
     vault.clone().file(NAME, text).with_only("--trust").alone().exits(0).stdout_is(printed);
+    // No two settings look alike.
+    let similar =
+        vault.clone().file(NAME, "path = 'a/b'\nset = [\"A=x\\ny\", \"B=x\\\\ny\"]").with_only("--trust").alone();
+    let printed = "{home}/.vault-exec.toml sets\npath = a/b\nset = A=x\\ny\nset = B=x\\\\ny\n";
+    similar.exits(0).stdout_is(vault.fill(printed) + &vault.fill(done));
     // It is recorded only after it was shown.
     let unread = vault.clone().file(NAME, "path = 'a/b'").under_sh(r#""$@" >&-"#);
     unread.with_only("--trust").alone().exits(125).stderr_is("vault-exec: standard output: Bad file number\n");

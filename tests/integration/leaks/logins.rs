@@ -141,6 +141,7 @@ fn credentials(cases: &mut Cases) {
     let without = move || incomplete().without("VAULT_SECRET_ID").without("VAULT_PASSWORD");
     cases.call(without);
     cases.call(move || without().without("HOME"));
+    cases.call(move || without().env("BAO_TOKEN", ""));
     cases.call(move || vault().env("VAULT_TOKEN", " \n"));
     cases.call(move || without().file(".vault-token", canary("token at home")));
     cases.call(move || without().file(".vault-token", [canary("token at home").as_bytes(), b"\xff"].concat()));

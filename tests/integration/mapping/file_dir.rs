@@ -11,9 +11,10 @@ use std::time::Duration;
 use nix::libc;
 use nix::sys::signal::Signal;
 
+use crate::cli::signals::only_child;
 use crate::support::canary::{CANARY, TOKEN};
 use crate::support::fake_server::{FakeServer, Reply};
-use crate::support::process::{RunningProcess, requires_root, vault_exec};
+use crate::support::process::{RunningProcess, requires_root, send_signal, vault_exec};
 use crate::support::scratch::{TmpfsDir, new_dir};
 use crate::support::vault::TestVault;
 use crate::support::wait::wait_until;
@@ -212,6 +213,22 @@ fn a_failing_start_leaves_the_file_of_another_one() {
     vault.clone().args(["--set", "A={none}"]).run(["true"]).exits(125);
     vault.clone().args(["--require", "ABSENT"]).run(["true"]).exits(125);
     assert_eq!(inode(), first);
+}
+
+/// Neither who closes standard error nor who sends `SIGPIPE` changes how a start ends.
+#[test]
+#[ignore = "Debian: installs strace"]
+fn a_signal_of_a_closed_pipe_leaves_no_file() {
+    let (fake, memory) = (fake(), TmpfsDir::new());
+    let slow = ["strace", "-qqo", "/dev/null", "-e", "inject=execve:error=EACCES:delay_enter=2000000:when=1"];
+    let mut command = with_file(&fake, memory.path()).under(slow).command(["true"]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut running = command.stderr(writer).spawn().unwrap();
+    wait_until("the file", || fs::exists(format!("{}/F", memory.path())).unwrap());
+    send_signal(only_child(running.id()), Signal::SIGPIPE);
+    assert_eq!(running.wait().unwrap().code(), Some(126));
+    assert_eq!(memory.names(), [""; 0]);
 }
 
 /// Another start renames its file while this one fails to execute its program.
