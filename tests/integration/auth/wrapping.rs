@@ -156,6 +156,7 @@ fn unwrapping_is_not_repeated_once_it_was_sent() {
     for (lost, reason) in [
         (Reply::closed(), "the connection was closed before the response was complete"),
         (Reply::reset(), "connection reset"),
+        (Reply::raw("no HTTP\n"), "the server does not speak HTTP"),
         (Reply::silence(), "no response in time"),
         (Reply::answer(503, "<html>"), "sealed or not ready (503)"),
         (Reply::status(502), "server error (502)"),

@@ -59,6 +59,7 @@ fn no_output_has_control_or_format_characters() {
         } else {
             125
         }));
+        is_safe(&good.clone().env("PATH", format!("/{UNSAFE}")).args(mode.iter().copied()).run(["no-such-program"]));
         is_safe(&good.clone().args(mode.iter().copied()).args([format!("--no{UNSAFE}")]).alone().exits(125));
         is_safe(&good.clone().args(mode.iter().copied()).args([format!("--kv={UNSAFE}")]).alone().exits(125));
         let file = good.clone().file("p.toml", format!("\"{}\" = 1", "k\u{61c}\u{202e}")).args(["--config", "p.toml"]);

@@ -115,8 +115,9 @@ fn ends(mut running: Killed, code: i32, what: &str) {
 
 #[test]
 fn a_start_does_not_wait_for_a_reader_of_its_messages() {
-    let fake = FakeServer::answering([Reply::secret(&[("a", "b")])]);
     for (what, stalled) in KINDS {
+        // The first response is followed by a warning.
+        let fake = FakeServer::answering([Reply::status(503), Reply::secret(&[("a", "b")])]);
         let (stderr, _other_end) = stalled();
         ends(start(&fake.unwatched_vault().args(["-vv"]), stderr), 0, what);
     }
@@ -129,6 +130,14 @@ fn a_failure_waits_for_a_reader_at_most_a_second() {
         let (stderr, _other_end) = stalled();
         ends(start(&fake.unwatched_vault(), stderr), 125, what);
     }
+}
+
+/// Its write blocks although `poll` reports room, as it does if another process writes first.
+#[test]
+fn a_message_that_fits_only_in_part_is_not_waited_for() {
+    let (_reader, stderr) = small_pipe();
+    let long = "a".repeat(PIPE_BYTES);
+    ends(start(&TestVault::bare().args(["--path", &long]), stderr), 125, "a long message");
 }
 
 #[test]

@@ -170,28 +170,33 @@ fn a_trusted_file_that_is_moved_or_linked_is_not_trusted() {
 
 #[test]
 fn the_content_that_was_hashed_is_the_one_that_is_used() {
-    let vault = vault().project(APP);
-    let [trusted, hostile] = [APP, "path = \"{kv}/other\"\n"].map(|text| vault.fill(text));
-    let (file, new) = (vault.fill("{home}/.vault-exec.toml"), vault.fill("{home}/new"));
+    // Long enough that the file is replaced several times between its check and its use.
+    let [trusted, hostile] = [APP, "path = \"{kv}/other\"\n"].map(|text| text.to_owned() + &"#".repeat(500_000));
+    let vault = vault().project(&trusted);
+    let [file, new, one, other] =
+        [".vault-exec.toml", "new", "one", "other"].map(|name| vault.fill(&format!("{{home}}/{name}")));
+    fs::write(&one, vault.fill(&hostile)).unwrap();
+    fs::write(&other, vault.fill(&trusted)).unwrap();
     let over = AtomicBool::new(false);
-    thread::scope(|scope| {
+    let runs: Vec<_> = thread::scope(|scope| {
         scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {
-                for text in [&hostile, &trusted] {
-                    fs::write(&new, text).unwrap();
+                for text in [&one, &other] {
+                    fs::hard_link(text, &new).unwrap();
                     fs::rename(&new, &file).unwrap();
                 }
             }
         });
-        for _ in 0..40 {
-            let run = vault.run(["cat", "/proc/self/environ"]);
-            match run.status.code() {
-                Some(0) => drop(run.has("USER", "me").lacks("K")),
-                _ => assert!(run.stderr.contains("changed since it was trusted"), "{run}"),
-            }
-        }
+        let runs = (0..40).map(|_| vault.run(["cat", "/proc/self/environ"])).collect();
         over.store(true, Ordering::Relaxed);
+        runs
     });
+    for run in runs {
+        match run.status.code() {
+            Some(0) => drop(run.has("USER", "me").lacks("K")),
+            _ => assert!(run.stderr.contains("changed since it was trusted"), "{run}"),
+        }
+    }
 }
 
 #[test]
@@ -201,7 +206,9 @@ fn a_clone_with_umask_002_can_be_trusted() {
         vault.mode("{home}/.vault-exec.toml", mode);
         vault.clone().trusted().environ().has("USER", "me");
     }
+    fs::remove_dir_all(vault.fill("{home}/.local")).unwrap();
     let state = vault.under_sh(r#"umask 002; mkdir -p .local/state; exec "$@""#).trusted();
+    assert_eq!(fs::metadata(state.fill("{home}/.local/state")).unwrap().permissions().mode() & 0o777, 0o775);
     state.environ().has("USER", "me");
     let mode = |path: &str| fs::metadata(state.fill(path)).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(STORE), mode("{home}/.local/state/vault-exec")), (0o700, 0o700));

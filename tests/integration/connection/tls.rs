@@ -256,6 +256,13 @@ fn an_unsupported_key_is_named() {
         let client = vault.args(["--ca-cert", &authority(), "--client-cert", "cert", "--client-key", "key"]);
         client.fails(&format!("vault-exec: --client-key: key: the key is {kind}\n{KEYS}"));
     }
+    // PKCS #1 does not name the algorithm.
+    let rsa = Command::new("openssl").args(["genrsa", "-traditional", "1024"]).output().unwrap().stdout;
+    let certificate = authority();
+    let client = vault().args(["--ca-cert", &certificate, "--client-cert", &certificate, "--client-key", "key"]);
+    client.file("key", rsa).fails(&format!(
+        "vault-exec: --client-key: key: the key is RSA of less than 2048 or more than 4096 bits\n{KEYS}"
+    ));
 }
 
 /// Among several authorities, the one that is not supported is noticed when it is needed.
@@ -270,7 +277,7 @@ fn an_unsupported_signature_of_the_server_is_named() {
         let (why, hint) = if kind.starts_with("RSA of") {
             ("not valid, or made with RSA of less than 2048 bits\n", " with --ca-cert or VAULT_CACERT\n")
         } else {
-            ("not supported", KEYS)
+            (&*format!("not supported: {kind}\n"), KEYS)
         };
         let start = "vault-exec: read secret/app: {addr}: a signature of the server's certificate is ";
         let start = outcome.fill(&format!("{start}{why}"));

@@ -136,9 +136,9 @@ fn a_link_that_flips_puts_no_secret_on_a_disk() {
             }
         });
         for _ in 0..100 {
-            let _ = with_file(&fake, link.to_str().unwrap()).run(["true"]);
+            let _ = with_many_files(&fake, link.to_str().unwrap()).run(["true"]);
             // A version that stops at an existing file would only be tried once.
-            let _ = fs::remove_file(format!("{}/F", memory.path()));
+            memory.names().iter().for_each(|name| fs::remove_file(Path::new(memory.path()).join(name)).unwrap());
         }
         over.store(true, Ordering::Relaxed);
     });
@@ -254,12 +254,17 @@ fn a_file_that_replaced_ours_stays() {
 fn a_killed_start_is_followed_by_one_that_works() {
     let (fake, memory) = (fake(), TmpfsDir::new());
     let vault = with_many_files(&fake, memory.path());
-    let running = RunningProcess::start(vault.command(["true"]));
-    while fs::read_dir(memory.path()).unwrap().next().is_none() {
-        thread::yield_now();
-    }
-    running.signal(Signal::SIGKILL);
-    let _ = running.wait();
+    let leaves_a_file = || {
+        memory.names().iter().for_each(|name| fs::remove_file(Path::new(memory.path()).join(name)).unwrap());
+        let running = RunningProcess::start(vault.command(["true"]));
+        while memory.names().is_empty() {
+            thread::yield_now();
+        }
+        running.signal(Signal::SIGKILL);
+        let _ = running.wait();
+        memory.names().iter().any(|name| name.starts_with(".vault-exec."))
+    };
+    assert!((0..20).any(|_| leaves_a_file()), "SIGKILL always came too late");
     vault.run(["sh", "-c", r#"cat "$F7""#]).exits(0).stdout_is(CANARY).stderr_is("");
 }
 

@@ -150,6 +150,18 @@ fn a_wrong_kv_version_is_an_error_for_optional_paths_too() {
     }
 }
 
+/// The server does not report the mount, so the warning alone shows that it is KV v2.
+#[test]
+fn the_warning_of_kv_v2_about_a_path_is_no_absence() {
+    let warning = "Invalid path for a versioned K/V secrets engine. See the API docs for the appropriate API endpoints";
+    let reply = Reply::answer(404, json!({"request_id": "1", "warnings": [warning]}).to_string());
+    let fake = FakeServer::answering([Reply::errors(403, &["permission denied"])]).and_at("secret/app", [reply]);
+    fake.vault().args(["--kv", "1"]).fails(
+        "vault-exec: read secret/app: the mount is KV version 2, which is not that of --kv\n\
+         hint: leave --kv out, so that it is detected, or give the other version\n",
+    );
+}
+
 #[test]
 fn another_version_than_the_pinned_one_is_an_error() {
     let answer = |status, data: &str| {
