@@ -46,7 +46,7 @@ impl From<Error> for CliError {
                 )
             }
             Error::Null { path, key } => (
-                about(path, key, format_args!("is null")),
+                format!("{path}: key `{}` is null", truncate(key)),
                 format!("give it a value (\"\" is one), or leave it out with {}", skip(key)),
             ),
             Error::NulByte { path, key } => (
