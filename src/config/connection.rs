@@ -27,8 +27,8 @@ pub struct Connection {
     pub tls: Tls,
     /// The proxies, one of which may be used for the address or the target of a redirect.
     pub proxies: Proxies,
-    /// Whether to follow the one redirect that a standby server may send.
-    pub follow_redirects: bool,
+    /// Why the one redirect that a standby server may send is not followed; `None` if it is.
+    pub refuse_redirects: Option<&'static str>,
     /// The limit for everything until the program starts.
     pub timeout: Duration,
     /// The limit of one request, response included.
@@ -45,7 +45,7 @@ impl Connection {
             namespace: sources.get(options::NAMESPACE)?.map(namespace).transpose()?,
             tls: Tls::resolve(sources)?,
             proxies: Proxies::resolve(sources, &address)?,
-            follow_redirects: !sources.get_flag(options::DISABLE_REDIRECTS)?,
+            refuse_redirects: sources.get_flag(options::DISABLE_REDIRECTS)?.then_some("--disable-redirects is given"),
             timeout: sources.get(options::TIMEOUT)?.unwrap_or(DEFAULT_TIMEOUT),
             request_timeout: request_timeout(sources)?,
             max_attempts: max_attempts(sources)?,
@@ -60,8 +60,7 @@ impl Connection {
             namespace: None,
             tls: Tls::system(sources)?,
             proxies: Proxies::from_https_proxy(sources, &address)?,
-            // The bearer token is meant for this service alone.
-            follow_redirects: false,
+            refuse_redirects: Some("the credential is meant for this service alone"),
             timeout: Duration::ZERO,
             request_timeout: REQUEST_TIMEOUT,
             max_attempts: None,

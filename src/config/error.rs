@@ -9,7 +9,7 @@ use crate::template::TemplateError;
 
 /// What is wrong with the settings. `source` is the option, the variable, or in a project file the line or the place
 /// (`.vault-exec.toml:3:1`).
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "see the messages below")]
 pub enum Error {
     NoCommand,
