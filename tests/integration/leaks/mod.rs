@@ -56,7 +56,10 @@ const UNREACHABLE: [(&[&str], &str); 10] = [
     (&["prepare TLS"], "what it is given is a part of the program"),
     (&["the lookup was cancelled"], "a thread that panics ends the process"),
     (&["the server's certificate is for another name"], "rustls always says for which one"),
-    (&["keys and values", "a string is not valid JSON text"], "no error of serde leaves the function that parses"),
+    (
+        &["keys and values", "a string is not valid JSON text", "not a credential"],
+        "no error of serde leaves the function that parses",
+    ),
     (
         &[
             "error: ",
