@@ -19,9 +19,6 @@ const MAX_SHOWN_BYTES: usize = 200;
 /// Bytes of a text that are compared with secrets: more than can be shown.
 const MAX_COMPARED_BYTES: usize = 512;
 
-/// Bytes of a list of names that are compared with secrets.
-const MAX_LIST_BYTES: usize = 4096;
-
 /// Bytes of secrets that a whole start compares with text of the server: about a second of work.
 const MAX_WORK: usize = 4 * 1024 * 1024;
 
@@ -85,8 +82,7 @@ impl KnownSecrets {
         Some(line)
     }
 
-    /// A name or a host, shortened; [`HIDDEN`] if it repeats a secret. A secret of less than [`PART_BYTES`] is a word like
-    /// any other.
+    /// A name or a host, shortened; [`HIDDEN`] if it repeats a secret. One of less than [`PART_BYTES`] is a word like any.
     pub(super) fn name(&self, text: &str) -> String {
         let name = truncate(text);
         if self.are_repeated(name.as_bytes(), PART_BYTES) { HIDDEN.to_owned() } else { name.into_owned() }
@@ -98,7 +94,7 @@ impl KnownSecrets {
         let names: Vec<_> = texts.iter().take(MAX_NAMES).map(|text| truncate(text).into_owned()).collect();
         let may_be_shown = |names: &[String]| {
             let list = names.join("\n");
-            list.len() <= MAX_LIST_BYTES && !self.are_repeated(list.as_bytes(), PART_BYTES)
+            list.len() <= 8 * MAX_COMPARED_BYTES && !self.are_repeated(list.as_bytes(), PART_BYTES)
         };
         // Most lists repeat nothing, so that one comparison is enough.
         if may_be_shown(&names) {
