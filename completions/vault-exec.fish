@@ -23,7 +23,7 @@ complete -c vault-exec -l token-file -d 'File with the token [default: ~/.vault-
 complete -c vault-exec -l role-id -d 'role_id of an AppRole [VAULT_ROLE_ID]' -r
 complete -c vault-exec -l role-id-file -d 'File with the role_id, if --role-id is not given [VAULT_ROLE_ID_FILE]' -r
 complete -c vault-exec -l secret-id-file -d 'File with the secret_id, if VAULT_SECRET_ID is not set [VAULT_SECRET_ID_FILE]' -r
-complete -c vault-exec -l wrapped-by -d 'Accept a wrapping token made by this request too, such as sys/wrapping/wrap' -r
+complete -c vault-exec -l wrapped-by -d 'Accept only a wrapping token made by this request, such as sys/wrapping/wrap' -r
 complete -c vault-exec -l jwt-file -d 'File with the JWT, if VAULT_JWT is not set [kubernetes: the pod\'s] [VAULT_JWT_FILE]' -r
 complete -c vault-exec -l jwt-audience -d 'Audience of the ID token to request from GitHub Actions' -r
 complete -c vault-exec -l username -d 'User name, with userpass or ldap [VAULT_USERNAME]' -r

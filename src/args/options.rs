@@ -138,7 +138,7 @@ options! {
         SECRET_ID_WRAPPED = "--secret-id-wrapped", Flag, NamedOnly,
             "Unwrap the secret_id first: it is a wrapping token";
         WRAPPED_BY = "--wrapped-by", Value("PATH"), NamedOnly,
-            "Accept a wrapping token made by this request too, such as sys/wrapping/wrap";
+            "Accept only a wrapping token made by this request, such as sys/wrapping/wrap";
         JWT_FILE = "--jwt-file", Value("FILE"), NamedOnly, ["VAULT_JWT_FILE"],
             "File with the JWT, if VAULT_JWT is not set [kubernetes: the pod's]";
         JWT_AUDIENCE = "--jwt-audience", Value("AUDIENCE"), NamedOnly,

@@ -25,8 +25,8 @@ pub struct Connection {
     pub tls: Tls,
     /// The proxies, one of which may be used for the address or the target of a redirect.
     pub proxies: Proxies,
-    /// Whether to follow the one redirect that a standby server may send.
-    pub follow_redirects: bool,
+    /// Why the one redirect that a standby server may send is not followed; `None` if it is.
+    pub refuse_redirects: Option<&'static str>,
     /// The limit of one request, response included.
     pub request_timeout: Duration,
     /// The limit for the attempts of each request, at least 1, and its source.
@@ -41,7 +41,7 @@ impl Connection {
             namespace: sources.get(options::NAMESPACE)?.map(namespace).transpose()?,
             tls: Tls::resolve(sources)?,
             proxies: Proxies::resolve(sources, &address)?,
-            follow_redirects: !sources.get_flag(options::DISABLE_REDIRECTS)?,
+            refuse_redirects: sources.get_flag(options::DISABLE_REDIRECTS)?.then_some("--disable-redirects is given"),
             request_timeout: request_timeout(sources)?,
             max_attempts: max_attempts(sources)?,
             address,
@@ -55,8 +55,7 @@ impl Connection {
             namespace: None,
             tls: Tls::system(sources)?,
             proxies: Proxies::from_https_proxy(sources, &address)?,
-            // The bearer token is meant for this service alone.
-            follow_redirects: false,
+            refuse_redirects: Some("the credential is meant for this service alone"),
             request_timeout: REQUEST_TIMEOUT,
             max_attempts: None,
             address,

@@ -10,7 +10,7 @@ use crate::template::TemplateError;
 ///
 /// `value` is `None` if it may be a secret. `what` is required: an option, or a list of every way to give it; or it is
 /// refused, unless the user named the project file. `NotAlone` is for an option that stands for the whole command line.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "see the messages below")]
 pub enum Error {
     NoCommand,

@@ -2,6 +2,7 @@
 
 use core::net::IpAddr;
 
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::address::{Address, is_loopback};
@@ -9,6 +10,7 @@ use super::error::Error;
 use super::setting::{FromSetting, Setting};
 use super::sources::Sources;
 use crate::args::options;
+use crate::secret::Secret;
 
 /// An HTTP proxy.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,13 +21,14 @@ pub struct Proxy {
     pub source: String,
 }
 
-/// The proxies of the settings, one of which may be used for a URL.
+/// The proxies of the settings, one of which may be used for a URL. A malformed one is an error when it would be used, and
+/// so perhaps only for the target of a redirect.
 #[derive(Debug, Default)]
 pub struct Proxies {
     /// For every host, as for Vault's own client.
-    for_vault: Option<Proxy>,
+    for_vault: Option<Result<Proxy, Error>>,
     /// `HTTPS_PROXY`
-    for_https: Option<Proxy>,
+    for_https: Option<Result<Proxy, Error>>,
     /// `NO_PROXY`, which does not affect `for_vault`.
     excluded: Option<String>,
 }
@@ -33,8 +36,10 @@ pub struct Proxies {
 impl Proxies {
     /// The proxies for requests to the server.
     pub(super) fn resolve(sources: Sources, address: &Address) -> Result<Self, Error> {
-        let Some(proxy) = sources.get(options::PROXY)? else { return Self::from_https_proxy(sources, address) };
-        Ok(Self { for_vault: parse_if_used(proxy, !is_loopback(&address.url))?, ..Self::default() })
+        match sources.get(options::PROXY)? {
+            Some(proxy) => Self { for_vault: Some(Proxy::from_setting(proxy)), ..Self::default() }.checked(address),
+            None => Self::from_https_proxy(sources, address),
+        }
     }
 
     /// The proxy of `HTTPS_PROXY`.
@@ -44,29 +49,43 @@ impl Proxies {
             lower => Ok(lower),
         };
         let excluded = either("NO_PROXY")?.map(|hosts| hosts.value);
-        let is_used = takes_https_proxy(&address.url, excluded.as_deref());
-        let for_https = either("HTTPS_PROXY")?.map_or(Ok(None), |proxy| parse_if_used(proxy, is_used))?;
-        Ok(Self { for_vault: None, for_https, excluded })
+        Self { for_vault: None, for_https: either("HTTPS_PROXY")?.map(Proxy::from_setting), excluded }.checked(address)
+    }
+
+    fn checked(self, address: &Address) -> Result<Self, Error> {
+        self.for_url(&address.url)?;
+        Ok(self)
     }
 
     /// The proxy for a URL: that of the server, or the target of its redirect. None for this machine.
-    pub fn for_url(&self, url: &Url) -> Option<&Proxy> {
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], if it is malformed.
+    pub fn for_url(&self, url: &Url) -> Result<Option<&Proxy>, Error> {
         let for_https = self.for_https.as_ref().filter(|_| takes_https_proxy(url, self.excluded.as_deref()));
-        self.for_vault.as_ref().filter(|_| !is_loopback(url)).or(for_https)
+        let proxy = self.for_vault.as_ref().filter(|_| !is_loopback(url)).or(for_https);
+        proxy.map(|proxy| proxy.as_ref().map_err(Clone::clone)).transpose()
     }
-}
 
-/// A malformed proxy is an error only if it `is_used`; otherwise it is none, as for Vault's own client.
-fn parse_if_used(proxy: Setting, is_used: bool) -> Result<Option<Proxy>, Error> {
-    match Proxy::from_setting(proxy) {
-        Err(error) if is_used => Err(error),
-        proxy => Ok(proxy.ok()),
+    /// Those that can be used, whatever for.
+    pub fn iter(&self) -> impl Iterator<Item = &Proxy> {
+        [&self.for_vault, &self.for_https].into_iter().flatten().flatten()
     }
 }
 
 fn takes_https_proxy(url: &Url, excluded: Option<&str>) -> bool {
     let is_excluded = |hosts: &str| hosts.split([',', ' ']).any(|entry| no_proxy_matches(entry, url));
     url.scheme() == "https" && !is_loopback(url) && !excluded.is_some_and(is_excluded)
+}
+
+impl Proxy {
+    /// The user name and the password of its address, joined by a colon; `None` if it has neither.
+    #[must_use]
+    pub fn credential(&self) -> Option<Secret> {
+        let (name, password) = (self.url.username(), self.url.password());
+        let pair = || [name, ":", password.unwrap_or_default()].into_iter().flat_map(percent_decode_str).collect();
+        (!name.is_empty() || password.is_some()).then(|| Secret::new(pair()))
+    }
 }
 
 impl FromSetting for Proxy {

@@ -88,13 +88,15 @@ impl<'a> Client<'a> {
     pub(super) fn new(connection: &'a Connection, retry: RetryPolicy, logger: &'a Logger) -> anyhow::Result<Self> {
         let transport = Transport::new(connection, retry.deadline, logger)?;
         let address = &connection.address;
-        let proxy = connection.proxies.for_url(&address.url);
+        let proxy = connection.proxies.for_url(&address.url).map_err(CliError::from)?;
         let proxy_source = proxy.map_or("", |proxy| &proxy.source);
         let (warned, gave_up) = (Cell::new(false), Cell::new(false));
         let (permits, retries) = (Semaphore::new(MAX_IN_FLIGHT), Semaphore::new(0));
         let known = KnownSecrets::default();
-        let password = proxy.and_then(|proxy| proxy.url.password());
-        known.add_credentials(password.map(|password| Secret::new(percent_decode_str(password).collect())));
+        for proxy in connection.proxies.iter() {
+            let password = proxy.url.password().map(|password| Secret::new(percent_decode_str(password).collect()));
+            known.add_credentials(password.into_iter().chain(proxy.credential()));
+        }
         Ok(Self { transport, retry, address, proxy_source, logger, known, warned, permits, retries, gave_up })
     }
 

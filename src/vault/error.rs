@@ -52,8 +52,8 @@ pub(super) enum TransportError {
     InvalidRequest,
     /// A limit of this process is reached; with the message and the hint.
     ResourceLimit(&'static str, &'static str),
-    /// The files of the trust anchors or of the client certificate cannot be used.
-    TlsSetup(anyhow::Error),
+    /// The proxy, or the files of the trust anchors or of the client certificate, cannot be used.
+    Setup(anyhow::Error),
 }
 
 /// The result of an exchange or a part of it.
@@ -116,7 +116,11 @@ impl TransportError {
                 format!("the proxy refused the connection to the server ({})", status.as_u16()),
                 format!("allow the server's address in the proxy, or connect without it; the proxy is from {proxy}"),
             ),
-            Self::Proxy(error) => (format!("the proxy: {}", error.describe(sources, known).0), None),
+            Self::Proxy(error) => {
+                let hint = matches!(**error, Self::NotTls | Self::NotHttp)
+                    .then(|| "check the scheme, the host and the port of the proxy's address".into());
+                (format!("the proxy: {}", error.describe(sources, known).0), hint)
+            }
             Self::NotTls => hinted(
                 "the server does not speak TLS",
                 format!("if the server uses plain HTTP, write http:// (the address is from {address})"),
@@ -133,7 +137,10 @@ impl TransportError {
             ),
             Self::Redirect(target, reason) => {
                 let target = known.name(target);
-                hinted(format!("redirected to {target}, but {reason}"), "give the address of the active server")
+                hinted(
+                    format!("redirected to {target}, but {reason}"),
+                    format!("give the address of the server that answers; this one is from {address}"),
+                )
             }
             Self::AfterRedirect(target, error) => match known.name(target).as_str() {
                 // The error may name the host.
@@ -145,7 +152,7 @@ impl TransportError {
             },
             Self::InvalidRequest => ("the request is invalid".into(), None),
             Self::ResourceLimit(message, hint) => hinted(*message, *hint),
-            Self::TlsSetup(error) => {
+            Self::Setup(error) => {
                 let Diagnostic { message, hint, .. } = error.into();
                 (message, hint)
             }
@@ -200,8 +207,10 @@ fn describe_certificate(
         }
         CertificateError::NotValidForName => hinted("the server's certificate is for another name", name_hint),
         CertificateError::NotValidForNameContext { expected, presented } => {
-            let names: Vec<_> = presented.iter().map(|name| bare_name(name)).collect();
-            let names = if names.is_empty() { "no name".into() } else { names.join(", ") };
+            // An e-mail address, for example.
+            let is_host = |name: &&String| !name.starts_with("Unsupported(");
+            let names: Vec<_> = presented.iter().filter(is_host).map(|name| bare_name(name)).collect();
+            let names = if names.is_empty() { "no host".into() } else { names.join(", ") };
             let names = known.name(&names);
             hinted(format!("the server's certificate is for {names}, not for {}", expected.to_str()), name_hint)
         }

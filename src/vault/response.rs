@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::config::Address;
@@ -15,6 +15,9 @@ use crate::secret::Secret;
 use crate::vault::error::TransportError;
 use crate::vault::http::HttpResponse;
 use crate::vault::server_text::{self, KnownSecrets};
+
+/// Bytes of a credential: no header of a server takes more.
+const MAX_CREDENTIAL_BYTES: usize = 64 * 1024;
 
 /// What the data of a response can be parsed into.
 pub(super) trait Data: Default + DeserializeOwned {}
@@ -51,6 +54,8 @@ pub(super) struct Envelope<T> {
 /// The token that a login, or an unwrapped login, returns.
 #[derive(Deserialize)]
 pub(super) struct Auth {
+    /// Empty if the login requires MFA.
+    #[serde(deserialize_with = "credential")]
     pub(super) client_token: Secret,
     #[serde(default)]
     pub(super) token_type: String,
@@ -166,6 +171,14 @@ pub(super) fn if_fitting<'de, D: Deserializer<'de>, T: DeserializeOwned>(
 ) -> Result<Option<T>, D::Error> {
     let text = <&RawValue>::deserialize(deserializer)?.get();
     Ok(parse_object(text.as_bytes()))
+}
+
+/// A credential that is used: a string, and no other JSON value.
+pub(super) fn credential<'de, D: Deserializer<'de>, T: From<Secret>>(deserializer: D) -> Result<T, D::Error> {
+    let text = <&RawValue>::deserialize(deserializer)?;
+    let is_string = text.get().starts_with('"') && text.get().len() <= MAX_CREDENTIAL_BYTES;
+    let secret = if is_string { Secret::deserialize(text).ok() } else { None };
+    secret.map(T::from).ok_or_else(|| D::Error::custom("not a credential"))
 }
 
 /// Parses a struct from a JSON object only: serde's own code also takes an array for one, as the values of its fields.

@@ -1,7 +1,7 @@
 //! `[pure]` Text of the server, such as a name or its reason for an error, for messages: bounded, and without a secret of this
 //! start. The server chose it when it knew the secrets.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
@@ -17,13 +17,22 @@ use crate::secret::Secret;
 const MAX_SHOWN_BYTES: usize = 200;
 
 /// Bytes of a text that are compared with secrets: more than can be shown.
-const MAX_COMPARED_BYTES: usize = 4096;
+const MAX_COMPARED_BYTES: usize = 512;
+
+/// Bytes of secrets that a whole start compares with text of the server: about a second of work.
+const MAX_WORK: usize = 4 * 1024 * 1024;
+
+/// Bytes of secrets whose comparison takes as long as the preparation of a byte of text.
+const WORK_PER_BYTE: usize = 64;
 
 /// Bytes of a secret that a text must not hold together.
 const PART_BYTES: usize = size_of::<u64>();
 
 /// Bytes of a credential that no key holds by chance.
 const MIN_KEY_CREDENTIAL_BYTES: usize = 2 * PART_BYTES;
+
+/// Bytes of a longer credential that are compared with keys.
+const MAX_KEY_CREDENTIAL_BYTES: usize = 128;
 
 /// Names of a list that are shown.
 const MAX_NAMES: usize = 100;
@@ -38,6 +47,8 @@ pub(super) struct KnownSecrets {
     /// Headers that carry a credential.
     headers: RefCell<Vec<HeaderValue>>,
     values: RefCell<Vec<Rc<Secret>>>,
+    /// See [`MAX_WORK`].
+    work: Cell<usize>,
 }
 
 impl KnownSecrets {
@@ -71,24 +82,32 @@ impl KnownSecrets {
         Some(line)
     }
 
-    /// A name or a host, shortened; [`HIDDEN`] if it repeats a secret, or is too long to be compared. A secret of less than
-    /// [`PART_BYTES`] is a word like any other.
+    /// A name or a host, shortened; [`HIDDEN`] if it repeats a secret. One of less than [`PART_BYTES`] is a word like any.
     pub(super) fn name(&self, text: &str) -> String {
-        if text.len() > MAX_COMPARED_BYTES || self.are_repeated(text.as_bytes(), PART_BYTES) {
-            return HIDDEN.to_owned();
-        }
-        truncate(text).into_owned()
+        let name = truncate(text);
+        if self.are_repeated(name.as_bytes(), PART_BYTES) { HIDDEN.to_owned() } else { name.into_owned() }
     }
 
-    /// The same for the first [`MAX_NAMES`] names of a list, over which a secret may be divided.
+    /// The same for the first [`MAX_NAMES`] names of a list, over which a secret may be divided. One [`HIDDEN`] if they are
+    /// too long to be compared.
     pub(super) fn names(&self, texts: &[String]) -> Vec<String> {
-        let names: Vec<_> = texts.iter().take(MAX_NAMES).map(|text| self.name(text)).collect();
-        if self.name(&names.join("\n")) == HIDDEN { vec![HIDDEN.to_owned()] } else { names }
+        let names: Vec<_> = texts.iter().take(MAX_NAMES).map(|text| truncate(text).into_owned()).collect();
+        let may_be_shown = |names: &[String]| {
+            let list = names.join("\n");
+            list.len() <= 8 * MAX_COMPARED_BYTES && !self.are_repeated(list.as_bytes(), PART_BYTES)
+        };
+        // Most lists repeat nothing, so that one comparison is enough.
+        if may_be_shown(&names) {
+            return names;
+        }
+        let names: Vec<_> = names.iter().map(|name| self.name(name)).collect();
+        if may_be_shown(&names) { names } else { vec![HIDDEN.to_owned()] }
     }
 
-    /// Whether the key of a secret holds a whole credential, which is then not there by chance.
+    /// Whether the key of a secret holds a whole credential, or the start of a long one, which is then not there by chance.
     pub(super) fn is_credential_in(&self, key: &str) -> bool {
         let is_in_key = |credential: &[u8]| {
+            let credential = &credential[..credential.len().min(MAX_KEY_CREDENTIAL_BYTES)];
             let mut windows = key.as_bytes().windows(credential.len().max(MIN_KEY_CREDENTIAL_BYTES));
             windows.any(|window| window.eq_ignore_ascii_case(credential))
         };
@@ -97,8 +116,17 @@ impl KnownSecrets {
     }
 
     /// Whether a text contains [`PART_BYTES`] of a secret, or a whole shorter one of at least `min_bytes`: plain,
-    /// percent-encoded or in Base64, also twice, in one piece or with something in between.
+    /// percent-encoded or in Base64, also twice, in one piece or with something in between. Also if it would take more
+    /// [work](MAX_WORK) to know.
     fn are_repeated(&self, text: &[u8], min_bytes: usize) -> bool {
+        let (credentials, headers, values) = (self.credentials.borrow(), self.headers.borrow(), self.values.borrow());
+        let secrets = credentials.iter().map(Secret::expose).chain(values.iter().map(|value| value.expose()));
+        let mut secrets = secrets.chain(headers.iter().map(HeaderValue::as_bytes));
+        let work = text.len() * WORK_PER_BYTE + secrets.clone().map(<[u8]>::len).sum::<usize>();
+        self.work.set(self.work.get().saturating_add(work));
+        if self.work.get() > MAX_WORK {
+            return true;
+        }
         let forms = decoded(text);
         let mut known = BTreeSet::new();
         forms.iter().flat_map(|form| decoded(form)).for_each(|form| known.extend(parts(&form)));
@@ -112,9 +140,7 @@ impl KnownSecrets {
                     || (0..3).any(|at| is_part_known(STANDARD_NO_PAD.encode(&secret[at..]).as_bytes()))
             }
         };
-        self.credentials.borrow().iter().any(|secret| is_repeated(secret.expose()))
-            || self.headers.borrow().iter().any(|header| is_repeated(header.as_bytes()))
-            || self.values.borrow().iter().any(|value| is_repeated(value.expose()))
+        secrets.any(is_repeated)
     }
 }
 
@@ -216,7 +242,18 @@ mod tests {
         }
         assert_eq!(known.names(&["default", "root"].map(Into::into)), ["default", "root"]);
         assert_eq!(known.name(&"é".repeat(101)), "é".repeat(100) + "…");
-        assert_eq!(known.name(&"é".repeat(900_000)), HIDDEN);
+        assert_eq!(known.name(&"é".repeat(900_000)), "é".repeat(100) + "…");
+        let policies: Vec<_> = (0..100).map(|index| format!("policy-{index}-{}", "x".repeat(100))).collect();
+        assert_eq!(known.names(&policies), [HIDDEN]);
+    }
+
+    /// Whoever chooses text and secrets, or has many of them, delays no start.
+    #[test]
+    fn no_text_is_shown_that_takes_long_to_compare() {
+        let known = known(&[&[b'v'; 1000]]);
+        known.work.set(MAX_WORK - 1500);
+        assert_eq!([known.name("kv"), known.name("kv")], ["kv", HIDDEN]);
+        assert!(!known.is_credential_in(&("v".repeat(127) + "x").repeat(10_000)));
     }
 
     #[test]

@@ -9,19 +9,28 @@ use crate::secret::Secret;
 use crate::secret_path::SecretPath;
 use crate::vault::client::Client;
 use crate::vault::request;
-use crate::vault::response::{Data, Envelope, Response};
+use crate::vault::response::{Data, Envelope, Response, credential};
 use crate::vault::token::Token;
 
 /// What a wrapping token is exchanged for, if it is not a login.
 #[derive(Default, Deserialize)]
+#[serde(default)]
 struct Wrapped {
     /// Of `auth/token/create`.
+    #[serde(deserialize_with = "credential")]
     token: Option<Secret>,
+    #[serde(deserialize_with = "credential")]
     secret_id: Option<Secret>,
 }
 
-/// Exchanges a wrapping token for the token in it: of a login, or of `auth/token/create`. `wrapped_by` is the path of one
-/// more request whose response is accepted.
+/// What a lost response to an unwrapping means, and what to do.
+const LOST: (&str, &str) = (
+    "the wrapping token may be used up",
+    "get a new one and start again; the credential in this one stays valid until it expires or is revoked",
+);
+
+/// Exchanges a wrapping token for the token in it: of a login, or of `auth/token/create`. `wrapped_by` is the path of the
+/// only request whose response is accepted, if it is given.
 ///
 /// # Errors
 /// If the wrapping token is not valid, or wraps something else.
@@ -31,10 +40,10 @@ pub(super) async fn unwrap_token(
     namespace: Option<&str>,
     wrapped_by: Option<&str>,
 ) -> Result<Secret, CliError> {
-    let is_permitted = |path: &str| creates_token(path) || wrapped_by == Some(path);
+    let is_permitted = |path: &str| wrapped_by.map_or_else(|| creates_token(path), |wrapped_by| wrapped_by == path);
     let Envelope { auth, data, .. } = unwrap(client, wrapping, namespace, is_permitted).await?;
     let token = auth.map(|auth| auth.client_token).or_else(|| data?.token);
-    token.ok_or_else(|| CliError::new("the wrapping token contains no token"))
+    require(token, "the wrapping token contains no token")
 }
 
 /// Exchanges a wrapping token for the `secret_id` in it, see [`unwrap_token`].
@@ -47,10 +56,19 @@ pub(super) async fn unwrap_secret_id(
     login: &Login,
     wrapped_by: Option<&str>,
 ) -> Result<Secret, CliError> {
-    let is_permitted = |path: &str| creates_secret_id(path, &login.mount) || wrapped_by == Some(path);
+    let creates = |path: &str| creates_secret_id(path, &login.mount);
+    let is_permitted = |path: &str| wrapped_by.map_or_else(|| creates(path), |wrapped_by| wrapped_by == path);
     let envelope = unwrap(client, wrapping, login.namespace.as_deref(), is_permitted).await?;
     let secret_id = envelope.data.and_then(|data| data.secret_id);
-    secret_id.ok_or_else(|| CliError::new("the wrapping token contains no secret_id"))
+    require(secret_id, "the wrapping token contains no secret_id")
+}
+
+/// What was unwrapped, unless it is empty.
+fn require(credential: Option<Secret>, message: &str) -> Result<Secret, CliError> {
+    let credential = credential.filter(|credential| !credential.expose().is_empty());
+    credential.ok_or_else(|| {
+        CliError::new(message).hint("wrap the response of the request that creates it, or check --wrapped-by")
+    })
 }
 
 /// Looks the wrapping token up, which does not use it, and unwraps it if `is_permitted` accepts the path of the request
@@ -76,12 +94,18 @@ async fn unwrap(
         ));
     }
     let session = client.session(Some(&wrapping.header), namespace);
-    let response = session.send_unless_sent(
-        request::write("sys/wrapping/unwrap", &[]),
-        "the wrapping token may be used up",
-        "get a new one and start again; the credential in this one stays valid until it expires or is revoked",
-    );
-    accepted(client, response.await?)
+    let (effect, hint) = LOST;
+    let unwrap = request::write("sys/wrapping/unwrap", &[]);
+    let response: Response<Wrapped> = session.send_unless_sent(unwrap, effect, hint).await?;
+    let is_from_vault = response.is_from_vault() && response.status != StatusCode::OK;
+    let status = response.status.as_u16();
+    accepted(client, response).map_err(|error| {
+        if is_from_vault {
+            return error;
+        }
+        CliError::new(format!("{}: the response ({status}) is not in Vault's format; {effect}", client.address))
+            .hint(hint)
+    })
 }
 
 /// The body of a response with status 200.

@@ -7,7 +7,7 @@ use crate::config::tests::resolve_with;
 fn proxies_follow_the_rules_of_vaults_own_client() {
     let proxy = |variables: &[&str], line: &[&str]| {
         let config = resolve_with(variables, &[line, &["--path", "a/b", "x"]].concat())?;
-        let proxy = config.connection.proxies.for_url(&config.connection.address.url);
+        let proxy = config.connection.proxies.for_url(&config.connection.address.url)?;
         Ok(proxy.map(|proxy| format!("{} {}", proxy.url, proxy.source)))
     };
     let shared = ["VAULT_ADDR=https://vault", "HTTPS_PROXY=http://p:1", "no_proxy=a,b"];
@@ -44,11 +44,22 @@ fn proxies_follow_the_rules_of_vaults_own_client() {
 }
 
 #[test]
+fn a_malformed_proxy_is_an_error_for_every_url_that_would_use_it() {
+    let url = |text: &str| Url::parse(text).unwrap();
+    for variable in ["VAULT_PROXY_ADDR", "HTTPS_PROXY"] {
+        let proxy = format!("{variable}=socks5://q");
+        let config = resolve_with(&["VAULT_ADDR=http://127.0.0.1", &proxy], &["--path", "a/b", "x"]).unwrap();
+        assert!(config.connection.proxies.for_url(&url("https://vault.test")).is_err());
+        assert_eq!(config.connection.proxies.for_url(&url("https://localhost")), Ok(None));
+    }
+}
+
+#[test]
 fn no_spelling_of_the_loopback_uses_a_proxy() {
     let is_proxied = |host: &str| {
         let address = format!("https://{host}:8200");
         let config = resolve_with(&[], &["--address", &address, "--proxy", "q:2", "--path", "a/b", "x"]).unwrap();
-        config.connection.proxies.for_url(&config.connection.address.url).is_some()
+        config.connection.proxies.for_url(&config.connection.address.url).unwrap().is_some()
     };
     for host in [
         "localhost",

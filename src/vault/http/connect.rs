@@ -23,6 +23,7 @@ use url::{Position, Url};
 
 use crate::config::{Connection, Proxy};
 use crate::deadline::Deadline;
+use crate::error::CliError;
 use crate::vault::error::{Result, TransportError};
 use crate::vault::http::dns::Resolver;
 use crate::vault::http::limit::{ByteBudget, LimitedStream};
@@ -73,7 +74,7 @@ impl<'a> Connector<'a> {
     /// Sets the request's target, `Host` and proxy credentials: a server is sent the path, a proxy that forwards the
     /// request the whole URL.
     pub(super) fn set_target(&self, request: &mut HttpRequest, url: &Url) -> Result<()> {
-        let proxy = self.forwarding_proxy(url);
+        let proxy = self.forwarding_proxy(url)?;
         let start = if proxy.is_some() { Position::BeforeScheme } else { Position::BeforePath };
         *request.uri_mut() = url[start..Position::AfterQuery].parse().map_err(|_| TransportError::InvalidRequest)?;
         request.headers_mut().insert(HOST, HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort])?);
@@ -81,15 +82,26 @@ impl<'a> Connector<'a> {
     }
 
     /// The proxy that forwards requests for this URL; for `https` it tunnels them instead.
-    pub(super) fn forwarding_proxy(&self, url: &Url) -> Option<&Proxy> {
-        self.connection.proxies.for_url(url).filter(|_| url.scheme() == "http")
+    pub(super) fn forwarding_proxy(&self, url: &Url) -> Result<Option<&Proxy>> {
+        Ok(self.proxy(url)?.filter(|_| url.scheme() == "http"))
+    }
+
+    /// The proxy for a connection to the server of this URL. None on a Unix socket, to which redirects lead as well.
+    fn proxy(&self, url: &Url) -> Result<Option<&Proxy>> {
+        match self.connection.address.socket {
+            Some(_) => Ok(None),
+            None => self
+                .connection
+                .proxies
+                .for_url(url)
+                .map_err(|error| TransportError::Setup(CliError::from(error).into())),
+        }
     }
 
     /// Connects to the server of a URL, trying the address with this index, modulo their number, first.
     /// [`CONNECT_TIMEOUT`] does not cover the look-up of the name.
     pub(super) async fn connect(&self, url: &Url, address_index: usize) -> Result<HttpConnection> {
-        let Connection { address, proxies, .. } = self.connection;
-        let mut addresses = match (&address.socket, proxies.for_url(url)) {
+        let mut addresses = match (&self.connection.address.socket, self.proxy(url)?) {
             (Some(_), _) => Vec::new(),
             (None, Some(proxy)) => self.resolver.addresses(&proxy.url).await.map_err(TransportError::of_proxy)?,
             (None, None) => self.resolver.addresses(url).await?,
@@ -106,7 +118,7 @@ impl<'a> Connector<'a> {
 
     /// The budget is below the tunnel and TLS, so that it covers the proxy's response and the handshakes as well.
     async fn open_stream(&self, url: &Url, addresses: Vec<SocketAddr>, budget: &ByteBudget) -> Result<BoxedStream> {
-        let stream = match (&self.connection.address.socket, self.connection.proxies.for_url(url)) {
+        let stream = match (&self.connection.address.socket, self.proxy(url)?) {
             (Some(socket), _) => limited(UnixStream::connect(socket).await?, budget),
             (None, Some(proxy)) => {
                 let tunnel =
@@ -134,7 +146,7 @@ impl<'a> Connector<'a> {
     }
 
     async fn tls_handshake(&self, stream: BoxedStream, name: &str) -> Result<BoxedStream> {
-        let config = Arc::clone(&self.tls().map_err(TransportError::TlsSetup)?.0);
+        let config = Arc::clone(&self.tls().map_err(TransportError::Setup)?.0);
         let name = ServerName::try_from(name.to_owned()).map_err(|_| TransportError::InvalidRequest)?;
         Ok(Box::new(TlsConnector::from(config).connect(name, stream).await?))
     }

@@ -11,6 +11,7 @@ use futures_util::future::{FutureExt, Shared};
 use tokio::sync::oneshot::{self, Receiver};
 use url::{Host, Url};
 
+use crate::escape::truncate;
 use crate::vault::error::{Result, TransportError};
 
 /// Enough for `getaddrinfo`, and little to lock.
@@ -58,7 +59,7 @@ impl Resolver {
             let addresses = (host.as_str(), 0).to_socket_addrs();
             let addresses = addresses.map(|addresses| addresses.map(|address| address.ip()).collect());
             // The receiver is gone if the deadline is over.
-            let _ = sender.send(addresses.map_err(|error| format!("{host}: {}", libc_reason(&error))));
+            let _ = sender.send(addresses.map_err(|error| format!("{}: {}", truncate(&host), libc_reason(&error))));
         };
         crate::process::disable_nss_modules();
         let thread = thread::Builder::new().stack_size(RESOLVER_STACK_BYTES).spawn(resolve);

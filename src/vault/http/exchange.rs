@@ -21,7 +21,8 @@ use crate::vault::report::Trust;
 /// Keeps connections open between requests.
 pub(crate) struct Transport<'a> {
     connector: Connector<'a>,
-    follow_redirects: bool,
+    /// See [`Connection::refuse_redirects`].
+    refuse_redirects: Option<&'static str>,
     /// Connections that no request uses at the moment, and the scheme, host and port they lead to.
     idle: RefCell<Vec<(String, HttpConnection)>>,
     /// Which of a name's addresses is tried first. It counts on past the last one.
@@ -41,7 +42,7 @@ impl<'a> Transport<'a> {
         }
         logger.debug(format_args!("trust {trust}"));
         let (idle, address_index) = (RefCell::default(), Cell::default());
-        Ok(Self { connector, follow_redirects: connection.follow_redirects, idle, address_index, trust })
+        Ok(Self { connector, refuse_redirects: connection.refuse_redirects, idle, address_index, trust })
     }
 
     /// Which of the server's addresses a new connection tries first.
@@ -66,7 +67,7 @@ impl<'a> Transport<'a> {
         let refuse = |target: String, reason| Err(TransportError::Redirect(target, reason));
         let origin = target.origin().ascii_serialization();
         match (target.scheme(), url.scheme()) {
-            _ if !self.follow_redirects => return refuse(origin, "--disable-redirects is given"),
+            _ if let Some(reason) = self.refuse_redirects => return refuse(origin, reason),
             ("http", "https") => return refuse(origin, "that address is not encrypted"),
             ("http" | "https", _) => {}
             (scheme, _) => {
@@ -87,7 +88,7 @@ impl<'a> Transport<'a> {
         sent.set(true);
         let response = read_body(connection.send(request).await?).await?;
         if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED
-            && let Some(proxy) = self.connector.forwarding_proxy(url)
+            && let Some(proxy) = self.connector.forwarding_proxy(url)?
         {
             return Err(TransportError::ProxyAuth(proxy.source.clone()));
         }

@@ -8,7 +8,6 @@ use http::{HeaderValue, Method, StatusCode};
 use http_body_util::Full;
 use hyper::client::conn::http1::SendRequest;
 use hyper::upgrade::Upgraded;
-use percent_encoding::percent_decode_str;
 use url::Url;
 
 use crate::config::Proxy;
@@ -33,14 +32,10 @@ pub(super) async fn tunnel(mut sender: SendRequest<Full<Bytes>>, proxy: &Proxy, 
 }
 
 /// Adds the user name and password of the proxy's address, if it has them.
-pub(super) fn set_proxy_auth(request: &mut HttpRequest, Proxy { url, .. }: &Proxy) -> Result<()> {
-    if url.username().is_empty() && url.password().is_none() {
-        return Ok(());
-    }
-    let mut pair: Vec<u8> = percent_decode_str(url.username()).collect();
-    pair.push(b':');
-    pair.extend(percent_decode_str(url.password().unwrap_or_default()));
-    let mut credential = HeaderValue::from_maybe_shared(Bytes::from(format!("Basic {}", STANDARD.encode(pair))))?;
+pub(super) fn set_proxy_auth(request: &mut HttpRequest, proxy: &Proxy) -> Result<()> {
+    let Some(pair) = proxy.credential() else { return Ok(()) };
+    let header = Bytes::from(format!("Basic {}", STANDARD.encode(pair.expose())));
+    let mut credential = HeaderValue::from_maybe_shared(header)?;
     credential.set_sensitive(true);
     request.headers_mut().insert(PROXY_AUTHORIZATION, credential);
     Ok(())

@@ -1,8 +1,9 @@
 //! A real `bao agent` or `bao proxy` that adds its own token to requests.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::symlink;
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
@@ -201,6 +202,30 @@ fn an_agent_that_starts_later_is_retried() {
     assert_eq!(String::from_utf8_lossy(&output.stdout), "v\n");
     let waiting = vault.fill("vault-exec: waiting for {addr}: no such socket (for 1m at most)\n");
     assert_eq!(String::from_utf8_lossy(&output.stderr), waiting);
+}
+
+/// A redirect leads to the socket as well, past every proxy.
+#[test]
+fn a_socket_is_sent_no_credential_of_a_proxy() {
+    let vault = TestVault::bare().env("VAULT_ADDR", "unix://{home}/socket").args(["--path", "secret/a"]);
+    let socket = UnixListener::bind(vault.fill("{home}/socket")).unwrap();
+    let requests = thread::spawn(move || {
+        let answer = |mut stream: UnixStream| {
+            let head: Vec<_> =
+                BufReader::new(&stream).lines().map(Result::unwrap).take_while(|line| !line.is_empty()).collect();
+            let redirect = "HTTP/1.1 307 x\r\nLocation: http://vault.test/x\r\nContent-Length: 0\r\n\r\n";
+            stream.write_all(redirect.as_bytes()).unwrap();
+            head.join("\n").to_lowercase()
+        };
+        socket.incoming().take(2).map(|stream| answer(stream.unwrap())).collect::<Vec<_>>()
+    });
+    vault.env("VAULT_PROXY_ADDR", "http://user:canary@127.0.0.1:1").fails(
+        "vault-exec: read secret/a: {addr}: redirected to http://vault.test, but only one redirect is followed\n\
+         hint: give the address of the server that answers; this one is from VAULT_ADDR\n",
+    );
+    let requests = requests.join().unwrap();
+    assert!(requests[1].starts_with("get /x http/1.1\n"), "{requests:?}");
+    assert!(requests.iter().all(|request| !request.contains("proxy-authorization")), "{requests:?}");
 }
 
 #[test]

@@ -203,10 +203,29 @@ fn a_github_job_without_permission_gets_a_hint() {
 
     let service = FakeServer::answering([Reply::answer(200, "{}")]);
     vault.clone().env("ACTIONS_ID_TOKEN_REQUEST_URL", format!("{}/", service.url())).is_refused(&refused(200));
+    for value in [r#""""#, r#"{"a":1}"#] {
+        let service = FakeServer::answering([Reply::answer(200, format!(r#"{{"value":{value}}}"#))]);
+        vault.clone().env("ACTIONS_ID_TOKEN_REQUEST_URL", format!("{}/", service.url())).is_refused(&refused(200));
+    }
     vault.clone().without("ACTIONS_ID_TOKEN_REQUEST_URL").args(["--auth", "jwt"]).is_refused(
         "vault-exec: --auth jwt requires a JWT: VAULT_JWT, VAULT_ID_TOKEN (on GitLab from `id_tokens`), --jwt-file or \
          VAULT_JWT_FILE, or on GitHub Actions the permission `id-token: write`\n",
     );
+}
+
+#[test]
+fn a_request_to_github_is_not_redirected() {
+    let other = FakeServer::answering([Reply::answer(200, r#"{"value":"canary"}"#)]);
+    let service = FakeServer::answering([Reply::redirect(307, &other.url())]);
+    let vault = with_role().env(REQUEST_TOKEN, "canary-of-the-job").args(["--auth", "jwt"]);
+    vault.env("ACTIONS_ID_TOKEN_REQUEST_URL", service.url()).fails(&format!(
+        "vault-exec: log in at auth/jwt: request a token from GitHub Actions: {}: redirected to {}, but the credential \
+         is meant for this service alone\n\
+         hint: give the address of the server that answers; this one is from ACTIONS_ID_TOKEN_REQUEST_URL\n",
+        service.url(),
+        other.url()
+    ));
+    assert!(other.requests().is_empty());
 }
 
 #[test]

@@ -13,6 +13,8 @@ const REWRAPPED: &str = "the wrapping token was not made by a request that creat
     hint: someone may have unwrapped it and wrapped it again: treat its content as stolen; if its wrapping is your own, \
     permit the path of that request (creation_path in sys/wrapping/lookup) with --wrapped-by\n";
 
+const NOTHING_IN_IT: &str = "hint: wrap the response of the request that creates it, or check --wrapped-by\n";
+
 const UNWRAP_HINT: &str = "hint: get a new one; if this one should not have been used before, treat its content as \
     stolen\n";
 
@@ -37,19 +39,24 @@ fn a_wrapping_token_without_a_secret_id_is_an_error() {
     let vault = TestVault::locked();
     let vault = vault.clone().env("VAULT_ROLE_ID", vault.approle(&json!({}))).args(["--secret-id-wrapped"]);
     let wrapped = Api::shared().wrapped("sys/wrapping/wrap", &json!({"password": "canary"}));
-    vault
-        .env("VAULT_SECRET_ID", wrapped)
-        .args(["--wrapped-by", "sys/wrapping/wrap"])
-        .fails("vault-exec: log in at auth/approle: unwrap the secret_id: the wrapping token contains no secret_id\n");
+    vault.env("VAULT_SECRET_ID", wrapped).args(["--wrapped-by", "sys/wrapping/wrap"]).fails(&format!(
+        "vault-exec: log in at auth/approle: unwrap the secret_id: the wrapping token contains no secret_id\n\
+             {NOTHING_IN_IT}"
+    ));
 }
 
 #[test]
 fn a_wrapped_token_is_unwrapped_once() {
-    let vault = TestVault::locked().args(["--unwrap-token", "--wrapped-by", "/v1/sys/wrapping/wrap"]);
+    let vault = TestVault::locked().args(["--unwrap-token"]);
     let api = Api::shared();
     let create = || api.wrapped("auth/token/create", &json!({"policies": [vault.fill("{kv}")]}));
     vault.clone().env("VAULT_TOKEN", create()).enters_silently();
 
+    let vault = vault.clone().args(["--wrapped-by", "/v1/sys/wrapping/wrap"]);
+    vault
+        .clone()
+        .env("VAULT_TOKEN", create())
+        .is_refused(&format!("vault-exec: unwrap the token (VAULT_TOKEN): {REWRAPPED}"));
     let token = text(&vault.post("auth/token/create", &json!({"policies": ["{kv}"]}))["auth"]["client_token"]);
     let wrapped = api.wrapped("sys/wrapping/wrap", &json!({"token": token}));
     let wrapped = vault.clone().file("wrapped", wrapped + "\n").args(["--token-file", "wrapped"]);
@@ -61,10 +68,9 @@ fn a_wrapped_token_is_unwrapped_once() {
     ));
 
     let other = api.wrapped("sys/wrapping/wrap", &json!({"password": "canary"}));
-    vault
-        .clone()
-        .env("VAULT_TOKEN", other)
-        .fails("vault-exec: unwrap the token (VAULT_TOKEN): the wrapping token contains no token\n");
+    vault.clone().env("VAULT_TOKEN", other).fails(&format!(
+        "vault-exec: unwrap the token (VAULT_TOKEN): the wrapping token contains no token\n{NOTHING_IN_IT}"
+    ));
     vault.env("VAULT_TOKEN", ROOT).is_refused(&format!(
         "vault-exec: unwrap the token (VAULT_TOKEN): \
          the wrapping token is used up, expired or unknown to this server\n{UNWRAP_HINT}"
@@ -105,6 +111,16 @@ fn a_secret_id_comes_from_its_own_mount() {
     let custom = serde_json::from_str(&vault.fill(&custom)).unwrap();
     let wrapped = api.wrapped(&vault.fill("auth/approle/role/{kv}/custom-secret-id"), &custom);
     vault.clone().env("VAULT_SECRET_ID", wrapped).enters_silently();
+
+    // Someone who may write a custom-secret-id of this mount does the same: only the exact path keeps them out.
+    let strict = vault.clone().args(["--wrapped-by", "auth/approle/role/{kv}/secret-id"]);
+    let other = json!({"secret_id": vault.fill("canary-of-another-{kv}")});
+    let other = api.wrapped(&vault.fill("auth/approle/role/{kv}/custom-secret-id"), &other);
+    let again = strict.clone().env("VAULT_SECRET_ID", other);
+    again.is_refused(&format!("vault-exec: log in at auth/approle: unwrap the secret_id: {REWRAPPED}"));
+    strict
+        .env("VAULT_SECRET_ID", api.wrapped(&vault.fill("auth/approle/role/{kv}/secret-id"), &json!({})))
+        .enters_silently();
 
     // Someone with a role of their own elsewhere wraps the stolen secret_id anew.
     vault.post("sys/auth/theirs-{kv}", &json!({"type": "approle"}));
@@ -160,6 +176,17 @@ fn unwrapping_is_not_repeated_once_it_was_sent() {
         (Reply::silence(), "no response in time"),
         (Reply::answer(503, "<html>"), "sealed or not ready (503)"),
         (Reply::status(502), "server error (502)"),
+        (Reply::answer(200, "<html>"), "the response (200) is not in Vault's format"),
+        (Reply::answer(200, r#"{"request_id":"1","auth":{"client"#), "the response (200) is not in Vault's format"),
+        (Reply::answer(200, r#"{"request_id":"1"}"#), "the response (200) is not in Vault's format"),
+        (
+            Reply::answer(200, r#"{"request_id":"1","auth":{"client_token":{"a":1}}}"#),
+            "the response (200) is not in Vault's format",
+        ),
+        (Reply::answer(204, ""), "the response (204) is not in Vault's format"),
+        (Reply::answer(401, "<html>"), "the response (401) is not in Vault's format"),
+        (Reply::answer(404, "{}"), "the response (404) is not in Vault's format"),
+        (Reply::answer(408, ""), "the response (408) is not in Vault's format"),
     ] {
         let fake = FakeServer::answering([Reply::secret(&[("a", "1")])])
             .and_at("sys/wrapping/lookup", [Reply::status(502), lookup.clone()])
@@ -174,5 +201,29 @@ fn unwrapping_is_not_repeated_once_it_was_sent() {
         assert!(outcome.stderr.ends_with(&expected), "{outcome}");
         assert!(!outcome.stderr.contains("stolen") && !outcome.stderr.contains(TOKEN), "{outcome}");
         assert_eq!(fake.asked().iter().filter(|path| *path == "/v1/sys/wrapping/unwrap").count(), 2, "{outcome}");
+    }
+}
+
+/// The server would be asked with no token, or with something that is none.
+#[test]
+fn a_credential_of_the_server_is_a_text_that_is_not_empty() {
+    let lookup =
+        |path: &str| Reply::answer(200, format!(r#"{{"request_id":"1","data":{{"creation_path":"{path}"}}}}"#));
+    let fake = FakeServer::answering([Reply::secret(&[("a", "1")])])
+        .and_at("sys/wrapping/lookup", [lookup("auth/token/create")])
+        .and_at("sys/wrapping/unwrap", [Reply::answer(200, r#"{"request_id":"1","auth":{"client_token":""}}"#)]);
+    fake.vault().args(["--unwrap-token"]).fails(&format!(
+        "vault-exec: unwrap the token (VAULT_TOKEN): the wrapping token contains no token\n{NOTHING_IN_IT}"
+    ));
+
+    for token in [r#"{"a":"hvs.canary"}"#.to_owned(), "1".into(), "null".into(), format!("\"{}\"", "x".repeat(65536))] {
+        let login = Reply::answer(200, format!(r#"{{"request_id":"1","auth":{{"client_token":{token}}}}}"#));
+        let fake = FakeServer::answering([Reply::secret(&[("a", "1")])]).and_at("auth/userpass/login/me", [login]);
+        let vault = fake.vault().without("VAULT_TOKEN").env("VAULT_PASSWORD", "canary-of-the-password");
+        vault.args(["--auth", "userpass", "--username", "me"]).fails(
+            "vault-exec: log in at auth/userpass: {addr}: the response (200) is not in Vault's format\n\
+             hint: is this Vault's address? It is from VAULT_ADDR\n",
+        );
+        assert_eq!(fake.asked(), ["/v1/auth/userpass/login/me"]);
     }
 }

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use rcgen::{BasicConstraints, IsCa, date_time_ymd};
+use rcgen::{BasicConstraints, IsCa, SanType, date_time_ymd};
 use serde_json::json;
 
 use crate::support::openbao::{OpenBao, ROOT};
@@ -38,7 +38,13 @@ static SITE: LazyLock<Site> = LazyLock::new(|| {
         ("early", &ours.issue_with(&all, |params| params.not_before = date_time_ymd(2090, 1, 1)), ""),
         ("other", &ours.issue(&["other.test"]), ""),
         ("address", &ours.issue(&["127.0.0.1"]), ""),
-        ("nameless", &ours.issue(&[]), ""),
+        (
+            "nameless",
+            &ours.issue_with(&[], |params| {
+                params.subject_alt_names.push(SanType::Rfc822Name("me@vault.test".try_into().unwrap()));
+            }),
+            "",
+        ),
         ("tls12", &plain, "tls_max_version = \"tls12\""),
         ("tls13", &plain, "tls_min_version = \"tls13\""),
         ("tls10", &plain, "tls_min_version = \"tls10\"\n  tls_max_version = \"tls11\""),

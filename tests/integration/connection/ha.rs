@@ -44,7 +44,7 @@ fn a_redirect_of_a_standby_to_the_leader_is_followed() {
     let leader = &cluster.nodes[cluster.leader().unwrap()].host;
     vault.args(["--disable-redirects"]).fails(&format!(
         "vault-exec: log in at auth/approle: {{addr}}: redirected to https://{leader}:{}, \
-         but --disable-redirects is given\nhint: give the address of the active server\n",
+         but --disable-redirects is given\nhint: give the address of the server that answers; this one is from VAULT_ADDR\n",
         cluster.port
     ));
 }

@@ -76,7 +76,7 @@ fn a_disabled_redirect_is_reported_by_its_origin() {
     let standby = FakeServer::answering([Reply::redirect(307, &target)]);
     let stderr = format!(
         "vault-exec: read secret/app: {{addr}}: redirected to {}, but --disable-redirects is given\n\
-         hint: give the address of the active server\n",
+         hint: give the address of the server that answers; this one is from VAULT_ADDR\n",
         active.url()
     );
     fails(&standby.vault().args(["--disable-redirects"]), &stderr);
@@ -114,6 +114,37 @@ fn whether_a_redirect_is_proxied_depends_on_its_target() {
     assert_eq!((lines(&proxy), lines(&active)), (vec![proxied.to_owned()], vec![direct.to_owned()]));
 }
 
+/// Whether it is used is known only then: the address of the standby is on this machine.
+#[test]
+fn a_redirect_passes_no_proxy_that_cannot_be_used() {
+    let standby = FakeServer::answering([Reply::redirect(307, "http://vault.test/v1/x")]).forever();
+    let why = "expected the address of an HTTP proxy such as http://proxy.example.com:3128";
+    fails(
+        &standby.vault().args(["--proxy", "socks5://user:canary@127.0.0.1:1"]),
+        &format!("vault-exec: read secret/app: {{addr}}: redirected to http://vault.test: --proxy: {why}\n"),
+    );
+}
+
+#[test]
+fn the_host_of_a_redirect_is_shortened() {
+    let target = format!("http://{}.test", "h".repeat(4000));
+    let standby = FakeServer::answering([Reply::redirect(307, &target)]);
+    let shown = format!("redirected to http://{}…: {}…: ", "h".repeat(93), "h".repeat(100));
+    let outcome = standby.vault().args(["--attempts", "1"]).run(["true"]).exits(125);
+    assert!(outcome.stderr.contains(&shown) && outcome.stderr.len() < 600, "{outcome}");
+}
+
+#[test]
+fn a_proxy_that_is_none_gets_a_hint() {
+    let proxy = FakeServer::answering([Reply::raw("no HTTP\r\n\r\n")]).forever();
+    let vault = proxy.vault().env("VAULT_ADDR", "https://vault.test");
+    fails(
+        &vault.args(["--proxy", &proxy.url()]),
+        "vault-exec: read secret/app: {addr}: the proxy: the server does not speak HTTP\n\
+         hint: check the scheme, the host and the port of the proxy's address\n",
+    );
+}
+
 #[test]
 fn a_redirect_never_leads_out_of_tls() {
     let tls = LoopbackTls::new();
@@ -122,7 +153,7 @@ fn a_redirect_never_leads_out_of_tls() {
     let standby = FakeServer::answering_over_tls(tls.config.clone(), [Reply::redirect(307, &target)]);
     let stderr = format!(
         "vault-exec: read secret/app: {{addr}}: redirected to {}, but that address is not encrypted\n\
-         hint: give the address of the active server\n",
+         hint: give the address of the server that answers; this one is from VAULT_ADDR\n",
         active.url()
     );
     fails(&standby.vault().env("VAULT_CACERT", &tls.ca_file), &stderr);

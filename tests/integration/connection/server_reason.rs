@@ -35,7 +35,7 @@ fn echoes(secret: &str) -> Vec<Vec<String>> {
         vec![url::form_urlencoded::byte_serialize(secret.as_bytes()).collect()],
         vec![format!("{secret:?}")],
         vec![format!("{}{secret}", "x".repeat(190))],
-        vec![format!("{}{secret}", "x".repeat(1000))],
+        vec![format!("{}{secret}", "x".repeat(300))],
         vec![format!("\x1b[2J\x1b]0;{secret}\x07")],
         pieces(secret, 4),
         pieces(&percent(secret), 5),
@@ -140,6 +140,19 @@ fn a_reason_with_any_secret_of_the_start_is_left_out() {
             vault
                 .args(["--kv", "2"])
                 .fails(&format!("vault-exec: read secret/b: {{addr}}: the server answered 400 (bad request)\n{ODD}"));
+        }
+    }
+}
+
+/// Of a proxy that is only used for the target of a redirect, alone and as it is sent.
+#[test]
+fn a_reason_with_a_credential_of_any_proxy_is_left_out() {
+    for echo in ["no.pin", "name-of-the-user", &STANDARD.encode("name-of-the-user:no.pin")] {
+        for variable in ["VAULT_PROXY_ADDR", "HTTPS_PROXY"] {
+            let fake = FakeServer::answering([Reply::errors(400, &[&format!("Basic {echo}")])]);
+            let vault = fake.vault().env(variable, "http://name-of-the-user:no%2epin@127.0.0.1:1").args(["--kv", "2"]);
+            vault
+                .fails(&format!("vault-exec: read secret/app: {{addr}}: the server answered 400 (bad request)\n{ODD}"));
         }
     }
 }

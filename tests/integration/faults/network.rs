@@ -289,7 +289,7 @@ pub(super) fn certificates() -> Section {
             certificate("for another name", "other", "127.0.0.1", &other("other.test", "127.0.0.1"), NAME),
             certificate("for another name than a name", "other", "localhost", &other("other.test", "localhost"), NAME),
             certificate("for an address", "address", "localhost", &other("127.0.0.1", "localhost"), NAME),
-            certificate("for no name", "nameless", "localhost", &other("no name", "localhost"), NAME),
+            certificate("for no name", "nameless", "localhost", &other("no host", "localhost"), NAME),
         ],
     }
 }

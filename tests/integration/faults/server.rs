@@ -342,7 +342,10 @@ fn interim(interim: &str, body: &str) -> Reply {
 
 /// A redirect that is not followed.
 fn redirected(to: &str, why: &str) -> Effect {
-    at_once(&format!("redirected to {to}, but {why}"), "give the address of the active server")
+    at_once(
+        &format!("redirected to {to}, but {why}"),
+        "give the address of the server that answers; this one is from VAULT_ADDR",
+    )
 }
 
 fn not_http() -> Effect {

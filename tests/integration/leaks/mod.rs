@@ -56,7 +56,10 @@ const UNREACHABLE: [(&[&str], &str); 10] = [
     (&["prepare TLS"], "what it is given is a part of the program"),
     (&["the lookup was cancelled"], "a thread that panics ends the process"),
     (&["the server's certificate is for another name"], "rustls always says for which one"),
-    (&["keys and values", "a string is not valid JSON text"], "no error of serde leaves the function that parses"),
+    (
+        &["keys and values", "a string is not valid JSON text", "not a credential"],
+        "no error of serde leaves the function that parses",
+    ),
     (
         &[
             "error: ",
@@ -101,7 +104,7 @@ const UNREACHABLE: [(&[&str], &str); 10] = [
 
 /// Messages composed of parts that also occur in other messages. Each constructor of an error without a word in the
 /// source needs one of them: identified by what is printed, so that moving code does not change this list.
-const COMPOSED: [&str; 41] = [
+const COMPOSED: [&str; 42] = [
     "--set A: column ",
     "no program to start",
     "--client-cert requires --client-key",
@@ -120,6 +123,7 @@ const COMPOSED: [&str; 41] = [
     "/.vault-exec.toml: not trusted: {}/vault-exec/trusted: owned by another user",
     "--set A: column {}: unknown key",
     ": connection refused; gave up after",
+    ": redirected to http://vault.test: --proxy: expected the address of an HTTP proxy",
     ": the server does not speak HTTP",
     ": the server speaks TLS",
     "is not in Vault's format",

@@ -240,6 +240,9 @@ fn redirects(cases: &mut Cases) {
     cases.fake([refusal(307).header("Location", &format!("/v1/{query}?{query}"))], once);
     cases.fake([refusal(307).header("Location", &format!("http://[{query}"))], |vault| once(vault.args(["--kv", "2"])));
     cases.fake([refusal(307).header("Location", &format!("http://{}", canary("token")))], once);
+    cases.fake([refusal(307).header("Location", "http://vault.test")], move |vault| {
+        vault.args(["--proxy", &format!("socks5://me:{user}@proxy.test")])
+    });
     cases.with(&["true"], || {
         let active = FakeServer::answering([secret()]);
         let target = format!("https://127.0.0.1:{}/{}", active.port(), canary("query"));
