@@ -48,8 +48,8 @@ fn assert_unprivileged(project: &ProjectSettings) {
     assert_eq!(connection.address, before.address);
     assert_eq!(connection.tls, before.tls);
     assert!(connection.tls.verify && matches!(connection.tls.trust_anchors, TrustAnchors::System { file: None, directories: None }));
-    assert_eq!((connection.proxies.for_url(&connection.address.url), &connection.namespace), (None, &None));
-    assert!(connection.follow_redirects);
+    assert_eq!((connection.proxies.for_url(&connection.address.url), &connection.namespace), (Ok(None), &None));
+    assert!(connection.refuse_redirects.is_none());
     let Credential::Token(GivenToken { token: Some(_), wrapped: false, .. }) = config.credential else { panic!("another login") };
     assert!(!config.keep_token && config.revoke);
     assert!(config.key_mapping.allowed_names.is_empty() && config.templates.file_dir.is_none());

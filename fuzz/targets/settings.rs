@@ -78,7 +78,7 @@ fn address(address: &Address) {
 
 fn proxy(config: &Config, environment: &InheritedEnv) {
     let connection = &config.connection;
-    let Some(proxy) = connection.proxies.for_url(&connection.address.url) else { return };
+    let Some(proxy) = connection.proxies.for_url(&connection.address.url).expect("it was checked") else { return };
     let host = config.connection.address.url.host_str().unwrap();
     assert!(!matches!(host, "localhost" | "127.0.0.1" | "[::1]") && config.connection.address.socket.is_none());
     assert!(matches!(proxy.url.scheme(), "http" | "https") && proxy.url.has_host());
