@@ -97,7 +97,10 @@ fn a_usage_error_is_json_too() {
 fn no_value_and_no_token_is_in_any_output() {
     let values = [("a", "hunter2"), ("b", "correct horse"), ("1st", "battery"), ("path", "staple")];
     for vault in TestVault::each() {
-        let vault = vault.secret("a", values).secret("b", serde_json::json!({"n": 4711, "z": null})).env("A", "mine");
+        let vault = vault
+            .secret("a", values)
+            .secret("b", serde_json::json!({"n": 471_100_174_711_u64, "z": null}))
+            .env("A", "mine");
         let vault = vault.env("BAO_JWT", "a.b.c");
         let runs: [&[&str]; 6] = [
             &["--path", "{kv}/a", "--skip", "1st", "--skip", "path"],
@@ -112,7 +115,7 @@ fn no_value_and_no_token_is_in_any_output() {
                 let vault = vault.clone().args(run.iter().copied()).args(["-vvv", "--log-format", format]);
                 let outcome = vault.run(["true"]);
                 assert!(!outcome.stderr.is_empty());
-                for secret in ["hunter2", "correct", "battery", "staple", "4711", "mine", "a.b.c", ROOT] {
+                for secret in ["hunter2", "correct", "battery", "staple", "4711001747", "mine", "a.b.c", ROOT] {
                     assert!(!outcome.stderr.contains(secret), "{secret} in {outcome}");
                 }
             }

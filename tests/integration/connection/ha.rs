@@ -30,7 +30,12 @@ fn every_node_of_a_cluster_serves_a_start() {
         works(&cluster.at(&node.host));
         // The token must be known to the node that the login came through, however late it hears of it.
         for _ in 0..10 {
-            works(&logging_in(cluster.at(&node.host)));
+            let outcome =
+                logging_in(cluster.at(&node.host)).environ().has("ONE", "1").has("TWO", "2").has("THREE", "3");
+            // A node that cannot reach the leader in time answers with 500, on a busy machine.
+            let busy =
+                outcome.stderr.starts_with("vault-exec: waiting for ") && outcome.stderr.contains("server error (500)");
+            assert!(outcome.stderr.is_empty() || busy, "{}", outcome.stderr);
         }
     }
 }
