@@ -8,9 +8,10 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::pty::openpty;
+use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
+use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
 use nix::sys::termios::{FlowArg, tcflow};
 use nix::unistd::{pipe2, write};
 
@@ -57,9 +58,14 @@ fn stalled_socket() -> Stalled {
 
 /// As after Ctrl-S.
 fn stalled_terminal() -> Stalled {
-    let pair = openpty(None, None).unwrap();
-    tcflow(&pair.slave, FlowArg::TCOOFF).unwrap();
-    (pair.slave, Box::new(pair.master))
+    // Unlike `openpty`, it makes no descriptors that the programs of other tests inherit.
+    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    let master = posix_openpt(flags).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let slave = open(ptsname_r(&master).unwrap().as_str(), flags, Mode::empty()).unwrap();
+    tcflow(&slave, FlowArg::TCOOFF).unwrap();
+    (slave, Box::new(master))
 }
 
 /// A pipe into which another process writes whenever there is room, and from which little is read.
