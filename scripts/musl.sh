@@ -60,11 +60,7 @@ with_installed_target() {
 }
 
 make_debian() {
-    if ! command -v mmdebstrap >/dev/null; then
-        apt-get -qq -o DPkg::Lock::Timeout=600 update >&2
-        DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=600 install --yes \
-            --no-install-recommends mmdebstrap >&2
-    fi
+    scripts/install.sh mmdebstrap mmdebstrap
     rm -rf "$debian" "$debian.part"
     mmdebstrap --quiet --variant=apt --architectures=amd64,arm64 --dpkgopt=force-unsafe-io \
         --aptopt='APT::Install-Recommends "false"' --dpkgopt='path-exclude=/usr/share/man/*' \

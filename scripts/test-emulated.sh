@@ -5,11 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 binary=$(realpath "$1")
 shift
-if ! command -v qemu-aarch64-static >/dev/null; then
-    apt-get -qq -o DPkg::Lock::Timeout=600 update
-    DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=600 install --yes \
-        --no-install-recommends qemu-user-static
-fi
+scripts/install.sh qemu-aarch64-static qemu-user-static
 formats=/proc/sys/fs/binfmt_misc
 [ -e $formats/register ] || mount -t binfmt_misc binfmt_misc $formats
 if ! [ -e $formats/qemu-aarch64 ]; then

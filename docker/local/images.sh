@@ -47,11 +47,7 @@ version() {
 # debian SUITE IMAGE: builds a minimal Debian with mmdebstrap. Adds the certificate authorities that this machine trusts,
 # because downloads in a `docker build` may pass the same TLS-intercepting proxy.
 debian() {
-    if ! command -v mmdebstrap >/dev/null; then
-        apt-get -qq -o DPkg::Lock::Timeout=600 update
-        DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=600 install --yes \
-            --no-install-recommends mmdebstrap
-    fi
+    "$here/../../scripts/install.sh" mmdebstrap mmdebstrap
     root=$(mktemp)
     trap 'rm -f "$root"' EXIT
     # shellcheck disable=SC2016 # expanded by mmdebstrap
