@@ -41,7 +41,7 @@ pub fn install_handlers(format: OutputFormat) {
 }
 
 /// Has every other signal that would end the process remove the files for the program first. They do not end PID 1. `SIGKILL`
-/// and the C library's own signals (32 and 33) cannot be handled.
+/// and the C library's own signals (32 and 33, and 34 with musl) cannot be handled.
 pub fn install_cleanup_handlers() {
     if getpid().as_raw() == 1 {
         return;

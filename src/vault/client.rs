@@ -281,16 +281,11 @@ impl Session<'_> {
         Ok(response)
     }
 
-    /// Sends a request once, and waits for a response no longer than `limit`.
-    pub(super) async fn send_once<T: Data>(
-        &self,
-        limit: Duration,
-        request: impl ApiRequest,
-    ) -> error::Result<Response<T>> {
+    /// Sends a request once, and waits for a response no longer than for any other.
+    pub(super) async fn send_once<T: Data>(&self, request: impl ApiRequest) -> error::Result<Response<T>> {
         let request = self.prepare(request)?;
-        let response =
-            timeout(limit, self.exchange(&request, &Cell::default())).await.unwrap_or(Err(TransportError::Timeout))?;
-        Ok(Response::parse(&response))
+        let response = timeout(self.client.retry.request_timeout(), self.exchange(&request, &Cell::default())).await;
+        Ok(Response::parse(&response.unwrap_or(Err(TransportError::Timeout))?))
     }
 
     fn prepare(&self, request: impl ApiRequest) -> error::Result<PreparedRequest> {

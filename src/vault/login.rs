@@ -163,8 +163,7 @@ pub(super) async fn lookup_self(session: &Session<'_>) -> Option<TokenInfo> {
         ttl: u64,
         policies: Vec<String>,
     }
-    let limit = session.client.retry.request_timeout();
-    let response = session.send_once(limit, request::lookup_self()).await.ok()?;
+    let response = session.send_once(request::lookup_self()).await.ok()?;
     let Data { ttl, policies } = response.body.data?;
     let policies = session.client.known.names(&policies);
     Some(TokenInfo { ttl: (ttl > 0).then(|| Duration::from_secs(ttl)), policies })
@@ -173,9 +172,8 @@ pub(super) async fn lookup_self(session: &Session<'_>) -> Option<TokenInfo> {
 /// Revokes the token of a login, in one attempt. A failure is a warning.
 pub(super) async fn revoke(client: &Client<'_>, token: &Token, login: &LoginToken) {
     let session = client.session(Some(&token.header), login.namespace.as_deref());
-    let limit = client.retry.request_timeout();
     let request = request::write("auth/token/revoke-self", &[]);
-    let reason = match session.send_once::<IgnoredAny>(limit, request).await {
+    let reason = match session.send_once::<IgnoredAny>(request).await {
         Ok(response) if response.status.is_success() => {
             return client.logger.info(format_args!("revoked the login token"));
         }

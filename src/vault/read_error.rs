@@ -216,7 +216,6 @@ fn stanza(prefix: &str, path: &str) -> Option<String> {
 
 /// Whether the token cannot even look itself up, which the `default` policy allows.
 async fn lookup_is_denied(session: &Session<'_>) -> bool {
-    let limit = session.client.retry.request_timeout();
-    let response = session.send_once::<IgnoredAny>(limit, request::lookup_self()).await;
+    let response = session.send_once::<IgnoredAny>(request::lookup_self()).await;
     response.is_ok_and(|response| response.status == StatusCode::FORBIDDEN)
 }

@@ -40,8 +40,7 @@ pub(super) async fn unwrap_token(
     namespace: Option<&str>,
     wrapped_by: Option<&str>,
 ) -> Result<Secret, CliError> {
-    let is_permitted = |path: &str| wrapped_by.map_or_else(|| creates_token(path), |wrapped_by| wrapped_by == path);
-    let Envelope { auth, data, .. } = unwrap(client, wrapping, namespace, is_permitted).await?;
+    let Envelope { auth, data, .. } = unwrap(client, wrapping, namespace, wrapped_by, creates_token).await?;
     let token = auth.map(|auth| auth.client_token).or_else(|| data?.token);
     require(token, "the wrapping token contains no token")
 }
@@ -57,8 +56,7 @@ pub(super) async fn unwrap_secret_id(
     wrapped_by: Option<&str>,
 ) -> Result<Secret, CliError> {
     let creates = |path: &str| creates_secret_id(path, &login.mount);
-    let is_permitted = |path: &str| wrapped_by.map_or_else(|| creates(path), |wrapped_by| wrapped_by == path);
-    let envelope = unwrap(client, wrapping, login.namespace.as_deref(), is_permitted).await?;
+    let envelope = unwrap(client, wrapping, login.namespace.as_deref(), wrapped_by, creates).await?;
     let secret_id = envelope.data.and_then(|data| data.secret_id);
     require(secret_id, "the wrapping token contains no secret_id")
 }
@@ -71,13 +69,15 @@ fn require(credential: Option<Secret>, message: &str) -> Result<Secret, CliError
     })
 }
 
-/// Looks the wrapping token up, which does not use it, and unwraps it if `is_permitted` accepts the path of the request
-/// whose response it holds. A response that was unwrapped and wrapped again has another path.
+/// Looks the wrapping token up, which does not use it, and unwraps it if the request whose response it holds is that of
+/// `wrapped_by` or, without one, `creates` such a credential. A response that was unwrapped and wrapped again has another
+/// path.
 async fn unwrap(
     client: &Client<'_>,
     wrapping: Token,
     namespace: Option<&str>,
-    is_permitted: impl Fn(&str) -> bool,
+    wrapped_by: Option<&str>,
+    creates: impl Fn(&str) -> bool,
 ) -> Result<Envelope<Wrapped>, CliError> {
     #[derive(Default, Deserialize)]
     struct Info {
@@ -87,6 +87,7 @@ async fn unwrap(
     let lookup = request::write("sys/wrapping/lookup", &fields);
     client.known.add_credentials(fields.map(|(_, secret)| secret));
     let info: Envelope<Info> = accepted(client, client.session(None, namespace).send(lookup).await?)?;
+    let is_permitted = |path: &str| wrapped_by.map_or_else(|| creates(path), |wrapped_by| wrapped_by == path);
     if !info.data.is_some_and(|info| is_permitted(info.creation_path.trim_matches('/'))) {
         return Err(CliError::new("the wrapping token was not made by a request that creates such a credential").hint(
             "someone may have unwrapped it and wrapped it again: treat its content as stolen; if its wrapping is your \
