@@ -13,7 +13,7 @@ built := $(if $(BINARY),,release)
 test_release := VAULT_EXEC_TEST_BINARY=$(abspath $(tested)) cargo test --locked
 
 .PHONY: all help release demo check test test-unprivileged tools prove-memory prove-silence prove-faults stack \
-	stack-images stack-test bench fuzz lint generate supply reproducible dist release-check clean
+	stack-images stack-test bench fuzz lint generate supply reproducible dist hot-functions release-check clean
 
 all: release
 
@@ -94,6 +94,9 @@ supply: ## Licences, sources, duplicates, unused, vulnerabilities (SUPPLY_OFFLIN
 
 dist: ## Makes the files of a release in dist/: static musl binaries for x86_64 and aarch64
 	scripts/dist.sh
+
+hot-functions: ## Writes the list of the functions that a start executes, for the linker
+	scripts/hot-functions.sh
 
 release-check: tools ## Tests the files in dist/ and builds them again; dist/CHECKED says what was proved
 	scripts/release-check.sh

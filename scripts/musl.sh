@@ -18,6 +18,9 @@ suite=trixie
 debian=$base/$suite
 oldest_musl=1.2.5
 
+# Which functions stand side by side. Debian's linker reads it; others differ.
+order=scripts/hot-functions.ld
+
 # Unwind tables are useless in a binary that aborts on panic.
 flags=-Cforce-unwind-tables=no
 upper=$(echo "$arch" | tr '[:lower:]' '[:upper:]')
@@ -107,13 +110,15 @@ directory = "/cargo/vendor"
 END
     gcc=$arch-linux-gnu-gcc
     specs=-specs=/usr/lib/$arch-linux-musl/musl-gcc.specs
-    in_debian RUSTC_BOOTSTRAP=1 "CC_${arch}_unknown_linux_musl=$gcc $specs" \
+    in_debian RUSTC_BOOTSTRAP=1 "CARGO_PROFILE_RELEASE_STRIP=${CARGO_PROFILE_RELEASE_STRIP:-symbols}" \
+        "CC_${arch}_unknown_linux_musl=$gcc $specs" \
         "AR_${arch}_unknown_linux_musl=$arch-linux-gnu-ar" \
         "CARGO_TARGET_${upper}_UNKNOWN_LINUX_MUSL_LINKER=$gcc" \
         "CARGO_TARGET_${upper}_UNKNOWN_LINUX_MUSL_RUSTFLAGS=$flags --remap-path-prefix=/cargo/vendor/= \
             -Clink-self-contained=no -Clink-arg=$specs" \
-        cargo build --offline --release --locked --target "$target" \
-            -Zbuild-std=std,panic_abort -Zbuild-std-features= >&2
+        cargo rustc --offline --release --locked --target "$target" \
+            -Zbuild-std=std,panic_abort -Zbuild-std-features= --bin vault-exec -- \
+            "-Clink-arg=-Wl,--section-ordering-file=$order" "-Cmetadata=$(sha256sum "$order" | cut -c 1-16)" >&2
     {
         in_debian rustc -vV
         in_debian cargo -V

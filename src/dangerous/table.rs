@@ -32,7 +32,7 @@ fn matches_with(mut pattern: &[u8], mut name: &[u8], is_same: impl Fn(u8, u8) ->
         (pattern, name) = match (pattern, name) {
             ([] | [b' ', ..], _) => return name.is_empty(),
             ([b'*', rest @ ..], _) => {
-                let length = rest.iter().position(|byte| b" *".contains(byte)).unwrap_or(rest.len());
+                let length = rest.iter().position(|byte| matches!(byte, b' ' | b'*')).unwrap_or(rest.len());
                 let ends = if rest.get(length) == Some(&b'*') { 0 } else { name.len().saturating_sub(length) };
                 return (ends..=name.len()).any(|start| matches_with(rest, &name[start..], is_same));
             }

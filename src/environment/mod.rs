@@ -127,12 +127,14 @@ impl Environment {
     pub fn check_size(&self, argv_bytes: usize, limit: usize) -> Result<(), Error> {
         let length = |entry: &&EnvEntry| entry.with_nul().len();
         let total = argv_bytes + self.entries.iter().map(|entry| length(&entry) + size_of::<usize>()).sum::<usize>();
+        if total <= limit && self.entries.iter().all(|entry| length(&entry) <= MAX_ENTRY_BYTES) {
+            return Ok(());
+        }
         let mut largest: Vec<&EnvEntry> = self.entries.iter().collect();
-        largest.sort_by_key(|entry| std::cmp::Reverse(length(entry)));
+        largest.sort_unstable_by_key(|entry| std::cmp::Reverse(length(entry)));
         let name = |entry: &&EnvEntry| truncate(&String::from_utf8_lossy(entry.name())).into_owned();
         let top = |entries: &[&EnvEntry]| entries.iter().take(3).map(name).collect();
         match largest.partition_point(|entry| length(entry) > MAX_ENTRY_BYTES) {
-            0 if total <= limit => Ok(()),
             0 => Err(Error::BlockTooLarge { limit, largest: top(&largest) }),
             too_long => Err(Error::EntryTooLong { names: top(&largest[..too_long]) }),
         }
