@@ -14,7 +14,7 @@ compile_error!(
 );
 
 #[global_allocator]
-static ALLOCATOR: WipingAllocator = WipingAllocator;
+static ALLOCATOR: WipingAllocator = WipingAllocator::new();
 
 /// The C library calls the functions of this section before `main`: musl has no earlier one (`.preinit_array`).
 #[used]
@@ -28,7 +28,7 @@ static FIRST: extern "C" fn() = process::deny_access;
 /// `arguments` are `count` C strings that live as long as the process, as the C library passes them.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn main(count: c_int, arguments: *const *const c_char) -> c_int {
-    let (inherited, hardened) = process::prepare();
+    let (inherited, hardened) = process::prepare(&ALLOCATOR);
     let argument = |index| {
         // SAFETY: the index is below `count`; see above.
         let text = unsafe { CStr::from_ptr(*arguments.add(index)) };

@@ -1,6 +1,6 @@
 //! `[os]` The process itself: keeps secrets out of freed memory, `environ`, core files and swap, and handles signals
 //! until the program starts.
-#![allow(unsafe_code, reason = "maps memory to try a limit, and calls into a static glibc")]
+#![allow(unsafe_code, reason = "addresses of the linker, and a call into a static glibc")]
 
 mod allocator;
 pub mod cleanup;
@@ -11,15 +11,12 @@ mod stdio;
 mod ticks;
 mod wipe;
 
-use std::num::NonZeroUsize;
-
-use nix::libc;
-use nix::sys::mman::{MapFlags, MlockAllFlags, ProtFlags, mlockall, mmap_anonymous, munlockall, munmap};
 use nix::sys::prctl::set_dumpable;
-use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, rlim_t, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 use nix::unistd::{getegid, geteuid, getgid, getuid};
 
 pub use allocator::WipingAllocator;
+use allocator::lock_memory;
 pub use panic::install_panic_hook;
 pub use stdio::write_stderr;
 pub use wipe::{wipe_registers, wipe_stack};
@@ -33,16 +30,12 @@ pub struct Hardened {
     signal_mask: Option<u64>,
     /// Whether neither other processes of this user nor a core file can read the memory of this process.
     pub private: bool,
-    /// Whether no page of this process can be swapped out.
+    /// Whether no memory that can hold a secret can be swapped out: heap, stack and static variables.
     pub locked: bool,
 }
 
 /// Far more than is ever used, debug builds included.
 const MIN_STACK_BYTES: rlim_t = 1024 * 1024;
-
-/// Room that `RLIMIT_MEMLOCK` must leave. Under a tighter limit, a lock on all future memory would make an ordinary
-/// allocation fail, or a growing stack end the process.
-const LOCK_HEADROOM_BYTES: usize = 64 * 1024 * 1024;
 
 /// Denies other processes of this user access to this one (`PR_SET_DUMPABLE`). Must be the first call of the process: until
 /// then they have it, and whoever opens `/proc/PID/mem` keeps it. [`prepare`] repeats it and records a failure.
@@ -55,15 +48,17 @@ pub extern "C" fn deny_access() {
 ///
 /// Must be called once, while no other thread runs.
 #[must_use]
-pub fn prepare() -> (InheritedEnv, Hardened) {
+pub fn prepare(heap: &WipingAllocator) -> (InheritedEnv, Hardened) {
     require_own_ids();
     require_min_stack();
     stdio::reserve_stdio();
     // Before a handler is installed, which changes the mask with musl.
-    let hardened = Hardened::harden();
+    let mut hardened = Hardened::harden();
     signals::ignore_write_signals();
     install_panic_hook();
-    (environ::take(), hardened)
+    let inherited = environ::take();
+    hardened.locked = heap.is_locked() & wipe::lock_stack() & lock_statics();
+    (inherited, hardened)
 }
 
 /// The user's variables and files would decide what a process with the rights of another user does.
@@ -84,7 +79,7 @@ fn require_min_stack() {
 }
 
 impl Hardened {
-    /// Denies other processes access, turns core files off, and locks memory against swapping if the limit allows it.
+    /// Denies other processes access, and turns core files off.
     fn harden() -> Self {
         // Only a seccomp filter refuses these calls. A process without access cannot leave a core file either.
         let private = set_dumpable(false).is_ok();
@@ -92,7 +87,7 @@ impl Hardened {
         if let Some((_, hard)) = core_limit {
             let _ = setrlimit(Resource::RLIMIT_CORE, 0, hard);
         }
-        Self { core_limit, signal_mask: signals::kernel_mask(), private, locked: lock_memory() }
+        Self { core_limit, signal_mask: signals::kernel_mask(), private, locked: false }
     }
 
     /// Restores the limit on core files and the signal mask. `execve` itself makes the program dumpable and unlocks memory.
@@ -106,30 +101,14 @@ impl Hardened {
     }
 }
 
-fn lock_memory() -> bool {
-    let is_low = |(soft, _)| soft != RLIM_INFINITY && soft < LOCK_HEADROOM_BYTES as rlim_t;
-    let may_be_refused = getrlimit(Resource::RLIMIT_MEMLOCK).is_ok_and(is_low);
-    // Locks each page when it is first touched, not all of them at once.
-    let on_fault = MlockAllFlags::from_bits_retain(libc::MCL_ONFAULT);
-    if mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE | on_fault).is_err() {
-        return false;
+/// Locks `.bss` and the page where `.data` ends, which is the only one of a release.
+fn lock_statics() -> bool {
+    unsafe extern "C" {
+        static _edata: u8;
+        static _end: u8;
     }
-    // A low limit does not bind a process with CAP_IPC_LOCK, so the only way to know is to try.
-    if may_be_refused && !has_headroom() {
-        let _ = munlockall();
-        return false;
-    }
-    true
-}
-
-fn has_headroom() -> bool {
-    let Some(length) = NonZeroUsize::new(LOCK_HEADROOM_BYTES) else { return false };
-    // SAFETY: a new private mapping at an address of the kernel's choice overlaps nothing.
-    let Ok(room) = (unsafe { mmap_anonymous(None, length, ProtFlags::PROT_NONE, MapFlags::MAP_PRIVATE) }) else {
-        return false;
-    };
-    // SAFETY: the mapping was made above, and nothing refers to it.
-    unsafe { munmap(room, LOCK_HEADROOM_BYTES) }.is_ok()
+    let (start, end) = (&raw const _edata, &raw const _end);
+    lock_memory(start, end.addr() - start.addr())
 }
 
 /// Keeps a static glibc from loading the modules that `/etc/nsswitch.conf` names. Such a module brings a dynamic libc of

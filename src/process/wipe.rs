@@ -3,37 +3,64 @@
 
 use nix::libc;
 
+use super::allocator::lock_memory;
+
+/// More of the stack than is ever used, debug builds included.
+const STACK_BYTES: usize = 512 * 1024;
+
+/// Locks the stack from its top, where the kernel put arguments and environment, to [`STACK_BYTES`] below the caller, and
+/// what it grows by below. Returns whether that is permitted.
+pub(super) fn lock_stack() -> bool {
+    // The kernel maps the stack down to an address that is used, and the mapping that is locked whole grows locked. Before
+    // Linux 5.0 the address must be near the stack pointer.
+    let bottom: *const u8;
+    // SAFETY: the limit allows as much (`require_min_stack`), nothing is written, and the stack pointer is restored.
+    #[cfg(target_arch = "x86_64")]
+    unsafe {
+        std::arch::asm!(
+            "sub rsp, {size}",
+            "test byte ptr [rsp], 0",
+            "mov {bottom}, rsp",
+            "add rsp, {size}",
+            size = in(reg) STACK_BYTES,
+            bottom = out(reg) bottom,
+        );
+    }
+    // SAFETY: as above.
+    #[cfg(target_arch = "aarch64")]
+    unsafe {
+        std::arch::asm!(
+            "sub sp, sp, {size}",
+            "ldrb wzr, [sp]",
+            "mov {bottom}, sp",
+            "add sp, sp, {size}",
+            size = in(reg) STACK_BYTES,
+            bottom = out(reg) bottom,
+        );
+    }
+    // The name of the program is the last string on the stack.
+    // SAFETY: only a query.
+    let top = usize::try_from(unsafe { libc::getauxval(libc::AT_EXECFN) }).unwrap_or(0);
+    top.checked_sub(bottom.addr()).is_some_and(|length| lock_memory(bottom, length))
+}
+
 /// Wipes the unused part of the stack: session keys and private keys pass through it by value. Must be called last before
 /// `execve`, together with [`wipe_registers`].
 #[inline(never)]
 pub fn wipe_stack() {
-    /// Bounds the work on a kernel that reports the stack as mapped up to its limit.
-    const MAX_WIPE_BYTES: usize = 1024 * 1024;
-    const PROBE_PAGES: usize = 16;
+    /// Less than [`lock_stack`] has mapped, by more than what its caller used.
+    const WIPED_BYTES: usize = STACK_BYTES - 64 * 1024;
+    const MIN_PAGE_BYTES: usize = 4096;
     // SAFETY: only a query.
-    let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
-    let local = 0_u8;
-    let current = (&raw const local).addr() & !(page - 1);
-    let (mut probed, mut lowest) = (current, current);
-    let (mut pages, mut all_mapped) = (PROBE_PAGES, true);
-    while pages > 0 && current - probed < MAX_WIPE_BYTES {
-        let start = probed.saturating_sub(pages * page);
-        let mut states = [0_u8; PROBE_PAGES];
-        // SAFETY: `mincore` writes one byte for each page, and fails if a page is not mapped.
-        let is_mapped =
-            unsafe { libc::mincore(std::ptr::without_provenance_mut(start), pages * page, states.as_mut_ptr()) == 0 };
-        if is_mapped {
-            probed = start;
-            if let Some(first) = states[..pages].iter().position(|state| state & 1 == 1) {
-                lowest = start + first * page;
-            }
-        }
-        // A window that is not mapped as a whole contains the end of the stack: bisect it.
-        all_mapped &= is_mapped;
-        if !all_mapped {
-            pages /= 2;
-        }
-    }
+    let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(MIN_PAGE_BYTES);
+    let mut states = [0_u8; WIPED_BYTES / MIN_PAGE_BYTES];
+    // Whole pages below this function's own memory.
+    let end = (states.as_ptr().addr() & !(page - 1)) - page;
+    let start = end - WIPED_BYTES;
+    // SAFETY: `mincore` writes one byte for each page, and fails if a page is not mapped.
+    let _ = unsafe { libc::mincore(std::ptr::without_provenance_mut(start), WIPED_BYTES, states.as_mut_ptr()) };
+    let unused = states.iter().take_while(|state| *state & 1 == 0).count();
+    let lowest = (start + unused * page).min(end);
     // SAFETY: everything from `lowest` to the stack pointer belongs to this stack, and nothing is live below that pointer:
     // without `nostack` the compiler does not use the red zone either.
     #[cfg(target_arch = "x86_64")]

@@ -14,7 +14,7 @@ use url::{Host, Url};
 use crate::escape::truncate;
 use crate::vault::error::{Result, TransportError};
 
-/// Enough for `getaddrinfo`, and little to lock.
+/// Enough for `getaddrinfo`.
 const RESOLVER_STACK_BYTES: usize = 256 * 1024;
 
 const RAISE_THREADS_HINT: &str = "raise the limit on processes (ulimit -u, docker run --pids-limit)";

@@ -127,8 +127,8 @@ fn programs(cases: &mut Cases) {
 }
 
 fn process(cases: &mut Cases) {
-    cases.fake([secret()], |vault| vault.under(injected("mlockall:error=EPERM")));
-    cases.fake([secret()], |vault| vault.args(["--require-mlock"]).under(injected("mlockall:error=EPERM")));
+    cases.fake([secret()], |vault| vault.under(injected("mlock2:error=EPERM")));
+    cases.fake([secret()], |vault| vault.args(["--require-mlock"]).under(injected("mlock2:error=EPERM")));
     cases.fake([secret()], |vault| vault.args(["--check"]).under_sh(r#"exec "$@" >/dev/full"#));
     cases.fake([secret()], |vault| vault.under(injected("prctl:error=EPERM")));
     cases.fake([secret()], |vault| vault.args(["--require-mlock"]).under(injected("prctl:error=EPERM")));

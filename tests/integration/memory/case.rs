@@ -135,6 +135,7 @@ impl MemoryCase {
             |copy: &Copy| allowed.iter().any(|place| place.start <= copy.range.start && copy.range.end <= place.end);
         let copies = search.in_memory(&process.memory).into_iter().filter(|copy| !is_allowed(copy));
         faults.extend(copies.map(|copy| copy.to_string()));
+        faults.extend(search.in_memory(&process.unlocked).into_iter().map(|copy| format!("not locked: {copy}")));
         if search.in_registers(&process.registers) {
             faults.push("a part of a secret in the registers".to_owned());
         }

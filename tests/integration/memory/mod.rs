@@ -18,6 +18,7 @@ mod logins;
 mod values;
 
 mod hardening;
+mod locked;
 mod process;
 mod traces;
 mod wait;

@@ -15,7 +15,7 @@ use crate::support::vault::TestVault;
 
 /// A server that sends one secret and never responds to the request for the other, so that vault-exec holds the first
 /// one.
-fn half_silent(secret: &str) -> (FakeServer, TestVault) {
+pub(super) fn half_silent(secret: &str) -> (FakeServer, TestVault) {
     let fake = FakeServer::answering([Reply::silence()]).and_at("secret/data/app", [Reply::secret(&[("a", secret)])]);
     let vault = fake.unwatched_vault().args(["--path", "secret/other"]);
     (fake, vault)
@@ -80,7 +80,7 @@ pub(super) fn as_nobody(line: &[&str]) -> Command {
     command
 }
 
-fn of_process(pid: u32, name: &str) -> String {
+pub(super) fn of_process(pid: u32, name: &str) -> String {
     fs::read_to_string(format!("/proc/{pid}/{name}")).expect("as root")
 }
 
@@ -140,53 +140,4 @@ fn core_limit(limits: &str) -> [String; 2] {
     let line = limits.lines().find_map(|line| line.strip_prefix("Max core file size")).expect("the limit");
     let mut fields = line.split_whitespace().map(str::to_owned);
     [fields.next(), fields.next()].map(|field| field.expect("a limit"))
-}
-
-/// How much of its memory cannot be swapped out, in kB.
-fn locked(status: &str) -> u64 {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmLck:")).expect("the size");
-    line.trim().strip_suffix(" kB").expect("a unit").parse().expect("a number")
-}
-
-/// Root has `CAP_IPC_LOCK`.
-#[test]
-#[ignore = "root: starts vault-exec as another user"]
-fn memory_is_locked_until_the_program_starts() {
-    let fake = FakeServer::answering([Reply::secret(&[("a", "b")])]);
-    let vault = fake.unwatched_vault().args(["--require-mlock"]);
-    let outcome = vault.run(["cat", "/proc/self/status"]).exits(0).stderr_is("");
-    assert_eq!(locked(&String::from_utf8_lossy(&outcome.stdout)), 0);
-
-    let (fake, vault) = half_silent(&random(32));
-    let running = RunningProcess::start(vault.command(["true"]));
-    fake.await_requests(2);
-    let status = of_process(running.pid(), "status");
-    assert!(locked(&status) > 0, "{status}");
-}
-
-#[test]
-#[ignore = "root: starts vault-exec as another user"]
-fn only_require_mlock_stops_without_locked_memory() {
-    let fake = FakeServer::answering([Reply::secret(&[("a", "b")])]);
-    let program = for_everyone("0755");
-    // No locked memory at all, and too little.
-    for limit in ["--memlock=0:0", "--memlock=65536:65536"] {
-        let call = |more: &[&str]| {
-            let line = ["prlimit", limit, &program, "--path", "secret/app"];
-            let mut command = as_nobody(&[&line[..], more, &["--", "cat", "/proc/self/environ"]].concat());
-            command.env("VAULT_ADDR", fake.url()).env("VAULT_TOKEN", TOKEN);
-            RunningProcess::start(command).wait()
-        };
-        let (status, stdout, stderr) = call(&[]);
-        assert_eq!((status.code(), stderr.as_str()), (Some(0), ""), "{limit}");
-        assert!(stdout.split('\0').any(|entry| entry == "A=b"), "{stdout:?}");
-
-        let asked = fake.requests().len();
-        let (status, stdout, stderr) = call(&["--require-mlock"]);
-        let message = "vault-exec: --require-mlock: memory cannot be locked\n\
-                       hint: raise the limit (ulimit -l unlimited, docker run --ulimit memlock=-1) or grant \
-                       CAP_IPC_LOCK\n";
-        assert_eq!((status.code(), stdout.as_str(), stderr.as_str()), (Some(125), "", message), "{limit}");
-        assert_eq!(fake.requests().len(), asked, "nobody is asked for what cannot be kept");
-    }
 }
