@@ -74,6 +74,17 @@ pub(crate) fn read_public_file(path: &str, deadline: Deadline) -> io::Result<Vec
     Ok(bytes)
 }
 
+/// The same, with the file if it can be read again.
+///
+/// # Errors
+/// See [`read_open_file`].
+pub(crate) fn read_and_keep(path: &str, deadline: Deadline) -> io::Result<(Vec<u8>, Option<File>)> {
+    let mut bytes = Vec::new();
+    let file = read_into(&mut bytes, open_file(path)?, deadline)?;
+    let is_regular = file.metadata()?.is_file();
+    Ok((bytes, is_regular.then_some(file)))
+}
+
 /// Reads the file that a setting names. Users mistake such settings for the secret itself, which may begin with a `/`, so a
 /// value that leads through no directory that exists is left out of the message.
 ///
@@ -133,10 +144,10 @@ pub(crate) fn read_open_file(file: File, deadline: Deadline) -> io::Result<Secre
     let mut bytes = Vec::new();
     let read = read_into(&mut bytes, file, deadline);
     let secret = Secret::new(bytes);
-    read.map(|()| secret)
+    read.map(|_| secret)
 }
 
-fn read_into(bytes: &mut Vec<u8>, file: File, deadline: Deadline) -> io::Result<()> {
+fn read_into(bytes: &mut Vec<u8>, file: File, deadline: Deadline) -> io::Result<File> {
     let size = file.metadata().map_or(0, |metadata| metadata.len().min(MAX_FILE_BYTES));
     // One more, to see its end.
     bytes.reserve_exact(usize::try_from(size).unwrap_or(0) + 1);
@@ -154,7 +165,7 @@ fn read_into(bytes: &mut Vec<u8>, file: File, deadline: Deadline) -> io::Result<
         return if bytes.len() as u64 > MAX_FILE_BYTES {
             Err(io::Error::new(ErrorKind::FileTooLarge, "larger than 1 MiB"))
         } else {
-            Ok(())
+            Ok(file.into_inner())
         };
     }
 }

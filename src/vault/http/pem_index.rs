@@ -8,14 +8,33 @@ const END: &[u8] = b"-----END CERTIFICATE-----\n";
 /// Characters of Base64 in each line but the last (RFC 7468, section 2).
 const LINE: usize = 64;
 
-/// Where the certificates of a PEM text are, and the offset of the rest: it begins with one that has other lines than RFC
-/// 7468 asks for, or with another object.
-pub(super) fn index(pem: &[u8]) -> (Vec<Range<usize>>, usize) {
+/// A certificate in a PEM text.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// Where it is.
+    pub(super) range: Range<usize>,
+    /// The [`digest`] of its subject. None if it is not valid.
+    subject: Option<u64>,
+}
+
+impl Entry {
+    /// Whether its subject can be one of these.
+    pub(super) fn may_be(&self, names: &[&[u8]]) -> bool {
+        let digest_of = |name: &&[u8]| digest(&|at| name.get(at).copied(), 0..name.len());
+        self.subject.is_some() && names.iter().any(|name| digest_of(name) == self.subject)
+    }
+}
+
+/// The certificates of a PEM text, and the offset of the rest: it begins with one that has other lines than RFC 7468 asks
+/// for, or with another object.
+pub(super) fn index(pem: &[u8]) -> (Vec<Entry>, usize) {
     let (mut certificates, mut at) = (Vec::new(), 0);
     loop {
         let text = &pem[at..];
         if let Some(length) = regular_length(text) {
-            certificates.push(at..at + length);
+            let byte = |at| decoded(&text[BEGIN.len()..], at);
+            let subject = issuer_and_subject(&byte).and_then(|(_, subject)| digest(&byte, subject));
+            certificates.push(Entry { range: at..at + length, subject });
             at += length;
         } else if text.is_empty() || text.starts_with(b"-----BEGIN ") {
             return (certificates, at);
@@ -36,14 +55,10 @@ fn regular_length(text: &[u8]) -> Option<usize> {
     (is_regular && end.starts_with(END)).then_some(BEGIN.len() + base64.len() + END.len())
 }
 
-/// Whether a certificate that [`index`] returned can have one of these subjects; an invalid one may seem to.
-pub(super) fn has_subject(certificate: &[u8], names: &[&[u8]]) -> bool {
-    let byte = |at| decoded(certificate.get(BEGIN.len()..)?, at);
-    let Some((_, subject)) = issuer_and_subject(&byte) else { return true };
-    let is_subject = |name: &&[u8]| {
-        name.len() == subject.len() && subject.clone().zip(*name).all(|(at, expected)| byte(at) == Some(*expected))
-    };
-    names.iter().any(is_subject)
+/// The length of a name and its end, where names differ most. Equal names have equal ones.
+fn digest(byte: &impl Fn(usize) -> Option<u8>, name: Range<usize>) -> Option<u64> {
+    let mut end = name.end.saturating_sub(7).max(name.start)..name.end;
+    end.try_fold(name.len() as u64 & 0xff, |digest, at| Some(digest << 8 | u64::from(byte(at)?)))
 }
 
 /// The issuer that a certificate in DER names.

@@ -123,18 +123,20 @@ fn system_store(
     directories: Option<&Setting>,
     deadline: Deadline,
 ) -> anyhow::Result<(TrustStore, Trust)> {
+    let read = |path: &str| {
+        credential_file::read_and_keep(path, deadline).map_err(|error| credential_file::unreadable(path, &error))
+    };
     let mut store = TrustStore::default();
     let mut paths = Vec::new();
     if let Some(file) = file {
-        let pem = credential_file::read_public(file, deadline)?;
-        if !store.add_lazily(pem).with_context(|| file.to_string())? {
+        let (pem, opened) = read(&file.value).with_context(|| file.source.clone())?;
+        if !store.add_lazily(pem, opened).with_context(|| file.to_string())? {
             return Err(no_certificate(file));
         }
         paths.push(file.value.clone());
     } else if let Some(file) = SYSTEM_FILES.into_iter().find(|file| Path::new(file).exists()) {
-        let pem = credential_file::read_public_file(file, deadline)
-            .map_err(|error| credential_file::unreadable(file, &error))?;
-        store.add_lazily(pem).with_context(|| file.to_owned())?;
+        let (pem, opened) = read(file)?;
+        store.add_lazily(pem, opened).with_context(|| file.to_owned())?;
         paths.push(file.to_owned());
     }
     let searched = match directories {

@@ -1,8 +1,9 @@
 //! `[net]` Whether a server's certificate is accepted.
 
 use std::borrow::Cow;
+use std::fs::File;
 use std::iter;
-use std::ops::Range;
+use std::os::unix::fs::FileExt;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
@@ -13,7 +14,7 @@ use rustls::server::ParsedCertificate;
 use rustls::{DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use crate::error::CliError;
-use crate::vault::http::pem_index::{has_subject, index, issuer};
+use crate::vault::http::pem_index::{Entry, index, issuer};
 
 pub(super) const PEM_HINT: &str = "expected PEM text that starts with -----BEGIN CERTIFICATE-----";
 
@@ -21,19 +22,22 @@ pub(super) const PEM_HINT: &str = "expected PEM text that starts with -----BEGIN
 #[derive(Debug, Default)]
 pub(super) struct TrustStore {
     authorities: Cow<'static, [TrustAnchor<'static>]>,
-    /// A PEM text of certificates that are decoded when a server shows one of theirs, and where they are.
-    pem: Option<(Vec<u8>, Vec<Range<usize>>)>,
+    /// Certificates that are decoded when a server shows one of theirs.
+    index: Vec<Entry>,
+    /// Their PEM text; the file if it can be read again, because the text is larger than all else in memory.
+    text: Vec<u8>,
+    file: Option<File>,
 }
 
 impl TrustStore {
     /// Those of Mozilla, in this program.
     pub(super) fn bundled() -> Self {
-        Self { authorities: webpki_roots::TLS_SERVER_ROOTS.into(), pem: None }
+        Self { authorities: webpki_roots::TLS_SERVER_ROOTS.into(), ..Self::default() }
     }
 
     /// The number of certificates. Of those that are not decoded yet, each counts, even if it occurs twice or is invalid.
     pub(super) fn len(&self) -> usize {
-        self.authorities.len() + self.pem.as_ref().map_or(0, |(_, certificates)| certificates.len())
+        self.authorities.len() + self.index.len()
     }
 
     /// Adds an authority once.
@@ -60,28 +64,31 @@ impl TrustStore {
     }
 
     /// The same for a text of many, most of which are not needed; one text is held. Returns whether there are any.
-    pub(super) fn add_lazily(&mut self, pem: Vec<u8>) -> Result<bool, CliError> {
+    pub(super) fn add_lazily(&mut self, pem: Vec<u8>, file: Option<File>) -> Result<bool, CliError> {
         let mut all = authorities(&pem);
         let Some(first) = all.next() else { return Ok(false) };
         if first.is_err() && !all.any(|authority| authority.is_ok()) {
             first?;
         }
         drop(all);
-        let (certificates, rest) = index(&pem);
+        let (index, rest) = index(&pem);
         // What is invalid there is skipped.
         self.add_usable(&pem[rest..]).ok();
-        self.pem = Some((pem, certificates));
+        self.text = if file.is_some() { Vec::new() } else { pem };
+        (self.index, self.file) = (index, file);
         Ok(true)
     }
 
     /// The authorities with one of these names.
     fn named(&self, names: &[&[u8]]) -> RootCertStore {
         let mut found = Self::default();
-        if let Some((pem, certificates)) = &self.pem {
-            let certificates = certificates.iter().filter_map(|range| pem.get(range.clone()));
-            for certificate in certificates.filter(|certificate| has_subject(certificate, names)) {
-                found.add_usable(certificate).ok();
+        for Entry { range, .. } in self.index.iter().filter(|entry| entry.may_be(names)) {
+            let mut pem = self.text.get(range.clone()).unwrap_or_default().to_vec();
+            if let Some(file) = &self.file {
+                pem.resize(range.len(), 0);
+                file.read_exact_at(&mut pem, range.start as u64).ok();
             }
+            found.add_usable(&pem).ok();
         }
         for authority in self.authorities.iter().filter(|authority| names.contains(&&*authority.subject)) {
             found.add(authority.clone());
