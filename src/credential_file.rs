@@ -60,8 +60,29 @@ pub(crate) fn trim(secret: &Secret, source: &str) -> anyhow::Result<Secret> {
 ///
 /// # Errors
 /// See [`read_file`].
-pub(crate) fn read_public(Setting { value, source, .. }: &Setting, deadline: Deadline) -> anyhow::Result<Secret> {
-    read_file(value, deadline).map_err(|error| unreadable(value, &error)).with_context(|| source.clone())
+pub(crate) fn read_public(Setting { value, source, .. }: &Setting, deadline: Deadline) -> anyhow::Result<Vec<u8>> {
+    read_public_file(value, deadline).map_err(|error| unreadable(value, &error)).with_context(|| source.clone())
+}
+
+/// Opens and reads a file whose content is public.
+///
+/// # Errors
+/// See [`read_open_file`].
+pub(crate) fn read_public_file(path: &str, deadline: Deadline) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    read_into(&mut bytes, open_file(path)?, deadline)?;
+    Ok(bytes)
+}
+
+/// The same, with the file if it can be read again.
+///
+/// # Errors
+/// See [`read_open_file`].
+pub(crate) fn read_and_keep(path: &str, deadline: Deadline) -> io::Result<(Vec<u8>, Option<File>)> {
+    let mut bytes = Vec::new();
+    let file = read_into(&mut bytes, open_file(path)?, deadline)?;
+    let is_regular = file.metadata()?.is_file();
+    Ok((bytes, is_regular.then_some(file)))
 }
 
 /// Reads the file that a setting names. Users mistake such settings for the secret itself, which may begin with a `/`, so a
@@ -120,25 +141,31 @@ pub(crate) fn read_file(path: &str, deadline: Deadline) -> io::Result<Secret> {
 /// # Errors
 /// The kernel's, [`ErrorKind::FileTooLarge`], or [`ErrorKind::TimedOut`] if the deadline ends before a pipe is closed.
 pub(crate) fn read_open_file(file: File, deadline: Deadline) -> io::Result<Secret> {
+    let mut bytes = Vec::new();
+    let read = read_into(&mut bytes, file, deadline);
+    let secret = Secret::new(bytes);
+    read.map(|_| secret)
+}
+
+fn read_into(bytes: &mut Vec<u8>, file: File, deadline: Deadline) -> io::Result<File> {
     let size = file.metadata().map_or(0, |metadata| metadata.len().min(MAX_FILE_BYTES));
     // One more, to see its end.
-    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
+    bytes.reserve_exact(usize::try_from(size).unwrap_or(0) + 1);
     let mut file = file.take(MAX_FILE_BYTES + 1);
     loop {
         let wait = PollTimeout::try_from(deadline.remaining()).unwrap_or(PollTimeout::MAX);
         if poll(&mut [PollFd::new(file.get_ref().as_fd(), PollFlags::POLLIN)], wait)? == 0 {
             return Err(timed_out());
         }
-        let read = file.read_to_end(&mut bytes);
+        let read = file.read_to_end(bytes);
         if read.as_ref().is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
             continue;
         }
-        let secret = Secret::new(bytes);
         read?;
-        return if secret.expose().len() as u64 > MAX_FILE_BYTES {
+        return if bytes.len() as u64 > MAX_FILE_BYTES {
             Err(io::Error::new(ErrorKind::FileTooLarge, "larger than 1 MiB"))
         } else {
-            Ok(secret)
+            Ok(file.into_inner())
         };
     }
 }

@@ -5,8 +5,10 @@ mod dns;
 pub(super) mod exchange;
 pub(super) mod key_type;
 pub(super) mod limit;
+mod pem_index;
 mod proxy;
 mod tls;
+mod verifier;
 
 /// A request that can be sent again without copying its body.
 pub(super) type HttpRequest = http::Request<http_body_util::Full<bytes::Bytes>>;

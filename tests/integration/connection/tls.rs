@@ -76,6 +76,20 @@ fn without_a_ca_the_system_store_is_used() {
 }
 
 #[test]
+fn the_authority_is_found_among_the_others_of_a_store() {
+    let good = fs::read_to_string(authority()).unwrap();
+    let others: String = (0..40).map(|number| Authority::new(&format!("other {number}")).pem().to_owned()).collect();
+    let line = good.lines().nth(4).unwrap();
+    let damaged = good.replace(line, &"A".repeat(line.len()));
+    let in_store = |text: String| vault().file("store.pem", text).env("SSL_CERT_FILE", "store.pem");
+    let outcome = in_store(format!("{others}{damaged}{good}{others}")).args(["-vv"]).environ().has("K", "v");
+    assert!(outcome.stderr.contains("trust 82 CA certificates of the system, from store.pem\n"), "{outcome}");
+    // Some stores have other lines.
+    works(&in_store(format!("# Authorities\n\n{others}{}", good.replace('\n', "\r\n"))));
+    in_store(others).fails(UNKNOWN);
+}
+
+#[test]
 fn a_given_ca_is_the_only_trust_anchor() {
     let other = SERVER.1.join("vault-cert.pem");
     let other = other.to_str().unwrap();
