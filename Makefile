@@ -71,9 +71,12 @@ stack-test: stack-images ## Tests the images, compose files and Kubernetes manif
 	scripts/manifests.sh
 	cargo test --locked --test stack
 
-bench: release ## Measures a start against alternatives, n=30 rounds, into benches/RESULTS.md
+# shapes=HTTP measures the shapes with that word in their name only, and BINARY="A B" compares binaries: neither writes
+# benches/RESULTS.md.
+bench: ## Measures a start of the shipped binary against alternatives, n=300 rounds, into benches/RESULTS.md; needs root
 	scripts/tools.sh
-	cargo bench --profile dev --locked --bench launch -- $(abspath $(release)) $(or $(n),30)
+	binaries="$(abspath $(BINARY))" && [ "$$binaries" ] || binaries=$$(scripts/musl.sh $$(uname -m))/vault-exec && \
+	cargo bench --profile dev --locked --bench launch -- $(or $(n),300) $(or $(shapes),all) $$binaries
 
 fuzz: ## Runs each fuzz target for FUZZ_SECONDS (60); needs a nightly compiler
 	fuzz/run.sh
