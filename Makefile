@@ -13,7 +13,7 @@ built := $(if $(BINARY),,release)
 test_release := VAULT_EXEC_TEST_BINARY=$(abspath $(tested)) cargo test --locked
 
 .PHONY: all help release demo check test test-unprivileged tools prove-memory prove-silence prove-faults stack \
-	stack-images stack-test bench fuzz lint generate supply reproducible dist release-check clean
+	stack-images stack-test bench bench-scale fuzz lint generate supply reproducible dist release-check clean
 
 all: release
 
@@ -77,6 +77,10 @@ bench: ## Measures a start of the shipped binary against alternatives, n=300 rou
 	scripts/tools.sh
 	binaries="$(abspath $(BINARY))" && [ "$$binaries" ] || binaries=$$(scripts/musl.sh $$(uname -m))/vault-exec && \
 	cargo bench --profile dev --locked --bench launch -- $(or $(n),300) $(or $(shapes),all) $$binaries
+
+bench-scale: $(built) tools ## 2,000 starts, 64 at a time, against three nodes (starts=N); needs root
+	VAULT_EXEC_TEST_STARTS=$(or $(starts),2000) $(test_release) --test integration connection::scale -- \
+		--include-ignored --nocapture
 
 fuzz: ## Runs each fuzz target for FUZZ_SECONDS (60); needs a nightly compiler
 	fuzz/run.sh

@@ -3,6 +3,7 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 "$here/../scripts/install.sh" musl-gcc musl-tools
+"$here/../scripts/install.sh" valgrind valgrind
 wolfssl=$("$here/wolfssl.sh")
 cd "$1"
 for program in floor measure target; do

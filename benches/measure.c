@@ -25,7 +25,8 @@ int main(int argc, char **argv) {
     }
     if (child < 0 || wait4(child, &status, 0, &used) != child) return 2;
     clock_gettime(CLOCK_MONOTONIC, &end);
-    fprintf(out, "%lld %lld %ld %ld\n", ns(&end) - ns(&start), us(&used.ru_utime) + us(&used.ru_stime), used.ru_maxrss, used.ru_minflt);
+    fprintf(out, "%lld %lld %ld %ld\n", ns(&end) - ns(&start), us(&used.ru_utime) + us(&used.ru_stime), used.ru_maxrss,
+            used.ru_minflt);
     if (fclose(out)) return 2;
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }

@@ -1,5 +1,6 @@
-// TLS 1.3, and host names, for the floor, with wolfSSL. The server's certificate is verified against the authority in the file that VAULT_CACERT
-// names. Without it, the issuer is looked up in the store that SSL_CERT_FILE names, and only its certificate is parsed.
+// TLS 1.3, with wolfSSL, and host names for the floor. The server's certificate is verified against the authority in the file
+// that VAULT_CACERT names. Without it, the issuer is looked up in the store that SSL_CERT_FILE names, and only its certificate
+// is parsed.
 #include <fcntl.h>
 #include <netdb.h>
 #include <sys/mman.h>
@@ -18,19 +19,21 @@ static struct in_addr resolve(const char *host) {
 static WOLFSSL_CTX *context;
 static unsigned char base64_value[256];
 
-// Decodes at most `most` bytes of a certificate and returns their number.
-static int decode(const char *base64, unsigned char *der, int most) {
+// Decodes lines of base64 up to the end of the certificate, or `most` bytes and up to two more. Returns the length.
+static int decode(const unsigned char *base64, unsigned char *der, int most) {
     int length = 0;
-    unsigned bits = 0, count = 0;
-    for (; *base64 != '-' && *base64 != '=' && length < most; base64++) {
-        if (*base64 == '\n') continue;
-        bits = bits << 6 | base64_value[(unsigned char)*base64];
-        if (++count % 4 != 1) der[length++] = bits >> -count % 4 * 2;
+    for (; length < most && *base64 != '-'; base64 += 4) {
+        unsigned bits = base64_value[base64[0]] << 18 | base64_value[base64[1]] << 12 | base64_value[base64[2]] << 6;
+        bits |= base64_value[base64[3]];
+        der[length++] = bits >> 16;
+        der[length++] = bits >> 8;
+        der[length++] = bits;
+        if (base64[4] == '\n') base64++;
     }
     return length;
 }
 
-// Adds the certificate whose subject is the issuer to the trusted ones. A subject is within the first 1024 bytes.
+// Adds the certificate whose subject is the issuer to the trusted ones. A subject is within the first 768 bytes.
 static int trust_issuer(const unsigned char *issuer, int issuer_length) {
     static const char begin[] = "-----BEGIN CERTIFICATE-----\n";
     const char *alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -40,12 +43,14 @@ static int trust_issuer(const unsigned char *issuer, int issuer_length) {
     if (store < 0 || fstat(store, &file)) return 0;
     char *pem = mmap(NULL, file.st_size + 1, PROT_READ, MAP_PRIVATE | MAP_POPULATE, store, 0), *end = pem + file.st_size;
     if (pem == MAP_FAILED) return 0;
-    unsigned char der[8192];
+    unsigned char der[8200];
     for (char *at = pem; (at = memmem(at, end - at, begin, sizeof begin - 1)); ) {
         at += sizeof begin - 1;
-        if (!memmem(der, decode(at, der, 1024), issuer, issuer_length)) continue;
+        if (!memmem(der, decode((unsigned char *)at, der, 768), issuer, issuer_length)) continue;
+        decode((unsigned char *)at, der, sizeof der - 2);
         WOLFSSL_CERT_MANAGER *trusted = wolfSSL_CTX_GetCertManager(context);
-        return wolfSSL_CertManagerLoadCABuffer(trusted, der, decode(at, der, sizeof der), SSL_FILETYPE_ASN1) == SSL_SUCCESS;
+        int length = 4 + (der[2] << 8 | der[3]);
+        return wolfSSL_CertManagerLoadCABuffer(trusted, der, length, SSL_FILETYPE_ASN1) == SSL_SUCCESS;
     }
     return 0;
 }

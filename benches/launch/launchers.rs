@@ -6,9 +6,9 @@ use std::process::Command;
 
 use anyhow::Context;
 
-use crate::{BENCHES, TOOLS};
 use crate::launcher::{Launcher, State};
 use crate::server::{BenchServer, TOKEN, stdout_of};
+use crate::{BENCHES, TOOLS};
 
 /// What a start does on the wire.
 struct Shape {

@@ -49,14 +49,17 @@ fn heading(server: &BenchServer, binary: &str, launchers: &[Launcher]) -> anyhow
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("\t: unknown");
     let load = fs::read_to_string("/proc/loadavg")?;
     let openbao = first_line(stdout_of(Command::new(&server.bao).arg("version"))?);
-    let versions = [
+    let mut versions = vec![
         first_line(stdout_of(Command::new(binary).arg("--version"))?),
         openbao.split(',').next().unwrap_or_default().to_owned(),
-        first_line(stdout_of(Command::new("curl").arg("--version"))?).split(" (").next().unwrap_or_default().to_owned(),
-        stdout_of(Command::new("jq").arg("--version"))?,
-        stdout_of(Command::new("python3").arg("--version"))?,
         stdout_of(Command::new("valgrind").arg("--version"))?,
     ];
+    if launchers.iter().any(|launcher| launcher.state == State::Installed) {
+        let curl = first_line(stdout_of(Command::new("curl").arg("--version"))?);
+        versions.push(curl.split(" (").next().unwrap_or_default().to_owned());
+        versions.push(stdout_of(Command::new("jq").arg("--version"))?);
+        versions.push(stdout_of(Command::new("python3").arg("--version"))?);
+    }
     let mut text = format!(
         "## {} × {}, Linux {}\n\n",
         std::thread::available_parallelism()?,
@@ -90,8 +93,7 @@ fn row(launcher: &Launcher, launchers: &[Launcher], server: &BenchServer) -> any
     } else {
         String::new()
     };
-    let crashed =
-        if launcher.crashes > 0 { format!(" (crashed {} times)", launcher.crashes) } else { String::new() };
+    let crashed = if launcher.crashes > 0 { format!(" (crashed {} times)", launcher.crashes) } else { String::new() };
     let name = match (launcher.state, launcher.shape) {
         (State::Installed, _) | (_, "") => launcher.name.clone(),
         (_, shape) => format!("{}, {shape}", launcher.name),
