@@ -2,8 +2,9 @@
 # compile.sh DIRECTORY: compiles the C programs of the benchmark into the directory: static, of musl, and one floor of glibc.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-"$here/../scripts/install.sh" musl-gcc musl-tools
-"$here/../scripts/install.sh" valgrind valgrind
+for pair in musl-gcc:musl-tools valgrind:valgrind update-ca-certificates:ca-certificates; do
+    "$here/../scripts/install.sh" "${pair%%:*}" "${pair#*:}"
+done
 wolfssl=$("$here/wolfssl.sh")
 cd "$1"
 for program in floor measure target; do

@@ -14,6 +14,7 @@ if ! cmp --quiet "$here/user_settings.h" "$directory/user_settings.h"; then
     rm -rf "$directory" "$directory.part"
     mkdir -p "$directory.part/lists/partial" "$directory.part/objects"
     cd "$directory.part"
+    # shellcheck disable=SC2016 # expanded by apt-get
     mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Label: Debian' 'Component: main' | head -n 1)
     echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >sources.list
     # Lists of its own: the machine's packages stay those of its own suite.
@@ -38,6 +39,8 @@ if ! cmp --quiet "$here/user_settings.h" "$directory/user_settings.h"; then
         -I../source -DWOLFSSL_USER_SETTINGS -c
     ar rc ../libwolfssl.a ./*.o
     cp "$here/user_settings.h" ..
+    cd ..
+    rm -rf objects lists ./wolfssl_*
     cd "$tools"
     mv "$directory.part" "$directory"
 fi

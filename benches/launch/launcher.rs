@@ -59,8 +59,12 @@ impl Launcher {
         let [wall_ns, cpu_us, peak_kib, page_faults] = numbers[..] else {
             bail!("unexpected output of measure: {output}")
         };
-        let (wall_ms, cpu_ms, peak_mb) = (wall_ns / 1e6, cpu_us / 1e3, peak_kib * 1024.0 / 1e6);
-        self.runs.push(Run { wall_ms, cpu_ms, peak_mb, page_faults });
+        self.runs.push(Run {
+            wall_ms: wall_ns / 1e6,
+            cpu_ms: cpu_us / 1e3,
+            peak_mb: peak_kib * 1024.0 / 1e6,
+            page_faults,
+        });
         Ok(())
     }
 

@@ -9,6 +9,7 @@
 mod launcher;
 mod launchers;
 mod report;
+mod results;
 mod server;
 mod stats;
 
@@ -50,7 +51,7 @@ fn main() -> anyhow::Result<()> {
     println!("{section}");
     if whole {
         let file = format!("{BENCHES}/RESULTS.md");
-        fs::write(&file, report::replace_section(&fs::read_to_string(&file)?, &section))?;
+        fs::write(&file, results::replace_section(&fs::read_to_string(&file)?, &section))?;
     }
     Ok(())
 }

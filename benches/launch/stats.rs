@@ -25,7 +25,7 @@ impl Random {
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         let high = self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32;
-        usize::try_from(high * bound as u64 >> 32).unwrap_or_default()
+        usize::try_from((high * bound as u64) >> 32).unwrap_or_default()
     }
 
     /// Shuffles (Fisher and Yates).
@@ -47,8 +47,8 @@ pub(crate) fn estimate_median(values: &[f64]) -> Estimate {
     estimate(median(values), |seed| median(&resample(values, seed)))
 }
 
-/// The median of `values` divided by that of `others`. Series of the same length are taken for pairs measured at the same time,
-/// which are drawn together.
+/// The median of `values` divided by that of `others`. Series of the same length are taken for pairs measured at the
+/// same time, which are drawn together.
 pub(crate) fn estimate_ratio(values: &[f64], others: &[f64]) -> Estimate {
     let value = median(values) / median(others);
     estimate(value, |seed| median(&resample(values, seed)) / median(&resample(others, seed)))

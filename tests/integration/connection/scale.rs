@@ -21,7 +21,7 @@ use crate::support::wait::wait_until;
 
 const AT_ONCE: usize = 64;
 
-/// Over TLS, by a name with the addresses of all three nodes, each with a secret_id that is valid once.
+/// Over TLS, by a name with the addresses of all three nodes, each with a `secret_id` that is valid once.
 #[test]
 #[ignore = "root: makes mount namespaces"]
 #[allow(clippy::print_stdout, reason = "prints a report")]

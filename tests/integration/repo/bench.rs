@@ -1,9 +1,12 @@
-//! The statistics of the benchmark.
+//! The statistics of the benchmark, and the page with its results.
 #![allow(clippy::cast_precision_loss, reason = "no number has more than 15 digits")]
 
+#[path = "../../../benches/launch/results.rs"]
+mod results;
 #[path = "../../../benches/launch/stats.rs"]
 mod stats;
 
+use results::replace_section;
 use stats::{Estimate, Random, estimate_median, estimate_ratio, median};
 
 #[test]
@@ -50,4 +53,13 @@ fn noise_that_a_pair_shares_does_not_widen_the_interval_of_its_ratio() {
     let doubled: Vec<f64> = noise.iter().map(|value| 2.0 * value).collect();
     let ratio = estimate_ratio(&doubled, &noise);
     assert!((ratio.low - 2.0).abs() < 1e-9 && (ratio.high - 2.0).abs() < 1e-9);
+}
+
+#[test]
+fn a_run_replaces_the_section_of_its_machine_and_keeps_the_others() {
+    let page = "# Title\n\nText\n\n## A\n\nold\n\n### Rows\n\n## B\n\nkept\n";
+    let expected = "# Title\n\nText\n\n## B\n\nkept\n\n## A\n\nnew\n";
+    assert_eq!(replace_section(page, "## A\n\nnew\n"), expected);
+    assert_eq!(replace_section(expected, "## A\n\nnew\n"), expected);
+    assert_eq!(replace_section("# Title\n", "## A\n\nnew\n"), "# Title\n\n## A\n\nnew\n");
 }
