@@ -13,7 +13,8 @@ built := $(if $(BINARY),,release)
 test_release := VAULT_EXEC_TEST_BINARY=$(abspath $(tested)) cargo test --locked
 
 .PHONY: all help release demo check test test-unprivileged tools prove-memory prove-silence prove-faults stack \
-	stack-images stack-test bench fuzz lint generate supply reproducible dist hot-functions release-check clean
+	stack-images stack-test bench bench-scale fuzz lint generate supply reproducible dist hot-functions release-check \
+	clean
 
 all: release
 
@@ -71,9 +72,16 @@ stack-test: stack-images ## Tests the images, compose files and Kubernetes manif
 	scripts/manifests.sh
 	cargo test --locked --test stack
 
-bench: release ## Measures a start against alternatives, n=30 rounds, into benches/RESULTS.md
+# shapes=HTTP measures the shapes with that word in their name only, and BINARY="A B" compares binaries: neither writes
+# benches/RESULTS.md.
+bench: ## Measures a start of the shipped binary against alternatives, n=300 rounds, into benches/RESULTS.md; needs root
 	scripts/tools.sh
-	cargo bench --profile dev --locked --bench launch -- $(abspath $(release)) $(or $(n),30)
+	binaries="$(abspath $(BINARY))" && [ "$$binaries" ] || binaries=$$(scripts/musl.sh $$(uname -m))/vault-exec && \
+	cargo bench --profile dev --locked --bench launch -- $(or $(n),300) $(or $(shapes),all) $$binaries
+
+bench-scale: $(built) tools ## 2,000 starts, 64 at a time, against three nodes (starts=N); needs root
+	VAULT_EXEC_TEST_STARTS=$(or $(starts),2000) $(test_release) --test integration connection::scale -- \
+		--include-ignored --nocapture
 
 fuzz: ## Runs each fuzz target for FUZZ_SECONDS (60); needs a nightly compiler
 	fuzz/run.sh

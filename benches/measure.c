@@ -1,5 +1,5 @@
 // measure FILE PROGRAM [ARG]...: runs PROGRAM and writes to FILE: wall time in ns, user and system time in µs, peak memory
-// in KiB. Small and static, because the kernel counts the parent's memory towards the peak of its child.
+// in KiB, page faults. Small and static, because the kernel counts the parent's memory towards the peak of its child.
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -25,7 +25,8 @@ int main(int argc, char **argv) {
     }
     if (child < 0 || wait4(child, &status, 0, &used) != child) return 2;
     clock_gettime(CLOCK_MONOTONIC, &end);
-    fprintf(out, "%lld %lld %ld\n", ns(&end) - ns(&start), us(&used.ru_utime) + us(&used.ru_stime), used.ru_maxrss);
+    fprintf(out, "%lld %lld %ld %ld\n", ns(&end) - ns(&start), us(&used.ru_utime) + us(&used.ru_stime), used.ru_maxrss,
+            used.ru_minflt);
     if (fclose(out)) return 2;
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }

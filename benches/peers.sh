@@ -4,7 +4,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 secretspec=$here/../tests/.tools/secretspec
 missing=
-for tool in curl jq valgrind python3; do
+for tool in curl jq python3; do
     command -v "$tool" >/dev/null || missing="$missing $tool"
 done
 if [ -n "$missing" ]; then

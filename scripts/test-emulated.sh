@@ -18,5 +18,6 @@ fi
 # the environment itself, passes each name once, and has other numbers for signals of the C library.
 VAULT_EXEC_TEST_BINARY=$binary cargo test --locked --test integration -- --include-ignored \
     --skip memory:: --skip leaks:: --skip repo:: --skip faults:: --skip connection::deadline \
-    --skip the_program_inherits_ --skip an_ip_address_needs_no_thread --skip each_name_reaches_the_program_once \
+    --skip connection::scale --skip the_program_inherits_ --skip an_ip_address_needs_no_thread \
+    --skip each_name_reaches_the_program_once \
     --skip entries_without_a_name --skip every_signal_that_ends_a_start "$@"

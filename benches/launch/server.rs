@@ -37,22 +37,25 @@ impl Drop for BenchServer {
 
 impl BenchServer {
     pub(crate) fn new() -> anyhow::Result<Self> {
-        let dir = PathBuf::from(stdout_of(Command::new("mktemp").args(["--directory"]))?);
+        // On the file system of the build: /tmp may be in memory.
+        let exe = std::env::current_exe()?;
+        let parent = exe.parent().context("the benchmark is in no directory")?;
+        let dir = PathBuf::from(stdout_of(Command::new("mktemp").arg("--directory").arg(parent.join("bench.XXXXXX")))?);
         let bao = stdout_of(&mut Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/test-deps/openbao.sh")))?;
         let mut server = Self { dir, bao, http_port: free_port()?, tls_port: free_port()?, process: None };
         let dir = server.dir.display().to_string();
-        for program in ["floor", "measure", "target"] {
-            let source = format!("{BENCHES}/{program}.c");
-            stdout_of(server.command("cc").args(["-O2", "-static", "-Wall", "-o", program, &source]))?;
-        }
+        stdout_of(Command::new(format!("{BENCHES}/compile.sh")).arg(&server.dir))?;
         fs::write(server.dir.join("no-program"), "")?;
         fs::set_permissions(server.dir.join("no-program"), PermissionsExt::from_mode(0o755))?;
         let new_key = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 9";
         stdout_of(server.command("sh").arg("-c").arg(format!(
             "{new_key} -subj /CN=ca -keyout ca.key -out ca.pem &&
-             {new_key} -subj /CN=server -CA ca.pem -CAkey ca.key -addext subjectAltName=IP:127.0.0.1 \
+             {new_key} -subj /CN=server -CA ca.pem -CAkey ca.key -addext subjectAltName=IP:127.0.0.1,DNS:localhost \
              -addext basicConstraints=CA:FALSE -keyout server.key -out server.pem"
         )))?;
+        // As Debian adds an authority of the machine's administrator to the others.
+        let store = fs::read_to_string("/etc/ssl/certs/ca-certificates.crt")?;
+        fs::write(server.dir.join("store.pem"), store + &fs::read_to_string(server.dir.join("ca.pem"))?)?;
         let tls_files = format!("tls_cert_file = \"{dir}/server.pem\"\ntls_key_file = \"{dir}/server.key\"");
         let listener = format!("listener \"tcp\" {{\naddress = \"127.0.0.1:{}\"\n{tls_files}\n}}\n", server.tls_port);
         fs::write(server.dir.join("server.hcl"), listener)?;

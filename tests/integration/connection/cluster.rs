@@ -49,7 +49,7 @@ impl Node {
 }
 
 impl Cluster {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let dir = new_dir("cluster");
         let ours = Authority::new("ours");
         let ca = dir.join("ca");
@@ -72,6 +72,7 @@ impl Cluster {
             let peers = format!("{host}:{peers}");
             let config = format!(
                 "storage \"raft\" {{\n  path = \"{}\"\n  node_id = \"{host}\"\n  performance_multiplier = 1\n{joins}}}\n\
+                 unsafe_allow_api_audit_creation = true\n\
                  api_addr = \"https://{host}:{port}\"\ncluster_addr = \"https://{peers}\"\n\
                  listener \"tcp\" {{\n  address = \"{host}:{plain}\"\n  cluster_address = \"{host}:{unused}\"\n  \
                  tls_disable = true\n}}\n",

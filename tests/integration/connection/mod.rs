@@ -10,6 +10,7 @@ mod quota;
 pub(crate) mod redirects;
 pub(crate) mod resolver;
 mod retry;
+mod scale;
 mod server_reason;
 pub(crate) mod single_node;
 mod tls;

@@ -1,5 +1,6 @@
 //! What the repository promises about itself.
 
+mod bench;
 mod imports;
 mod layers;
 mod pages;

@@ -74,24 +74,29 @@ fn the_readme_is_short() {
     assert!(lines <= 160, "{lines} lines");
 }
 
-/// A number of a row of benches/RESULTS.md.
-fn measured(row: &str, column: &str) -> f64 {
-    let results = page("benches/RESULTS.md");
+/// A number in the first row with that name, of one machine's section of benches/RESULTS.md.
+fn measured(section: &str, row: &str, column: &str) -> f64 {
+    let (_, tables) = section.split_once("\n### As a container finds the files\n").unwrap();
     let cells = |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
-    let mut rows = results.lines().filter(|line| line.starts_with('|')).map(cells);
+    let mut rows = tables.lines().filter(|line| line.starts_with('|')).map(cells);
     let column = rows.next().unwrap().iter().position(|name| name == column).unwrap();
     rows.find(|cells| cells[0] == row).unwrap()[column].parse().unwrap()
 }
 
 #[test]
-fn the_numbers_of_the_readme_are_the_measured_ones() {
-    let wall = |row| measured(row, "wall, ms");
+fn the_numbers_of_the_readme_are_those_of_the_worst_machine() {
+    let results = page("benches/RESULTS.md");
+    let sections: Vec<&str> = results.split("\n## ").skip(1).collect();
+    let ratio = |section: &&str| measured(section, "vault-exec, HTTP", "× floor");
+    let worst = sections.into_iter().max_by(|one, other| ratio(one).total_cmp(&ratio(other))).unwrap();
+    let wall = |row| measured(worst, row, "wall, ms");
     let readme = page("README.md").split_whitespace().collect::<Vec<_>>().join(" ");
     for text in [
-        format!("One static file of {} MB.", measured("vault-exec", "on disk, MB")),
-        format!("A start takes {:.1} ms,", wall("vault-exec")),
-        format!("{:.2} times a minimal C program", measured("vault-exec", "× floor")),
-        format!("and {:.1} ms over TLS", wall("vault-exec, TLS")),
+        format!("One static file of {:.1} MB.", measured(worst, "vault-exec, HTTP", "on disk, MB")),
+        format!("A start takes {:.1} ms over HTTP,", wall("vault-exec, HTTP")),
+        format!("{:.2} times a minimal C program", ratio(&worst)),
+        format!("and {:.1} ms over TLS,", wall("vault-exec, TLS")),
+        format!("{:.2} times", measured(worst, "vault-exec, TLS", "× floor")),
         format!("`sh` with `curl` and `jq` takes {:.0} ms", wall("sh, curl and jq")),
         format!("Python with hvac {:.0} ms", wall("Python with hvac")),
     ] {
