@@ -1,5 +1,6 @@
 //! Which memory cannot be swapped out, and what limits on that do.
 
+use std::fs;
 use std::process::Command;
 
 use nix::unistd::Pid;
@@ -9,7 +10,7 @@ use super::traced_process::{Mapping, mappings};
 use super::wait::{for_everyone, half_silent, of_process};
 use crate::support::canary::TOKEN;
 use crate::support::fake_server::{FakeServer, Reply};
-use crate::support::process::RunningProcess;
+use crate::support::process::{RunningProcess, vault_exec};
 
 /// How much memory is locked, in KiB.
 fn locked(status: &str) -> u64 {
@@ -32,19 +33,20 @@ fn what_can_hold_a_secret_is_locked_until_the_program_starts() {
     let total = locked(&of_process(running.pid(), "status"));
     assert!((32 * 1024..=64 * 1024).contains(&total), "the documentation says that 64 MiB are enough: {total} kB");
     let mappings = mappings(Pid::from_raw(running.pid().try_into().expect("a process id")));
-    let of = |is: fn(&Mapping) -> bool| {
+    let program = fs::canonicalize(vault_exec()).expect("a program").display().to_string();
+    let of = |is: &dyn Fn(&Mapping) -> bool| {
         let found: Vec<_> = mappings.iter().filter(|mapping| is(mapping)).collect();
         assert!(!found.is_empty(), "{mappings:#?}");
         found
     };
-    let heap = of(|mapping| mapping.length() >= 32 * 1024 * 1024);
-    let stack = of(|mapping| mapping.line.ends_with("[stack]"));
-    let statics = of(|mapping| mapping.is_writable() && mapping.line.ends_with("/vault-exec"));
+    let heap = of(&|mapping| mapping.length() >= 32 * 1024 * 1024);
+    let stack = of(&|mapping| mapping.line.ends_with("[stack]"));
+    let statics = of(&|mapping| mapping.is_writable() && mapping.line.ends_with(&program));
     for mapping in heap.into_iter().chain(stack).chain(statics.last().copied()) {
         assert!(mapping.is_locked, "{mapping:?}");
     }
     // It costs each start a third of its time to lock the program, too.
-    for mapping in of(|mapping| !mapping.is_writable() && mapping.line.ends_with("/vault-exec")) {
+    for mapping in of(&|mapping| !mapping.is_writable() && mapping.line.ends_with(&program)) {
         assert!(!mapping.is_locked, "{mapping:?}");
     }
 }
