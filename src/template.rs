@@ -1,10 +1,10 @@
 //! `[pure]` Templates such as `postgresql://{user|url}:{password|url}@db`: parsed once, rendered with the secrets.
 
+mod filter;
+
 use std::fmt;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+pub use filter::FilterError;
 
 use crate::env_name::EnvName;
 use crate::error::CliError;
@@ -13,6 +13,7 @@ use crate::kv::KvSecret;
 use crate::secret::Secret;
 use crate::secret_path::{PathError, SecretPath};
 use crate::suggest::hint_for_unknown;
+use filter::Filter;
 
 /// `NAME=TEMPLATE`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,23 +41,9 @@ enum Segment {
 struct Placeholder {
     path: Option<SecretPath>,
     key: String,
-    filter: Filter,
+    filters: Vec<Filter>,
     column: usize,
 }
-
-/// The encoding of a value in the text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Filter {
-    None,
-    /// Percent-encoding of all but the unreserved characters, see RFC 3986, section 2.3.
-    Url,
-    /// The alphabet of RFC 4648, section 4, with padding.
-    Base64,
-}
-
-const FILTERS: [(&str, Filter); 2] = [("url", Filter::Url), ("base64", Filter::Base64)];
-
-const NOT_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// An error in a template, or in rendering it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +66,7 @@ pub enum TemplateErrorKind {
     UnknownPath { path: String, hint: String },
     UnknownKey { key: String, hint: String },
     Null { key: String },
+    Filter(FilterError),
 }
 
 impl Assignment {
@@ -157,32 +145,35 @@ impl Template {
     /// # Errors
     /// If a path or key does not exist, or the value is `null`.
     pub fn render(&self, secrets: &[KvSecret]) -> Result<Secret, TemplateError> {
-        let mut value = Vec::new();
+        let mut text = Secret::new(Vec::new());
         for segment in &self.0 {
             match segment {
-                Segment::Text(text) => value.extend_from_slice(text.as_bytes()),
-                Segment::Value(placeholder) => match placeholder.find(secrets) {
-                    Ok(secret) => placeholder.filter.apply(secret.expose(), &mut value),
-                    Err(kind) => {
-                        drop(Secret::new(value));
-                        return Err(TemplateError { column: placeholder.column, kind });
+                Segment::Text(literal) => text.extend(literal.as_bytes()),
+                Segment::Value(placeholder) => {
+                    let error = |kind| TemplateError { column: placeholder.column, kind };
+                    let mut filtered = None;
+                    let value = placeholder.find(secrets).map_err(error)?;
+                    for filter in &placeholder.filters {
+                        let output = filter.apply(filtered.as_ref().unwrap_or(value).expose());
+                        filtered = Some(output.map_err(TemplateErrorKind::Filter).map_err(error)?);
                     }
-                },
+                    text.extend(filtered.as_ref().unwrap_or(value).expose());
+                }
             }
         }
-        Ok(Secret::new(value))
+        Ok(text)
     }
 }
 
 impl Placeholder {
     fn parse(inner: &str, column: usize) -> Result<Self, TemplateErrorKind> {
-        let (reference, filter) = match inner.rsplit_once('|') {
-            None => (inner, Filter::None),
-            Some((reference, name)) => match FILTERS.iter().find(|(known, _)| *known == name.trim()) {
-                Some((_, filter)) => (reference, *filter),
-                None => return Err(TemplateErrorKind::UnknownFilter { filter: name.trim().to_owned() }),
-            },
+        let mut pieces = inner.split('|');
+        let reference = pieces.next().unwrap_or_default();
+        let filter = |text: &str| {
+            let text = text.trim();
+            Filter::parse(text).ok_or_else(|| TemplateErrorKind::UnknownFilter { filter: text.to_owned() })
         };
+        let filters = pieces.map(filter).collect::<Result<_, _>>()?;
         let (path, key) = match reference.split_once('#') {
             Some((path, key)) => (Some(SecretPath::parse(path.trim()).map_err(TemplateErrorKind::Path)?), key.trim()),
             None => (None, reference.trim()),
@@ -190,7 +181,7 @@ impl Placeholder {
         if key.is_empty() {
             Err(TemplateErrorKind::NoKey)
         } else {
-            Ok(Self { path, key: key.to_owned(), filter, column })
+            Ok(Self { path, key: key.to_owned(), filters, column })
         }
     }
 
@@ -216,23 +207,6 @@ impl Placeholder {
     }
 }
 
-impl Filter {
-    fn apply(self, value: &[u8], into: &mut Vec<u8>) {
-        match self {
-            Self::None => into.extend_from_slice(value),
-            Self::Url => {
-                percent_encode(value, NOT_UNRESERVED).for_each(|piece| into.extend_from_slice(piece.as_bytes()));
-            }
-            Self::Base64 => {
-                let start = into.len();
-                into.resize(start + value.len().div_ceil(3) * 4, 0);
-                let written = STANDARD.encode_slice(value, &mut into[start..]).unwrap_or_default();
-                into.truncate(start + written);
-            }
-        }
-    }
-}
-
 impl fmt::Display for TemplateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "column {}: ", self.column)?;
@@ -245,6 +219,7 @@ impl fmt::Display for TemplateError {
             TemplateErrorKind::UnknownPath { path, .. } => write!(f, "no secret was read at `{path}`"),
             TemplateErrorKind::UnknownKey { key, .. } => write!(f, "unknown key `{}`", truncate(key)),
             TemplateErrorKind::Null { key } => write!(f, "key `{}` is null", truncate(key)),
+            TemplateErrorKind::Filter(error) => error.fmt(f),
         }
     }
 }
@@ -257,9 +232,10 @@ impl TemplateError {
                 "{key} inserts a value; {{ and }} are literal braces"
             }
             TemplateErrorKind::Path(_) => "write the path as in --path",
-            TemplateErrorKind::UnknownFilter { .. } => "the filters are url and base64",
+            TemplateErrorKind::UnknownFilter { .. } => filter::HINT,
             TemplateErrorKind::UnknownPath { hint, .. } | TemplateErrorKind::UnknownKey { hint, .. } => hint,
             TemplateErrorKind::Null { .. } => "give it a value in the secret (\"\" is one)",
+            TemplateErrorKind::Filter(_) => "check the value in the secret, and the filters of the template",
         };
         CliError::new(format!("{source} {name}: {self}")).hint(hint)
     }

@@ -4,6 +4,9 @@ use std::rc::Rc;
 
 use super::*;
 
+const JSON: &str =
+    r#" {"a": [1e400, "x\u0000\"", {"~/|}": -0.0}], "": 12345678901234567890, "n": null, "n": [null], "z": null}"#;
+
 fn secrets() -> Vec<KvSecret> {
     let secret = |path: &str, data: &[(&str, Option<&str>)]| KvSecret {
         path: SecretPath::parse(path).unwrap(),
@@ -16,6 +19,7 @@ fn secrets() -> Vec<KvSecret> {
     };
     vec![
         secret("s/a", &[("user", Some("first")), ("password", Some("p@ss:/?#%")), ("none", None)]),
+        secret("s/f", &[("json", Some(JSON)), ("b64", Some("eyJhIjpb\r\nMSwiIl19")), ("odd", Some("hunter2"))]),
         secret("s/b@1", &[("user", Some("pinned"))]),
         secret("s/b", &[("user", Some("last"))]),
     ]
@@ -56,7 +60,7 @@ fn errors_name_the_column() {
         error("{user}{pasword}"),
         (7, TemplateErrorKind::UnknownKey { key: "pasword".into(), hint: hint("did you mean `password`?") })
     );
-    let keys = hint("the keys are `none`, `password`, `user`");
+    let keys = hint("the keys are `b64`, `json`, `none`, `odd`, `password`, `user`");
     assert_eq!(error("{zzz}"), (1, TemplateErrorKind::UnknownKey { key: "zzz".into(), hint: keys }));
     for (text, path, similar) in [("{s/c#user}", "s/c", "s/a"), ("{s/b@2#user}", "s/b@2", "s/b@1")] {
         let hint = format!("did you mean `{similar}`?");
@@ -64,6 +68,66 @@ fn errors_name_the_column() {
     }
     assert_eq!(error("{s//a#user}"), (1, TemplateErrorKind::Path(PathError::DotSegment)));
     assert_eq!(error("{none}"), (1, TemplateErrorKind::Null { key: "none".into() }));
+}
+
+#[test]
+fn filters_are_applied_from_left_to_right() {
+    for (filters, value) in [
+        ("|json:/a/0", "1e400"),
+        ("|json:/a/1", "x\0\""),
+        ("|json:/a/1|url", "x%00%22"),
+        ("|json:/a/2", r#"{"~/|}": -0.0}"#),
+        ("|json:/a/2/~0~1%7C%7D", "-0.0"),
+        ("|json:/", "12345678901234567890"),
+        ("|json:/n", "[null]"),
+        ("|json:", JSON.trim()),
+        ("|json:/a|json:/1|base64|unbase64", "x\0\""),
+        (" | json:/a/0 | base64", "MWU0MDA="),
+    ] {
+        assert_eq!(render(&format!("{{json{filters}}}")).unwrap(), value, "{filters}");
+    }
+    assert_eq!(render("{b64|unbase64|json:/a}").unwrap(), r#"[1,""]"#);
+}
+
+#[test]
+fn base64_is_decoded_in_either_alphabet_with_or_without_padding() {
+    let decode = |text: &str| Filter::Unbase64.apply(text.as_bytes()).map(|secret| secret.expose().to_vec());
+    for text in ["-_8", "+/8", "+/8=", "-_8=", "\r\n+/\n8=\n", "-_\n8\n"] {
+        assert_eq!(decode(text), Ok(b"\xfb\xff".to_vec()), "{text:?}");
+    }
+    assert_eq!(decode(""), Ok(Vec::new()));
+    for text in ["+_8=", "+/8==", "+/9", "a", "+/ 8", "+/8=x", "é", "="] {
+        assert_eq!(decode(text), Err(FilterError::NotBase64), "{text:?}");
+    }
+}
+
+#[test]
+fn a_value_that_a_filter_does_not_take_is_an_error() {
+    use FilterError::{NoMember, NotBase64, NotJson, NullMember};
+    for (placeholder, expected) in [
+        ("odd|unbase64", NotBase64),
+        ("odd|json:", NotJson),
+        ("json|unbase64", NotBase64),
+        ("json|json:/b", NoMember),
+        ("json|json:/A", NoMember),
+        ("json|json:/a/3", NoMember),
+        ("json|json:/a/-", NoMember),
+        ("json|json:/a/00", NoMember),
+        ("json|json:/a/+1", NoMember),
+        ("json|json:/a/0/b", NoMember),
+        ("json|json:/a/1/0", NoMember),
+        ("json|json:/z", NullMember),
+        ("json|json:/z/0", NoMember),
+    ] {
+        let error = error(&format!("x{{{placeholder}}}"));
+        assert_eq!(error, (2, TemplateErrorKind::Filter(expected)), "{placeholder}");
+    }
+    for filter in ["json", "json:a", "json:/~", "json:/~2", "json:/%ff", "unbase64:", "", "URL"] {
+        assert_eq!(
+            error(&format!("{{json|{filter}}}")),
+            (1, TemplateErrorKind::UnknownFilter { filter: filter.into() })
+        );
+    }
 }
 
 #[test]

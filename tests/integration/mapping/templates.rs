@@ -1,5 +1,9 @@
 //! Values put together by templates, as variables and as files in memory.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde_json::json;
+
 use crate::support::vault::TestVault;
 
 /// A password that a URL must not be taken in by.
@@ -128,6 +132,52 @@ fn a_check_warns_about_the_syntax_of_other_templates() {
     assert_eq!((json["ok"].as_bool(), json["problems"].as_array().map(Vec::len)), (Some(true), Some(0)));
     let expected = serde_json::json!({"message": format!("--set B: {braces}"), "hint": "{key} inserts a value"});
     assert_eq!((&json["warnings"][1], json["warnings"].as_array().map(Vec::len)), (&expected, Some(3)));
+}
+
+#[test]
+fn a_keystore_and_a_service_account_come_out_byte_for_byte() {
+    let keystore: Vec<u8> = b"\xfe\xed\xfe\xed\0\0\0\x02".iter().copied().chain((0..=255).cycle().take(5000)).collect();
+    let account =
+        "{\n  \"type\": \"service_account\",\n  \"private_key\": \"-----BEGIN\\nA=\\n\",\n  \"n\": 1e400\n}\n";
+    // As `base64` writes it.
+    let lines: Vec<String> =
+        STANDARD.encode(&keystore).as_bytes().chunks(76).map(String::from_utf8_lossy).map(Into::into).collect();
+    let keys = json!({"keystore": lines.join("\n") + "\n", "url_safe": URL_SAFE_NO_PAD.encode(&keystore),
+        "account": account, "bundle": STANDARD.encode(json!({"files": [{"a/b|c": account}]}).to_string())});
+    let vault = TestVault::kv2().secret("app", keys).path("app").args(["--explicit"]);
+    let cat = |template: &str| {
+        let vault = vault.clone().args(["--file", &format!("F={template}")]);
+        vault.run(["sh", "-c", r#"cat "$F""#]).exits(0).stderr_is("").stdout.clone()
+    };
+    assert_eq!(cat("{keystore|unbase64}"), keystore);
+    assert_eq!(cat("{url_safe|unbase64}"), keystore);
+    assert_eq!(cat("{account}"), account.as_bytes());
+    assert_eq!(cat("{account|json:/private_key}"), b"-----BEGIN\nA=\n");
+    assert_eq!(cat("{bundle|unbase64|json:/files/0/a~1b%7Cc}"), account.as_bytes());
+    vault.clone().args(["--set", "N={account|json:/n}"]).environ().has("N", "1e400");
+    vault.args(["--set", "K={keystore|unbase64}"]).fails(
+        "vault-exec: --set K: its value contains a NUL byte, which no variable can\n\
+         hint: pass it as a file with --file\n",
+    );
+}
+
+#[test]
+fn a_filter_that_does_not_fit_the_value_says_so_without_it() {
+    let vault = TestVault::kv2().secret("a", [("k", "hunter2")]).path("a");
+    for (filters, why) in [
+        ("unbase64", "unbase64: the value is not valid Base64"),
+        ("json:/a", "json: the value is not valid JSON"),
+        ("base64|unbase64|json:", "json: the value is not valid JSON"),
+    ] {
+        vault.clone().args(["--set", &format!("A={{k|{filters}}}")]).fails(&format!(
+            "vault-exec: --set A: column 1: {why}\n\
+             hint: check the value in the secret, and the filters of the template\n",
+        ));
+    }
+    vault.args(["--set", "A={k|json:a}"]).fails(
+        "vault-exec: --set A: column 1: unknown filter `json:a`\n\
+         hint: the filters are url, base64, unbase64 and json:/NAME/INDEX, a JSON pointer (RFC 6901)\n",
+    );
 }
 
 #[test]
