@@ -11,7 +11,7 @@ use crate::error::CliError;
 use crate::escape::truncate;
 use crate::kv::KvSecret;
 use crate::secret::Secret;
-use crate::secret_path::{PathError, SecretPath};
+use crate::secret_path::SecretPath;
 use crate::suggest::hint_for_unknown;
 use filter::Filter;
 
@@ -24,6 +24,8 @@ pub struct Assignment {
     pub template: Template,
     /// The option or variable that the assignment was given with.
     pub source: String,
+    /// Whether it is from a project file that the user did not name.
+    pub discovered: bool,
 }
 
 /// Text with placeholders for values.
@@ -61,9 +63,9 @@ pub enum TemplateErrorKind {
     Unclosed,
     Unopened,
     NoKey,
-    Path(PathError),
+    Path(&'static str),
     UnknownFilter { filter: String },
-    UnknownPath { path: String, hint: String },
+    Missing { path: String },
     UnknownKey { key: String, hint: String },
     Null { key: String },
     Filter(FilterError),
@@ -132,18 +134,26 @@ impl Template {
     }
 
     /// Completes its paths, which are written as for `--path`.
-    pub fn set_mount(&mut self, mount: Option<&SecretPath>) {
-        for segment in &mut self.0 {
-            if let Segment::Value(Placeholder { path: Some(path), .. }) = segment {
-                *path = path.clone().in_mount(mount);
-            }
-        }
-    }
-
-    /// Replaces the placeholders. A key without a path is taken from the last secret that has it, as for variables.
     ///
     /// # Errors
-    /// If a path or key does not exist, or the value is `null`.
+    /// If `complete` returns what a path must be instead.
+    pub fn complete_paths(
+        &mut self,
+        mut complete: impl FnMut(SecretPath) -> Result<SecretPath, &'static str>,
+    ) -> Result<(), TemplateError> {
+        for segment in &mut self.0 {
+            if let Segment::Value(Placeholder { path: Some(path), column, .. }) = segment {
+                let error = |expected| TemplateError { column: *column, kind: TemplateErrorKind::Path(expected) };
+                *path = complete(path.clone()).map_err(error)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Replaces the placeholders. A key without a path is taken from the last exported secret that has it, as for variables.
+    ///
+    /// # Errors
+    /// If a path or key does not exist, the value is `null`, or a filter does not take it.
     pub fn render(&self, secrets: &[KvSecret]) -> Result<Secret, TemplateError> {
         let mut text = Secret::new(Vec::new());
         for segment in &self.0 {
@@ -175,7 +185,10 @@ impl Placeholder {
         };
         let filters = pieces.map(filter).collect::<Result<_, _>>()?;
         let (path, key) = match reference.split_once('#') {
-            Some((path, key)) => (Some(SecretPath::parse(path.trim()).map_err(TemplateErrorKind::Path)?), key.trim()),
+            Some((path, key)) => {
+                let path = SecretPath::parse(path.trim());
+                (Some(path.map_err(|error| TemplateErrorKind::Path(error.expected()))?), key.trim())
+            }
             None => (None, reference.trim()),
         };
         if key.is_empty() {
@@ -186,15 +199,11 @@ impl Placeholder {
     }
 
     fn find<'a>(&self, secrets: &'a [KvSecret]) -> Result<&'a Secret, TemplateErrorKind> {
-        if let Some(path) = &self.path
-            && !secrets.iter().any(|secret| secret.path == *path)
-        {
-            let path = path.as_typed();
-            let known: Vec<_> = secrets.iter().map(|secret| secret.path.as_typed()).collect();
-            let hint = hint_for_unknown([&*path], "paths", known.iter().map(String::as_str));
-            return Err(TemplateErrorKind::UnknownPath { path, hint });
+        let is_of_path = |secret: &&KvSecret| self.path.as_ref().map_or(secret.exported, |path| secret.path == *path);
+        let candidates = secrets.iter().filter(is_of_path);
+        if let (Some(path), None) = (&self.path, candidates.clone().next()) {
+            return Err(TemplateErrorKind::Missing { path: path.as_typed() });
         }
-        let candidates = secrets.iter().filter(|secret| self.path.as_ref().is_none_or(|path| secret.path == *path));
         let pairs = || candidates.clone().flat_map(|secret| &secret.data);
         match pairs().rfind(|(key, _)| *key == self.key) {
             Some((_, Some(value))) => Ok(value),
@@ -214,9 +223,9 @@ impl fmt::Display for TemplateError {
             TemplateErrorKind::Unclosed => f.write_str("unclosed {"),
             TemplateErrorKind::Unopened => f.write_str("unmatched }"),
             TemplateErrorKind::NoKey => f.write_str("no key between the braces"),
-            TemplateErrorKind::Path(error) => write!(f, "before the #: expected {}", error.expected()),
+            TemplateErrorKind::Path(expected) => write!(f, "before the #: expected {expected}"),
             TemplateErrorKind::UnknownFilter { filter } => write!(f, "unknown filter `{}`", truncate(filter)),
-            TemplateErrorKind::UnknownPath { path, .. } => write!(f, "no secret was read at `{path}`"),
+            TemplateErrorKind::Missing { path } => write!(f, "no secret was read at `{path}`"),
             TemplateErrorKind::UnknownKey { key, .. } => write!(f, "unknown key `{}`", truncate(key)),
             TemplateErrorKind::Null { key } => write!(f, "key `{}` is null", truncate(key)),
             TemplateErrorKind::Filter(error) => error.fmt(f),
@@ -233,7 +242,8 @@ impl TemplateError {
             }
             TemplateErrorKind::Path(_) => "write the path as in --path",
             TemplateErrorKind::UnknownFilter { .. } => filter::HINT,
-            TemplateErrorKind::UnknownPath { hint, .. } | TemplateErrorKind::UnknownKey { hint, .. } => hint,
+            TemplateErrorKind::Missing { .. } => "--optional-path lets a start do without it, a template does not",
+            TemplateErrorKind::UnknownKey { hint, .. } => hint,
             TemplateErrorKind::Null { .. } => "give it a value in the secret (\"\" is one)",
             TemplateErrorKind::Filter(_) => "check the value in the secret, and the filters of the template",
         };

@@ -30,7 +30,7 @@ fuzz_target!(|text: &str| {
         let pair = (key.to_owned(), value.map(|value| Rc::new(Secret::new(value.into_bytes()))));
         match secrets.iter_mut().find(|secret| secret.path == path) {
             Some(secret) => secret.data.push(pair),
-            None => secrets.push(KvSecret { path, version: None, data: vec![pair], lease_duration: None }),
+            None => secrets.push(KvSecret { path, version: None, data: vec![pair], lease_duration: None, exported: true }),
         }
     }
 

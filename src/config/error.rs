@@ -31,8 +31,9 @@ impl From<Error> for CliError {
     fn from(error: Error) -> Self {
         match error {
             Error::NoCommand => Self::new("no program to start").hint("vault-exec [OPTIONS] [--] COMMAND [ARG]..."),
-            Error::NoPath => Self::new("no path to read")
-                .hint("give --path secret/app, set VAULT_EXEC_PATH, or write it into .vault-exec.toml"),
+            Error::NoPath => Self::new("no path to read").hint(
+                "give --path secret/app, set VAULT_EXEC_PATH, write it into .vault-exec.toml, or name it in a template",
+            ),
             Error::NotUtf8 { source } => Self::new(format!("{source}: not UTF-8")),
             Error::Invalid { source, value: Some(value), expected } => {
                 Self::new(format!("{source}: `{value}`: expected {expected}"))

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::credential::Credential;
 use super::error::Error;
+use super::secret_requests::SecretRequests;
 use super::setting::{FromSetting, Setting};
 use super::sources::Sources;
 use crate::args::options::{self, OptionSpec};
@@ -11,7 +12,6 @@ use crate::env_block::is_withheld;
 use crate::env_name::{Case, EnvName};
 use crate::environment::{EnvPolicy, OnConflict};
 use crate::mapping::{Export, KeyMapping, OnDuplicate};
-use crate::secret_path::SecretPath;
 use crate::template::{Assignment, Template};
 
 /// What the name of a file must be, and in a project file that the user did not name, that of any variable.
@@ -42,9 +42,11 @@ pub(super) fn key_mapping(sources: Sources, exports: Vec<Export>) -> Result<KeyM
     })
 }
 
+/// The templates; `secrets` gets the paths that they name.
+///
 /// # Errors
 /// If a template is malformed, or `--explicit` leaves nothing to export.
-pub(super) fn templates(sources: Sources, mount: Option<&SecretPath>) -> Result<Templates, Error> {
+pub(super) fn templates(sources: Sources, secrets: &mut SecretRequests) -> Result<Templates, Error> {
     let mut templates = Templates {
         set: sources.get_list(options::SET)?,
         files: sources.get_list(options::FILE)?,
@@ -62,8 +64,9 @@ pub(super) fn templates(sources: Sources, mount: Option<&SecretPath>) -> Result<
     if let Some(Assignment { source, .. }) = templates.files.iter().find(|file| !file.name.is_portable()) {
         return Err(Error::Invalid { source: source.clone(), value: None, expected: PORTABLE_NAME });
     }
-    for assignment in templates.set.iter_mut().chain(&mut templates.files) {
-        assignment.template.set_mount(mount);
+    for Assignment { name, template, source, discovered } in templates.set.iter_mut().chain(&mut templates.files) {
+        let completed = template.complete_paths(|path| secrets.add_of_template(path, *discovered));
+        completed.map_err(|fault| Error::Template { source: source.clone(), name: name.clone(), fault })?;
     }
     let mut names = BTreeSet::new();
     if let Some(Assignment { name, .. }) = templates.assignments().find(|assignment| !names.insert(&assignment.name)) {
@@ -150,7 +153,7 @@ impl FromSetting for Assignment {
             return Err(Error::Refused { source: setting.source, what });
         }
         match Template::parse(template) {
-            Ok(template) => Ok(Self { name, template, source: setting.source }),
+            Ok(template) => Ok(Self { name, template, source: setting.source, discovered: setting.discovered }),
             Err(fault) => Err(Error::Template { source: setting.source, name, fault }),
         }
     }

@@ -108,7 +108,8 @@ pub fn map(secrets: &[KvSecret], from_templates: Vec<Variable>, naming: &KeyMapp
                 map_secret(secret, export, naming, &template_names, &mut variables, &mut errors);
             }
         }
-        if !secrets.is_empty() && variables.is_empty() && from_templates.is_empty() && errors.is_empty() {
+        let is_any_exported = secrets.iter().any(|secret| secret.exported);
+        if is_any_exported && variables.is_empty() && from_templates.is_empty() && errors.is_empty() {
             errors.push(Error::NoKeySelected);
         }
     }
@@ -139,8 +140,9 @@ fn unknown<'a>(names: &'a [String], secrets: &'a [KvSecret]) -> impl Iterator<It
     names.iter().filter(|name| !keys_of(secrets).any(|key| key == *name))
 }
 
+/// The keys that become variables unless they are left out.
 fn keys_of(secrets: &[KvSecret]) -> impl Iterator<Item = &str> + Clone {
-    secrets.iter().flat_map(|secret| &secret.data).map(|(key, _)| key.as_str())
+    secrets.iter().filter(|secret| secret.exported).flat_map(|secret| &secret.data).map(|(key, _)| key.as_str())
 }
 
 impl FromIterator<Variable> for MappedVariables {

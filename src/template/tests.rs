@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use std::rc::Rc;
 
 use super::*;
+use crate::secret_path::PathError;
 
 const JSON: &str =
     r#" {"a": [1e400, "x\u0000\"", {"~/|}": -0.0}], "": 12345678901234567890, "n": null, "n": [null], "z": null}"#;
@@ -16,12 +17,14 @@ fn secrets() -> Vec<KvSecret> {
             .map(|(key, value)| (key.to_string(), value.map(|value| Rc::new(Secret::new(value.as_bytes().to_vec())))))
             .collect(),
         lease_duration: None,
+        exported: path != "s/hidden",
     };
     vec![
         secret("s/a", &[("user", Some("first")), ("password", Some("p@ss:/?#%")), ("none", None)]),
         secret("s/f", &[("json", Some(JSON)), ("b64", Some("eyJhIjpb\r\nMSwiIl19")), ("odd", Some("hunter2"))]),
         secret("s/b@1", &[("user", Some("pinned"))]),
         secret("s/b", &[("user", Some("last"))]),
+        secret("s/hidden", &[("user", Some("hidden")), ("zzz", Some("hidden"))]),
     ]
 }
 
@@ -42,6 +45,7 @@ fn placeholders_are_replaced() {
     assert_eq!(render("{user}").unwrap(), "last", "the last path wins");
     assert_eq!(render("{s/a#user}+{ s/b # user }").unwrap(), "first+last");
     assert_eq!(render("{/s/b@1#user}").unwrap(), "pinned");
+    assert_eq!(render("{s/hidden#zzz}").unwrap(), "hidden", "without the path, only exported secrets are searched");
     assert_eq!(render("{{{user}}}{{}}").unwrap(), "{last}{}");
     assert_eq!(render("pg://{user|url}:{password|url}@db").unwrap(), "pg://last:p%40ss%3A%2F%3F%23%25@db");
     assert_eq!(render("{password|base64}").unwrap(), "cEBzczovPyMl");
@@ -62,11 +66,10 @@ fn errors_name_the_column() {
     );
     let keys = hint("the keys are `b64`, `json`, `none`, `odd`, `password`, `user`");
     assert_eq!(error("{zzz}"), (1, TemplateErrorKind::UnknownKey { key: "zzz".into(), hint: keys }));
-    for (text, path, similar) in [("{s/c#user}", "s/c", "s/a"), ("{s/b@2#user}", "s/b@2", "s/b@1")] {
-        let hint = format!("did you mean `{similar}`?");
-        assert_eq!(error(text), (1, TemplateErrorKind::UnknownPath { path: path.into(), hint }));
+    for (text, path) in [("{s/c#user}", "s/c"), ("{s/b@2#user}", "s/b@2")] {
+        assert_eq!(error(text), (1, TemplateErrorKind::Missing { path: path.into() }));
     }
-    assert_eq!(error("{s//a#user}"), (1, TemplateErrorKind::Path(PathError::DotSegment)));
+    assert_eq!(error("{s//a#user}"), (1, TemplateErrorKind::Path(PathError::DotSegment.expected())));
     assert_eq!(error("{none}"), (1, TemplateErrorKind::Null { key: "none".into() }));
 }
 
@@ -135,7 +138,11 @@ fn habits_of_other_templates_are_noticed() {
     let warnings = |text: &str| {
         let name = EnvName::parse("A").unwrap();
         let template = Template::parse(text).unwrap();
-        Assignment { name, template, source: "--set".into() }.warnings().iter().map(ToString::to_string).collect()
+        Assignment { name, template, source: "--set".into(), discovered: false }
+            .warnings()
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     };
     let [dollar, braces] =
         ["--set A: `${…}` is a dollar sign before a value", "--set A: `{{ … }}` is text in single braces"];

@@ -218,6 +218,11 @@ fn templates(cases: &mut Cases) {
         "A=L${text}",
         "A=L{{ text }}",
         "A-B=L{text}",
+        "A=L{text|json:/a}",
+        "A=L{text|unbase64}",
+        "A=L{json|json:/a/b}",
+        "A=L{json|json:/n}",
+        "A=L{text|json:a}",
     ] {
         cases.fake([null()], move |vault| vault.args(["--set", &template.replace('L', literal)]));
     }
@@ -234,9 +239,10 @@ fn templates(cases: &mut Cases) {
     );
 }
 
-/// With one key that has no value.
+/// With one key that has no value, and one that is JSON.
 fn null() -> crate::support::fake_server::Reply {
-    super::reply(200, super::secret_text().replacen(r#""text""#, r#""null": null, "text""#, 1))
+    let keys = format!(r#""null": null, "json": {{"a": "{}", "n": null}}, "text""#, canary("member"));
+    super::reply(200, super::secret_text().replacen(r#""text""#, &keys, 1))
 }
 
 fn project(cases: &mut Cases) {

@@ -34,6 +34,63 @@ fn a_template_selects_the_path_of_a_key() {
 }
 
 #[test]
+fn a_template_names_a_path_that_exports_nothing() {
+    for vault in TestVault::each() {
+        let vault = vault.secret("db", [("k", "db"), ("path", "/evil"), ("odd-", "x"), ("odd_", "y")]);
+        let vault = vault.secret("app", [("k", "app"), ("l", "l")]).recorded();
+        let named = vault.clone().args(["--set", "A={{kv}/db#k}{/{kv}/db/#odd-}", "--file", "F={{kv}/db#path}"]);
+        named.environ().has("A", "dbx").lacks("K").lacks("ODD_");
+        let both = named.clone().path("app").args(["--set", "B={k}", "--on-duplicate", "error"]);
+        both.environ().has("A", "dbx").has("B", "app").has("K", "app").has("L", "l").lacks("ODD_");
+        let check = both.clone().args(["--check"]).alone().exits(0);
+        let names = String::from_utf8_lossy(&check.stdout);
+        let sources = names.lines().take_while(|line| !line.is_empty()).map(|line| line.split(" @").next().unwrap());
+        let expected =
+            ["K         {kv}/app#k", "L         {kv}/app#l", "A         --set", "B         --set", "F         --file"];
+        assert_eq!(sources.collect::<Vec<_>>(), expected.map(|line| vault.fill(line)), "{check}");
+        // A key without a path, and one to take or to leave out, is one of a secret that an option names.
+        both.args(["--set", "C={path}"]).fails(
+            "vault-exec: --set C: column 1: unknown key `path`\n\
+             hint: the keys are `k`, `l`\n",
+        );
+        let other = named.path("app").args(["--only", "odd-"]);
+        other.fails("vault-exec: --only odd-: not found in any secret\nhint: the keys are `k`, `l`\n");
+        let none = vault.clone().args(["--set", "A={{kv}/none#k}"]).run(["true"]).exits(125);
+        let start = vault.fill("vault-exec: read {kv}/none: no such secret\n");
+        assert!(none.stderr.starts_with(&start), "{none}");
+        let neither = vault.args(["--set", "A=constant"]).run(["true"]).exits(125);
+        assert!(neither.stderr.starts_with("vault-exec: no path to read\n"), "{neither}");
+    }
+}
+
+/// However it is spelled, and with whichever of `options` it is also named.
+#[test]
+fn a_path_that_a_template_names_as_well_is_read_once() {
+    let vault = TestVault::kv2().secret("a", [("k", "one"), ("l", "x")]).secret("a", [("k", "two")]).recorded();
+    for options in [["--path", "{kv}/a"], ["--optional-path", "{kv}/data/a"], ["--path", "P_=/v1/{kv}/data/a/"]] {
+        let before = vault.requests().len();
+        let vault = vault.clone().args(options);
+        let set = ["--set", "A={{kv}/a#k}", "--set", "B={/{kv}/data/a/#k}{v1/{kv}/data/a#k}", "--set", "C={k}"];
+        vault.clone().args(set).environ().has("A", "two").has("B", "twotwo").has("C", "two");
+        let path = vault.fill("GET {kv}/data/a");
+        assert_eq!(vault.requests()[before..], [path.as_str()], "{options:?}");
+        let before = vault.requests().len();
+        let pinned = vault.clone().args(["--set", "A={{kv}/a@1#k}{{kv}/data/a@1#l}{{kv}/a@2#k}"]);
+        pinned.environ().has("A", "onextwo").lacks("L");
+        assert_eq!(vault.requests().len() - before, 3, "{options:?}");
+    }
+    let mounted = vault.clone().args(["--mount", "{kv}", "--path", "a", "--set", "A={a#k}{/a@1#k}"]);
+    mounted.environ().has("A", "twoone");
+    // An option says that the secret may be missing; what uses it does not.
+    let absent = vault.args(["--path", "{kv}/a", "--optional-path", "{kv}/none"]);
+    absent.environ().has("K", "two");
+    absent.args(["--set", "A={{kv}/none#k}"]).fails(
+        "vault-exec: --set A: column 1: no secret was read at `{kv}/none`\n\
+         hint: --optional-path lets a start do without it, a template does not\n",
+    );
+}
+
+#[test]
 fn templates_may_be_the_lines_of_a_variable() {
     let vault = postgres().env("VAULT_EXEC_SET", "A={user},{db}\nB={{}}");
     vault.environ().has("A", "me,app").has("B", "{}").lacks("VAULT_EXEC_SET");
@@ -100,10 +157,19 @@ fn template_errors_have_a_column() {
     let hint = outcome.stderr.lines().last().unwrap();
     assert!(hint.starts_with("hint: the keys are `\\u{1b}key-of-the-secret-00`, "), "{outcome}");
     assert!(hint.ends_with("-09` and 2 more"), "{outcome}");
-    postgres().args(["--file", "A={secret/none#k}"]).fails(
-        "vault-exec: --file A: column 1: no secret was read at `secret/none`\n\
-         hint: the paths are `{kv}/db`\n",
+    postgres().args(["--optional-path", "{kv}/none", "--file", "A={{kv}/none#k}"]).fails(
+        "vault-exec: --file A: column 1: no secret was read at `{kv}/none`\n\
+         hint: --optional-path lets a start do without it, a template does not\n",
     );
+    for (options, path, expected) in [
+        (["--kv=auto", "--path={kv}/db"], "db", "a mount and a secret in it, such as secret/app"),
+        (["--kv=1", "--path={kv}/db"], "{kv}/db@1", "a path without a version, which --kv 1 excludes"),
+    ] {
+        postgres().args(options).args(["--set", &format!("A={{{path}#k}}")]).fails(&format!(
+            "vault-exec: --set A: column 1: before the #: expected {expected}\n\
+             hint: write the path as in --path\n"
+        ));
+    }
     postgres().args(["--set", "A={a//b#k}"]).fails(
         "vault-exec: --set A: column 1: before the #: expected a path without empty, `.` or `..` segments\n\
          hint: write the path as in --path\n",
