@@ -154,7 +154,7 @@ fn base64(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn assert_error(error: &TemplateError, template: &str, secrets: &str) {
-    let brace = template.chars().nth(error.column - 1).expect("the column is in the text");
+    let brace = template.chars().nth(error.column.expect("a template has columns") - 1).expect("the column is in the text");
     assert_eq!(brace, if error.kind == TemplateErrorKind::Unopened { '}' } else { '{' });
     let name = EnvName::parse("NAME").expect("a name");
     let printed = printed(&error.in_assignment("--set", &name).into());

@@ -105,8 +105,9 @@ impl SecretRequests {
                 return Err(setting.invalid(PREFIX));
             }
             let path = SecretPath::parse(path).map_err(PathError::expected);
-            let path =
-                path.and_then(|path| all.complete(path)).map_err(|expected| setting.clone().invalid(expected))?;
+            let path = path
+                .and_then(|path| all.complete(path, all.mount.as_ref()))
+                .map_err(|expected| setting.clone().invalid(expected))?;
             let mut discovered = setting.discovered || mount_discovered;
             let mut export = Export { path: path.clone(), prefix, discovered: discovered || prefix_discovered };
             if let Some(index) = all.requests.iter().position(|request| request.path == path) {
@@ -129,20 +130,29 @@ impl SecretRequests {
     /// # Errors
     /// What the path must be instead.
     pub(super) fn add_of_template(&mut self, path: SecretPath, discovered: bool) -> Result<SecretPath, &'static str> {
-        let path = self.complete(path)?;
-        let discovered = discovered || self.mount_discovered;
+        let path = self.complete(path, self.mount.as_ref())?;
+        Ok(self.add(path, discovered || self.mount_discovered))
+    }
+
+    /// The same of a reference, to which `--mount` does not apply.
+    pub(super) fn add_of_reference(&mut self, path: SecretPath) -> Result<SecretPath, &'static str> {
+        let path = self.complete(path, None)?;
+        Ok(self.add(path, false))
+    }
+
+    fn add(&mut self, path: SecretPath, discovered: bool) -> SecretPath {
         if let Some(same) = self.requests.iter_mut().find(|request| request.path == path) {
             same.discovered &= discovered;
         } else {
             let path = path.clone();
             self.requests.push(SecretRequest { path, optional: false, discovered, exported: false });
         }
-        Ok(path)
+        path
     }
 
     /// Puts a path into the mount.
-    fn complete(&self, path: SecretPath) -> Result<SecretPath, &'static str> {
-        match path.in_mount(self.mount.as_ref()) {
+    fn complete(&self, path: SecretPath, mount: Option<&SecretPath>) -> Result<SecretPath, &'static str> {
+        match path.in_mount(mount) {
             path if path.version.is_some() && self.kv == KvVersion::V1 => {
                 Err("a path without a version, which --kv 1 excludes")
             }
