@@ -87,7 +87,7 @@ impl ReferenceError {
     pub fn in_variable(self, name: &str) -> CliError {
         let (reason, hint) = match self {
             Self::Malformed => (
-                "not a reference",
+                "not a valid reference",
                 "write vault:PATH#KEY, or vault:PATH#KEY#N for version N; --set NAME=TEXT keeps any other value",
             ),
             Self::Write => (

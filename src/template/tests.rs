@@ -134,6 +134,16 @@ fn a_value_that_a_filter_does_not_take_is_an_error() {
 }
 
 #[test]
+fn deep_and_long_documents_need_no_stack() {
+    let (depth, items) = (200_000, 50_000);
+    let document = format!("[{}{}, [{}7]]", "[".repeat(depth), "]".repeat(depth), "0,".repeat(items));
+    let select = |pointer: &str| Filter::parse(pointer).unwrap().apply(document.as_bytes());
+    assert_eq!(select(&format!("json:/1/{items}")).unwrap().expose(), b"7");
+    assert_eq!(select("json:/0/0").unwrap().expose().len(), 2 * depth - 2);
+    assert_eq!(select("json:/0/1").unwrap_err(), FilterError::NoMember);
+}
+
+#[test]
 fn habits_of_other_templates_are_noticed() {
     let warnings = |text: &str| {
         let name = EnvName::parse("A").unwrap();

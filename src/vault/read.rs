@@ -91,7 +91,8 @@ impl Reader<'_> {
             KvVersion::V2 => (self.require_kv(path, self.read_kv2(request, mount_depth).await?).await?, false),
             KvVersion::Auto => self.detect(request, mount_depth).await?,
         };
-        let error = ReadError { path, kv: self.kv, mount_unknown, cli: self.session.client.address.cli() };
+        let (kv, cli) = (self.kv, self.session.client.address.cli());
+        let error = ReadError { path, kv, mount_unknown, may_be_optional: request.exported, cli };
         match reply {
             Reply::Found(secret) => {
                 let known = &self.session.client.known;

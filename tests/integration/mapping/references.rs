@@ -117,7 +117,7 @@ fn other_values_pass_byte_for_byte() {
 #[test]
 fn what_cannot_be_replaced_is_an_error_without_the_value() {
     let vault = accounts();
-    let malformed = "not a reference\nhint: write vault:PATH#KEY, or vault:PATH#KEY#N for version N; --set NAME=TEXT \
+    let malformed = "not a valid reference\nhint: write vault:PATH#KEY, or vault:PATH#KEY#N for version N; --set NAME=TEXT \
                      keeps any other value";
     for value in [
         "vault:L",
