@@ -8,7 +8,7 @@ use crate::secret::Secret;
 use crate::secret_path::SecretPath;
 
 /// The secret at one path.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct KvSecret {
     /// The path as the user named it.
     pub path: SecretPath,
@@ -18,6 +18,8 @@ pub struct KvSecret {
     pub data: Vec<(String, Option<Rc<Secret>>)>,
     /// The lease, if the server can revoke the values (`database/creds/app`).
     pub lease_duration: Option<Duration>,
+    /// Whether its keys become variables; otherwise only templates that name the path use them.
+    pub exported: bool,
 }
 
 /// The key that a value was read from.

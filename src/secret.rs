@@ -17,6 +17,11 @@ impl Secret {
         Self(bytes)
     }
 
+    /// Appends bytes. A block that grows is moved, and the allocator wipes the old one.
+    pub fn extend(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
     /// The plain bytes.
     pub fn expose(&self) -> &[u8] {
         &self.0

@@ -1,21 +1,25 @@
 //! `[pure]` Templates such as `postgresql://{user|url}:{password|url}@db`: parsed once, rendered with the secrets.
 
+mod filter;
+mod reference;
+
 use std::fmt;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+pub use filter::FilterError;
+pub use reference::ReferenceError;
 
 use crate::env_name::EnvName;
 use crate::error::CliError;
 use crate::escape::truncate;
 use crate::kv::KvSecret;
 use crate::secret::Secret;
-use crate::secret_path::{PathError, SecretPath};
+use crate::secret_path::SecretPath;
 use crate::suggest::hint_for_unknown;
+use filter::Filter;
+use reference::Piece;
 
 /// `NAME=TEMPLATE`
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Assignment {
     /// The variable.
     pub name: EnvName,
@@ -23,46 +27,36 @@ pub struct Assignment {
     pub template: Template,
     /// The option or variable that the assignment was given with.
     pub source: String,
+    /// Whether it is from a project file that the user did not name.
+    pub discovered: bool,
 }
 
 /// Text with placeholders for values.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Template(Vec<Segment>);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Segment {
     Text(String),
+    /// Of an inherited variable, which may be secret.
+    Inherited(Secret),
     Value(Placeholder),
 }
 
 /// `{path#key|filter}`
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Placeholder {
     path: Option<SecretPath>,
     key: String,
-    filter: Filter,
-    column: usize,
+    filters: Vec<Filter>,
+    column: Option<usize>,
 }
-
-/// The encoding of a value in the text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Filter {
-    None,
-    /// Percent-encoding of all but the unreserved characters, see RFC 3986, section 2.3.
-    Url,
-    /// The alphabet of RFC 4648, section 4, with padding.
-    Base64,
-}
-
-const FILTERS: [(&str, Filter); 2] = [("url", Filter::Url), ("base64", Filter::Base64)];
-
-const NOT_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// An error in a template, or in rendering it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TemplateError {
-    /// The brace it concerns, in characters from 1.
-    pub column: usize,
+    /// The brace it concerns, in characters from 1; `None` in an inherited variable, of which not even a length is printed.
+    pub column: Option<usize>,
     /// The kind of error.
     pub kind: TemplateErrorKind,
 }
@@ -74,11 +68,12 @@ pub enum TemplateErrorKind {
     Unclosed,
     Unopened,
     NoKey,
-    Path(PathError),
+    Path(&'static str),
     UnknownFilter { filter: String },
-    UnknownPath { path: String, hint: String },
+    Missing { path: String },
     UnknownKey { key: String, hint: String },
     Null { key: String },
+    Filter(FilterError),
 }
 
 impl Assignment {
@@ -122,7 +117,7 @@ impl Template {
         let mut literal = String::new();
         let mut characters = text.char_indices().zip(1..).peekable();
         while let Some(((index, character), column)) = characters.next() {
-            let error = |kind| TemplateError { column, kind };
+            let error = |kind| TemplateError { column: Some(column), kind };
             match character {
                 '{' | '}' if characters.next_if(|((_, next), _)| *next == character).is_some() => {
                     literal.push(character);
@@ -143,67 +138,92 @@ impl Template {
         Ok(Self(segments))
     }
 
-    /// Completes its paths, which are written as for `--path`.
-    pub fn set_mount(&mut self, mount: Option<&SecretPath>) {
-        for segment in &mut self.0 {
-            if let Segment::Value(Placeholder { path: Some(path), .. }) = segment {
-                *path = path.clone().in_mount(mount);
-            }
-        }
-    }
-
-    /// Replaces the placeholders. A key without a path is taken from the last secret that has it, as for variables.
+    /// Makes a template of the value of a variable; `None` without a reference.
     ///
     /// # Errors
-    /// If a path or key does not exist, or the value is `null`.
-    pub fn render(&self, secrets: &[KvSecret]) -> Result<Secret, TemplateError> {
-        let mut value = Vec::new();
-        for segment in &self.0 {
-            match segment {
-                Segment::Text(text) => value.extend_from_slice(text.as_bytes()),
-                Segment::Value(placeholder) => match placeholder.find(secrets) {
-                    Ok(secret) => placeholder.filter.apply(secret.expose(), &mut value),
-                    Err(kind) => {
-                        drop(Secret::new(value));
-                        return Err(TemplateError { column: placeholder.column, kind });
-                    }
-                },
+    /// If a part of the value looks like a reference and cannot be replaced.
+    pub fn parse_references(value: &[u8]) -> Result<Option<Self>, ReferenceError> {
+        let segment = |piece| match piece {
+            Piece::Text(text) => Segment::Inherited(Secret::new(text.to_vec())),
+            Piece::Reference { path, key } => {
+                Segment::Value(Placeholder { path: Some(path), key, filters: Vec::new(), column: None })
+            }
+        };
+        Ok(reference::parse(value)?.map(|pieces| Self(pieces.into_iter().map(segment).collect())))
+    }
+
+    /// Completes its paths, which are written as for `--path`.
+    ///
+    /// # Errors
+    /// If `complete` returns what a path must be instead.
+    pub fn complete_paths(
+        &mut self,
+        mut complete: impl FnMut(SecretPath) -> Result<SecretPath, &'static str>,
+    ) -> Result<(), TemplateError> {
+        for segment in &mut self.0 {
+            if let Segment::Value(Placeholder { path: Some(path), column, .. }) = segment {
+                let error = |expected| TemplateError { column: *column, kind: TemplateErrorKind::Path(expected) };
+                *path = complete(path.clone()).map_err(error)?;
             }
         }
-        Ok(Secret::new(value))
+        Ok(())
+    }
+
+    /// Replaces the placeholders. A key without a path is taken from the last exported secret that has it, as for variables.
+    ///
+    /// # Errors
+    /// If a path or key does not exist, the value is `null`, or a filter does not take it.
+    pub fn render(&self, secrets: &[KvSecret]) -> Result<Secret, TemplateError> {
+        let mut text = Secret::new(Vec::new());
+        for segment in &self.0 {
+            match segment {
+                Segment::Text(literal) => text.extend(literal.as_bytes()),
+                Segment::Inherited(literal) => text.extend(literal.expose()),
+                Segment::Value(placeholder) => {
+                    let error = |kind| TemplateError { column: placeholder.column, kind };
+                    let mut filtered = None;
+                    let value = placeholder.find(secrets).map_err(error)?;
+                    for filter in &placeholder.filters {
+                        let output = filter.apply(filtered.as_ref().unwrap_or(value).expose());
+                        filtered = Some(output.map_err(TemplateErrorKind::Filter).map_err(error)?);
+                    }
+                    text.extend(filtered.as_ref().unwrap_or(value).expose());
+                }
+            }
+        }
+        Ok(text)
     }
 }
 
 impl Placeholder {
     fn parse(inner: &str, column: usize) -> Result<Self, TemplateErrorKind> {
-        let (reference, filter) = match inner.rsplit_once('|') {
-            None => (inner, Filter::None),
-            Some((reference, name)) => match FILTERS.iter().find(|(known, _)| *known == name.trim()) {
-                Some((_, filter)) => (reference, *filter),
-                None => return Err(TemplateErrorKind::UnknownFilter { filter: name.trim().to_owned() }),
-            },
+        let mut pieces = inner.split('|');
+        let reference = pieces.next().unwrap_or_default();
+        let filter = |text: &str| {
+            let text = text.trim();
+            Filter::parse(text).ok_or_else(|| TemplateErrorKind::UnknownFilter { filter: text.to_owned() })
         };
+        let filters = pieces.map(filter).collect::<Result<_, _>>()?;
         let (path, key) = match reference.split_once('#') {
-            Some((path, key)) => (Some(SecretPath::parse(path.trim()).map_err(TemplateErrorKind::Path)?), key.trim()),
+            Some((path, key)) => {
+                let path = SecretPath::parse(path.trim());
+                (Some(path.map_err(|error| TemplateErrorKind::Path(error.expected()))?), key.trim())
+            }
             None => (None, reference.trim()),
         };
         if key.is_empty() {
             Err(TemplateErrorKind::NoKey)
         } else {
-            Ok(Self { path, key: key.to_owned(), filter, column })
+            Ok(Self { path, key: key.to_owned(), filters, column: Some(column) })
         }
     }
 
     fn find<'a>(&self, secrets: &'a [KvSecret]) -> Result<&'a Secret, TemplateErrorKind> {
-        if let Some(path) = &self.path
-            && !secrets.iter().any(|secret| secret.path == *path)
-        {
-            let path = path.as_typed();
-            let known: Vec<_> = secrets.iter().map(|secret| secret.path.as_typed()).collect();
-            let hint = hint_for_unknown([&*path], "paths", known.iter().map(String::as_str));
-            return Err(TemplateErrorKind::UnknownPath { path, hint });
+        let is_of_path = |secret: &&KvSecret| self.path.as_ref().map_or(secret.exported, |path| secret.path == *path);
+        let candidates = secrets.iter().filter(is_of_path);
+        if let (Some(path), None) = (&self.path, candidates.clone().next()) {
+            return Err(TemplateErrorKind::Missing { path: path.as_typed() });
         }
-        let candidates = secrets.iter().filter(|secret| self.path.as_ref().is_none_or(|path| secret.path == *path));
         let pairs = || candidates.clone().flat_map(|secret| &secret.data);
         match pairs().rfind(|(key, _)| *key == self.key) {
             Some((_, Some(value))) => Ok(value),
@@ -216,35 +236,19 @@ impl Placeholder {
     }
 }
 
-impl Filter {
-    fn apply(self, value: &[u8], into: &mut Vec<u8>) {
-        match self {
-            Self::None => into.extend_from_slice(value),
-            Self::Url => {
-                percent_encode(value, NOT_UNRESERVED).for_each(|piece| into.extend_from_slice(piece.as_bytes()));
-            }
-            Self::Base64 => {
-                let start = into.len();
-                into.resize(start + value.len().div_ceil(3) * 4, 0);
-                let written = STANDARD.encode_slice(value, &mut into[start..]).unwrap_or_default();
-                into.truncate(start + written);
-            }
-        }
-    }
-}
-
 impl fmt::Display for TemplateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "column {}: ", self.column)?;
+        self.column.map_or(Ok(()), |column| write!(f, "column {column}: "))?;
         match &self.kind {
             TemplateErrorKind::Unclosed => f.write_str("unclosed {"),
             TemplateErrorKind::Unopened => f.write_str("unmatched }"),
             TemplateErrorKind::NoKey => f.write_str("no key between the braces"),
-            TemplateErrorKind::Path(error) => write!(f, "before the #: expected {}", error.expected()),
+            TemplateErrorKind::Path(expected) => write!(f, "before the #: expected {expected}"),
             TemplateErrorKind::UnknownFilter { filter } => write!(f, "unknown filter `{}`", truncate(filter)),
-            TemplateErrorKind::UnknownPath { path, .. } => write!(f, "no secret was read at `{path}`"),
+            TemplateErrorKind::Missing { path } => write!(f, "no secret was read at `{path}`"),
             TemplateErrorKind::UnknownKey { key, .. } => write!(f, "unknown key `{}`", truncate(key)),
             TemplateErrorKind::Null { key } => write!(f, "key `{}` is null", truncate(key)),
+            TemplateErrorKind::Filter(error) => error.fmt(f),
         }
     }
 }
@@ -257,9 +261,13 @@ impl TemplateError {
                 "{key} inserts a value; {{ and }} are literal braces"
             }
             TemplateErrorKind::Path(_) => "write the path as in --path",
-            TemplateErrorKind::UnknownFilter { .. } => "the filters are url and base64",
-            TemplateErrorKind::UnknownPath { hint, .. } | TemplateErrorKind::UnknownKey { hint, .. } => hint,
+            TemplateErrorKind::UnknownFilter { .. } => filter::HINT,
+            TemplateErrorKind::Missing { .. } => {
+                "--optional-path lets a start do without it, a template or reference does not"
+            }
+            TemplateErrorKind::UnknownKey { hint, .. } => hint,
             TemplateErrorKind::Null { .. } => "give it a value in the secret (\"\" is one)",
+            TemplateErrorKind::Filter(_) => "check the value in the secret, and the filters of the template",
         };
         CliError::new(format!("{source} {name}: {self}")).hint(hint)
     }

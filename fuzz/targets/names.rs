@@ -180,7 +180,7 @@ fn read(text: &str) -> Input {
             "path" => {
                 let Ok(path) = SecretPath::parse(&owned) else { continue };
                 if case.secrets.iter().all(|secret| secret.path != path) {
-                    case.secrets.push(KvSecret { path, version: Some(1), data: Vec::new(), lease_duration: None });
+                    case.secrets.push(KvSecret { path, version: Some(1), data: Vec::new(), lease_duration: None, exported: true });
                 }
             }
             "key" | "null" => {

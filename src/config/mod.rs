@@ -33,6 +33,7 @@ use crate::environment::EnvPolicy;
 use crate::error::Mode;
 use crate::mapping::KeyMapping;
 use crate::output_format::OutputFormat;
+use secret_requests::SecretRequests;
 use setting::FromSetting;
 use sources::Sources;
 
@@ -82,17 +83,21 @@ impl Config {
             return Err(Error::NoCommand);
         }
         let kv = sources.get(options::KV)?.unwrap_or_default();
-        let mount = secret_requests::mount(sources)?;
         let keep_token = sources.get_flag(options::KEEP_TOKEN)?;
         let connection = Connection::resolve(sources)?;
         let credential = Credential::resolve(sources, &connection)?;
-        let (secret_requests, exports) = secret_requests::secret_requests(sources, kv, mount.as_ref())?;
+        let mut secrets = SecretRequests::of_paths(sources, kv)?;
+        let env_policy = variables::env_policy(sources, &credential)?;
+        let templates = variables::templates(sources, &env_policy, &mut secrets)?;
+        if secrets.requests.is_empty() {
+            return Err(Error::NoPath);
+        }
         Ok(Self {
-            secret_requests,
+            secret_requests: secrets.requests,
             kv,
-            key_mapping: variables::key_mapping(sources, exports)?,
-            templates: variables::templates(sources, mount.as_ref())?,
-            env_policy: variables::env_policy(sources, &credential)?,
+            key_mapping: variables::key_mapping(sources, secrets.exports)?,
+            templates,
+            env_policy,
             credential,
             keep_token,
             revoke: !keep_token && !sources.get_flag(options::NO_REVOKE)?,

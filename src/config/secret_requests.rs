@@ -6,7 +6,7 @@ use super::sources::Sources;
 use crate::args::options;
 use crate::env_name::{EnvName, is_name_byte};
 use crate::mapping::Export;
-use crate::secret_path::SecretPath;
+use crate::secret_path::{PathError, SecretPath};
 
 /// What a prefix must be.
 const PREFIX: &str = "the start of a variable name: letters, digits and `_`, no digit first";
@@ -20,6 +20,19 @@ pub struct SecretRequest {
     pub optional: bool,
     /// Whether a project file that the user did not name chose the path or its mount.
     pub discovered: bool,
+    /// Whether its keys become variables, and templates find them without the path.
+    pub exported: bool,
+}
+
+/// The secrets that options and templates name, each once; later ones win in templates.
+#[derive(Default)]
+pub(super) struct SecretRequests {
+    pub(super) requests: Vec<SecretRequest>,
+    /// The variables to make of them, the later of which win.
+    pub(super) exports: Vec<Export>,
+    kv: KvVersion,
+    mount: Option<SecretPath>,
+    mount_discovered: bool,
 }
 
 /// The engine to expect.
@@ -47,12 +60,12 @@ impl FromSetting for SecretPath {
     }
 }
 
-/// `--mount`
-pub(super) fn mount(sources: Sources) -> Result<Option<SecretPath>, Error> {
-    let Some(setting) = sources.get::<Setting>(options::MOUNT)? else { return Ok(None) };
+/// `--mount`, and whether a project file that the user did not name chose it.
+fn mount(sources: Sources) -> Result<(Option<SecretPath>, bool), Error> {
+    let Some(setting) = sources.get::<Setting>(options::MOUNT)? else { return Ok((None, false)) };
     match SecretPath::from_setting(setting.clone())? {
         mount if mount.version.is_some() => Err(setting.invalid("a mount without a version")),
-        mount => Ok(Some(mount)),
+        mount => Ok((Some(mount), setting.discovered)),
     }
 }
 
@@ -69,51 +82,82 @@ fn is_prefix(text: &str) -> bool {
     text.is_empty() || EnvName::parse(text).is_ok()
 }
 
-/// The secrets of `--path` and `--optional-path`, each once, and the variables to make of them, the later of which win.
-/// Typed ones keep their order; those of a variable or a project file come before them if required, which typed ones build
-/// upon, and after them if optional.
-///
-/// # Errors
-/// [`Error::NoPath`], or as for [`Sources::get`].
-pub(super) fn secret_requests(
-    sources: Sources,
-    kv: KvVersion,
-    mount: Option<&SecretPath>,
-) -> Result<(Vec<SecretRequest>, Vec<Export>), Error> {
-    let typed = sources.args.occurrences_of(&[options::PATH, options::OPTIONAL_PATH]);
-    let typed = typed.map(|(option, value)| (option == options::OPTIONAL_PATH, Setting::new(value, option.name)));
-    let required = sources.env_or_file_list(options::PATH)?.into_iter().map(|setting| (false, setting));
-    let optional = sources.env_or_file_list(options::OPTIONAL_PATH)?.into_iter().map(|setting| (true, setting));
-    let mount_discovered = sources.get::<Setting>(options::MOUNT)?.is_some_and(|setting| setting.discovered);
-    let default_prefix = default_prefix(sources)?;
-    let (mut requests, mut exports) = (Vec::<SecretRequest>::new(), Vec::new());
-    for (mut optional, setting) in required.chain(typed).chain(optional) {
-        let ((prefix, prefix_discovered), path) = match setting.value.split_once('=') {
-            Some((start, path)) if start.bytes().all(is_name_byte) => ((start.to_owned(), false), path),
-            _ => (default_prefix.clone(), &*setting.value),
-        };
-        if !is_prefix(&prefix) {
-            return Err(setting.invalid(PREFIX));
+impl SecretRequests {
+    /// Those of `--path` and `--optional-path`. Typed ones keep their order; those of a variable or a project file come
+    /// before them if required, which typed ones build upon, and after them if optional.
+    ///
+    /// # Errors
+    /// As for [`Sources::get`].
+    pub(super) fn of_paths(sources: Sources, kv: KvVersion) -> Result<Self, Error> {
+        let typed = sources.args.occurrences_of(&[options::PATH, options::OPTIONAL_PATH]);
+        let typed = typed.map(|(option, value)| (option == options::OPTIONAL_PATH, Setting::new(value, option.name)));
+        let required = sources.env_or_file_list(options::PATH)?.into_iter().map(|setting| (false, setting));
+        let optional = sources.env_or_file_list(options::OPTIONAL_PATH)?.into_iter().map(|setting| (true, setting));
+        let (mount, mount_discovered) = mount(sources)?;
+        let default_prefix = default_prefix(sources)?;
+        let mut all = Self { kv, mount, mount_discovered, ..Self::default() };
+        for (mut optional, setting) in required.chain(typed).chain(optional) {
+            let ((prefix, prefix_discovered), path) = match setting.value.split_once('=') {
+                Some((start, path)) if start.bytes().all(is_name_byte) => ((start.to_owned(), false), path),
+                _ => (default_prefix.clone(), &*setting.value),
+            };
+            if !is_prefix(&prefix) {
+                return Err(setting.invalid(PREFIX));
+            }
+            let path = SecretPath::parse(path).map_err(PathError::expected);
+            let path = path
+                .and_then(|path| all.complete(path, all.mount.as_ref()))
+                .map_err(|expected| setting.clone().invalid(expected))?;
+            let mut discovered = setting.discovered || mount_discovered;
+            let mut export = Export { path: path.clone(), prefix, discovered: discovered || prefix_discovered };
+            if let Some(index) = all.requests.iter().position(|request| request.path == path) {
+                let same = all.requests.remove(index);
+                (optional, discovered) = (optional && same.optional, discovered && same.discovered);
+            }
+            let is_same = |earlier: &Export| (&earlier.path, &earlier.prefix) == (&export.path, &export.prefix);
+            if let Some(index) = all.exports.iter().position(is_same) {
+                export.discovered &= all.exports.remove(index).discovered;
+            }
+            all.requests.push(SecretRequest { path, optional, discovered, exported: true });
+            all.exports.push(export);
         }
-        let path = SecretPath::parse(path).map_err(|error| setting.clone().invalid(error.expected()))?.in_mount(mount);
-        if path.version.is_some() && kv == KvVersion::V1 {
-            return Err(setting.invalid("a path without a version, which --kv 1 excludes"));
-        }
-        if path.segment_count() < 2 {
-            return Err(setting.invalid("a mount and a secret in it, such as secret/app"));
-        }
-        let mut discovered = setting.discovered || mount_discovered;
-        let mut export = Export { path: path.clone(), prefix, discovered: discovered || prefix_discovered };
-        if let Some(index) = requests.iter().position(|request| request.path == path) {
-            let same = requests.remove(index);
-            (optional, discovered) = (optional && same.optional, discovered && same.discovered);
-        }
-        let is_same = |earlier: &Export| (&earlier.path, &earlier.prefix) == (&export.path, &export.prefix);
-        if let Some(index) = exports.iter().position(is_same) {
-            export.discovered &= exports.remove(index).discovered;
-        }
-        requests.push(SecretRequest { path, optional, discovered });
-        exports.push(export);
+        Ok(all)
     }
-    if requests.is_empty() { Err(Error::NoPath) } else { Ok((requests, exports)) }
+
+    /// Adds a path that a template names, and returns it with its mount. If an option names it as well, that decides
+    /// whether it may be missing.
+    ///
+    /// # Errors
+    /// What the path must be instead.
+    pub(super) fn add_of_template(&mut self, path: SecretPath, discovered: bool) -> Result<SecretPath, &'static str> {
+        let path = self.complete(path, self.mount.as_ref())?;
+        Ok(self.add(path, discovered || self.mount_discovered))
+    }
+
+    /// The same of a reference, to which `--mount` does not apply.
+    pub(super) fn add_of_reference(&mut self, path: SecretPath) -> Result<SecretPath, &'static str> {
+        let path = self.complete(path, None)?;
+        Ok(self.add(path, false))
+    }
+
+    fn add(&mut self, path: SecretPath, discovered: bool) -> SecretPath {
+        if let Some(same) = self.requests.iter_mut().find(|request| request.path == path) {
+            same.discovered &= discovered;
+        } else {
+            let path = path.clone();
+            self.requests.push(SecretRequest { path, optional: false, discovered, exported: false });
+        }
+        path
+    }
+
+    /// Puts a path into the mount.
+    fn complete(&self, path: SecretPath, mount: Option<&SecretPath>) -> Result<SecretPath, &'static str> {
+        match path.in_mount(mount) {
+            path if path.version.is_some() && self.kv == KvVersion::V1 => {
+                Err("a path without a version, which --kv 1 excludes")
+            }
+            path if path.segment_count() < 2 => Err("a mount and a secret in it, such as secret/app"),
+            path => Ok(path),
+        }
+    }
 }

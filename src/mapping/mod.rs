@@ -75,6 +75,8 @@ pub enum Source {
     Set,
     /// A template of `--file`; the value is the path of the file.
     File,
+    /// The inherited variable, in which `--references` replaced references.
+    Reference,
 }
 
 /// The variables made from all secrets and templates.
@@ -108,7 +110,8 @@ pub fn map(secrets: &[KvSecret], from_templates: Vec<Variable>, naming: &KeyMapp
                 map_secret(secret, export, naming, &template_names, &mut variables, &mut errors);
             }
         }
-        if !secrets.is_empty() && variables.is_empty() && from_templates.is_empty() && errors.is_empty() {
+        let is_any_exported = secrets.iter().any(|secret| secret.exported);
+        if is_any_exported && variables.is_empty() && from_templates.is_empty() && errors.is_empty() {
             errors.push(Error::NoKeySelected);
         }
     }
@@ -139,8 +142,9 @@ fn unknown<'a>(names: &'a [String], secrets: &'a [KvSecret]) -> impl Iterator<It
     names.iter().filter(|name| !keys_of(secrets).any(|key| key == *name))
 }
 
+/// The keys that become variables unless they are left out.
 fn keys_of(secrets: &[KvSecret]) -> impl Iterator<Item = &str> + Clone {
-    secrets.iter().flat_map(|secret| &secret.data).map(|(key, _)| key.as_str())
+    secrets.iter().filter(|secret| secret.exported).flat_map(|secret| &secret.data).map(|(key, _)| key.as_str())
 }
 
 impl FromIterator<Variable> for MappedVariables {
@@ -199,6 +203,7 @@ impl fmt::Display for Source {
             Self::Key(origin) => origin.fmt(f),
             Self::Set => f.write_str("--set"),
             Self::File => f.write_str("--file"),
+            Self::Reference => f.write_str("--references"),
         }
     }
 }

@@ -9,7 +9,7 @@ fn secret(path: &str, data: &[(&str, Option<&str>)]) -> KvSecret {
         (key.to_string(), value.map(|value| Rc::new(Secret::new(value.as_bytes().to_vec()))))
     };
     let path = SecretPath::parse(path).unwrap();
-    KvSecret { path, version: Some(1), data: data.iter().map(own).collect(), lease_duration: None }
+    KvSecret { path, version: Some(1), data: data.iter().map(own).collect(), lease_duration: None, exported: true }
 }
 
 fn export(path: &str, prefix: &str) -> Export {

@@ -140,6 +140,7 @@ async fn read_all(session: &Session<'_>, options: &FetchOptions<'_>, mode: Mode)
         session,
         kv: options.kv,
         mounts: RefCell::default(),
+        reads: RefCell::default(),
         policy_prefix: options.credential.policy_prefix(options.connection.namespace.as_deref()),
     };
     let reads = options.secret_requests.iter().enumerate();

@@ -29,6 +29,8 @@ const OTHER_ENGINE: &str = "another engine than KV";
 pub(super) struct Reader<'a> {
     /// By the first segment of their paths. While a mount is looked up, other paths of that segment wait for it.
     pub(super) mounts: RefCell<BTreeMap<String, Rc<Mutex<KnownMounts>>>>,
+    /// The secrets of KV v2, by their API paths and pinned versions: `secret/app` and `secret/data/app` are read once.
+    pub(super) reads: RefCell<BTreeMap<(String, Option<u64>), SharedRead>>,
     pub(super) session: &'a Session<'a>,
     pub(super) kv: KvVersion,
     /// See [`Credential::policy_prefix`](crate::config::Credential::policy_prefix).
@@ -45,6 +47,9 @@ enum Reply {
 
 /// The mounts that were looked up, by their paths.
 type KnownMounts = Vec<(String, Mount)>;
+
+/// A secret of KV v2, once it was read.
+type SharedRead = Rc<Mutex<Option<KvSecret>>>;
 
 /// What the server answers for the mount of a path.
 #[derive(Clone)]
@@ -86,7 +91,8 @@ impl Reader<'_> {
             KvVersion::V2 => (self.require_kv(path, self.read_kv2(request, mount_depth).await?).await?, false),
             KvVersion::Auto => self.detect(request, mount_depth).await?,
         };
-        let error = ReadError { path, kv: self.kv, mount_unknown, cli: self.session.client.address.cli() };
+        let (kv, cli) = (self.kv, self.session.client.address.cli());
+        let error = ReadError { path, kv, mount_unknown, may_be_optional: request.exported, cli };
         match reply {
             Reply::Found(secret) => {
                 let known = &self.session.client.known;
@@ -158,6 +164,12 @@ impl Reader<'_> {
             return Err(refused);
         }
         let policy_path = format!("{mount}/data/{secret}");
+        let read = Rc::clone(self.reads.borrow_mut().entry((policy_path.clone(), path.version)).or_default());
+        let mut read = read.lock().await;
+        if let Some(secret) = &*read {
+            let (path, exported) = (path.clone(), request.exported);
+            return Ok(Reply::Found(KvSecret { path, exported, ..secret.clone() }));
+        }
         let mut response: Response<Kv2> = self.session.send(request::read_kv2(mount, secret, path.version)).await?;
         let data = response.body.data.take().filter(|_| response.body.lease_duration == 0);
         Ok(match (response.status, data) {
@@ -166,12 +178,11 @@ impl Reader<'_> {
             {
                 return Err(ReadError::other_version(version));
             }
-            (StatusCode::OK, Some(Kv2 { data: Some(data), metadata: Some(metadata) })) => Reply::Found(KvSecret {
-                path: path.clone(),
-                version: Some(metadata.version),
-                data: data.0,
-                lease_duration: None,
-            }),
+            (StatusCode::OK, Some(Kv2 { data: Some(data), metadata: Some(metadata) })) => {
+                let (path, version) = (path.clone(), Some(metadata.version));
+                let secret = KvSecret { path, version, data: data.0, lease_duration: None, exported: request.exported };
+                Reply::Found(read.insert(secret).clone())
+            }
             (StatusCode::NOT_FOUND, Some(Kv2 { data: None, metadata: Some(metadata) })) => {
                 Reply::Absent(if metadata.destroyed {
                     Absence::Destroyed(metadata.version)
@@ -198,9 +209,13 @@ impl Reader<'_> {
             {
                 return Err(ReadError::wrong_kv("2"));
             }
-            (StatusCode::OK, Some(Fields(data))) => {
-                Reply::Found(KvSecret { path: path.clone(), version: None, data, lease_duration })
-            }
+            (StatusCode::OK, Some(Fields(data))) => Reply::Found(KvSecret {
+                path: path.clone(),
+                version: None,
+                data,
+                lease_duration,
+                exported: request.exported,
+            }),
             _ if response.is_of_kv2_mount() => return Err(ReadError::wrong_kv("2")),
             _ => self.classify(&response, path.api_path()),
         })

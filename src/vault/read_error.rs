@@ -17,6 +17,8 @@ pub(super) struct ReadError<'a> {
     pub(super) kv: KvVersion,
     /// Whether the form of the request is a guess, because the server does not tell the mount.
     pub(super) mount_unknown: bool,
+    /// Whether an option named the path, rather than a template or a reference, which need its keys.
+    pub(super) may_be_optional: bool,
     /// See [`Address::cli`](crate::config::Address::cli).
     pub(super) cli: &'static str,
 }
@@ -63,7 +65,8 @@ impl ReadError<'_> {
             }
             (Absence::Secret, None) => {
                 let hint = self.command("list", &path.parent(), " lists the secrets", "check the path");
-                ("no such secret".into(), format!("{hint}; --optional-path allows it to be missing{kv_hint}"))
+                let optional = if self.may_be_optional { "; --optional-path allows it to be missing" } else { "" };
+                ("no such secret".into(), format!("{hint}{optional}{kv_hint}"))
             }
             (Absence::Deleted(version), _) => {
                 let undelete = format!("undelete -versions={version}");

@@ -46,7 +46,7 @@ fn a_program_and_a_path_are_required() {
     typed([]).alone_fails(no_program);
     typed(["--path", "a/b"]).alone_fails(no_program);
     typed(["--path", "a/b", "--"]).alone_fails(no_program);
-    let no_path = "vault-exec: no path to read\nhint: give --path secret/app, set VAULT_EXEC_PATH, or write it into .vault-exec.toml\n";
+    let no_path = super::project::NO_PATH;
     typed([]).fails(no_path);
     typed(["--path", ""]).fails(no_path);
     typed([]).env("VAULT_EXEC_PATH", " ,\n").fails(no_path);

@@ -10,7 +10,8 @@ use crate::support::vault::TestVault;
 
 pub(super) const NAME: &str = ".vault-exec.toml";
 pub(super) const NO_PATH: &str = "vault-exec: no path to read\n\
-                       hint: give --path secret/app, set VAULT_EXEC_PATH, or write it into .vault-exec.toml\n";
+                       hint: give --path secret/app, set VAULT_EXEC_PATH, write it into .vault-exec.toml, or \
+                       name it in a template\n";
 
 /// With a secret `app`, and one `other`.
 pub(super) fn vault() -> TestVault {

@@ -200,6 +200,19 @@ fn a_found_project_file_reads_nothing_but_secrets() {
              not name\n{hint}\n"
         ));
     }
+    for (text, path) in [
+        ("set = ['A={auth/token/lookup-self#id}']", "auth/token/lookup-self"),
+        ("file = ['A={/v1/auth/token/lookup-self@1#id}']", "auth/token/lookup-self"),
+        ("set = ['A={token/lookup-self#id}']\nmount = 'auth'", "auth/token/lookup-self"),
+        ("set = ['A={x/auth/token/lookup-self#id}']\nkv = 1", "x/auth/token/lookup-self"),
+    ] {
+        vault.clone().project(text).fails(&format!(
+            "vault-exec: read {path}: `auth` is refused in a path or mount of a project file that --config did not \
+             name\n{hint}\n"
+        ));
+    }
+    let mount = vault.clone().project("mount = 'auth'").args(["--set", "A={token/lookup-self#id}"]);
+    mount.run(["env"]).exits(125).stdout_is("");
     assert_eq!(vault.requests(), [""; 0]);
     let dots = vault.clone().project("path = 'x/../auth/token/lookup-self'\nkv = 1");
     dots.project_fails(
@@ -218,6 +231,9 @@ fn a_found_project_file_reads_nothing_but_secrets() {
     // What the user asks for is read, also beside a found file, and so is what a named file asks for.
     let own = vault.clone().project("kv = 1\nonly = 'display_name'").args(["--path", "auth/token/lookup-self"]);
     own.environ().has("DISPLAY_NAME", "token");
+    let own = vault.clone().project("kv = 1\nset = ['A={auth/token/lookup-self#display_name}']\nexplicit = true");
+    own.run(["env"]).exits(125).stdout_is("");
+    own.args(["--set", "B={auth/token/lookup-self#path}"]).environ().has("B", "auth/token/create").lacks("A");
     let named = vault.file(NAME, "path = 'auth/token/lookup-self'\nkv = 1\nonly = 'display_name'");
     named.args(["--config", NAME]).environ().has("DISPLAY_NAME", "token");
 }

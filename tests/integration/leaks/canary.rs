@@ -25,6 +25,7 @@ static CANARIES: LazyLock<HashMap<&str, String>> = LazyLock::new(|| {
         "userinfo",
         "query",
         "command line",
+        "member",
     ];
     let odd = ["value", "other value", "nested value", "inherited value", "literal", "server's words", "key"];
     let canaries = plain.into_iter().map(|name| (name, random(name, 44)));

@@ -27,6 +27,7 @@ pub(super) fn add(cases: &mut Cases) {
     addresses(cases);
     mistaken(cases);
     templates(cases);
+    references(cases);
     project(cases);
     trust(cases);
 }
@@ -218,6 +219,11 @@ fn templates(cases: &mut Cases) {
         "A=L${text}",
         "A=L{{ text }}",
         "A-B=L{text}",
+        "A=L{text|json:/a}",
+        "A=L{text|unbase64}",
+        "A=L{json|json:/a/b}",
+        "A=L{json|json:/n}",
+        "A=L{text|json:a}",
     ] {
         cases.fake([null()], move |vault| vault.args(["--set", &template.replace('L', literal)]));
     }
@@ -234,9 +240,37 @@ fn templates(cases: &mut Cases) {
     );
 }
 
-/// With one key that has no value.
+fn references(cases: &mut Cases) {
+    let literal = canary("inherited value");
+    let with = move |value: &str| {
+        let value = value.replace('L', &literal.replace(['\0', '}'], "~"));
+        move |vault: TestVault| vault.env("VAULT_EXEC_REFERENCES", "true").env("REFERENCE", value.clone())
+    };
+    for value in [
+        "vault:L",
+        "vault:s/L#",
+        "L${vault:s/a#L",
+        "L${vault:8200}",
+        "vault:s//L#k",
+        "vault:s#L",
+        ">>vault:L#k",
+        "L${bao:s/a#${.L}}",
+        "vault:v1:L",
+        "L${vault:secret/app#text}L",
+        "L${vault:secret/app#txt}L",
+        "L${vault:secret/app#null}L",
+        "L${vault:secret/app@2#text}L",
+    ] {
+        cases.fake([null()], with(value));
+    }
+    cases.fake([null()], |vault| vault.env("VAULT_TOKEN", "vault:login").args(["--references"]));
+    cases.fake([null()], |vault| vault.env("LD_PRELOAD", "${vault:secret/app#text}").args(["--references"]));
+}
+
+/// With one key that has no value, and one that is JSON.
 fn null() -> crate::support::fake_server::Reply {
-    super::reply(200, super::secret_text().replacen(r#""text""#, r#""null": null, "text""#, 1))
+    let keys = format!(r#""null": null, "json": {{"a": "{}", "n": null}}, "text""#, canary("member"));
+    super::reply(200, super::secret_text().replacen(r#""text""#, &keys, 1))
 }
 
 fn project(cases: &mut Cases) {

@@ -16,7 +16,7 @@ use crate::support::vault::TestVault;
 /// A name, and the case with this test vault.
 type Way = (&'static str, fn(TestVault) -> MemoryCase);
 
-const WAYS: [Way; 17] = [
+const WAYS: [Way; 19] = [
     ("two keys", |vault| {
         let [user, password] = secrets();
         let vault = vault.secret("app", with(&[("user", &user), ("password", &password)])).path("app");
@@ -105,6 +105,21 @@ const WAYS: [Way; 17] = [
             .args(["--explicit", "--set", "URL=pg://{user|url}:{password|url}@db", "--set", "B={other|base64}"]);
         let case = MemoryCase::of(vault).once("URL", url).once("B", STANDARD.encode(&other));
         case.never("user", user).never("password", password).never("plain value", other)
+    }),
+    ("values that are decoded and selected", |vault| {
+        let [member, other] = secrets();
+        let bundle = STANDARD.encode(json!({"a": [other, {"b": member}]}).to_string());
+        let vault = vault.secret("db", with(&[("bundle", &bundle), ("plain", &STANDARD.encode(&other))])).path("db");
+        let vault =
+            vault.args(["--explicit", "--set", "A={bundle|unbase64|json:/a/1/b}", "--set", "B={plain|unbase64}"]);
+        MemoryCase::of(vault).once("A", member).once("B", other).never("bundle", bundle)
+    }),
+    ("values in place of references", |vault| {
+        let [whole, part, other] = secrets();
+        let vault = vault.secret("db", with(&[("whole", &whole), ("part", &part), ("other", &other)]));
+        let vault =
+            vault.args(["--references"]).env("A", "vault:{kv}/db#whole").env("B", "pg://${vault:{kv}/db#part}@db");
+        MemoryCase::of(vault).once("A", whole).once("B", format!("pg://{part}@db")).never("other key", other)
     }),
     ("values that are variables and parts of others", |vault| {
         let [user, password] = secrets();
