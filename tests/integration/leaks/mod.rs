@@ -112,7 +112,7 @@ const UNREACHABLE: [(&[&str], &str); 10] = [
 
 /// Messages composed of parts that also occur in other messages. Each constructor of an error without a word in the
 /// source needs one of them: identified by what is printed, so that moving code does not change this list.
-const COMPOSED: [&str; 42] = [
+const COMPOSED: [&str; 43] = [
     "--set A: column ",
     "no program to start",
     "--client-cert requires --client-key",
@@ -141,6 +141,7 @@ const COMPOSED: [&str; 42] = [
     "--client-cert: cert: the certificate and the key",
     "--ca-path: none: ",
     "vault-exec: SSL_CERT_FILE: ca: certificate 1 of",
+    "vault-exec: SSL_CERT_FILE: none: No such file",
     "vault-exec: --ca-cert: ca: certificate 1 of",
     "vault-exec: VAULT_CACERT_BYTES: certificate 1 of",
     "connection refused",

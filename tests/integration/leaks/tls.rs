@@ -95,6 +95,7 @@ fn trust(cases: &mut Cases) {
     let hide = "for dir in /etc/ssl /etc/pki; do [ ! -d $dir ] || mount -t tmpfs none $dir; done";
     cases.call(move || vault().with_mounts(hide));
     cases.call(move || vault().file("ca", broken()).env("SSL_CERT_FILE", "ca"));
+    cases.call(move || vault().env("SSL_CERT_FILE", "none"));
     cases.call(move || {
         vault().file("ca", OURS.pem().to_owned() + Authority::new("other").pem()).env("SSL_CERT_FILE", "ca")
     });
