@@ -132,6 +132,12 @@ impl SecretPath {
     pub fn parent(&self) -> String {
         self.segments[..self.segment_count() - 1].join("/")
     }
+
+    /// As the CLI's `kv` commands take it: not in API form.
+    #[must_use]
+    pub fn cli_path(&self) -> String {
+        self.split_kv2(self.mount_depth()).map_or_else(|| self.api_path(), |(mount, secret)| format!("{mount}/{secret}"))
+    }
 }
 
 impl fmt::Display for SecretPath {
@@ -186,6 +192,7 @@ mod tests {
         assert_eq!(kv2("secret"), None);
         assert_eq!(parse("team/kv/data/app").split_kv2(2).unwrap(), ("team/kv".to_owned(), "app".to_owned()));
         assert_eq!(parse("secret/data/airflow").api_path(), "secret/data/airflow");
+        assert_eq!(parse("secret/data/airflow").cli_path(), "secret/airflow");
     }
 
     #[test]

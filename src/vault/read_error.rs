@@ -60,17 +60,19 @@ impl ReadError<'_> {
         let (message, hint) = match (absence, path.version) {
             (Absence::Secret, _) if self.mount_unknown => ("no such secret".into(), MOUNT_UNKNOWN_HINT.into()),
             (Absence::Secret, Some(version)) => {
-                let hint = self.command("metadata get", &path.api_path(), " lists the versions", "pin another version");
+                let hint = self.command("metadata get", &path.cli_path(), " lists the versions", "pin another version");
                 (format!("version {version} does not exist"), hint + kv_hint)
             }
             (Absence::Secret, None) => {
-                let hint = self.command("list", &path.parent(), " lists the secrets", "check the path");
+                let path = path.cli_path();
+                let parent = path.rsplit_once('/').map_or(&*path, |(parent, _)| parent);
+                let hint = self.command("list", parent, " lists the secrets", "check the path");
                 let optional = if self.may_be_optional { "; --optional-path allows it to be missing" } else { "" };
                 ("no such secret".into(), format!("{hint}{optional}{kv_hint}"))
             }
             (Absence::Deleted(version), _) => {
                 let undelete = format!("undelete -versions={version}");
-                let hint = self.command(&undelete, &path.api_path(), " restores it", "restore it");
+                let hint = self.command(&undelete, &path.cli_path(), " restores it", "restore it");
                 (format!("version {version} is deleted"), hint + "; @N pins another version")
             }
             (Absence::Destroyed(version), _) => {
