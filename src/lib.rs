@@ -51,18 +51,19 @@ use std::ffi::OsString;
 use anyhow::Context;
 
 use crate::args::{Args, help};
-use crate::check::CheckReport;
-use crate::config::{Config, Templates};
+use crate::check::{CheckReport, UnsentWrite};
+use crate::config::{Config, SecretRequest, Templates};
 use crate::deadline::Deadline;
 use crate::env_block::InheritedEnv;
 use crate::environment::{Decision, Environment};
-use crate::error::{CliError, Diagnostic, Diagnostics};
+use crate::error::{AFTER_PROBLEM, CliError, Diagnostic, Diagnostics, UNSENT_WRITE};
 use crate::exec::Program;
 use crate::kv::KvSecret;
 use crate::log::Logger;
 use crate::mapping::{Source, Variable};
 use crate::process::Hardened;
 use crate::secret_files::SecretFiles;
+use crate::secret_path::SecretPath;
 use crate::template::Assignment;
 use crate::vault::FetchOptions;
 use crate::vault::report::ConnectionReport;
@@ -123,6 +124,8 @@ pub fn run(
     diagnostics.capture(require_hardened(&config, hardened, logger))?;
 
     let options = FetchOptions::from(&config);
+    let is_unsent = |request: &&SecretRequest| config.check.is_some() && request.fields.is_some();
+    let unsent: Vec<_> = config.secret_requests.iter().filter(is_unsent).map(|request| &request.path).collect();
     let mut connection =
         ConnectionReport { server: config.connection.address.to_string(), ..ConnectionReport::default() };
     let earlier = diagnostics.collected.len();
@@ -132,10 +135,14 @@ pub fn run(
     let mut files =
         SecretFiles::new(config.templates.file_dir.as_deref(), config.templates.file_mode, diagnostics.mode);
     if let Some(fetched) = diagnostics.capture(fetched)? {
-        diagnostics.is_incomplete = diagnostics.collected.len() > earlier;
-        let rendered = render_templates(&config.templates, &fetched.secrets, &mut files, &mut diagnostics)?;
-        diagnostics.is_incomplete = diagnostics.collected.len() > earlier;
-        if let Some(unused) = mapping::unused_skips(&fetched.secrets, &config.key_mapping) {
+        diagnostics.incomplete = (diagnostics.collected.len() > earlier).then_some(AFTER_PROBLEM);
+        let rendered = render_templates(&config.templates, &fetched.secrets, &unsent, &mut files, &mut diagnostics)?;
+        diagnostics.incomplete = match unsent[..] {
+            [] => (diagnostics.collected.len() > earlier).then_some(AFTER_PROBLEM),
+            _ => Some(UNSENT_WRITE),
+        };
+        let unused = mapping::unused_skips(&fetched.secrets, &config.key_mapping);
+        if let Some(unused) = unused.filter(|_| unsent.is_empty()) {
             logger.info(format_args!("{unused}"));
             warnings.push(unused);
         }
@@ -155,6 +162,7 @@ pub fn run(
             variables: environment.decisions,
             program: program.map(|program| program.path().display().to_string()),
             project_file: project.file,
+            writes: config.secret_requests.iter().filter_map(unsent_write).collect(),
             connection,
             memory_locked: hardened.locked,
             problems: diagnostics.collected.iter().map(Diagnostic::from).collect(),
@@ -171,10 +179,15 @@ pub fn run(
     Err(program.exec(&environment, hardened).into())
 }
 
+fn unsent_write(SecretRequest { path, fields, .. }: &SecretRequest) -> Option<UnsentWrite> {
+    let fields = fields.as_ref()?.iter().map(|field| field.name.clone()).collect();
+    Some(UnsentWrite { path: path.api_path(), fields })
+}
+
 fn consequences(diagnostics: &Diagnostics) -> impl Iterator<Item = Diagnostic> {
-    diagnostics.consequences.iter().map(|error| {
+    diagnostics.consequences.iter().map(|(error, cause)| {
         let error = Diagnostic::from(error);
-        Diagnostic { message: format!("{}, perhaps only because of a problem above", error.message), ..error }
+        Diagnostic { message: format!("{}{cause}", error.message), ..error }
     })
 }
 
@@ -198,21 +211,30 @@ fn require_hardened(config: &Config, hardened: &Hardened, logger: &Logger) -> Re
     Ok(())
 }
 
-/// Renders the templates of `--set` and `--file`. A variable of `--file` holds the path of the file with the value.
+/// Renders the templates of `--set` and `--file`. A variable of `--file` holds the path of the file with the value. Values
+/// of `unsent` writes are not known.
 fn render_templates(
     templates: &Templates,
     secrets: &[KvSecret],
+    unsent: &[&SecretPath],
     files: &mut SecretFiles,
     diagnostics: &mut Diagnostics,
 ) -> anyhow::Result<Vec<Variable>> {
     let mut variables = Vec::with_capacity(templates.set.len() + templates.files.len());
+    let render = |assignment: &Assignment, diagnostics: &mut Diagnostics| {
+        let incomplete = diagnostics.incomplete;
+        diagnostics.incomplete = if assignment.may_use(unsent, secrets) { Some(UNSENT_WRITE) } else { incomplete };
+        let value = diagnostics.capture(assignment.render(secrets));
+        diagnostics.incomplete = incomplete;
+        value
+    };
     for assignment in &templates.set {
-        let value = assignment.render(secrets);
-        let variable = value.and_then(|value| Variable::from_template(assignment.name.clone(), value, Source::Set));
+        let Some(value) = render(assignment, diagnostics)? else { continue };
+        let variable = Variable::from_template(assignment.name.clone(), value, Source::Set);
         variables.extend(diagnostics.capture(variable)?);
     }
     for assignment in &templates.files {
-        let Some(value) = diagnostics.capture(assignment.render(secrets))? else { continue };
+        let Some(value) = render(assignment, diagnostics)? else { continue };
         let Assignment { name, source, .. } = assignment;
         let path = files.create(name, &value).with_context(|| format!("{source} {name}"));
         let Some(path) = diagnostics.capture(path)? else { continue };

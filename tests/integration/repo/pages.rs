@@ -49,6 +49,7 @@ pages! {
     operations: "docs/operations.md",
     project_file: "docs/project-file.md",
     templates: "docs/templates.md",
+    write: "docs/write.md",
 }
 
 /// A command and what its page says that it prints.

@@ -1,0 +1,115 @@
+//! `[pure]` What `--write` sends: `pki/issue/web?common_name=web.test&csr=@FILE`. No error shows it: it may be a secret.
+
+use percent_encoding::percent_decode_str;
+
+use super::error::Error;
+use super::setting::{CredentialSource, Setting};
+use crate::secret::Secret;
+use crate::secret_path::SecretPath;
+
+/// A field of a request, a string in its JSON. Fields of the same name are a list.
+#[derive(Debug)]
+pub struct WriteField {
+    /// Not empty.
+    pub name: String,
+    /// UTF-8, unless it is the content of a file.
+    pub value: CredentialSource,
+}
+
+const FIELDS: &str = "PATH?FIELD=VALUE&FIELD=VALUE, with UTF-8, and %25 for a percent sign";
+
+/// Parses the fields, of which there may be none.
+///
+/// # Errors
+/// [`Error::Invalid`]
+pub(super) fn parse(query: &str, setting: &Setting) -> Result<Vec<WriteField>, Error> {
+    let invalid = || setting.clone().invalid_unshown(FIELDS);
+    let field = |piece: &str| {
+        let (name, text) = piece.split_once('=')?;
+        let (name, source) = (decode(name).filter(|name| !name.is_empty())?, setting.source.clone());
+        let value = match text.strip_prefix('@') {
+            Some(path) => {
+                let path = decode(path).filter(|path| !path.is_empty())?;
+                CredentialSource::File(Setting::new(&path, &format!("{source}: the file of `{name}`")))
+            }
+            None => CredentialSource::Value { secret: Secret::new(decode(text)?.into_bytes()), source },
+        };
+        Some(WriteField { name, value })
+    };
+    let pieces = query.split('&').filter(|_| !query.is_empty());
+    pieces.map(|piece| field(piece).ok_or_else(invalid)).collect()
+}
+
+/// The text that is percent-encoded; `None` if it is not UTF-8, or a `%` encodes nothing.
+fn decode(text: &str) -> Option<String> {
+    let encodes = |rest: &str| matches!(rest.as_bytes(), [high, low, ..] if [high, low].iter().all(|digit| digit.is_ascii_hexdigit()));
+    let decoded = percent_decode_str(text).decode_utf8().ok()?;
+    text.split('%').skip(1).all(encodes).then(|| decoded.into_owned())
+}
+
+/// Completes the path of a write: none that a proxy or a server could take for another one.
+///
+/// # Errors
+/// What the path must be instead.
+pub(super) fn require_target(path: SecretPath) -> Result<SecretPath, &'static str> {
+    let path = path.in_mount(None);
+    if path.version.is_some() || path.segment_count() < 2 || path.api_path().contains(['%', '\\', ';', '=', '&']) {
+        return Err("PATH?FIELD=VALUE, with a path such as pki/issue/web: no version, and no %, \\, ;, = or & in it");
+    }
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The fields as `name=value` or `name=@file`; `None` if they are malformed.
+    fn parsed(query: &str) -> Option<Vec<String>> {
+        let field = |WriteField { name, value }: WriteField| match value {
+            CredentialSource::Value { secret, .. } => format!("{name}={}", str::from_utf8(secret.expose()).unwrap()),
+            CredentialSource::File(file) => format!("{name}=@{}", file.value),
+        };
+        let fields = parse(query, &Setting::new("shown?", "--write"));
+        fields.map(|fields| fields.into_iter().map(field).collect()).ok()
+    }
+
+    #[test]
+    fn names_and_values_are_percent_decoded_once() {
+        for (query, expected) in [
+            ("", &[][..]),
+            ("a=1&b=", &["a=1", "b="]),
+            ("a=1&a=2", &["a=1", "a=2"]),
+            ("a%3Db=1%262%3d3=4", &["a=b=1&2=3=4"]),
+            ("a=1+1%2B1", &["a=1+1+1"]),
+            ("a=%2541", &["a=%41"]),
+            ("a=%40x", &["a=@x"]),
+            ("a=b@c", &["a=b@c"]),
+            ("a=@dir/x%20y%26", &["a=@dir/x y&"]),
+            ("a=?b#c/%C3%A9", &["a=?b#c/é"]),
+        ] {
+            assert_eq!(parsed(query).unwrap(), expected, "{query}");
+        }
+        for wrong in ["a", "=1", "a=1&", "&a=1", "a=1&&b=2", "a=%", "a=%4", "a=%zz", "%=1", "a=%ff", "a=@", "a=@%"] {
+            assert_eq!(parsed(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_error_shows_no_value() {
+        let error = parse("a=hunter2&b", &Setting::new("pki/issue/web?a=hunter2&b", "--write")).unwrap_err();
+        assert!(!format!("{error:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_target_is_canonical() {
+        let target = |text: &str| {
+            SecretPath::parse(text).map_err(crate::secret_path::PathError::expected).and_then(require_target)
+        };
+        assert_eq!(target("/v1/pki/issue/web/").unwrap().api_path(), "pki/issue/web");
+        for wrong in
+            ["pki", "", "a//b", "a/../sys/b", "a/./b", "a/b@1", "a/b@", "a%2fb/c", "a\\b/c", "a/..;/b", "a/b&c=d"]
+        {
+            assert!(target(wrong).is_err(), "{wrong}");
+        }
+    }
+}
