@@ -43,7 +43,8 @@ complete -c vault-exec -l attempts -d 'Limit for the attempts of each request, w
 complete -c vault-exec -l format -d 'Format of the report of --check: text or json [default: text]' -r
 complete -c vault-exec -l config -d 'Project file [default: the nearest .vault-exec.toml]' -r
 complete -c vault-exec -l log-format -d 'Format of the messages: text or json [default: text]' -r
-complete -c vault-exec -l explicit -d 'Export only what --set and --file name'
+complete -c vault-exec -l references -d 'Replace vault:PATH#KEY and ${vault:PATH#KEY} in inherited variables'
+complete -c vault-exec -l explicit -d 'Export only what --set, --file and --references name'
 complete -c vault-exec -l pristine -d 'Start from an empty environment'
 complete -c vault-exec -l keep-token -d 'Leave the token in VAULT_TOKEN for the program'
 complete -c vault-exec -l unwrap-token -d 'Unwrap the token first: it is a wrapping token'

@@ -92,6 +92,11 @@ impl InheritedEnv {
     }
 
     /// The entries in their order.
+    pub fn entries(&self) -> &[EnvEntry] {
+        &self.entries
+    }
+
+    /// The same, for the program.
     pub fn into_entries(self) -> Vec<EnvEntry> {
         self.entries
     }

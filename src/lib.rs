@@ -211,8 +211,8 @@ fn require_hardened(config: &Config, hardened: &Hardened, logger: &Logger) -> Re
     Ok(())
 }
 
-/// Renders the templates of `--set` and `--file`. A variable of `--file` holds the path of the file with the value. Values
-/// of `unsent` writes are not known.
+/// Renders the templates, references last: they override a key, and those that `--set` overrides were left out. A variable
+/// of `--file` holds the path of the file with the value. Values of `unsent` writes are not known.
 fn render_templates(
     templates: &Templates,
     secrets: &[KvSecret],
@@ -220,25 +220,22 @@ fn render_templates(
     files: &mut SecretFiles,
     diagnostics: &mut Diagnostics,
 ) -> anyhow::Result<Vec<Variable>> {
-    let mut variables = Vec::with_capacity(templates.set.len() + templates.files.len());
-    let render = |assignment: &Assignment, diagnostics: &mut Diagnostics| {
+    let Templates { set, files: in_files, references, .. } = templates;
+    let mut variables = Vec::with_capacity(set.len() + in_files.len() + references.len());
+    let all = [(set, Source::Set), (in_files, Source::File), (references, Source::Reference)];
+    for (assignment, source) in all.iter().flat_map(|(list, source)| list.iter().map(move |item| (item, source))) {
         let incomplete = diagnostics.incomplete;
         diagnostics.incomplete = if assignment.may_use(unsent, secrets) { Some(UNSENT_WRITE) } else { incomplete };
         let value = diagnostics.capture(assignment.render(secrets));
         diagnostics.incomplete = incomplete;
-        value
-    };
-    for assignment in &templates.set {
-        let Some(value) = render(assignment, diagnostics)? else { continue };
-        let variable = Variable::from_template(assignment.name.clone(), value, Source::Set);
-        variables.extend(diagnostics.capture(variable)?);
-    }
-    for assignment in &templates.files {
-        let Some(value) = render(assignment, diagnostics)? else { continue };
-        let Assignment { name, source, .. } = assignment;
-        let path = files.create(name, &value).with_context(|| format!("{source} {name}"));
-        let Some(path) = diagnostics.capture(path)? else { continue };
-        variables.extend(diagnostics.capture(Variable::from_template(name.clone(), path, Source::File))?);
+        let Some(mut value) = value? else { continue };
+        let Assignment { name, source: option, .. } = assignment;
+        if *source == Source::File {
+            let path = files.create(name, &value).with_context(|| format!("{option} {name}"));
+            let Some(path) = diagnostics.capture(path)? else { continue };
+            value = path;
+        }
+        variables.extend(diagnostics.capture(Variable::from_template(name.clone(), value, source.clone()))?);
     }
     Ok(variables)
 }

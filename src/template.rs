@@ -1,10 +1,12 @@
 //! `[pure]` Templates such as `postgresql://{user|url}:{password|url}@db`: parsed once, rendered with the secrets.
 
 mod filter;
+mod reference;
 
 use std::fmt;
 
 pub use filter::FilterError;
+pub use reference::ReferenceError;
 
 use crate::env_name::EnvName;
 use crate::error::CliError;
@@ -14,9 +16,10 @@ use crate::secret::Secret;
 use crate::secret_path::SecretPath;
 use crate::suggest::hint_for_unknown;
 use filter::Filter;
+use reference::Piece;
 
 /// `NAME=TEMPLATE`
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Assignment {
     /// The variable.
     pub name: EnvName,
@@ -29,29 +32,31 @@ pub struct Assignment {
 }
 
 /// Text with placeholders for values.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Template(Vec<Segment>);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Segment {
     Text(String),
+    /// Of an inherited variable, which may be secret.
+    Inherited(Secret),
     Value(Placeholder),
 }
 
 /// `{path#key|filter}`
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Placeholder {
     path: Option<SecretPath>,
     key: String,
     filters: Vec<Filter>,
-    column: usize,
+    column: Option<usize>,
 }
 
 /// An error in a template, or in rendering it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TemplateError {
-    /// The brace it concerns, in characters from 1.
-    pub column: usize,
+    /// The brace it concerns, in characters from 1; `None` in an inherited variable, of which not even a length is printed.
+    pub column: Option<usize>,
     /// The kind of error.
     pub kind: TemplateErrorKind,
 }
@@ -83,7 +88,7 @@ impl Assignment {
     /// Whether its value may come from what `writes` would return.
     pub fn may_use(&self, writes: &[&SecretPath], secrets: &[KvSecret]) -> bool {
         self.template.0.iter().any(|segment| match segment {
-            Segment::Text(_) => false,
+            Segment::Text(_) | Segment::Inherited(_) => false,
             Segment::Value(Placeholder { path: Some(path), .. }) => writes.contains(&path),
             Segment::Value(placeholder) => !writes.is_empty() && placeholder.find(secrets).is_err(),
         })
@@ -121,7 +126,7 @@ impl Template {
         let mut literal = String::new();
         let mut characters = text.char_indices().zip(1..).peekable();
         while let Some(((index, character), column)) = characters.next() {
-            let error = |kind| TemplateError { column, kind };
+            let error = |kind| TemplateError { column: Some(column), kind };
             match character {
                 '{' | '}' if characters.next_if(|((_, next), _)| *next == character).is_some() => {
                     literal.push(character);
@@ -140,6 +145,20 @@ impl Template {
         }
         segments.push(Segment::Text(literal));
         Ok(Self(segments))
+    }
+
+    /// Makes a template of the value of a variable; `None` without a reference.
+    ///
+    /// # Errors
+    /// If a part of the value looks like a reference and cannot be replaced.
+    pub fn parse_references(value: &[u8]) -> Result<Option<Self>, ReferenceError> {
+        let segment = |piece| match piece {
+            Piece::Text(text) => Segment::Inherited(Secret::new(text.to_vec())),
+            Piece::Reference { path, key } => {
+                Segment::Value(Placeholder { path: Some(path), key, filters: Vec::new(), column: None })
+            }
+        };
+        Ok(reference::parse(value)?.map(|pieces| Self(pieces.into_iter().map(segment).collect())))
     }
 
     /// Completes its paths, which are written as for `--path`.
@@ -168,6 +187,7 @@ impl Template {
         for segment in &self.0 {
             match segment {
                 Segment::Text(literal) => text.extend(literal.as_bytes()),
+                Segment::Inherited(literal) => text.extend(literal.expose()),
                 Segment::Value(placeholder) => {
                     let error = |kind| TemplateError { column: placeholder.column, kind };
                     let mut filtered = None;
@@ -203,7 +223,7 @@ impl Placeholder {
         if key.is_empty() {
             Err(TemplateErrorKind::NoKey)
         } else {
-            Ok(Self { path, key: key.to_owned(), filters, column })
+            Ok(Self { path, key: key.to_owned(), filters, column: Some(column) })
         }
     }
 
@@ -227,7 +247,7 @@ impl Placeholder {
 
 impl fmt::Display for TemplateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "column {}: ", self.column)?;
+        self.column.map_or(Ok(()), |column| write!(f, "column {column}: "))?;
         match &self.kind {
             TemplateErrorKind::Unclosed => f.write_str("unclosed {"),
             TemplateErrorKind::Unopened => f.write_str("unmatched }"),
@@ -251,7 +271,9 @@ impl TemplateError {
             }
             TemplateErrorKind::Path(_) => "write the path as in --path",
             TemplateErrorKind::UnknownFilter { .. } => filter::HINT,
-            TemplateErrorKind::Missing { .. } => "--optional-path lets a start do without it, a template does not",
+            TemplateErrorKind::Missing { .. } => {
+                "--optional-path lets a start do without it, a template or reference does not"
+            }
             TemplateErrorKind::UnknownKey { hint, .. } => hint,
             TemplateErrorKind::Null { .. } => "give it a value in the secret (\"\" is one)",
             TemplateErrorKind::Filter(_) => "check the value in the secret, and the filters of the template",

@@ -1,5 +1,5 @@
 //! Templates are parsed and rendered as by a second, simpler implementation of the rules. The column of an error is that
-//! of a brace, and no message quotes a value.
+//! of a brace, and no message quotes a value. The same text is the value of a variable with references.
 #![no_main]
 
 use std::collections::BTreeMap;
@@ -45,7 +45,60 @@ fuzz_target!(|text: &str| {
         (Err(error), Some(_)) => panic!("a valid template was rejected: {error}"),
         (Err(error), None) => assert_error(&error, template, lines),
     }
+
+    let parsed = Template::parse_references(template.as_bytes()).map_err(|_| ());
+    let replaced = parsed.and_then(|parsed| parsed.map(|parsed| parsed.render(&secrets)).transpose().map_err(|_| ()));
+    let replaced = replaced.map(|replaced| replaced.map(|value| value.expose().to_vec()));
+    assert_eq!(replaced, inherited(template, &secrets));
 });
+
+/// What becomes of an inherited value; `None` if it has no reference.
+fn inherited(value: &str, secrets: &[KvSecret]) -> Result<Option<Vec<u8>>, ()> {
+    if let Some(rest) = without_scheme(value) {
+        let is_port = !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit());
+        return if is_port { Ok(None) } else { referenced(value, secrets).map(Some) };
+    }
+    let mut chunks = value.split("${");
+    let (mut out, mut is_found) = (chunks.next().unwrap_or_default().as_bytes().to_vec(), false);
+    for chunk in chunks {
+        if without_scheme(chunk).is_some() {
+            let (reference, after) = chunk.split_once('}').ok_or(())?;
+            out.extend(referenced(reference, secrets)?);
+            out.extend(after.bytes());
+            is_found = true;
+        } else {
+            out.extend(format!("${{{chunk}").bytes());
+        }
+    }
+    Ok(is_found.then_some(out))
+}
+
+fn without_scheme(text: &str) -> Option<&str> {
+    let text = [">>", ">"].iter().find_map(|mark| text.strip_prefix(mark)).unwrap_or(text);
+    text.strip_prefix("vault:").or_else(|| text.strip_prefix("bao:"))
+}
+
+fn referenced(reference: &str, secrets: &[KvSecret]) -> Result<Vec<u8>, ()> {
+    let rest = without_scheme(reference).ok_or(())?;
+    let is_ciphertext = rest.split_once(':').is_some_and(|(start, _)| {
+        start.strip_prefix('v').is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
+    });
+    if reference.starts_with('>') || is_ciphertext || rest.contains("${") || rest.contains("{{") {
+        return Err(());
+    }
+    let parts: Vec<&str> = rest.split('#').collect();
+    let (path, key) = match parts[..] {
+        [path, key] => (path.to_owned(), key),
+        [path, key, version] if SecretPath::parse(path).is_ok_and(|path| path.version.is_none()) => {
+            (format!("{path}@{}", version.parse::<u64>().map_err(|_| ())?), key)
+        }
+        _ => return Err(()),
+    };
+    let path = SecretPath::parse(&path).map_err(|_| ())?;
+    let secret = secrets.iter().find(|secret| secret.path == path).ok_or(())?;
+    let (_, value) = secret.data.iter().rfind(|(name, _)| name == key && !key.is_empty()).ok_or(())?;
+    value.as_ref().map(|value| value.expose().to_vec()).ok_or(())
+}
 
 /// The rules: braces are searched from left to right; a single pair encloses a placeholder.
 fn model(template: &str, secrets: &[KvSecret]) -> Option<Vec<u8>> {
@@ -154,7 +207,7 @@ fn base64(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn assert_error(error: &TemplateError, template: &str, secrets: &str) {
-    let brace = template.chars().nth(error.column - 1).expect("the column is in the text");
+    let brace = template.chars().nth(error.column.expect("a template has columns") - 1).expect("the column is in the text");
     assert_eq!(brace, if error.kind == TemplateErrorKind::Unopened { '}' } else { '{' });
     let name = EnvName::parse("NAME").expect("a name");
     let printed = printed(&error.in_assignment("--set", &name).into());

@@ -113,7 +113,9 @@ options! {
             "Directory on a tmpfs for these files, for programs that close inherited descriptors";
         FILE_MODE = "--file-mode", Value("MODE"), NamedOnly,
             "Permissions of these files [default: 0400; with --file-dir 0600]";
-        EXPLICIT = "--explicit", Flag, Any, "Export only what --set and --file name";
+        REFERENCES = "--references", Flag, NamedOnly,
+            "Replace vault:PATH#KEY and ${vault:PATH#KEY} in inherited variables";
+        EXPLICIT = "--explicit", Flag, Any, "Export only what --set, --file and --references name";
         ON_CONFLICT = "--on-conflict", Value("WHO"), Any,
             "Who wins if a variable is inherited too: vault, env or error [default: vault]";
         ON_DUPLICATE = "--on-duplicate", Value("WHO"), Any,

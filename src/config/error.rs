@@ -1,9 +1,10 @@
 //! `[pure]` What can be wrong with the settings.
 
+use crate::dangerous::Danger;
 use crate::env_name::EnvName;
 use crate::error::CliError;
 use crate::escape::truncate;
-use crate::template::TemplateError;
+use crate::template::{ReferenceError, TemplateError};
 
 /// What is wrong with the settings. `source` is the option, the variable, or in a project file the line or the location
 /// (`.vault-exec.toml:3:1`).
@@ -22,6 +23,8 @@ pub enum Error {
     NotAlone { source: &'static str },
     DuplicateName { name: EnvName },
     Template { source: String, name: EnvName, fault: TemplateError },
+    Reference { name: String, fault: ReferenceError },
+    Dangerous { source: &'static str, name: EnvName, danger: Danger },
     Toml { source: String, message: String },
     UnknownKey { source: String, key: String, similar: Option<String> },
     Refused { source: String, what: String },
@@ -52,6 +55,11 @@ impl From<Error> for CliError {
                 Self::new(format!("{name} is given twice by --set and --file")).hint("leave one of them out")
             }
             Error::Template { source, name, fault } => fault.in_assignment(&source, &name),
+            Error::Reference { name, fault } => fault.in_variable(&truncate(&name)),
+            Error::Dangerous { source, name, danger } => {
+                Self::new(format!("{source}: a secret would become a part of {name}, {danger}"))
+                    .hint(format!("--allow-name {name} permits it"))
+            }
             Error::Toml { source, message } => Self::new(format!("{source}: {message}")).hint("see https://toml.io"),
             Error::UnknownKey { source, key, similar } => {
                 Self::new(format!("{source}: unknown key `{}`", truncate(&key))).hint(match similar {

@@ -91,7 +91,8 @@ impl Config {
         let connection = Connection::resolve(sources)?;
         let credential = Credential::resolve(sources, &connection)?;
         let mut secrets = SecretRequests::of_paths(sources, kv)?;
-        let templates = variables::templates(sources, &mut secrets)?;
+        let env_policy = variables::env_policy(sources, &credential)?;
+        let templates = variables::templates(sources, &env_policy, &mut secrets)?;
         if secrets.requests.is_empty() {
             return Err(Error::NoPath);
         }
@@ -101,7 +102,7 @@ impl Config {
             min_lease: sources.get(options::MIN_LEASE)?,
             key_mapping: variables::key_mapping(sources, secrets.exports)?,
             templates,
-            env_policy: variables::env_policy(sources, &credential)?,
+            env_policy,
             credential,
             keep_token,
             revoke: !keep_token && !sources.get_flag(options::NO_REVOKE)?,

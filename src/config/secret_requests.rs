@@ -115,8 +115,10 @@ impl SecretRequests {
             if !is_prefix(&prefix) {
                 return Err(invalid(setting, PREFIX));
             }
-            let complete =
-                |path| if fields.is_some() { write_fields::require_target(path) } else { all.complete(path) };
+            let complete = |path| match fields {
+                Some(_) => write_fields::require_target(path),
+                None => all.complete(path, all.mount.as_ref()),
+            };
             let path = SecretPath::parse(path).map_err(PathError::expected).and_then(complete);
             let path = path.map_err(|expected| invalid(setting.clone(), expected))?;
             let mut optional = option == options::OPTIONAL_PATH;
@@ -147,23 +149,30 @@ impl SecretRequests {
     /// What the path must be instead.
     pub(super) fn add_of_template(&mut self, path: SecretPath, discovered: bool) -> Result<SecretPath, &'static str> {
         let written = path.clone().in_mount(None);
-        if self.requests.iter().any(|request| request.fields.is_some() && request.path == written) {
-            return Ok(written);
-        }
-        let path = self.complete(path)?;
-        let discovered = discovered || self.mount_discovered;
+        let is_written = self.requests.iter().any(|request| request.fields.is_some() && request.path == written);
+        let path = self.complete(path, self.mount.as_ref().filter(|_| !is_written))?;
+        Ok(self.add(path, discovered || self.mount_discovered))
+    }
+
+    /// The same of a reference, to which `--mount` does not apply.
+    pub(super) fn add_of_reference(&mut self, path: SecretPath) -> Result<SecretPath, &'static str> {
+        let path = self.complete(path, None)?;
+        Ok(self.add(path, false))
+    }
+
+    fn add(&mut self, path: SecretPath, discovered: bool) -> SecretPath {
         if let Some(same) = self.requests.iter_mut().find(|request| request.path == path) {
             same.discovered &= discovered;
         } else {
             let path = path.clone();
             self.requests.push(SecretRequest { path, optional: false, discovered, exported: false, fields: None });
         }
-        Ok(path)
+        path
     }
 
     /// Puts a path into the mount.
-    fn complete(&self, path: SecretPath) -> Result<SecretPath, &'static str> {
-        match path.in_mount(self.mount.as_ref()) {
+    fn complete(&self, path: SecretPath, mount: Option<&SecretPath>) -> Result<SecretPath, &'static str> {
+        match path.in_mount(mount) {
             path if path.version.is_some() && self.kv == KvVersion::V1 => {
                 Err("a path without a version, which --kv 1 excludes")
             }

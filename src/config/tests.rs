@@ -76,7 +76,7 @@ fn contradictions_are_refused() {
             &["--path", "1_=s/a"],
             "--path: `1_=s/a`: expected the start of a variable name: letters, digits and `_`, no digit first",
         ),
-        (&["--path", "s/a", "--explicit"], "--explicit requires --set or --file"),
+        (&["--path", "s/a", "--explicit"], "--explicit requires --set, --file or --references"),
         (&["--path", "s/a", "--file-dir", "/run"], "--file-dir requires --file"),
         (&["--path", "s/a", "--set", "A=b", "--file-mode", "0444"], "--file-mode requires --file"),
         (
@@ -199,7 +199,7 @@ fn templates_are_parsed_with_the_settings() {
 fn every_option_has_its_variable() {
     // Each option must change something in one of these situations.
     let situations = [
-        ("token", ["A=b", "VAULT_ADDR=https://vault", "VAULT_CLIENT_KEY=k", "VAULT_CLIENT_CERT=c"]),
+        ("token", ["R=vault:x/y#z", "VAULT_ADDR=https://vault", "VAULT_CLIENT_KEY=k", "VAULT_CLIENT_CERT=c"]),
         ("approle", ["VAULT_ROLE_ID_FILE=r", "A=b", "A=b", "A=b"]),
         ("jwt", ["ACTIONS_ID_TOKEN_REQUEST_URL=https://g/?a=b", "ACTIONS_ID_TOKEN_REQUEST_TOKEN=t", "A=b", "A=b"]),
         ("userpass", ["VAULT_USERNAME=u", "A=b", "A=b", "VAULT_PASSWORD_FILE=f"]),
@@ -224,7 +224,7 @@ fn every_option_has_its_variable() {
         let mut changes = false;
         for (auth, variables) in &situations {
             let auth = format!("--auth={auth}");
-            let line: Vec<&str> = ["--path=x/y", "--pristine", "--file=F=x", &auth]
+            let line: Vec<&str> = ["--path=x/y", "--pristine", "--keep-env=R", "--file=F=x", &auth]
                 .into_iter()
                 .filter(|given| !given.starts_with(&format!("--{option}=")) && *given != format!("--{option}"))
                 .collect();

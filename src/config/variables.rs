@@ -12,7 +12,7 @@ use crate::env_block::is_withheld;
 use crate::env_name::{Case, EnvName};
 use crate::environment::{EnvPolicy, OnConflict};
 use crate::mapping::{Export, KeyMapping, OnDuplicate};
-use crate::template::{Assignment, Template};
+use crate::template::{Assignment, ReferenceError, Template};
 
 /// What the name of a file must be, and in a project file that the user did not name, that of any variable.
 const PORTABLE_NAME: &str = "a variable name before the `=`: letters, digits and `_`, no digit first";
@@ -24,6 +24,8 @@ pub struct Templates {
     pub set: Vec<Assignment>,
     /// `--file`: the variable holds the path of a file with the value.
     pub files: Vec<Assignment>,
+    /// `--references`: the inherited variables that contain references.
+    pub references: Vec<Assignment>,
     /// The permissions of these files.
     pub file_mode: Option<u32>,
     /// The directory of these files; `None` keeps them in memory.
@@ -42,19 +44,26 @@ pub(super) fn key_mapping(sources: Sources, exports: Vec<Export>) -> Result<KeyM
     })
 }
 
-/// The templates; `secrets` gets the paths that they name.
+/// The templates; `secrets` gets the paths that they name. `env_policy` decides which variables are searched for references.
 ///
 /// # Errors
 /// If a template is malformed, or `--explicit` leaves nothing to export.
-pub(super) fn templates(sources: Sources, secrets: &mut SecretRequests) -> Result<Templates, Error> {
+pub(super) fn templates(
+    sources: Sources,
+    env_policy: &EnvPolicy,
+    secrets: &mut SecretRequests,
+) -> Result<Templates, Error> {
+    let with_references = sources.get_flag(options::REFERENCES)?;
     let mut templates = Templates {
         set: sources.get_list(options::SET)?,
         files: sources.get_list(options::FILE)?,
+        references: Vec::new(),
         file_mode: sources.get(options::FILE_MODE)?.map(file_mode).transpose()?,
         file_dir: sources.get(options::FILE_DIR)?,
     };
-    if templates.assignments().next().is_none() && sources.get_flag(options::EXPLICIT)? {
-        return Err(Error::Requires { source: options::EXPLICIT.name.into(), what: "--set or --file" });
+    let has_names = with_references || templates.assignments().next().is_some();
+    if !has_names && sources.get_flag(options::EXPLICIT)? {
+        return Err(Error::Requires { source: options::EXPLICIT.name.into(), what: "--set, --file or --references" });
     }
     // A variable may choose them in advance.
     let is_idle = |option: &&&OptionSpec| templates.files.is_empty() && sources.args.value_of(option).is_some();
@@ -72,7 +81,47 @@ pub(super) fn templates(sources: Sources, secrets: &mut SecretRequests) -> Resul
     if let Some(Assignment { name, .. }) = templates.assignments().find(|assignment| !names.insert(&assignment.name)) {
         return Err(Error::DuplicateName { name: name.clone() });
     }
+    if with_references {
+        let is_replaced = |name: &[u8]| {
+            let is_set = templates.assignments().any(|assignment| assignment.name.as_str().as_bytes() == name);
+            is_set && env_policy.on_conflict != OnConflict::Env
+        };
+        let is_searched = |name: &[u8]| env_policy.is_kept(name) && !is_replaced(name);
+        templates.references = references(sources, is_searched, secrets)?;
+    }
     Ok(templates)
+}
+
+/// The inherited variables with references.
+fn references(
+    sources: Sources,
+    is_searched: impl Fn(&[u8]) -> bool,
+    secrets: &mut SecretRequests,
+) -> Result<Vec<Assignment>, Error> {
+    let allowed: Vec<EnvName> = sources.get_list(options::ALLOW_NAME)?;
+    let source = options::REFERENCES.name;
+    let mut references = Vec::new();
+    for entry in sources.inherited.entries() {
+        let name = entry.name();
+        let error = |fault| Error::Reference { name: String::from_utf8_lossy(name).into_owned(), fault };
+        let is_token = matches!(name, b"VAULT_TOKEN" | b"BAO_TOKEN");
+        if is_token && matches!(entry.value(), b"vault:login" | b"bao:login") {
+            return Err(error(ReferenceError::Login));
+        }
+        if !is_searched(name) {
+            continue;
+        }
+        let Some(mut template) = Template::parse_references(entry.value()).map_err(error)? else { continue };
+        let name = str::from_utf8(name).ok().and_then(|name| EnvName::parse_any(name).ok());
+        let name = name.ok_or_else(|| error(ReferenceError::Malformed))?;
+        if let Some(danger) = name.danger(false).filter(|_| !allowed.contains(&name)) {
+            return Err(Error::Dangerous { source, name, danger });
+        }
+        let completed = template.complete_paths(|path| secrets.add_of_reference(path));
+        completed.map_err(|fault| Error::Template { source: source.into(), name: name.clone(), fault })?;
+        references.push(Assignment { name, template, source: source.into(), discovered: false });
+    }
+    Ok(references)
 }
 
 impl Templates {

@@ -51,6 +51,7 @@ impl Serialize for Decision {
             Source::Key(origin) => ("key", Some(origin)),
             Source::Set => ("set", None),
             Source::File => ("file", None),
+            Source::Reference => ("reference", None),
         };
         let (outcome, by) = match &self.outcome {
             Outcome::Set => ("set", None),

@@ -7,7 +7,7 @@ pub use decision::{Decision, Outcome};
 use crate::env_block::{EnvEntry, GITHUB_TOKEN, InheritedEnv, is_withheld};
 use crate::error::CliError;
 use crate::escape::truncate;
-use crate::mapping::MappedVariables;
+use crate::mapping::{MappedVariables, Source};
 use crate::secret::Secret;
 
 /// How to combine the variables of the secrets with the inherited environment.
@@ -57,6 +57,16 @@ pub enum Error {
 /// The longest entry that Linux accepts, including its NUL: `MAX_ARG_STRLEN`, 32 pages, see `execve(2)`.
 pub const MAX_ENTRY_BYTES: usize = 128 * 1024;
 
+impl EnvPolicy {
+    /// Whether the program inherits a variable, unless it is replaced.
+    #[must_use]
+    pub fn is_kept(&self, name: &[u8]) -> bool {
+        let is_credential = is_withheld(name) || (self.withhold_github_token && name == GITHUB_TOKEN);
+        let is_named = |keep: &Vec<String>| keep.iter().any(|kept| kept.as_bytes() == name);
+        !is_credential && self.keep_only.as_ref().is_none_or(is_named)
+    }
+}
+
 impl Environment {
     /// Builds the environment, and returns the violations of `policy`. [Withheld](is_withheld) variables are left out;
     /// `token` is put into `VAULT_TOKEN`.
@@ -68,10 +78,7 @@ impl Environment {
         policy: &EnvPolicy,
     ) -> (Self, Vec<Error>) {
         let mut entries = inherited.into_entries();
-        let is_credential = |name: &[u8]| is_withheld(name) || (policy.withhold_github_token && name == GITHUB_TOKEN);
-        let is_kept =
-            |name: &[u8]| policy.keep_only.as_ref().is_none_or(|keep| keep.iter().any(|kept| kept.as_bytes() == name));
-        entries.retain(|entry| !is_credential(entry.name()) && is_kept(entry.name()));
+        entries.retain(|entry| policy.is_kept(entry.name()));
         entries.extend(token.map(|token| EnvEntry::new(b"VAULT_TOKEN", token.expose())));
 
         let mut environment = Self { entries, decisions: Vec::new() };
@@ -86,7 +93,10 @@ impl Environment {
         for (variable, inherited_index) in mapped.variables.into_iter().zip(inherited_indices) {
             let entry = EnvEntry::new(variable.name.as_str().as_bytes(), variable.value.expose());
             let inherited = inherited_index.map(|index| &mut environment.entries[index]);
-            let outcome = match (inherited, policy.on_conflict) {
+            // A reference belongs to the inherited variable, whose value it is.
+            let is_reference = variable.source == Source::Reference;
+            let on_conflict = if is_reference { OnConflict::Vault } else { policy.on_conflict };
+            let outcome = match (inherited, on_conflict) {
                 (None, _) => {
                     environment.entries.push(entry);
                     Outcome::Set
@@ -178,7 +188,7 @@ mod tests {
 
     use super::*;
     use crate::env_name::EnvName;
-    use crate::mapping::{Source, Variable};
+    use crate::mapping::Variable;
 
     fn checked(
         inherited: InheritedEnv,

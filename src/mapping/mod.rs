@@ -75,6 +75,8 @@ pub enum Source {
     Set,
     /// A template of `--file`; the value is the path of the file.
     File,
+    /// The inherited variable, in which `--references` replaced references.
+    Reference,
 }
 
 /// The variables made from all secrets and templates.
@@ -201,6 +203,7 @@ impl fmt::Display for Source {
             Self::Key(origin) => origin.fmt(f),
             Self::Set => f.write_str("--set"),
             Self::File => f.write_str("--file"),
+            Self::Reference => f.write_str("--references"),
         }
     }
 }

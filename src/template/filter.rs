@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use crate::secret::Secret;
 
 /// A change to a value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Filter {
     /// Percent-encodes all but the unreserved characters, see RFC 3986, section 2.3.
     Url,
@@ -116,8 +116,9 @@ struct Member<'a>(&'a str);
 impl<'de> Visitor<'de> for Member<'_> {
     type Value = Option<&'de RawValue>;
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object or an array")
+    /// Nothing: no error of serde is printed.
+    fn expecting(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {

@@ -99,7 +99,8 @@ impl Reader<'_> {
             KvVersion::V2 => (self.require_kv(path, self.read_kv2(request, mount_depth).await?).await?, false),
             KvVersion::Auto => self.detect(request, mount_depth).await?,
         };
-        let error = ReadError { mount_unknown, ..self.error(path, "read") };
+        let may_be_optional = request.exported;
+        let error = ReadError { mount_unknown, may_be_optional, ..self.error(path, "read") };
         match reply {
             Reply::Found(secret) => self.accept("read", &secret, None).await.map(|()| Some(secret)),
             Reply::Absent(Absence::Secret | Absence::Deleted(_) | Absence::Destroyed(_))
@@ -124,7 +125,7 @@ impl Reader<'_> {
 
     pub(super) fn error<'b>(&self, path: &'b SecretPath, capability: &'static str) -> ReadError<'b> {
         let cli = self.session.client.address.cli();
-        ReadError { path, kv: self.kv, mount_unknown: false, capability, cli }
+        ReadError { path, kv: self.kv, mount_unknown: false, may_be_optional: false, capability, cli }
     }
 
     /// Asks for KV v2 and, if that returns no secret, for the mount. Also returns whether the reply is a guess because

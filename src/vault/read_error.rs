@@ -19,6 +19,8 @@ pub(super) struct ReadError<'a> {
     pub(super) mount_unknown: bool,
     /// What a policy must allow: `read` or `update`.
     pub(super) capability: &'static str,
+    /// Whether an option named the path, rather than a template or a reference, which need its keys.
+    pub(super) may_be_optional: bool,
     /// See [`Address::cli`](crate::config::Address::cli).
     pub(super) cli: &'static str,
 }
@@ -65,7 +67,8 @@ impl ReadError<'_> {
             }
             (Absence::Secret, None) => {
                 let hint = self.command("list", &path.parent(), " lists the secrets", "check the path");
-                ("no such secret".into(), format!("{hint}; --optional-path allows it to be missing{kv_hint}"))
+                let optional = if self.may_be_optional { "; --optional-path allows it to be missing" } else { "" };
+                ("no such secret".into(), format!("{hint}{optional}{kv_hint}"))
             }
             (Absence::Deleted(version), _) => {
                 let undelete = format!("undelete -versions={version}");

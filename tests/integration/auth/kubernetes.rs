@@ -9,6 +9,7 @@ use crate::auth::signer::Signer;
 use crate::support::api::Api;
 use crate::support::fake_server::{FakeServer, Reply};
 use crate::support::http::Request;
+use crate::support::login::VALUE;
 use crate::support::tls::Authority;
 use crate::support::vault::TestVault;
 
@@ -81,6 +82,20 @@ fn a_service_account_logs_in() {
     vault.clone().args(["--jwt-file", "jwt"]).enters_silently();
     vault.clone().args(["--jwt-file", "{home}/jwt"]).enters();
     vault.clone().env("VAULT_EXEC_JWT_FILE", "jwt").enters();
+    let requests = vault.requests();
+    let expected = ["POST auth/kubernetes/login", "GET {kv}/data/a", "POST auth/token/revoke-self"];
+    assert_eq!(requests[..3], expected.map(|request| vault.fill(request)));
+}
+
+/// The variables that stand where `VAULT_AUTH_METHOD`, `VAULT_PATH` and `VAULT_ROLE` of vault-env stood.
+#[test]
+fn a_deployment_of_vault_env_logs_in() {
+    let vault = in_pod().with_only("--references").env("A", "vault:{kv}/data/a#k");
+    let vault = vault.env("VAULT_EXEC_AUTH", "kubernetes").env("VAULT_EXEC_AUTH_MOUNT", "kubernetes");
+    let vault = vault.env("VAULT_EXEC_ROLE", "{kv}").env("VAULT_EXEC_JWT_FILE", "jwt");
+    for name in ["VAULT_AUTH_METHOD", "VAULT_PATH", "VAULT_ROLE", "VAULT_ENV_PASSTHROUGH"] {
+        vault.clone().env(name, "other").environ().has("A", VALUE).has(name, "other").lacks("K");
+    }
     let requests = vault.requests();
     let expected = ["POST auth/kubernetes/login", "GET {kv}/data/a", "POST auth/token/revoke-self"];
     assert_eq!(requests[..3], expected.map(|request| vault.fill(request)));

@@ -95,7 +95,8 @@ pub(crate) fn database_users(role: &str) -> usize {
 }
 
 /// `psql` with user name and password of the secret.
-const PSQL: [&str; 3] = ["sh", "-c", "PGUSER=$USERNAME PGPASSWORD=$PASSWORD exec psql -Atc 'select current_user'"];
+pub(crate) const PSQL: [&str; 3] =
+    ["sh", "-c", "PGUSER=$USERNAME PGPASSWORD=$PASSWORD exec psql -Atc 'select current_user'"];
 
 fn leased(role: &str, ttl: &str) -> String {
     format!("vault-exec: db-{{kv}}/creds/{role}: the server revokes these values after {ttl}\n")

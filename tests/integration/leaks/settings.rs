@@ -27,6 +27,7 @@ pub(super) fn add(cases: &mut Cases) {
     addresses(cases);
     mistaken(cases);
     templates(cases);
+    references(cases);
     project(cases);
     trust(cases);
 }
@@ -237,6 +238,33 @@ fn templates(cases: &mut Cases) {
             vault.args(["--kv", "2", "--optional-path", "secret/app", "--set", "A={unlike}"])
         },
     );
+}
+
+fn references(cases: &mut Cases) {
+    let literal = canary("inherited value");
+    let with = move |value: &str| {
+        let value = value.replace('L', &literal.replace(['\0', '}'], "~"));
+        move |vault: TestVault| vault.env("VAULT_EXEC_REFERENCES", "true").env("REFERENCE", value.clone())
+    };
+    for value in [
+        "vault:L",
+        "vault:s/L#",
+        "L${vault:s/a#L",
+        "L${vault:8200}",
+        "vault:s//L#k",
+        "vault:s#L",
+        ">>vault:L#k",
+        "L${bao:s/a#${.L}}",
+        "vault:v1:L",
+        "L${vault:secret/app#text}L",
+        "L${vault:secret/app#txt}L",
+        "L${vault:secret/app#null}L",
+        "L${vault:secret/app@2#text}L",
+    ] {
+        cases.fake([null()], with(value));
+    }
+    cases.fake([null()], |vault| vault.env("VAULT_TOKEN", "vault:login").args(["--references"]));
+    cases.fake([null()], |vault| vault.env("LD_PRELOAD", "${vault:secret/app#text}").args(["--references"]));
 }
 
 /// With one key that has no value, and one that is JSON.

@@ -5,5 +5,6 @@ mod file_dir;
 pub(crate) mod names;
 mod paths;
 mod read;
+mod references;
 mod templates;
 pub(crate) mod templates_in_programs;

@@ -43,8 +43,8 @@ fn a_template_names_a_path_that_exports_nothing() {
         let both = named.clone().path("app").args(["--set", "B={k}", "--on-duplicate", "error"]);
         both.environ().has("A", "dbx").has("B", "app").has("K", "app").has("L", "l").lacks("ODD_");
         let check = both.clone().args(["--check"]).alone().exits(0);
-        let names = String::from_utf8_lossy(&check.stdout);
-        let sources = names.lines().take_while(|line| !line.is_empty()).map(|line| line.split(" @").next().unwrap());
+        let table = String::from_utf8_lossy(&check.stdout);
+        let sources = table.lines().take_while(|line| !line.is_empty()).map(|line| line.split(" @").next().unwrap());
         let expected =
             ["K         {kv}/app#k", "L         {kv}/app#l", "A         --set", "B         --set", "F         --file"];
         assert_eq!(sources.collect::<Vec<_>>(), expected.map(|line| vault.fill(line)), "{check}");
@@ -55,9 +55,10 @@ fn a_template_names_a_path_that_exports_nothing() {
         );
         let other = named.path("app").args(["--only", "odd-"]);
         other.fails("vault-exec: --only odd-: not found in any secret\nhint: the keys are `k`, `l`\n");
-        let none = vault.clone().args(["--set", "A={{kv}/none#k}"]).run(["true"]).exits(125);
-        let start = vault.fill("vault-exec: read {kv}/none: no such secret\n");
-        assert!(none.stderr.starts_with(&start), "{none}");
+        vault.clone().args(["--set", "A={{kv}/none#k}"]).fails(
+            "vault-exec: read {kv}/none: no such secret\n\
+             hint: `vault kv list {kv}` lists the secrets\n",
+        );
         let neither = vault.args(["--set", "A=constant"]).run(["true"]).exits(125);
         assert!(neither.stderr.starts_with("vault-exec: no path to read\n"), "{neither}");
     }
@@ -86,7 +87,7 @@ fn a_path_that_a_template_names_as_well_is_read_once() {
     absent.environ().has("K", "two");
     absent.args(["--set", "A={{kv}/none#k}"]).fails(
         "vault-exec: --set A: column 1: no secret was read at `{kv}/none`\n\
-         hint: --optional-path lets a start do without it, a template does not\n",
+         hint: --optional-path lets a start do without it, a template or reference does not\n",
     );
 }
 
@@ -117,7 +118,9 @@ fn set_may_use_any_name() {
 #[test]
 fn an_explicit_start_exports_something() {
     let vault = postgres().args(["--explicit"]);
-    vault.fails("vault-exec: --explicit requires --set or --file\nhint: give both, or leave --explicit out\n");
+    vault.fails(
+        "vault-exec: --explicit requires --set, --file or --references\nhint: give both, or leave --explicit out\n",
+    );
     vault.clone().args(["--set", "A={user}"]).environ().has("A", "me").lacks("USER");
     vault.args(["--file", "A={user}"]).environ().lacks("USER");
 }
@@ -159,7 +162,7 @@ fn template_errors_have_a_column() {
     assert!(hint.ends_with("-09` and 2 more"), "{outcome}");
     postgres().args(["--optional-path", "{kv}/none", "--file", "A={{kv}/none#k}"]).fails(
         "vault-exec: --file A: column 1: no secret was read at `{kv}/none`\n\
-         hint: --optional-path lets a start do without it, a template does not\n",
+         hint: --optional-path lets a start do without it, a template or reference does not\n",
     );
     for (options, path, expected) in [
         (["--kv=auto", "--path={kv}/db"], "db", "a mount and a secret in it, such as secret/app"),

@@ -16,7 +16,7 @@ use crate::support::vault::TestVault;
 /// A name, and the case with this test vault.
 type Way = (&'static str, fn(TestVault) -> MemoryCase);
 
-const WAYS: [Way; 18] = [
+const WAYS: [Way; 19] = [
     ("two keys", |vault| {
         let [user, password] = secrets();
         let vault = vault.secret("app", with(&[("user", &user), ("password", &password)])).path("app");
@@ -113,6 +113,13 @@ const WAYS: [Way; 18] = [
         let vault =
             vault.args(["--explicit", "--set", "A={bundle|unbase64|json:/a/1/b}", "--set", "B={plain|unbase64}"]);
         MemoryCase::of(vault).once("A", member).once("B", other).never("bundle", bundle)
+    }),
+    ("values in place of references", |vault| {
+        let [whole, part, other] = secrets();
+        let vault = vault.secret("db", with(&[("whole", &whole), ("part", &part), ("other", &other)]));
+        let vault =
+            vault.args(["--references"]).env("A", "vault:{kv}/db#whole").env("B", "pg://${vault:{kv}/db#part}@db");
+        MemoryCase::of(vault).once("A", whole).once("B", format!("pg://{part}@db")).never("other key", other)
     }),
     ("values that are variables and parts of others", |vault| {
         let [user, password] = secrets();

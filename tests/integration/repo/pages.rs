@@ -48,6 +48,7 @@ pages! {
     mapping: "docs/mapping.md",
     operations: "docs/operations.md",
     project_file: "docs/project-file.md",
+    references: "docs/references.md",
     templates: "docs/templates.md",
     write: "docs/write.md",
 }
