@@ -61,7 +61,12 @@ pub(super) fn require_target(path: SecretPath) -> Result<SecretPath, &'static st
 
 #[cfg(test)]
 mod tests {
+    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::secret_path::PathError;
 
     /// The fields as `name=value` or `name=@file`; `None` if they are malformed.
     fn parsed(query: &str) -> Option<Vec<String>> {
@@ -94,17 +99,28 @@ mod tests {
         }
     }
 
-    #[test]
-    fn an_error_shows_no_value() {
-        let error = parse("a=hunter2&b", &Setting::new("pki/issue/web?a=hunter2&b", "--write")).unwrap_err();
-        assert!(!format!("{error:?}").contains("hunter2"));
+    proptest! {
+        #[test]
+        fn whatever_is_percent_encoded_is_sent(fields in vec(("\\PC{1,8}", "\\PC{0,8}"), 1..4)) {
+            let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+            let pairs: Vec<_> = fields.iter().map(|(name, text)| format!("{}={}", encode(name), encode(text))).collect();
+            let expected: Vec<_> = fields.iter().map(|(name, text)| format!("{name}={text}")).collect();
+            prop_assert_eq!(parsed(&pairs.join("&")), Some(expected));
+        }
+
+        #[test]
+        fn no_error_shows_a_part_of_a_write(query in "\\PC{0,20}hunter2\\PC{0,20}", file in any::<bool>()) {
+            let query = if file { format!("{query}=@") } else { query };
+            if let Err(error) = parse(&query, &Setting::new(&query, "--write")) {
+                let shown = format!("{error:?}");
+                prop_assert!(!shown.contains("hunter2"), "{}", shown);
+            }
+        }
     }
 
     #[test]
     fn a_target_is_canonical() {
-        let target = |text: &str| {
-            SecretPath::parse(text).map_err(crate::secret_path::PathError::expected).and_then(require_target)
-        };
+        let target = |text: &str| SecretPath::parse(text).map_err(PathError::expected).and_then(require_target);
         assert_eq!(target("/v1/pki/issue/web/").unwrap().api_path(), "pki/issue/web");
         for wrong in
             ["pki", "", "a//b", "a/../sys/b", "a/./b", "a/b@1", "a/b@", "a%2fb/c", "a\\b/c", "a/..;/b", "a/b&c=d"]

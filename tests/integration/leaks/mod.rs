@@ -105,7 +105,7 @@ const UNREACHABLE: [(&[&str], &str); 10] = [
 
 /// Messages composed of parts that also occur in other messages. Each constructor of an error without a word in the
 /// source needs one of them: identified by what is printed, so that moving code does not change this list.
-const COMPOSED: [&str; 42] = [
+const COMPOSED: [&str; 43] = [
     "--set A: column ",
     "no program to start",
     "--client-cert requires --client-key",
@@ -148,6 +148,7 @@ const COMPOSED: [&str; 42] = [
     "; the server reports: ",
     "log in at auth/approle: ",
     "read secret/app: ",
+    "write pki/issue/web: permission denied (403)",
 ];
 
 /// Calls of vault-exec.
