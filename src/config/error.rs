@@ -58,7 +58,7 @@ impl From<Error> for CliError {
             Error::Reference { name, fault } => fault.in_variable(&truncate(&name)),
             Error::Dangerous { source, name, danger } => {
                 Self::new(format!("{source}: a secret would become a part of {name}, {danger}"))
-                    .hint(format!("--allow-name {name} permits it"))
+                    .hint("permit the name with --allow-name, or set it with --set on the command line")
             }
             Error::Toml { source, message } => Self::new(format!("{source}: {message}")).hint("see https://toml.io"),
             Error::UnknownKey { source, key, similar } => {

@@ -46,6 +46,7 @@ const REFUSED: [(&str, &str); 33] = [
     ("write", "'pki/issue/web?a=b'"),
     ("file-dir", "'/dev/shm'"),
     ("file-mode", "'0666'"),
+    ("references", "true"),
 ];
 
 #[test]
