@@ -187,7 +187,9 @@ fn unsent_write(SecretRequest { path, fields, .. }: &SecretRequest) -> Option<Un
 fn consequences(diagnostics: &Diagnostics) -> impl Iterator<Item = Diagnostic> {
     diagnostics.consequences.iter().map(|(error, cause)| {
         let error = Diagnostic::from(error);
-        Diagnostic { message: format!("{}{cause}", error.message), ..error }
+        // Nothing is to be done about a write that is not sent.
+        let hint = error.hint.filter(|_| *cause != UNSENT_WRITE);
+        Diagnostic { message: format!("{}{cause}", error.message), hint, ..error }
     })
 }
 
