@@ -49,7 +49,7 @@ fn lost() -> Vec<Fault> {
         ),
         ("200 with a list", Reply::answer(200, r#"{"data":[]}"#), "the response (200) is not in Vault's format"),
         ("202 with data", Reply::answer(202, whole), "the response (202) is not in Vault's format"),
-        ("204", Reply::answer(204, ""), "the response (204) is not in Vault's format"),
+        ("204", Reply::answer(204, ""), "the response (204) has no data"),
         ("302 without a target", Reply::answer(302, "<html>"), "the response (302) is not in Vault's format"),
         ("403 of a proxy", Reply::answer(403, "<html>"), "the response (403) is not in Vault's format"),
         ("404 of a proxy", Reply::answer(404, "{}"), "the response (404) is not in Vault's format"),
