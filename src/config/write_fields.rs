@@ -42,9 +42,10 @@ pub(super) fn parse(query: &str, setting: &Setting) -> Result<Vec<WriteField>, E
 
 /// The text that is percent-encoded; `None` if it is not UTF-8, or a `%` encodes nothing.
 fn decode(text: &str) -> Option<String> {
-    let encodes = |rest: &str| matches!(rest.as_bytes(), [high, low, ..] if [high, low].iter().all(|digit| digit.is_ascii_hexdigit()));
-    let decoded = percent_decode_str(text).decode_utf8().ok()?;
-    text.split('%').skip(1).all(encodes).then(|| decoded.into_owned())
+    let is_digit = |index: usize| text.as_bytes().get(index).is_some_and(u8::is_ascii_hexdigit);
+    let is_valid = text.match_indices('%').all(|(index, _)| is_digit(index + 1) && is_digit(index + 2));
+    let decoded = percent_decode_str(text).decode_utf8().ok().filter(|_| is_valid)?;
+    Some(decoded.into_owned())
 }
 
 /// Completes the path of a write: none that a proxy or a server could take for another one.

@@ -51,7 +51,7 @@ impl Reader<'_> {
         }
     }
 
-    /// `None` if it does not expire, or the server does not tell.
+    /// `None` if it does not expire, or the server does not report it.
     async fn token_ttl(&self) -> Option<Duration> {
         match &self.token?.login {
             Some(login) => login.ttl,

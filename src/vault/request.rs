@@ -52,7 +52,8 @@ pub(super) fn read_kv2(mount: String, path: String, version: Option<u64>) -> imp
     ReadSecretRequest { mount, path, version }
 }
 
-/// `POST` with an object of strings, or lists of them for names that are repeated. The values are UTF-8: credentials that were given were checked, others are from JSON.
+/// `POST` with an object of strings, or lists of them for names that are repeated. The values are UTF-8: credentials that
+/// were given and files were checked, others are from JSON.
 pub(super) fn write<S: Borrow<Secret>>(path: &str, fields: &[(&str, S)]) -> impl ApiRequest + use<S> {
     let (mount, path) = path.split_once('/').unwrap_or((path, ""));
     let mut body: BTreeMap<&str, Values> = BTreeMap::new();

@@ -103,6 +103,6 @@ pub(super) fn section() -> Section {
 }
 
 const ABOUT: &str = "\
-The answer to a request with `--write`, after the lookup of its mount. One that may have created something is not repeated: the
-message is `vault-exec: write pki/issue/web: {addr}: REASON; a credential may have been created`, with a hint to revoke it. One
-that Vault itself refuses is sent until it is answered.";
+The answer to a request with `--write`, after the lookup of its mount. A request that may have created something is not
+repeated: the message is `vault-exec: write pki/issue/web: {addr}: REASON; a credential may have been created`, with a hint
+to revoke it. A request that Vault itself refuses to process is repeated.";
