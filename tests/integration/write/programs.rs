@@ -150,6 +150,7 @@ fn postgres_serves_a_certificate_of_this_start() {
 }
 
 #[test]
+#[ignore = "Debian: installs ssh-keygen"]
 fn ssh_keygen_knows_a_key_that_was_signed_for_this_start() {
     let vault = TestVault::kv2().posted("sys/mounts/ssh-{kv}", &json!({"type": "ssh"}));
     vault.post("ssh-{kv}/config/ca", &json!({"generate_signing_key": true, "key_type": "ed25519"}));
