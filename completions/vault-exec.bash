@@ -23,7 +23,7 @@ _vault__exec() {
 
     case "${cmd}" in
         vault__exec)
-            opts="-v -h -V --path --optional-path --kv --mount --only --skip --case --prefix --allow-name --set --file --file-dir --file-mode --references --explicit --on-conflict --on-duplicate --pristine --keep-env --require --keep-token --auth --auth-mount --auth-namespace --role --token-file --unwrap-token --role-id --role-id-file --secret-id-file --secret-id-wrapped --wrapped-by --jwt-file --jwt-audience --username --password-file --no-revoke --address --namespace --ca-cert --ca-path --client-cert --client-key --tls-server-name --tls-skip-verify --proxy --disable-redirects --timeout --attempts --check --format --config --no-config --trust --untrust --require-mlock --verbose --log-format --help --version"
+            opts="-v -h -V --path --optional-path --kv --mount --write --min-lease --only --skip --case --prefix --allow-name --set --file --file-dir --file-mode --references --explicit --on-conflict --on-duplicate --pristine --keep-env --require --keep-token --auth --auth-mount --auth-namespace --role --token-file --unwrap-token --role-id --role-id-file --secret-id-file --secret-id-wrapped --wrapped-by --jwt-file --jwt-audience --username --password-file --no-revoke --address --namespace --ca-cert --ca-path --client-cert --client-key --tls-server-name --tls-skip-verify --proxy --disable-redirects --timeout --attempts --check --format --config --no-config --trust --untrust --require-mlock --verbose --log-format --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -42,6 +42,14 @@ _vault__exec() {
                     return 0
                     ;;
                 --mount)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --write)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-lease)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -2,6 +2,8 @@ complete -c vault-exec -l path -d 'Secret to read, as for `vault kv get`; @N pin
 complete -c vault-exec -l optional-path -d 'The same, but the secret may be missing' -r
 complete -c vault-exec -l kv -d 'Version of the KV engine: auto, 1 or 2 [default: auto]' -r
 complete -c vault-exec -l mount -d 'Mount of the paths, if it is not their first segment; makes them literal' -r
+complete -c vault-exec -l write -d 'Request that creates something, such as pki/issue/web?common_name=web.test; FIELD=@FILE reads a file' -r
+complete -c vault-exec -l min-lease -d 'Stop if a lease or a certificate expires sooner' -r
 complete -c vault-exec -l only -d 'Take only this key' -r
 complete -c vault-exec -l skip -d 'Leave this key out' -r
 complete -c vault-exec -l case -d 'Case of the names: upper or keep [default: upper]' -r

@@ -3,7 +3,8 @@
 # and Python packages are installed by the scripts in test-deps/ when a test needs them.
 set -eu
 missing=
-for pair in cc:build-essential make:make openssl:openssl curl:curl ip:iproute2 python3:python3 strace:strace; do
+for pair in cc:build-essential make:make openssl:openssl curl:curl ip:iproute2 python3:python3 ssh-keygen:openssh-client \
+    strace:strace; do
     command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
 done
 python3 -m pip --version >/dev/null 2>&1 || missing="$missing python3-pip"

@@ -21,6 +21,8 @@ pub struct CheckReport {
     pub program: Option<String>,
     /// The path of the project file in use.
     pub project_file: Option<String>,
+    /// The requests of `--write`, which a check does not send.
+    pub writes: Vec<UnsentWrite>,
     /// The connection.
     #[serde(flatten)]
     pub connection: ConnectionReport,
@@ -30,6 +32,15 @@ pub struct CheckReport {
     pub problems: Vec<Diagnostic>,
     /// What is probably a mistake and does not keep the program from being started, or a consequence of the problems.
     pub warnings: Vec<Diagnostic>,
+}
+
+/// A request of `--write`.
+#[derive(Debug, Serialize)]
+pub struct UnsentWrite {
+    /// Its path.
+    pub path: String,
+    /// The names of its fields.
+    pub fields: Vec<String>,
 }
 
 impl CheckReport {
@@ -65,6 +76,10 @@ impl fmt::Display for CheckReport {
         }
         if let Some(file) = &self.project_file {
             writeln!(f, "project   {}", escape_line(file))?;
+        }
+        for UnsentWrite { path, fields } in &self.writes {
+            let fields = if fields.is_empty() { String::new() } else { format!(", fields {}", fields.join(", ")) };
+            writeln!(f, "not sent  {}{}", escape_line(path), escape_line(fields))?;
         }
         let ConnectionReport { server, trust, login, token } = &self.connection;
         writeln!(f, "server    {}", escape_line(server))?;

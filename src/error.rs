@@ -185,6 +185,12 @@ pub enum Mode {
     Check,
 }
 
+/// The end of a message that another problem may explain.
+pub const AFTER_PROBLEM: &str = ", perhaps only because of a problem above";
+
+/// The end of a message about what a write may return, which a check does not send.
+pub const UNSENT_WRITE: &str = "; not known before the start, because a check sends no --write";
+
 /// The errors of a run, handled by its [`Mode`].
 #[derive(Debug)]
 pub struct Diagnostics {
@@ -192,16 +198,16 @@ pub struct Diagnostics {
     pub mode: Mode,
     /// The errors so far; stays empty in start mode.
     pub collected: Vec<anyhow::Error>,
-    /// Whether secrets or templates are missing because of one of them.
-    pub is_incomplete: bool,
-    /// The errors that are then [probably consequences](CliError::maybe_consequence).
-    pub consequences: Vec<anyhow::Error>,
+    /// Why secrets or templates are missing, if some are: [`AFTER_PROBLEM`] or [`UNSENT_WRITE`].
+    pub incomplete: Option<&'static str>,
+    /// The errors that are then [probably consequences](CliError::maybe_consequence), and of what.
+    pub consequences: Vec<(anyhow::Error, &'static str)>,
 }
 
 impl Diagnostics {
     /// No errors so far.
     pub const fn new(mode: Mode) -> Self {
-        Self { mode, collected: Vec::new(), is_incomplete: false, consequences: Vec::new() }
+        Self { mode, collected: Vec::new(), incomplete: None, consequences: Vec::new() }
     }
 
     /// Collects the errors in check mode.
@@ -222,9 +228,10 @@ impl Diagnostics {
             (Err(error), Mode::Start) => Err(error),
             (Err(error), Mode::Check) => {
                 let is_consequence = error.downcast_ref::<CliError>().is_some_and(|error| error.is_consequence);
-                let errors =
-                    if self.is_incomplete && is_consequence { &mut self.consequences } else { &mut self.collected };
-                errors.push(error);
+                match self.incomplete.filter(|_| is_consequence) {
+                    Some(cause) => self.consequences.push((error, cause)),
+                    None => self.collected.push(error),
+                }
                 Ok(None)
             }
         }

@@ -51,18 +51,19 @@ use std::ffi::OsString;
 use anyhow::Context;
 
 use crate::args::{Args, help};
-use crate::check::CheckReport;
-use crate::config::{Config, Templates};
+use crate::check::{CheckReport, UnsentWrite};
+use crate::config::{Config, SecretRequest, Templates};
 use crate::deadline::Deadline;
 use crate::env_block::InheritedEnv;
 use crate::environment::{Decision, Environment};
-use crate::error::{CliError, Diagnostic, Diagnostics};
+use crate::error::{AFTER_PROBLEM, CliError, Diagnostic, Diagnostics, UNSENT_WRITE};
 use crate::exec::Program;
 use crate::kv::KvSecret;
 use crate::log::Logger;
 use crate::mapping::{Source, Variable};
 use crate::process::Hardened;
 use crate::secret_files::SecretFiles;
+use crate::secret_path::SecretPath;
 use crate::template::Assignment;
 use crate::vault::FetchOptions;
 use crate::vault::report::ConnectionReport;
@@ -123,6 +124,8 @@ pub fn run(
     diagnostics.capture(require_hardened(&config, hardened, logger))?;
 
     let options = FetchOptions::from(&config);
+    let is_unsent = |request: &&SecretRequest| config.check.is_some() && request.fields.is_some();
+    let unsent: Vec<_> = config.secret_requests.iter().filter(is_unsent).map(|request| &request.path).collect();
     let mut connection =
         ConnectionReport { server: config.connection.address.to_string(), ..ConnectionReport::default() };
     let earlier = diagnostics.collected.len();
@@ -132,10 +135,14 @@ pub fn run(
     let mut files =
         SecretFiles::new(config.templates.file_dir.as_deref(), config.templates.file_mode, diagnostics.mode);
     if let Some(fetched) = diagnostics.capture(fetched)? {
-        diagnostics.is_incomplete = diagnostics.collected.len() > earlier;
-        let rendered = render_templates(&config.templates, &fetched.secrets, &mut files, &mut diagnostics)?;
-        diagnostics.is_incomplete = diagnostics.collected.len() > earlier;
-        if let Some(unused) = mapping::unused_skips(&fetched.secrets, &config.key_mapping) {
+        diagnostics.incomplete = (diagnostics.collected.len() > earlier).then_some(AFTER_PROBLEM);
+        let rendered = render_templates(&config.templates, &fetched.secrets, &unsent, &mut files, &mut diagnostics)?;
+        diagnostics.incomplete = match unsent[..] {
+            [] => (diagnostics.collected.len() > earlier).then_some(AFTER_PROBLEM),
+            _ => Some(UNSENT_WRITE),
+        };
+        let unused = mapping::unused_skips(&fetched.secrets, &config.key_mapping);
+        if let Some(unused) = unused.filter(|_| unsent.is_empty()) {
             logger.info(format_args!("{unused}"));
             warnings.push(unused);
         }
@@ -155,6 +162,7 @@ pub fn run(
             variables: environment.decisions,
             program: program.map(|program| program.path().display().to_string()),
             project_file: project.file,
+            writes: config.secret_requests.iter().filter_map(unsent_write).collect(),
             connection,
             memory_locked: hardened.locked,
             problems: diagnostics.collected.iter().map(Diagnostic::from).collect(),
@@ -171,10 +179,17 @@ pub fn run(
     Err(program.exec(&environment, hardened).into())
 }
 
+fn unsent_write(SecretRequest { path, fields, .. }: &SecretRequest) -> Option<UnsentWrite> {
+    let fields = fields.as_ref()?.iter().map(|field| field.name.clone()).collect();
+    Some(UnsentWrite { path: path.api_path(), fields })
+}
+
 fn consequences(diagnostics: &Diagnostics) -> impl Iterator<Item = Diagnostic> {
-    diagnostics.consequences.iter().map(|error| {
+    diagnostics.consequences.iter().map(|(error, cause)| {
         let error = Diagnostic::from(error);
-        Diagnostic { message: format!("{}, perhaps only because of a problem above", error.message), ..error }
+        // Nothing is to be done about a write that is not sent.
+        let hint = error.hint.filter(|_| *cause != UNSENT_WRITE);
+        Diagnostic { message: format!("{}{cause}", error.message), hint, ..error }
     })
 }
 
@@ -199,10 +214,11 @@ fn require_hardened(config: &Config, hardened: &Hardened, logger: &Logger) -> Re
 }
 
 /// Renders the templates, references last: they override a key, and those that `--set` overrides were left out. A variable
-/// of `--file` holds the path of the file with the value.
+/// of `--file` holds the path of the file with the value. Values of `unsent` writes are not known.
 fn render_templates(
     templates: &Templates,
     secrets: &[KvSecret],
+    unsent: &[&SecretPath],
     files: &mut SecretFiles,
     diagnostics: &mut Diagnostics,
 ) -> anyhow::Result<Vec<Variable>> {
@@ -210,7 +226,11 @@ fn render_templates(
     let mut variables = Vec::with_capacity(set.len() + in_files.len() + references.len());
     let all = [(set, Source::Set), (in_files, Source::File), (references, Source::Reference)];
     for (assignment, source) in all.iter().flat_map(|(list, source)| list.iter().map(move |item| (item, source))) {
-        let Some(mut value) = diagnostics.capture(assignment.render(secrets))? else { continue };
+        let incomplete = diagnostics.incomplete;
+        diagnostics.incomplete = if assignment.may_use(unsent, secrets) { Some(UNSENT_WRITE) } else { incomplete };
+        let value = diagnostics.capture(assignment.render(secrets));
+        diagnostics.incomplete = incomplete;
+        let Some(mut value) = value? else { continue };
         let Assignment { name, source: option, .. } = assignment;
         if *source == Source::File {
             let path = files.create(name, &value).with_context(|| format!("{option} {name}"));

@@ -85,6 +85,15 @@ impl Assignment {
         self.template.render(secrets).map_err(|error| error.in_assignment(&self.source, &self.name).maybe_consequence())
     }
 
+    /// Whether its value may come from what `writes` would return.
+    pub fn may_use(&self, writes: &[&SecretPath], secrets: &[KvSecret]) -> bool {
+        self.template.0.iter().any(|segment| match segment {
+            Segment::Text(_) | Segment::Inherited(_) => false,
+            Segment::Value(Placeholder { path: Some(path), .. }) => writes.contains(&path),
+            Segment::Value(placeholder) => !writes.is_empty() && placeholder.find(secrets).is_err(),
+        })
+    }
+
     /// What users of other templates write by habit, and what it means here.
     #[must_use]
     pub fn warnings(&self) -> Vec<CliError> {

@@ -13,9 +13,10 @@ use vault_exec_fuzz::{Exchange, Request, Server, fetch, inherited, resolve};
 static SERVER: LazyLock<Server> = LazyLock::new(Server::start);
 
 /// What a target may set: nothing that opens a file or leaves the machine.
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 21] = [
     "VAULT_EXEC_PATH",
     "VAULT_EXEC_OPTIONAL_PATH",
+    "VAULT_EXEC_WRITE",
     "VAULT_EXEC_MOUNT",
     "VAULT_EXEC_KV",
     "VAULT_EXEC_AUTH",
@@ -44,7 +45,9 @@ fuzz_target!(|text: &str| {
     let (server, lines) = text.split_once('\n').unwrap_or((text, ""));
     let ours =
         [format!("VAULT_ADDR={}", SERVER.address), "VAULT_EXEC_ATTEMPTS=1".into(), "VAULT_EXEC_TIMEOUT=5".into()];
-    let theirs = lines.lines().filter(|line| line.split_once('=').is_some_and(|(name, _)| NAMES.contains(&name)));
+    // A field may name a file.
+    let theirs = lines.lines().filter(|line| !line.contains("=@"));
+    let theirs = theirs.filter(|line| line.split_once('=').is_some_and(|(name, _)| NAMES.contains(&name)));
     let Ok(config) = resolve(&inherited(ours.iter().map(String::as_str).chain(theirs)), &ProjectSettings::default()) else {
         return;
     };
@@ -64,6 +67,10 @@ fuzz_target!(|text: &str| {
             target if target.starts_with("/v1/sys/internal/ui/mounts/") && has("plain") => {
                 "200\n{\"data\":{\"path\":\"x/\",\"type\":\"kv\",\"options\":null}}".to_owned()
             }
+            target if target.starts_with("/v1/sys/internal/ui/mounts/") && has("engine") => {
+                "200\n{\"data\":{\"path\":\"x/\",\"type\":\"pki\"}}".to_owned()
+            }
+            _ if has("engine") && request.method == "POST" => "200\n{\"data\":{\"a\":\"b\"}}".to_owned(),
             _ if has("denied") => "403\n{\"errors\":[]}".to_owned(),
             _ => "404\n{\"errors\":[]}".to_owned(),
         };
@@ -73,6 +80,7 @@ fuzz_target!(|text: &str| {
     let (_, exchanges) = SERVER.serve_during(answer, || fetch(&config, &mut problems));
     exchanges.iter().for_each(|exchange| is_asked_for(&exchange.request, &config));
     concerns_one_token(&exchanges, &config);
+    is_written_once(&exchanges, &config);
 });
 
 /// The first two segments of the first path, the mount where the server has it deep.
@@ -112,6 +120,24 @@ fn is_asked_for(request: &Request, config: &Config) {
         config.secret_requests.iter().any(|read| read.path.version.is_some_and(|version| query == format!("version={version}")))
     };
     assert!(query.is_none_or(pinned), "{query:?}");
+}
+
+/// Only what `--write` names is written, once, in no mount of the server itself, and not by a check.
+fn is_written_once(exchanges: &[Exchange], config: &Config) {
+    let of_the_server = ["auth", "sys", "identity", "cubbyhole"];
+    let writes = config.secret_requests.iter().filter(|request| request.fields.is_some());
+    let paths: Vec<String> = writes.map(|request| request.path.api_path()).collect();
+    let posts = exchanges.iter().filter(|exchange| exchange.request.method == "POST").map(|exchange| {
+        exchange.request.path().iter().skip(1).map(|part| String::from_utf8_lossy(part).into_owned()).collect::<Vec<_>>()
+    });
+    let mut written: Vec<String> = Vec::new();
+    for segments in posts.filter(|segments| !matches!(segments[0].as_str(), "auth" | "sys") || paths.contains(&segments.join("/"))) {
+        let path = segments.join("/");
+        let is_of_the_server = segments.iter().any(|segment| of_the_server.contains(&segment.as_str()));
+        assert!(paths.contains(&path) && !written.contains(&path) && config.check.is_none(), "{path}");
+        assert!(segments[0] == "x" || !is_of_the_server, "{path}");
+        written.push(path);
+    }
 }
 
 /// A login is proved with what was given; every other request is made with the one token there is, in its namespace.

@@ -47,6 +47,9 @@ fn may_be_told(line: &str) -> bool {
     if is_credential || name.to_uppercase().contains("PROXY") || name == "ACTIONS_ID_TOKEN_REQUEST_TOKEN" {
         return false;
     }
+    if name == "VAULT_EXEC_WRITE" {
+        return value.lines().any(|write| write.split('?').next().unwrap_or_default().contains(VALUE));
+    }
     if !name.contains("ADDR") && !name.ends_with("_URL") {
         return true;
     }

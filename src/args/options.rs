@@ -95,6 +95,9 @@ options! {
         KV = "--kv", Value("VERSION"), Any, "Version of the KV engine: auto, 1 or 2 [default: auto]";
         MOUNT = "--mount", Value("MOUNT"), Any,
             "Mount of the paths, if it is not their first segment; makes them literal";
+        WRITE = "--write", Lines("PATH?FIELD=VALUE"), NamedOnly,
+            "Request that creates something, such as pki/issue/web?common_name=web.test; FIELD=@FILE reads a file";
+        MIN_LEASE = "--min-lease", Value("DURATION"), Any, "Stop if a lease or a certificate expires sooner";
         ONLY = "--only", List("KEY"), Any, "Take only this key";
         SKIP = "--skip", List("KEY"), Any, "Leave this key out";
     }

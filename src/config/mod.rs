@@ -11,6 +11,7 @@ mod setting;
 mod sources;
 mod tls;
 mod variables;
+mod write_fields;
 
 use std::ffi::OsString;
 use std::num::NonZeroU32;
@@ -26,6 +27,7 @@ pub use secret_requests::{KvVersion, SecretRequest};
 pub use setting::{CredentialSource, Setting};
 pub use tls::{Tls, TrustAnchors};
 pub use variables::Templates;
+pub use write_fields::WriteField;
 
 use crate::args::{Args, options};
 use crate::env_block::InheritedEnv;
@@ -45,10 +47,12 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 pub struct Config {
     /// The program and its arguments; empty only for a check.
     pub command: Vec<OsString>,
-    /// The secrets to read, at least one, each once; later ones win in templates.
+    /// The secrets to read and to create, at least one, each once; later ones win in templates.
     pub secret_requests: Vec<SecretRequest>,
     /// The engine they are in.
     pub kv: KvVersion,
+    /// The shortest time that a value with a lease, or a certificate, must be valid.
+    pub min_lease: Option<Duration>,
     /// How keys become names.
     pub key_mapping: KeyMapping,
     /// What to make from templates.
@@ -95,6 +99,7 @@ impl Config {
         Ok(Self {
             secret_requests: secrets.requests,
             kv,
+            min_lease: sources.get(options::MIN_LEASE)?,
             key_mapping: variables::key_mapping(sources, secrets.exports)?,
             templates,
             env_policy,

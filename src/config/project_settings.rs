@@ -81,7 +81,7 @@ impl TomlReader<'_> {
             (_, ValueInner::Array(items)) => {
                 items.into_iter().map(|item| self.text(option, item)).collect::<Result<_, _>>()?
             }
-            (Arity::Lines(_), ValueInner::Table(table)) => {
+            (Arity::Lines("NAME=TEMPLATE"), ValueInner::Table(table)) => {
                 let assignment = |(name, value): (Key, Value)| {
                     let (_, text) = self.text(option, value)?;
                     if name.name.contains('=') {

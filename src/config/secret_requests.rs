@@ -1,8 +1,9 @@
-//! `[pure]` The secrets to read.
+//! `[pure]` The secrets to read and to create.
 
 use super::error::Error;
 use super::setting::{FromSetting, Setting};
 use super::sources::Sources;
+use super::write_fields::{self, WriteField};
 use crate::args::options;
 use crate::env_name::{EnvName, is_name_byte};
 use crate::mapping::Export;
@@ -11,8 +12,8 @@ use crate::secret_path::{PathError, SecretPath};
 /// What a prefix must be.
 const PREFIX: &str = "the start of a variable name: letters, digits and `_`, no digit first";
 
-/// One secret to read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One secret to read or to create.
+#[derive(Debug)]
 pub struct SecretRequest {
     /// The path, mount included.
     pub path: SecretPath,
@@ -22,6 +23,8 @@ pub struct SecretRequest {
     pub discovered: bool,
     /// Whether its keys become variables, and templates find them without the path.
     pub exported: bool,
+    /// What to send with `--write`; `None` for a read.
+    pub fields: Option<Vec<WriteField>>,
 }
 
 /// The secrets that options and templates name, each once; later ones win in templates.
@@ -83,42 +86,57 @@ fn is_prefix(text: &str) -> bool {
 }
 
 impl SecretRequests {
-    /// Those of `--path` and `--optional-path`. Typed ones keep their order; those of a variable or a project file come
-    /// before them if required, which typed ones build upon, and after them if optional.
+    /// Those of `--path`, `--optional-path` and `--write`. Typed ones keep their order; those of a variable or a project
+    /// file come before them if required, which typed ones build upon, and after them if optional.
     ///
     /// # Errors
     /// As for [`Sources::get`].
     pub(super) fn of_paths(sources: Sources, kv: KvVersion) -> Result<Self, Error> {
-        let typed = sources.args.occurrences_of(&[options::PATH, options::OPTIONAL_PATH]);
-        let typed = typed.map(|(option, value)| (option == options::OPTIONAL_PATH, Setting::new(value, option.name)));
-        let required = sources.env_or_file_list(options::PATH)?.into_iter().map(|setting| (false, setting));
-        let optional = sources.env_or_file_list(options::OPTIONAL_PATH)?.into_iter().map(|setting| (true, setting));
+        let typed = sources.args.occurrences_of(&[options::PATH, options::OPTIONAL_PATH, options::WRITE]);
+        let typed = typed.map(|(option, value)| (option, Setting::new(value, option.name)));
+        let listed = |option| Ok(sources.env_or_file_list(option)?.into_iter().map(move |setting| (option, setting)));
+        let before = listed(options::PATH)?.chain(listed(options::WRITE)?);
         let (mount, mount_discovered) = mount(sources)?;
         let default_prefix = default_prefix(sources)?;
         let mut all = Self { kv, mount, mount_discovered, ..Self::default() };
-        for (mut optional, setting) in required.chain(typed).chain(optional) {
-            let ((prefix, prefix_discovered), path) = match setting.value.split_once('=') {
-                Some((start, path)) if start.bytes().all(is_name_byte) => ((start.to_owned(), false), path),
-                _ => (default_prefix.clone(), &*setting.value),
+        for (option, setting) in before.chain(typed).chain(listed(options::OPTIONAL_PATH)?) {
+            let (target, fields) = match setting.value.split_once('?') {
+                _ if option != options::WRITE => (&*setting.value, None),
+                Some((target, query)) => (target, Some(write_fields::parse(query, &setting)?)),
+                None => (&*setting.value, Some(Vec::new())),
             };
+            let ((prefix, prefix_discovered), path) = match target.split_once('=') {
+                Some((start, path)) if start.bytes().all(is_name_byte) => ((start.to_owned(), false), path),
+                _ => (default_prefix.clone(), target),
+            };
+            // The fields of a write may be secrets.
+            let invalid: fn(Setting, &'static str) -> Error =
+                if option == options::WRITE { Setting::invalid_unshown } else { Setting::invalid };
             if !is_prefix(&prefix) {
-                return Err(setting.invalid(PREFIX));
+                return Err(invalid(setting, PREFIX));
             }
-            let path = SecretPath::parse(path).map_err(PathError::expected);
-            let path = path
-                .and_then(|path| all.complete(path, all.mount.as_ref()))
-                .map_err(|expected| setting.clone().invalid(expected))?;
-            let mut discovered = setting.discovered || mount_discovered;
+            let complete = |path| match fields {
+                Some(_) => write_fields::require_target(path),
+                None => all.complete(path, all.mount.as_ref()),
+            };
+            let path = SecretPath::parse(path).map_err(PathError::expected).and_then(complete);
+            let path = path.map_err(|expected| invalid(setting.clone(), expected))?;
+            let mut optional = option == options::OPTIONAL_PATH;
+            let mut discovered = setting.discovered || (mount_discovered && fields.is_none());
             let mut export = Export { path: path.clone(), prefix, discovered: discovered || prefix_discovered };
             if let Some(index) = all.requests.iter().position(|request| request.path == path) {
                 let same = all.requests.remove(index);
+                if fields.is_some() || same.fields.is_some() {
+                    let path = Setting { value: path.api_path(), ..setting };
+                    return Err(path.invalid("a path that no other --write, --path or --optional-path names"));
+                }
                 (optional, discovered) = (optional && same.optional, discovered && same.discovered);
             }
             let is_same = |earlier: &Export| (&earlier.path, &earlier.prefix) == (&export.path, &export.prefix);
             if let Some(index) = all.exports.iter().position(is_same) {
                 export.discovered &= all.exports.remove(index).discovered;
             }
-            all.requests.push(SecretRequest { path, optional, discovered, exported: true });
+            all.requests.push(SecretRequest { path, optional, discovered, exported: true, fields });
             all.exports.push(export);
         }
         Ok(all)
@@ -130,7 +148,9 @@ impl SecretRequests {
     /// # Errors
     /// What the path must be instead.
     pub(super) fn add_of_template(&mut self, path: SecretPath, discovered: bool) -> Result<SecretPath, &'static str> {
-        let path = self.complete(path, self.mount.as_ref())?;
+        let written = path.clone().in_mount(None);
+        let is_written = self.requests.iter().any(|request| request.fields.is_some() && request.path == written);
+        let path = self.complete(path, self.mount.as_ref().filter(|_| !is_written))?;
         Ok(self.add(path, discovered || self.mount_discovered))
     }
 
@@ -145,7 +165,7 @@ impl SecretRequests {
             same.discovered &= discovered;
         } else {
             let path = path.clone();
-            self.requests.push(SecretRequest { path, optional: false, discovered, exported: false });
+            self.requests.push(SecretRequest { path, optional: false, discovered, exported: false, fields: None });
         }
         path
     }

@@ -172,7 +172,7 @@ pub(super) async fn lookup_self(session: &Session<'_>) -> Option<TokenInfo> {
 /// Revokes the token of a login, in one attempt. A failure is a warning.
 pub(super) async fn revoke(client: &Client<'_>, token: &Token, login: &LoginToken) {
     let session = client.session(Some(&token.header), login.namespace.as_deref());
-    let request = request::write("auth/token/revoke-self", &[]);
+    let request = request::write::<Secret>("auth/token/revoke-self", &[]);
     let reason = match session.send_once::<IgnoredAny>(request).await {
         Ok(response) if response.status.is_success() => {
             return client.logger.info(format_args!("revoked the login token"));

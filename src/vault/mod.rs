@@ -1,5 +1,6 @@
 //! `[net]` Everything that goes over the network, within one deadline.
 
+mod accept;
 mod client;
 mod error;
 mod github;
@@ -15,8 +16,10 @@ mod retry;
 mod server_text;
 mod token;
 mod wrapping;
+mod write;
 
 use std::cell::RefCell;
+use std::time::Duration;
 
 use anyhow::{Error, Result};
 use futures_util::stream::{self, StreamExt};
@@ -31,8 +34,10 @@ use client::{Client, Session};
 use read::Reader;
 use report::ConnectionReport;
 use retry::RetryPolicy;
+use token::Token;
+use write::Body;
 
-/// Paths that are read concurrently.
+/// Paths that are read, or written, concurrently.
 const MAX_CONCURRENT_READS: usize = 16;
 
 /// What to read, where, and with which credential.
@@ -42,10 +47,12 @@ pub struct FetchOptions<'a> {
     pub connection: &'a Connection,
     /// The token or the login.
     pub credential: &'a Credential,
-    /// The paths.
+    /// The paths to read and to write.
     pub secret_requests: &'a [SecretRequest],
     /// The type of their engines.
     pub kv: KvVersion,
+    /// See [`Config::min_lease`].
+    pub min_lease: Option<Duration>,
     /// Whether to revoke the token of a login if no secret has a lease.
     pub revoke: bool,
 }
@@ -57,10 +64,14 @@ impl<'a> From<&'a Config> for FetchOptions<'a> {
             credential: &config.credential,
             secret_requests: &config.secret_requests,
             kv: config.kv,
+            min_lease: config.min_lease,
             revoke: config.revoke,
         }
     }
 }
+
+/// The index of a path, and what the server returned for it.
+type PathResult<'a> = (usize, &'a SecretRequest, Result<Option<KvSecret>, CliError>);
 
 /// What the server returned.
 #[derive(Debug, Default)]
@@ -71,8 +82,8 @@ pub struct Fetched {
     pub token: Option<Secret>,
 }
 
-/// Logs in, reads every path, concurrently, and revokes the token of the login. All or nothing, unless errors are
-/// collected.
+/// Logs in, reads every path, concurrently, sends the writes if that succeeded, and revokes the token of the login. All or
+/// nothing, unless errors are collected; a check sends no write.
 ///
 /// On return the runtime, the connections and every copy of the token but the returned one are gone. `report` gets what is
 /// known, also if there is an error.
@@ -102,6 +113,7 @@ async fn fetch_with(
     report: &mut ConnectionReport,
 ) -> Result<Fetched> {
     let is_check = diagnostics.mode == Mode::Check;
+    let fields = diagnostics.capture(write::read_fields(client, options.secret_requests))?.unwrap_or_default();
     let namespace = options.connection.namespace.as_deref();
     let token = login::obtain_token(client, options.credential, namespace).await;
     let token = token.map_err(|error| with_server_reason(error, client))?;
@@ -109,7 +121,7 @@ async fn fetch_with(
     let session = client
         .session(token.as_ref().map(|token| &token.header), namespace)
         .with_use_limit(login.and_then(|login| login.num_uses));
-    let (secrets, errors) = read_all(&session, options, diagnostics.mode).await;
+    let (secrets, errors) = read_all(&session, options, token.as_ref(), &fields, diagnostics.mode).await;
     if is_check {
         report.login = Some(login::describe(options.credential));
         report.token = login::lookup_self(&session).await;
@@ -135,40 +147,73 @@ async fn fetch_with(
 }
 
 /// Returns the secrets that exist and the errors, both in the order of the paths; paths with the same error share one.
-async fn read_all(session: &Session<'_>, options: &FetchOptions<'_>, mode: Mode) -> (Vec<KvSecret>, Vec<Error>) {
+async fn read_all(
+    session: &Session<'_>,
+    options: &FetchOptions<'_>,
+    token: Option<&Token>,
+    fields: &[Body<'_>],
+    mode: Mode,
+) -> (Vec<KvSecret>, Vec<Error>) {
     let reader = &Reader {
         session,
         kv: options.kv,
         mounts: RefCell::default(),
         reads: RefCell::default(),
         policy_prefix: options.credential.policy_prefix(options.connection.namespace.as_deref()),
+        min_lease: options.min_lease,
+        token,
     };
-    let reads = options.secret_requests.iter().enumerate();
-    let reads = reads.map(|(index, request)| async move { (index, &request.path, reader.read(request).await) });
-    let mut reads = stream::iter(reads).buffer_unordered(MAX_CONCURRENT_READS);
-    let mut results = Vec::with_capacity(options.secret_requests.len());
-    while let Some(result) = reads.next().await {
-        // The others are still waited for, so that every error is reported.
-        if result.2.is_err() && mode == Mode::Start {
-            session.client.stop_retrying();
-        }
-        results.push(result);
+    let requests = || options.secret_requests.iter().enumerate();
+    let reads = requests().map(|(index, request)| async move {
+        let result = match request.fields {
+            None => reader.read(request).await,
+            Some(_) => reader.require_writable(&request.path).await.map(|()| None),
+        };
+        (index, request, result)
+    });
+    let mut results = run_all(session.client, mode, reads).await;
+    if mode == Mode::Start && results.iter().all(|(.., result)| result.is_ok()) {
+        let writes = requests().filter(|(_, request)| request.fields.is_some()).map(|(index, request)| async move {
+            (index, request, reader.write(request, &fields[index]).await.map(Some))
+        });
+        results.extend(run_all(session.client, mode, writes).await);
     }
     results.sort_unstable_by_key(|(index, ..)| *index);
     let (mut secrets, mut errors) = (Vec::with_capacity(results.len()), Vec::<(String, CliError)>::new());
-    for (_, path, result) in results {
+    for (_, SecretRequest { path, fields, .. }, result) in results {
+        let verb = if fields.is_some() { "write" } else { "read" };
         match result {
             Ok(secret) => secrets.extend(secret),
-            Err(error) => match errors.iter_mut().find(|(_, known)| known.is_same_message(&error)) {
-                Some((paths, known)) => {
-                    *paths = format!("{paths}, {path}");
-                    known.merge(error);
+            Err(error) => {
+                match errors.iter_mut().find(|(step, known)| step.starts_with(verb) && known.is_same_message(&error)) {
+                    Some((step, known)) => {
+                        *step = format!("{step}, {path}");
+                        known.merge(error);
+                    }
+                    None => errors.push((format!("{verb} {path}"), error)),
                 }
-                None => errors.push((format!("read {path}"), error)),
-            },
+            }
         }
     }
     (secrets, errors.into_iter().map(|(step, error)| Error::from(error).context(step)).collect())
+}
+
+/// Reads or writes concurrently. Returns the results as they come.
+async fn run_all<'a>(
+    client: &Client<'_>,
+    mode: Mode,
+    tasks: impl Iterator<Item: Future<Output = PathResult<'a>>>,
+) -> Vec<PathResult<'a>> {
+    let mut tasks = stream::iter(tasks).buffer_unordered(MAX_CONCURRENT_READS);
+    let mut results = Vec::new();
+    while let Some(result) = tasks.next().await {
+        // The others are still waited for, so that every error is reported.
+        if result.2.is_err() && mode == Mode::Start {
+            client.stop_retrying();
+        }
+        results.push(result);
+    }
+    results
 }
 
 /// Appends the server's reason to the message, unless it contains a secret: all of this start are known by now.

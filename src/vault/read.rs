@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use http::StatusCode;
 use percent_encoding::percent_decode_str;
@@ -17,13 +18,16 @@ use crate::vault::client::Session;
 use crate::vault::read_error::{Absence, Denial, ReadError};
 use crate::vault::request;
 use crate::vault::response::{Fields, Missing, Response, if_fitting};
+use crate::vault::token::Token;
 
 /// See [`require_permitted`].
 const RESERVED_SEGMENTS: [&str; 4] = ["auth", "sys", "identity", "cubbyhole"];
 
 const KV1: &str = "KV version 1";
 
-const OTHER_ENGINE: &str = "another engine than KV";
+pub(super) const OTHER_ENGINE: &str = "another engine than KV";
+
+const SERVER: &str = "a mount of the server itself";
 
 /// Reads paths with one token.
 pub(super) struct Reader<'a> {
@@ -35,6 +39,10 @@ pub(super) struct Reader<'a> {
     pub(super) kv: KvVersion,
     /// See [`Credential::policy_prefix`](crate::config::Credential::policy_prefix).
     pub(super) policy_prefix: Result<String, OutsideLoginNamespace>,
+    /// `--min-lease`
+    pub(super) min_lease: Option<Duration>,
+    /// `None` if an agent adds it.
+    pub(super) token: Option<&'a Token>,
 }
 
 /// What the server answers for one path.
@@ -91,19 +99,10 @@ impl Reader<'_> {
             KvVersion::V2 => (self.require_kv(path, self.read_kv2(request, mount_depth).await?).await?, false),
             KvVersion::Auto => self.detect(request, mount_depth).await?,
         };
-        let (kv, cli) = (self.kv, self.session.client.address.cli());
-        let error = ReadError { path, kv, mount_unknown, may_be_optional: request.exported, cli };
+        let may_be_optional = request.exported;
+        let error = ReadError { mount_unknown, may_be_optional, ..self.error(path, "read") };
         match reply {
-            Reply::Found(secret) => {
-                let known = &self.session.client.known;
-                if secret.data.iter().any(|(key, _)| known.is_credential_in(key)) {
-                    return Err(ReadError::credential_as_key());
-                }
-                known.add_values(secret.data.iter().filter_map(|(_, value)| value.as_ref()));
-                let version = secret.version.map_or(String::new(), |version| format!(" version {version}"));
-                self.session.client.logger.info(format_args!("read {path}{version}, keys: {}", secret.data.len()));
-                Ok(Some(secret))
-            }
+            Reply::Found(secret) => self.accept("read", &secret, None).await.map(|()| Some(secret)),
             Reply::Absent(Absence::Secret | Absence::Deleted(_) | Absence::Destroyed(_))
                 if *optional && !mount_unknown =>
             {
@@ -122,6 +121,11 @@ impl Reader<'_> {
             }
             Reply::Unexpected(error) => Err(error),
         }
+    }
+
+    pub(super) fn error<'b>(&self, path: &'b SecretPath, capability: &'static str) -> ReadError<'b> {
+        let cli = self.session.client.address.cli();
+        ReadError { path, kv: self.kv, mount_unknown: false, may_be_optional: false, capability, cli }
     }
 
     /// Asks for KV v2 and, if that returns no secret, for the mount. Also returns whether the reply is a guess because
@@ -228,6 +232,7 @@ impl Reader<'_> {
                 policy_path,
                 is_token_invalid: response.is_token_invalid(),
                 server_reason: response.reason(),
+                unsent: false,
             }),
             (StatusCode::NOT_FOUND, missing) if response.is_from_vault() => Reply::Absent(match missing {
                 Some(Missing::Mount) => Absence::Mount,
@@ -239,7 +244,7 @@ impl Reader<'_> {
     }
 
     /// Looks a mount up once for all paths in it. One that the server does not tell is looked up once for each directory.
-    async fn mount(&self, path: &SecretPath) -> Result<Mount, CliError> {
+    pub(super) async fn mount(&self, path: &SecretPath) -> Result<Mount, CliError> {
         let (text, parent) = (path.api_path(), path.parent());
         let first = text.split('/').next().unwrap_or_default().to_owned();
         let mounts = Rc::clone(self.mounts.borrow_mut().entry(first).or_default());
@@ -274,9 +279,13 @@ impl Reader<'_> {
             self.session.send(request::read(&format!("sys/internal/ui/mounts/{path}"))).await?;
         let Some(info) = response.body.data else { return Ok(None) };
         let version = info.options.and_then(|options| options.version);
+        let text = path.api_path();
+        // Below a namespace, or of an auth method, the server reports only a part of the mount.
+        let mount = if text.starts_with(&info.path) { &info.path } else { &text };
         let (mount, engine) = match (info.r#type.as_str(), version.as_deref()) {
             ("kv", Some("2")) => (Mount::Kv2(info.path.trim_matches('/').split('/').count()), "KV version 2"),
-            ("kv", _) => (Mount::Logical(KV1), KV1),
+            ("kv" | "generic", _) => (Mount::Logical(KV1), KV1),
+            _ if reserved_segment(mount).is_some() => (Mount::Logical(SERVER), SERVER),
             _ => (Mount::Logical(OTHER_ENGINE), OTHER_ENGINE),
         };
         self.session.client.logger.info(format_args!("{path} is in {engine}"));
@@ -288,9 +297,7 @@ impl Reader<'_> {
 /// than secrets: tokens, identities, the server's configuration. Namespaces can precede such a segment. It is compared
 /// decoded, for a proxy that decodes what the server would not.
 fn require_permitted(request: &SecretRequest, path: &str) -> Result<(), CliError> {
-    let decoded = percent_decode_str(path).decode_utf8_lossy();
-    let reserved = decoded.split(['/', '\\']).find(|segment| RESERVED_SEGMENTS.contains(segment));
-    match reserved {
+    match reserved_segment(path) {
         Some(segment) if request.discovered => {
             let reason =
                 format!("`{segment}` is refused in a path or mount of a project file that --config did not name");
@@ -299,4 +306,9 @@ fn require_permitted(request: &SecretRequest, path: &str) -> Result<(), CliError
         }
         _ => Ok(()),
     }
+}
+
+fn reserved_segment(path: &str) -> Option<&'static str> {
+    let decoded = percent_decode_str(path).decode_utf8_lossy();
+    RESERVED_SEGMENTS.into_iter().find(|reserved| decoded.split(['/', '\\']).any(|segment| segment == *reserved))
 }

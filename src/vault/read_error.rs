@@ -17,6 +17,8 @@ pub(super) struct ReadError<'a> {
     pub(super) kv: KvVersion,
     /// Whether the form of the request is a guess, because the server does not tell the mount.
     pub(super) mount_unknown: bool,
+    /// What a policy must allow: `read` or `update`.
+    pub(super) capability: &'static str,
     /// Whether an option named the path, rather than a template or a reference, which need its keys.
     pub(super) may_be_optional: bool,
     /// See [`Address::cli`](crate::config::Address::cli).
@@ -29,6 +31,8 @@ pub(super) struct Denial {
     pub(super) policy_path: String,
     /// Whether the server says so.
     pub(super) is_token_invalid: bool,
+    /// Whether only the mount was looked up, and its lookup failed.
+    pub(super) unsent: bool,
     pub(super) server_reason: Option<Secret>,
 }
 
@@ -48,8 +52,6 @@ pub(super) enum Absence {
     /// The namespace: an error even if the path is optional.
     Namespace,
 }
-
-const UNPASTABLE_POLICY_HINT: &str = "a policy of the token must allow to read this path";
 
 const MOUNT_UNKNOWN_HINT: &str = "check --kv and --mount: the server did not report the engine of this path";
 
@@ -146,41 +148,42 @@ impl ReadError<'_> {
         &self,
         session: &Session<'_>,
         policy_prefix: &PolicyPrefix,
-        Denial { policy_path, is_token_invalid, server_reason }: Denial,
+        Denial { policy_path, is_token_invalid, unsent, server_reason }: Denial,
     ) -> CliError {
+        let denied =
+            if unsent { "nothing was sent: the server does not report the mount" } else { "permission denied (403)" };
         let uses_left = session.uses_left();
         if uses_left.is_some_and(|left| left < 0) {
-            return CliError::new("permission denied (403): the login token allows fewer requests than are needed")
+            return CliError::new(format!("{denied}: the login token allows fewer requests than are needed"))
                 .hint("raise token_num_uses of the role, or save requests with --kv and --mount");
         }
         let may_be_invalid = is_token_invalid || (uses_left != Some(0) && lookup_is_denied(session).await);
         let error = match (session.token, policy_prefix) {
-            (None, _) if may_be_invalid => CliError::new("permission denied (403): the agent has no valid token")
+            (None, _) if may_be_invalid => CliError::new(format!("{denied}: the agent has no valid token"))
                 .hint("see the agent's log: it could not log in, or it does not add its token (use_auto_auth_token)"),
             _ if is_token_invalid => {
-                CliError::new("permission denied (403): the token is expired, revoked or unknown to this server")
+                CliError::new(format!("{denied}: the token is expired, revoked or unknown to this server"))
                     .hint("log in again, or set VAULT_TOKEN or --token-file to a valid token")
             }
             (_, Err(OutsideLoginNamespace { login: namespace })) => CliError::new(format!(
-                "permission denied (403): the token belongs to namespace `{namespace}`, and the secret is outside it"
+                "{denied}: the token belongs to namespace `{namespace}`, and the secret is outside it"
             ))
             .hint("log in to the namespace of the secret, or one above it, with --auth-namespace"),
             (_, Ok(prefix)) => {
                 let (error, again) = if may_be_invalid {
-                    let error = CliError::new(
-                        "permission denied (403): the token lacks the permission, or is expired, revoked or unknown \
-                         to this server",
-                    );
+                    let error = CliError::new(format!(
+                        "{denied}: the token lacks the permission, or is expired, revoked or unknown to this server"
+                    ));
                     (error, "log in again if it should be valid; otherwise: ")
                 } else {
-                    (CliError::new("permission denied (403)"), "")
+                    (CliError::new(denied), if unsent { "check the path; if it is right, " } else { "" })
                 };
-                match stanza(prefix, &policy_path) {
+                match self.stanza(prefix, &policy_path) {
                     _ if self.mount_unknown => self.possible_policies(error, again, prefix, 0),
                     Some(stanza) => {
                         error.hint(format!("{again}a policy of the token must contain")).with_policies(vec![stanza])
                     }
-                    None => error.hint(format!("{again}{UNPASTABLE_POLICY_HINT}")),
+                    None => error.hint(format!("{again}{}", self.unpastable_policy())),
                 }
             }
         };
@@ -199,7 +202,7 @@ impl ReadError<'_> {
         if !forms.iter().any(|(_, form)| *form == path) {
             forms.push(("If it is KV version 1 or another engine".into(), path));
         }
-        let policies = forms.iter().map(|(form, path)| Some(format!("# {form}:\n{}", stanza(prefix, path)?)));
+        let policies = forms.iter().map(|(form, path)| Some(format!("# {form}:\n{}", self.stanza(prefix, path)?)));
         let mount = self.path.split_kv2(depths.start).map_or(String::new(), |(mount, _)| mount);
         match policies.collect::<Option<Vec<_>>>() {
             Some(policies) => error
@@ -208,15 +211,19 @@ impl ReadError<'_> {
                      with --kv and --mount only one is left"
                 ))
                 .with_policies(policies),
-            None => error.hint(format!("{first}{UNPASTABLE_POLICY_HINT}; {MOUNT_UNKNOWN_HINT}")),
+            None => error.hint(format!("{first}{}; {MOUNT_UNKNOWN_HINT}", self.unpastable_policy())),
         }
     }
-}
 
-/// As it is pasted into a policy; `None` if HCL may interpret the path.
-fn stanza(prefix: &str, path: &str) -> Option<String> {
-    let path = format!("{prefix}{path}");
-    is_pastable(&path).then(|| format!("path \"{path}\" {{\n  capabilities = [\"read\"]\n}}"))
+    /// As it is pasted into a policy; `None` if HCL may interpret the path.
+    fn stanza(&self, prefix: &str, path: &str) -> Option<String> {
+        let (path, capability) = (format!("{prefix}{path}"), self.capability);
+        is_pastable(&path).then(|| format!("path \"{path}\" {{\n  capabilities = [\"{capability}\"]\n}}"))
+    }
+
+    fn unpastable_policy(&self) -> String {
+        format!("a policy of the token must allow to {} this path", self.capability)
+    }
 }
 
 /// Whether the token cannot even look itself up, which the `default` policy allows.

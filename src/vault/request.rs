@@ -1,10 +1,12 @@
 //! `[net]` The requests of the API, as vaultrs writes them. No other file knows it.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use http::HeaderName;
 use http_body_util::Full;
 use rustify::Endpoint;
+use serde::{Serialize, Serializer};
 use url::Url;
 use vaultrs::api::EndpointMiddleware;
 use vaultrs::api::kv1::requests::{GetSecretRequest, SetSecretRequest};
@@ -50,12 +52,29 @@ pub(super) fn read_kv2(mount: String, path: String, version: Option<u64>) -> imp
     ReadSecretRequest { mount, path, version }
 }
 
-/// `POST` with an object of strings. The values are UTF-8: credentials that were given were checked, others are from JSON.
-pub(super) fn write(path: &str, fields: &[(&str, Secret)]) -> impl ApiRequest + use<> {
+/// `POST` with an object of strings, or lists of them for names that are repeated. The values are UTF-8: credentials that
+/// were given and files were checked, others are from JSON.
+pub(super) fn write<S: Borrow<Secret>>(path: &str, fields: &[(&str, S)]) -> impl ApiRequest + use<S> {
     let (mount, path) = path.split_once('/').unwrap_or((path, ""));
-    let fields = fields.iter().map(|(name, value)| (*name, str::from_utf8(value.expose()).unwrap_or_default()));
-    let data = serde_json::to_vec(&fields.collect::<BTreeMap<_, _>>()).unwrap_or_default();
+    let mut body: BTreeMap<&str, Values> = BTreeMap::new();
+    for (name, value) in fields {
+        body.entry(name).or_default().0.push(str::from_utf8(value.borrow().expose()).unwrap_or_default());
+    }
+    let data = serde_json::to_vec(&body).unwrap_or_default();
     SetSecretRequest { mount: mount.into(), path: path.into(), data }
+}
+
+/// The values of the fields with one name.
+#[derive(Default)]
+struct Values<'a>(Vec<&'a str>);
+
+impl Serialize for Values<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        match self.0[..] {
+            [value] => value.serialize(serializer),
+            ref values => values.serialize(serializer),
+        }
+    }
 }
 
 impl<E: Endpoint> ApiRequest for E {

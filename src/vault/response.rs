@@ -165,6 +165,15 @@ impl<T> Response<T> {
     }
 }
 
+/// The error for a response without the expected data to a request that must not have its `effect` twice.
+pub(super) fn lost(address: &Address, status: StatusCode, effect: &str, hint: &str) -> CliError {
+    let error = match status.as_u16() {
+        status @ 204 => CliError::new(format!("{address}: the response ({status}) has no data; {effect}")),
+        status => CliError::new(format!("{address}: the response ({status}) is not in Vault's format; {effect}")),
+    };
+    error.hint(hint)
+}
+
 /// A part of the body, or `None` if it has another form: the rest still tells whose response it is.
 pub(super) fn if_fitting<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     deserializer: D,

@@ -25,7 +25,7 @@ pub(super) struct LoginToken {
     /// `None` for any number.
     pub(super) num_uses: Option<NonZeroU64>,
     /// `None` for a token that does not expire.
-    ttl: Option<Duration>,
+    pub(super) ttl: Option<Duration>,
     /// The namespace it was obtained in.
     pub(super) namespace: Option<String>,
 }

@@ -9,7 +9,7 @@ use crate::secret::Secret;
 use crate::secret_path::SecretPath;
 use crate::vault::client::Client;
 use crate::vault::request;
-use crate::vault::response::{Data, Envelope, Response, credential};
+use crate::vault::response::{Data, Envelope, Response, credential, lost};
 use crate::vault::token::Token;
 
 /// What a wrapping token is exchanged for, if it is not a login.
@@ -96,17 +96,12 @@ async fn unwrap(
     }
     let session = client.session(Some(&wrapping.header), namespace);
     let (effect, hint) = LOST;
-    let unwrap = request::write("sys/wrapping/unwrap", &[]);
+    let unwrap = request::write::<Secret>("sys/wrapping/unwrap", &[]);
     let response: Response<Wrapped> = session.send_unless_sent(unwrap, effect, hint).await?;
     let is_from_vault = response.is_from_vault() && response.status != StatusCode::OK;
-    let status = response.status.as_u16();
-    accepted(client, response).map_err(|error| {
-        if is_from_vault {
-            return error;
-        }
-        CliError::new(format!("{}: the response ({status}) is not in Vault's format; {effect}", client.address))
-            .hint(hint)
-    })
+    let status = response.status;
+    accepted(client, response)
+        .map_err(|error| if is_from_vault { error } else { lost(client.address, status, effect, hint) })
 }
 
 /// The body of a response with status 200.

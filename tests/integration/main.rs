@@ -12,3 +12,4 @@ mod leaks;
 mod mapping;
 mod memory;
 mod repo;
+mod write;

@@ -78,7 +78,10 @@ impl<'a> Transport<'a> {
         let second = second.map_err(|error| TransportError::AfterRedirect(origin, error.into()))?;
         match redirect_target(&second, &target) {
             None => Ok(second),
-            Some(third) => refuse(third.origin().ascii_serialization(), "only one redirect is followed"),
+            Some(third) => {
+                sent.set(false);
+                refuse(third.origin().ascii_serialization(), "only one redirect is followed")
+            }
         }
     }
 
@@ -90,6 +93,7 @@ impl<'a> Transport<'a> {
         if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED
             && let Some(proxy) = self.connector.forwarding_proxy(url)?
         {
+            sent.set(false);
             return Err(TransportError::ProxyAuth(proxy.source.clone()));
         }
         self.idle.borrow_mut().push((origin(url), connection));

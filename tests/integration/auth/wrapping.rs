@@ -183,7 +183,7 @@ fn unwrapping_is_not_repeated_once_it_was_sent() {
             Reply::answer(200, r#"{"request_id":"1","auth":{"client_token":{"a":1}}}"#),
             "the response (200) is not in Vault's format",
         ),
-        (Reply::answer(204, ""), "the response (204) is not in Vault's format"),
+        (Reply::answer(204, ""), "the response (204) has no data"),
         (Reply::answer(401, "<html>"), "the response (401) is not in Vault's format"),
         (Reply::answer(404, "{}"), "the response (404) is not in Vault's format"),
         (Reply::answer(408, ""), "the response (408) is not in Vault's format"),

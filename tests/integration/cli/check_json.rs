@@ -44,7 +44,7 @@ fn the_json_report_has_these_fields() {
     let expected = json!({
         "ok": true, "server": vault.fill("{addr}"), "trust": "any server, over plain HTTP",
         "login": "token from VAULT_TOKEN", "token": {"ttl": null, "policies": ["root"]}, "problems": [],
-        "project_file": null,
+        "project_file": null, "writes": [],
         "warnings": []
     });
     assert_eq!(Value::from(rest), expected);

@@ -12,7 +12,7 @@ use crate::support::process::requires_root;
 use crate::support::vault::TestVault;
 
 /// Keys that say where credentials go, what is proven with them or what runs, with a value each.
-const REFUSED: [(&str, &str); 33] = [
+const REFUSED: [(&str, &str); 34] = [
     ("address", "'http://127.0.0.1:1'"),
     ("namespace", "'evil'"),
     ("ca-cert", "'{home}/none'"),
@@ -43,6 +43,7 @@ const REFUSED: [(&str, &str); 33] = [
     ("keep-token", "true"),
     ("pristine", "true"),
     ("keep-env", "'A'"),
+    ("write", "'pki/issue/web?a=b'"),
     ("file-dir", "'/dev/shm'"),
     ("file-mode", "'0666'"),
     ("references", "true"),

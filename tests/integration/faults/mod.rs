@@ -12,6 +12,7 @@ mod request;
 mod seccomp;
 mod server;
 mod statuses;
+mod writes;
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -137,6 +138,7 @@ fn sections() -> Vec<Section> {
         statuses::section(),
         bodies::section(),
         reasons::section(),
+        writes::section(),
         network::section(),
         network::certificates(),
         limits::section(),
@@ -162,6 +164,11 @@ fn every_status() {
 #[test]
 fn faults_of_the_body() {
     bodies::section().prove();
+}
+
+#[test]
+fn faults_of_a_write() {
+    writes::section().prove();
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod settings;
 mod source;
 mod start;
 mod tls;
+mod writes;
 
 use std::any::Any;
 use std::collections::BTreeSet;
@@ -156,6 +157,7 @@ const COMPOSED: [&str; 43] = [
     "; the server reports: ",
     "log in at auth/approle: ",
     "read secret/app: ",
+    "write pki/issue/web: permission denied (403)",
 ];
 
 /// Calls of vault-exec.
@@ -341,6 +343,7 @@ fn no_output_contains_a_secret_and_every_message_is_provoked() {
     tls::add(&mut cases);
     logins::add(&mut cases);
     start::add(&mut cases);
+    writes::add(&mut cases);
     let outputs = cases.run();
     let was_said = |is_in: &dyn Fn(&str) -> bool| outputs.iter().any(|output| is_in(&output.text));
 

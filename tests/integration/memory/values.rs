@@ -10,13 +10,14 @@ use serde_json::{Value, json};
 use super::case::{MemoryCase, prove_all};
 use super::keys::Tls;
 use super::random;
+use crate::support::api::text;
 use crate::support::scratch::TmpfsDir;
 use crate::support::vault::TestVault;
 
 /// A name, and the case with this test vault.
 type Way = (&'static str, fn(TestVault) -> MemoryCase);
 
-const WAYS: [Way; 19] = [
+const WAYS: [Way; 20] = [
     ("two keys", |vault| {
         let [user, password] = secrets();
         let vault = vault.secret("app", with(&[("user", &user), ("password", &password)])).path("app");
@@ -120,6 +121,16 @@ const WAYS: [Way; 19] = [
         let vault =
             vault.args(["--references"]).env("A", "vault:{kv}/db#whole").env("B", "pg://${vault:{kv}/db#part}@db");
         MemoryCase::of(vault).once("A", whole).once("B", format!("pg://{part}@db")).never("other key", other)
+    }),
+    ("a value that is created for the start, and what is sent for it", |vault| {
+        let [created, sent] = secrets();
+        let vault = vault.posted("sys/mounts/t-{kv}", &json!({"type": "transit"})).posted("t-{kv}/keys/k", &json!({}));
+        let plaintext = json!({"plaintext": STANDARD.encode(&created)});
+        let ciphertext = text(&vault.post("t-{kv}/encrypt/k", &plaintext)["data"]["ciphertext"]);
+        let write = format!("t-{{kv}}/decrypt/k?ciphertext={ciphertext}&other=@{{home}}/field");
+        let vault = vault.file("field", &sent).args(["--write", &write]);
+        let vault = vault.args(["--explicit", "--set", "A={plaintext|unbase64}"]);
+        MemoryCase::of(vault).once("A", created).never("field of a request", sent)
     }),
     ("values that are variables and parts of others", |vault| {
         let [user, password] = secrets();

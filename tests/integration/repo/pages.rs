@@ -50,6 +50,7 @@ pages! {
     project_file: "docs/project-file.md",
     references: "docs/references.md",
     templates: "docs/templates.md",
+    write: "docs/write.md",
 }
 
 /// A command and what its page says that it prints.
