@@ -113,7 +113,7 @@ const UNREACHABLE: [(&[&str], &str); 10] = [
 
 /// Messages composed of parts that also occur in other messages. Each constructor of an error without a word in the
 /// source needs one of them: identified by what is printed, so that moving code does not change this list.
-const COMPOSED: [&str; 43] = [
+const COMPOSED: [&str; 44] = [
     "--set A: column ",
     "no program to start",
     "--client-cert requires --client-key",
