@@ -136,7 +136,8 @@ impl SecretPath {
     /// As the CLI's `kv` commands take it: not in API form.
     #[must_use]
     pub fn cli_path(&self) -> String {
-        self.split_kv2(self.mount_depth()).map_or_else(|| self.api_path(), |(mount, secret)| format!("{mount}/{secret}"))
+        self.split_kv2(self.mount_depth())
+            .map_or_else(|| self.api_path(), |(mount, secret)| format!("{mount}/{secret}"))
     }
 }
 
