@@ -2,8 +2,6 @@
 
 use std::time::{Duration, SystemTime};
 
-use humantime::format_duration;
-
 use crate::error::CliError;
 use crate::kv::KvSecret;
 use crate::secret::Secret;
@@ -43,7 +41,7 @@ impl Reader<'_> {
         let shortest = shortest.into_iter().filter_map(|(ttl, remedy)| Some((ttl?, remedy))).min();
         match shortest {
             Some((ttl, remedy)) if ttl < min => {
-                let (ttl, min) = (lifetime(ttl), format_duration(min));
+                let (ttl, min) = (lifetime(ttl), lifetime(min));
                 Err(CliError::new(format!("expires in {ttl}, sooner than --min-lease {min}"))
                     .hint(format!("{remedy}, or lower --min-lease")))
             }

@@ -68,7 +68,7 @@ fn secrets_of_kv_do_not_expire() {
 #[ignore = "Debian: installs PostgreSQL"]
 fn a_lease_of_a_read_expires() {
     let vault = with_database("tooshort", &json!({"token_ttl": "3h"})).args(["--min-lease", "90m"]);
-    expires(&vault, "read db-{kv}/creds/tooshort", &["1h"], "1h 30m", LEASE);
+    expires(&vault, "read db-{kv}/creds/tooshort", &["1h"], "1h30m", LEASE);
     assert_eq!(vault.token_count(), 0);
     let vault = with_database("longlife", &json!({"token_ttl": "3h"})).args(["--min-lease", "59m"]);
     let outcome = vault.environ();
