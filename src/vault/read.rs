@@ -239,6 +239,11 @@ impl Reader<'_> {
                 Some(Missing::Namespace) => Absence::Namespace,
                 None => Absence::Secret,
             }),
+            (StatusCode::METHOD_NOT_ALLOWED, _) if response.is_from_vault() => Reply::Unexpected(
+                response
+                    .unexpected(self.session.client.address)
+                    .hint("nothing can be read there: if the engine creates something, such as pki/issue, use --write"),
+            ),
             _ => Reply::Unexpected(response.unexpected(self.session.client.address)),
         }
     }

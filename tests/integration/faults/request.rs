@@ -171,7 +171,7 @@ impl Effect {
     /// The same as cells.
     pub(super) fn columns(&self) -> [String; 2] {
         let (when, text) = self.text();
-        [when.into(), cell(&text)]
+        [when.into(), cell(text.trim_start_matches("{addr}: "))]
     }
 }
 

@@ -47,6 +47,9 @@ impl Status {
 const ABSENT: &str = "no such secret\nhint: `vault kv list secret` lists the secrets; --optional-path allows it to be \
     missing; --kv auto detects the engine\n";
 
+const UNREADABLE: &str = "{addr}: the server answered 405 (method not allowed)\nhint: nothing can be read there: if the \
+    engine creates something, such as pki/issue, use --write\n";
+
 fn denied(secret: &str) -> String {
     let stanza = format!("path \"secret/data/{secret}\" {{\n  capabilities = [\"read\"]\n}}\n");
     format!("permission denied (403)\nhint: a policy of the token must contain\n\n{stanza}")
@@ -73,7 +76,7 @@ fn statuses() -> Vec<Status> {
         odd(402, "payment required"),
         odd(403, "forbidden").read(&denied("app")).refused(),
         odd(404, "not found").read(ABSENT).refused(),
-        odd(405, "method not allowed"),
+        odd(405, "method not allowed").read(UNREADABLE),
         odd(407, "proxy authentication required"),
         odd(408, "request timeout"),
         odd(410, "gone"),

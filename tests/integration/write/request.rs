@@ -224,6 +224,16 @@ fn a_lease_keeps_the_login_token() {
     assert_eq!(vault.token_count(), 1);
 }
 
+/// What a newcomer tries first.
+#[test]
+fn a_read_of_what_only_a_write_creates_names_the_option() {
+    pki().env("VAULT_TOKEN", ROOT).args(["--path", "pki-{kv}/issue/web"]).fails(
+        "vault-exec: read pki-{kv}/issue/web: {addr}: the server answered 405 (method not allowed); the server reports: \
+         unsupported operation\n\
+         hint: nothing can be read there: if the engine creates something, such as pki/issue, use --write\n",
+    );
+}
+
 #[test]
 fn a_project_file_writes_only_if_it_was_named() {
     let text = "write = [\"WEB_=pki-{kv}/issue/web?common_name=web.test&alt_names=a.web.test,b.web.test\"]\n";
