@@ -5,39 +5,11 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 bin=$(cd "$(dirname "$1")" && pwd)
 bao=$("$here/test-deps/server.sh")
-dir=$(mktemp -d)
-server=
-clean_up() {
-    if [ -n "$server" ]; then
-        kill "$server" 2>/dev/null || true
-        wait "$server" 2>/dev/null || true
-    fi
-    rm -rf "$dir"
-}
-trap clean_up EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 143' TERM
+. "$here/dev-server.sh"
 
-# Settings of the caller's own Vault must not affect the demo.
-for name in $(env | sed -n 's/^\(\(VAULT\|BAO\)_[A-Z_]*\)=.*/\1/p'); do unset "$name"; done
-export HOME="$dir"
-
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+port=$(free_port)
 export VAULT_ADDR="http://127.0.0.1:$port" VAULT_TOKEN=demo-root
-"$bao" server -dev -dev-no-store-token -dev-root-token-id="$VAULT_TOKEN" -dev-listen-address="127.0.0.1:$port" \
-    >"$dir/server.log" 2>&1 &
-server=$!
-tries=0
-until "$bao" status >/dev/null 2>&1; do
-    tries=$((tries + 1))
-    if [ "$tries" -gt 100 ] || ! kill -0 "$server" 2>/dev/null; then
-        echo "demo: the server did not start:" >&2
-        cat "$dir/server.log" >&2
-        exit 1
-    fi
-    sleep 0.1
-done
+start_server -dev -dev-listen-address="127.0.0.1:$port"
 
 {
     "$bao" kv put secret/airflow postgres_user=airflow postgres_password=demo-airflow-password postgres_db=airflow \

@@ -7,31 +7,13 @@ cd "$(dirname "$0")/.."
 scripts/install.sh valgrind valgrind
 bao=$(scripts/test-deps/server.sh)
 built=$(CARGO_PROFILE_RELEASE_STRIP=none scripts/musl.sh x86_64)
-dir=$(mktemp -d)
-server=
-clean_up() {
-    [ -z "$server" ] || kill "$server" 2>/dev/null || true
-    rm -rf "$dir"
-}
-trap clean_up EXIT
-trap 'exit 1' HUP INT TERM
+. scripts/dev-server.sh
 
-for name in $(env | sed -n 's/^\(\(VAULT\|BAO\)_[A-Z_]*\)=.*/\1/p'); do unset "$name"; done
-export HOME="$dir" VAULT_TOKEN=root
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 http=$(free_port)
 https=$(free_port)
 echo "listener \"tcp\" { address = \"127.0.0.1:$http\" tls_disable = true }" >"$dir/listener.hcl"
-"$bao" server -dev-tls -dev-tls-cert-dir="$dir" -dev-no-store-token -dev-root-token-id=root -config="$dir/listener.hcl" \
-    -dev-listen-address="127.0.0.1:$https" >"$dir/server.log" 2>&1 &
-server=$!
-export VAULT_ADDR="http://127.0.0.1:$http"
-tries=0
-until "$bao" status >/dev/null 2>&1; do
-    tries=$((tries + 1))
-    [ "$tries" -lt 100 ] || { cat "$dir/server.log" >&2; exit 1; }
-    sleep 0.1
-done
+export VAULT_ADDR="http://127.0.0.1:$http" VAULT_TOKEN=root
+start_server -dev-tls -dev-tls-cert-dir="$dir" -config="$dir/listener.hcl" -dev-listen-address="127.0.0.1:$https"
 {
     "$bao" kv put secret/app password=demo
     "$bao" auth enable approle
